@@ -1,0 +1,40 @@
+"""What should lie on a host: plain values, compared and written by ``operations.config_files``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Activation = Literal["reload", "restart"]
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory that must exist, with this owner, group and mode."""
+
+    path: str
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o755
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with exactly this content, owner, group and mode.
+
+    + path: absolute path on the host
+    + content: the text; ``None`` if the file must not exist. Secrets are placeholders
+      (see ``mailstack.secrets``) until the operation writes them
+    + mode: permission bits
+    + activation: what the daemon needs before it uses a new version
+    + indexed: whether Postfix reads it through an index that ``postmap(1)`` or, for
+      ``aliases(5)``, ``postalias(1)`` makes; the index gets the same owner and mode
+    """
+
+    path: str
+    content: str | None
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o644
+    activation: Activation = "reload"
+    indexed: Literal["postmap", "postalias"] | None = None
