@@ -1,0 +1,1 @@
+"""One module a component; each shows ``files`` (pure) and ``deploy``."""

@@ -1,0 +1,67 @@
+"""How the files of a component lie on a host."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailstack.facts.reading import Probe
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies at a path: ``kind`` is stat(1)'s word for the file type, ``sha256`` is set for files."""
+
+    kind: str
+    mode: int
+    owner: str
+    group: str
+    sha256: str | None = None
+
+
+def file_states(paths: Iterable[str]) -> Probe[dict[str, Found]]:
+    """Type, mode, owner, group and SHA-256 of each path that exists."""
+    quoted = shlex.join(paths)
+    return Probe(
+        name="files",
+        command=f"stat -c '%F|%a|%U|%G|%n' -- {quoted}; echo; sha256sum -- {quoted}; true",
+        parse=_parse_states,
+    )
+
+
+def _parse_states(output: str) -> dict[str, Found]:
+    stats, _, sums = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
+    sha256 = {line[66:]: line[:64] for line in sums.splitlines() if len(line) > 66}
+    found = {}
+    for line in stats.splitlines():
+        kind, mode, owner, group, path = line.split("|", 4)
+        kind = "regular file" if kind == "regular empty file" else kind
+        found[path] = Found(kind, int(mode, 8), owner, group, sha256.get(path))
+    return found
+
+
+def file_texts(paths: Iterable[str]) -> Probe[dict[str, str]]:
+    """The content of each of these text files that exists; only a diff wants to know."""
+    commands = "; ".join(f"printf '%s\\t' {p}; base64 -w0 < {p}; echo" for p in map(shlex.quote, paths))
+    return Probe(name="texts of files", command=f"{commands}; true", parse=_parse_texts)
+
+
+def _parse_texts(output: str) -> dict[str, str]:
+    pairs = (line.partition("\t") for line in output.splitlines() if line)
+    return {path: base64.b64decode(text).decode(errors="replace") for path, _, text in pairs}
+
+
+def index_sums(component: str) -> Probe[dict[str, str]]:
+    """SHA-256 of each index (``.db``) as it was when ``config_files`` last built it."""
+    return Probe(
+        name="indexes",
+        command=f"cat {shlex.quote(index_record(component))}; true",
+        parse=lambda text: {line[66:]: line[:64] for line in text.splitlines() if len(line) > 66},
+    )
+
+
+def index_record(component: str) -> str:
+    """Where those sums are kept."""
+    return f"/var/lib/mailstack/{component}.indexes"

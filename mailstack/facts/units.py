@@ -1,0 +1,45 @@
+"""How the systemd units of the server stand, and which changes they have not seen yet."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mailstack.facts.reading import Probe
+
+PENDING = "/var/lib/mailstack/pending"
+"""Here lies a mark ``UNIT.reload`` or ``UNIT.restart`` from before a file is changed until the unit has it."""
+
+
+@dataclass(frozen=True)
+class UnitStates:
+    """``systemctl show`` of each unit by its name, and the names of the marks in ``PENDING``."""
+
+    properties: Mapping[str, Mapping[str, str]]
+    marks: frozenset[str]
+
+    def is_active(self, unit: str) -> bool:
+        """Whether the unit runs."""
+        return self.properties.get(unit, {}).get("ActiveState") in ("active", "reloading")
+
+    def is_enabled(self, unit: str) -> bool:
+        """Whether the unit starts at boot."""
+        return self.properties.get(unit, {}).get("UnitFileState") == "enabled"
+
+
+def unit_states(units: Iterable[str]) -> Probe[UnitStates]:
+    """Properties of the units (named without ``.service``), and the marks."""
+    names = shlex.join(f"{unit}.service" for unit in units)
+    show = f"systemctl show -p Id,ActiveState,UnitFileState,NeedDaemonReload {names}"
+    return Probe(name="units", command=f"ls {PENDING}; echo; {show}; true", parse=_parse)
+
+
+def _parse(output: str) -> UnitStates:
+    marks, _, shown = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
+    properties = {}
+    for block in shown.strip().split("\n\n"):
+        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" in values:
+            properties[values["Id"].removesuffix(".service")] = values
+    return UnitStates(properties, frozenset(marks.split()))

@@ -1,0 +1,1 @@
+"""The pyinfra operations that the components share."""

@@ -1,0 +1,46 @@
+"""Debian packages, all of a deploy at once."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Iterable
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from mailstack.facts.packages import installed_packages
+from mailstack.facts.reading import announce, read
+
+_INSTALL = """
+export DEBIAN_FRONTEND=noninteractive
+wait_for_lock='-o DPkg::Lock::Timeout=300'
+dpkg --configure -a || exit 1
+install() {{
+  apt-get $wait_for_lock -y --no-install-recommends -o Dpkg::Options::=--force-confold install {names}
+}}
+# the lists may be missing, or too old to name a version that the mirror still has
+find /var/lib/apt/lists -name '*_Packages*' -mmin -1440 | grep -q . || apt-get $wait_for_lock update || exit 1
+install || {{ apt-get $wait_for_lock update && install; }}
+"""
+
+
+def installed(packages: Iterable[str]) -> None:
+    """Install Debian packages that are missing, without their recommendations.
+
+    + packages: names of Debian packages
+
+    Configuration files that exist are kept; an interrupted installation is taken up again.
+    """
+    names = tuple(dict.fromkeys(packages))
+    announce(installed_packages(names))
+    _installed(names, name="Install packages")
+
+
+@operation()
+def _installed(packages: tuple[str, ...]) -> Generator[StringCommand]:
+    missing = [name for name in packages if name not in read(installed_packages(packages))]
+    if missing:
+        host.log(f"install {' '.join(missing)}")
+        yield StringCommand(_INSTALL.format(names=shlex.join(missing)))
+    else:
+        host.noop("all packages are installed")

@@ -1,0 +1,90 @@
+"""systemd units: running, started at boot, and with the configuration that is on disk."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from pyinfra import host
+from pyinfra.api import StringCommand, operation
+
+from mailstack.facts.reading import Probe, announce, read
+from mailstack.facts.units import PENDING, UnitStates, unit_states
+from mailstack.files import Activation
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A systemd service.
+
+    + name: without ``.service``; marks carry this name
+    + instance: the unit whose processes do the work, where ``name`` is only a wrapper, as Debian's
+      ``postgresql`` and, in Debian 12, ``postfix`` are
+    """
+
+    name: str
+    instance: str | None = None
+
+    @property
+    def process(self) -> str:
+        """The unit to look at, to reload and to restart."""
+        return self.instance or self.name
+
+
+def mark(unit: str, activation: Activation) -> str:
+    """The path of the mark that says: ``unit`` must be reloaded or restarted."""
+    return f"{PENDING}/{unit}.{activation}"
+
+
+def running(unit: Unit) -> None:
+    """Make a service run, start at boot, and use the configuration that is on disk.
+
+    + unit: the service
+
+    A change of configuration leaves a mark on the host before it is made; the mark is removed here, after
+    the daemon took the change. So a run that was cut off in between is made good by the next.
+    """
+    announce(_states(unit))
+    _running(unit, name=f"Run {unit.name}")
+
+
+@operation()
+def _running(unit: Unit) -> Generator[StringCommand]:
+    steps = plan(unit, read(_states(unit)))
+    if not steps:
+        host.noop(f"{unit.name} runs with the configuration on disk")
+        return
+    host.log(f"{unit.name}: {', '.join(word for word, _ in steps)}")
+    process = shlex.quote(unit.process)
+    marks = " ".join(shlex.quote(mark(unit.name, kind)) for kind in ("reload", "restart"))
+    act = " && ".join(command for _, command in steps)
+    yield StringCommand(
+        f"{{ {act}; }} && systemctl is-active --quiet {process} && rm -f {marks} || "
+        f"{{ systemctl --no-pager --lines=20 status {process}; exit 1; }}"
+    )
+
+
+def _states(unit: Unit) -> Probe[UnitStates]:
+    return unit_states(dict.fromkeys([unit.name, unit.process]))
+
+
+def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
+    """What is to be done, in order: a word for people and the command."""
+    name, process = shlex.quote(unit.name), shlex.quote(unit.process)
+    steps = []
+    if states.properties.get(unit.name, {}).get("UnitFileState") == "masked":
+        steps.append(("unmask", f"systemctl unmask {name}"))
+    if any(values.get("NeedDaemonReload") == "yes" for values in states.properties.values()):
+        steps.append(("daemon-reload", "systemctl daemon-reload"))
+    if not states.is_enabled(unit.name):
+        steps.append(("enable", f"systemctl enable --quiet {name}"))
+    if not (states.is_active(unit.name) and states.is_active(unit.process)):
+        # a unit that failed too often must be forgiven before it may start again
+        steps.append(("start", f"systemctl reset-failed {name} {process} 2>/dev/null; "
+                               f"systemctl start {name} {process}"))
+    elif f"{unit.name}.restart" in states.marks:
+        steps.append(("restart", f"systemctl restart {process}"))
+    elif f"{unit.name}.reload" in states.marks:
+        steps.append(("reload", f"systemctl reload {process}"))
+    return steps

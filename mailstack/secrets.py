@@ -1,0 +1,94 @@
+"""Where passwords come from. Everything else handles placeholders.
+
+What the settings give wins. Else a password is generated once and kept, readable by root alone, on the host
+that owns it (the one with the database), and later runs read it back from there, from any control machine.
+Templates and files carry ``placeholder(name)``; only the operation that writes a file puts the value in.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets as _random
+import shlex
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from mailstack.facts.reading import Probe, read
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+DIRECTORY = "/var/lib/mailstack/secrets"
+
+Secrets = Mapping[str, "str | None"]
+"""Values by name; ``None`` where the host that owns it has not generated it yet."""
+
+_ENCODERS: dict[str, Callable[[str], str]] = {
+    "raw": lambda value: value,
+    # libpq connection strings: section 34.1.1 of PostgreSQL's manual
+    "conninfo": lambda value: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'",
+    # a quoted string in dovecot.conf
+    "dovecot": lambda value: '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"',
+}
+_PLACEHOLDER = re.compile(r"@mailstack-secret:([a-z0-9-]+):([a-z]+)@")
+
+
+def placeholder(name: str, encoding: str = "raw") -> str:
+    """What stands for a secret until it is written.
+
+    + name: of the secret
+    + encoding: how the value is quoted where it goes: ``raw``, ``conninfo`` (libpq) or ``dovecot``
+    """
+    if encoding not in _ENCODERS:
+        raise ValueError(f"unknown encoding {encoding!r}; there are {', '.join(_ENCODERS)}")
+    return f"@mailstack-secret:{name}:{encoding}@"
+
+
+def names_in(text: str) -> set[str]:
+    """The secrets that ``text`` has placeholders for."""
+    return {match[1] for match in _PLACEHOLDER.finditer(text)}
+
+
+def mask(text: str) -> str:
+    """``text`` as people may see it."""
+    return _PLACEHOLDER.sub("*MASKED*", text)
+
+
+def fill_in(text: str, values: Secrets) -> str | None:
+    """``text`` with every placeholder replaced, or ``None`` if one of its secrets does not exist yet."""
+    known = {name: value for name in names_in(text) if (value := values[name]) is not None}
+    if known.keys() != names_in(text):
+        return None
+    return _PLACEHOLDER.sub(lambda match: _ENCODERS[match[2]](known[match[1]]), text)
+
+
+def generate() -> str:
+    """A new password: 192 random bits in characters that need no quoting anywhere."""
+    return _random.token_urlsafe(24)
+
+
+def kept_secret(name: str) -> Probe[str | None]:
+    """The secret of that name that the host keeps."""
+    return Probe(
+        name=f"secret {name}",
+        command=f"cat {shlex.quote(f'{DIRECTORY}/{name}')}; true",
+        parse=lambda output: output.strip() or None,
+    )
+
+
+class Store:
+    """The secrets of one deploy: those given, and those that ``owner`` keeps."""
+
+    def __init__(self, given: Mapping[str, str | None], owner: Host | None = None) -> None:
+        self.given = given
+        self.owner = owner
+
+    def __getitem__(self, name: str) -> str | None:
+        """The value, or ``None`` if it is to be generated and was not yet."""
+        if (value := self.given.get(name)) is not None:
+            return value
+        return read(kept_secret(name), self.owner)
+
+    def values(self, names: set[str]) -> dict[str, str | None]:
+        """The values of several secrets."""
+        return {name: self[name] for name in sorted(names)}
