@@ -1,0 +1,143 @@
+"""The tables, as numbered SQL files, and what of them is missing or was changed. Pure.
+
+Every file can be applied again at any time: it creates, adopts what somebody made by hand, and heals what
+was changed. So whatever differs is put right by applying all of them again, in one transaction, which also
+records in ``mailstack_schema`` what was applied and in ``mailstack_objects`` what it made. Drift is the
+difference between that record and the catalog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from mailstack import addresses
+from mailstack.quoting import identifier, literal
+
+COLUMNS = {
+    "mail_domain": ("domain_name", "active"),
+    "mail_users": ("email", "password", "home_directory", "quota_mb", "active", "domain_name"),
+    "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
+    "mailstack_schema": ("file_name", "sha256", "applied_at"),
+    "mailstack_objects": ("name", "md5"),
+}
+"""Our tables and the columns of them that are ours."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The schema for these roles.
+
+    + owner: the role that owns everything
+    + lookup: the role that may only read
+    """
+
+    owner: str
+    lookup: str
+
+    def query(self) -> str:
+        """SQL that returns ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
+
+        It works, too, where the record is not there yet: ``query_to_xml`` takes a query as text.
+        """
+        return f"""
+WITH applied AS ({_if_there("mailstack_schema", "file_name", "sha256")}),
+recorded AS ({_if_there("mailstack_objects", "name", "md5")}),
+found AS ({self._render("objects.sql")})
+SELECT json_build_object(
+    'applied', (SELECT coalesce(json_object_agg(key, value), '{{}}'::json) FROM applied),
+    'recorded', (SELECT count(*) FROM recorded),
+    'drift', (
+        SELECT coalesce(json_agg(coalesce(key, name) ORDER BY coalesce(key, name)), '[]'::json)
+        FROM recorded FULL JOIN found ON key = name
+        WHERE value IS DISTINCT FROM md5(definition) AND (key IS NOT NULL OR name LIKE 'grant %')
+    )
+)::text"""
+
+    def differences(self, state: Mapping[str, Any] | None) -> list[str]:
+        """What has to be put right, by name; nothing if all is well.
+
+        + state: what the query returned; ``None`` if there is no database yet
+        """
+        applied = state["applied"] if state else {}
+        wanted = {name: _sha256(self._render(name)) for name in numbered()}
+        outdated = [name for name, sha256 in wanted.items() if applied.get(name) != sha256]
+        drift = state["drift"] if state and applied else []
+        if drift and not state["recorded"]:
+            drift = ["table mailstack_objects"]
+        lost = {name.removeprefix("table ") for name in drift if re.match("table ", name)}
+        return outdated + [name for name in drift if name.startswith("table ") or not _part_of(name, lost)]
+
+    def script(self) -> str:
+        """SQL, to be run in one transaction by an administrator, that puts everything right."""
+        rows = ",\n    ".join(
+            f"({literal(name)}, {literal(_sha256(self._render(name)))})" for name in numbered()
+        )
+        return "\n".join(
+            [
+                self._render("begin.sql"),
+                *(self._render(name) for name in numbered()),
+                f"""
+INSERT INTO mailstack_schema (file_name, sha256) VALUES
+    {rows}
+ON CONFLICT (file_name) DO UPDATE SET sha256 = excluded.sha256, applied_at = now()
+    WHERE mailstack_schema.sha256 <> excluded.sha256;
+
+DELETE FROM mailstack_objects;
+INSERT INTO mailstack_objects (name, md5)
+SELECT name, md5(definition) FROM ({self._render("objects.sql")}) AS found;
+""",
+            ]
+        )
+
+    def _render(self, name: str) -> str:
+        columns = ((table, column) for table, names in COLUMNS.items() for column in names)
+        values = {
+            "owner": identifier(self.owner),
+            "owner_name": literal(self.owner),
+            "lookup": identifier(self.lookup),
+            "tables": ", ".join(literal(table) for table in COLUMNS),
+            "columns": ", ".join(f"({literal(table)}, {literal(column)})" for table, column in columns),
+            "domain": literal(addresses.DOMAIN),
+            "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
+            "local_part": literal(addresses.LOCAL_PART),
+            "max_address": str(addresses.MAX_ADDRESS),
+        }
+        return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], text_of(name))
+
+
+@cache
+def numbered() -> tuple[str, ...]:
+    """The numbered files, in the order in which they are applied."""
+    names = (entry.name for entry in files(__name__).iterdir())
+    return tuple(sorted(name for name in names if re.fullmatch(r"\d{3}_\w+\.sql", name)))
+
+
+@cache
+def text_of(name: str) -> str:
+    """The text of a file of this package."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _if_there(table: str, key: str, value: str) -> str:
+    """A query for two columns of a table of ours that has no rows if the table is not there."""
+    query = literal(f"SELECT {key} AS key, {value} AS value FROM public.{table}")
+    return (
+        "SELECT key, value FROM XMLTABLE('/table/row' PASSING "
+        f"CASE WHEN to_regclass('public.{table}') IS NOT NULL THEN query_to_xml({query}, true, false, '') END "
+        "COLUMNS key text, value text)"
+    )
+
+
+def _part_of(name: str, tables: set[str]) -> bool:
+    """Whether an object goes with one of the tables, so that the table's name says it all."""
+    return any(re.search(rf"\b{table}\b", name) for table in tables)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
