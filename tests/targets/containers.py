@@ -1,0 +1,171 @@
+"""Containers with a real systemd as PID 1: hosts to deploy to, and the peer that plays the rest of the world."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.targets import images
+from tests.targets.networks import Network
+from tests.targets.pyinfra import PyinfraRun, run_pyinfra
+from tests.targets.shell import TargetError, docker
+
+#: systemd without --privileged, which some hosts refuse; on cgroup v1 and v2 alike. No tmpfs on /tmp:
+#: `docker cp`, which pyinfra's @docker uses, would write underneath it.
+SYSTEMD = (
+    *(
+        "--cap-add",
+        "SYS_ADMIN",
+        "--security-opt",
+        "seccomp=unconfined",
+        "--security-opt",
+        "apparmor=unconfined",
+    ),
+    *(
+        "--tmpfs",
+        "/run",
+        "--tmpfs",
+        "/run/lock",
+        "--volume",
+        "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+        "--cgroupns=host",
+    ),
+    *("--env", "container=docker", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"),
+    *("--stop-signal", "SIGRTMIN+3"),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One host. `aliases` are further names that its network finds it by; `ports` are published on 127.0.0.1."""
+
+    name: str
+    debian: int
+    network: Network
+    hostname: str = "mail.example.org"
+    aliases: Sequence[str] = ()
+    ports: Mapping[int, int] = field(default_factory=dict)
+
+    def create(self, image: str | None = None) -> Target:
+        """Start the container, anew, from `image` or from the bare image; wait until systemd has booted it."""
+        image = image or images.target_image(self.debian)
+        self.remove()
+        network = ["--network", self.network.ensure()]
+        for alias in self.aliases:
+            network += ["--network-alias", alias]
+        for ours, theirs in self.ports.items():
+            network += ["--publish", f"127.0.0.1:{ours}:{theirs}"]
+        debs = ("--volume", f"mailstack-debs-{self.debian}:/var/cache/debs")
+        docker(
+            "run", "-d", "--name", self.name, "--hostname", self.hostname, *SYSTEMD, *network, *debs, image
+        )
+        self.wait()
+        return self
+
+    def exists(self) -> bool:
+        """Whether there is a container of this name, running or not."""
+        return docker("container", "inspect", self.name, check=False).returncode == 0
+
+    def running(self) -> bool:
+        """Whether the container runs."""
+        state = docker("container", "inspect", "--format", "{{.State.Running}}", self.name, check=False)
+        return state.stdout.strip() == "true"
+
+    def start(self) -> None:
+        """Start the stopped container, and wait until systemd has booted it."""
+        docker("start", self.name)
+        self.wait()
+
+    def stop(self) -> None:
+        """Shut the host down in an orderly way."""
+        docker("stop", "--time", "60", self.name, timeout=90)
+
+    def remove(self) -> None:
+        """Remove the container, if there is one."""
+        docker("rm", "--force", "--volumes", self.name, check=False, timeout=90)
+
+    def wait(self, timeout: float = 90) -> None:
+        """Wait until systemd has done its start jobs. A unit that failed is for the tests to find."""
+        deadline = time.monotonic() + timeout
+        while True:
+            state = self.exec(["systemctl", "is-system-running"], check=False).stdout.strip()
+            if state in ("running", "degraded"):
+                return
+            if time.monotonic() > deadline or not self.running():
+                log = docker("logs", "--tail", "20", self.name, check=False)
+                raise TargetError(
+                    f"{self.name} did not boot within {timeout:.0f} s: {state}\n{log.stdout}{log.stderr}"
+                )
+            time.sleep(0.2)
+
+    def exec(
+        self, cmd: Sequence[str] | str, *, input: str | None = None, check: bool = True, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command (a str: by the shell) as root in the container; `TargetError` if it fails."""
+        argv = ["sh", "-c", cmd] if isinstance(cmd, str) else list(cmd)
+        stdin = [] if input is None else ["-i"]
+        return docker("exec", *stdin, self.name, *argv, input=input, check=check, timeout=timeout)
+
+    def read(self, path: str) -> bytes:
+        """The content of a file in the container, as it is."""
+        done = subprocess.run(["docker", "exec", self.name, "cat", path], capture_output=True, timeout=60)
+        if done.returncode:
+            raise TargetError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
+        return done.stdout
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file in the container, mode and owner as the shell makes them."""
+        argv = ["docker", "exec", "-i", self.name, "sh", "-c", 'cat > "$1"', "sh", path]
+        subprocess.run(argv, input=content, check=True, capture_output=True, timeout=60)
+
+    @property
+    def ip(self) -> str:
+        """The IPv4 address."""
+        return str(self._endpoint()["IPAddress"])
+
+    @property
+    def ip6(self) -> str:
+        """The global IPv6 address."""
+        return str(self._endpoint()["GlobalIPv6Address"])
+
+    def commit(self, tag: str) -> str:
+        """Keep the host as the image `tag`, from which others start in seconds. Stops and starts the host."""
+        self.stop()
+        docker("commit", "--change", 'CMD ["/sbin/init"]', self.name, tag, timeout=300)
+        self.start()
+        return tag
+
+    def pyinfra(self, *args: str, connector: str = "docker", **options: Any) -> PyinfraRun:
+        """Run pyinfra against this host by `connector`: docker, ssh (as root) or ssh-admin (who may use sudo).
+
+        `args` are pyinfra's own, without the inventory; `options` are those of `run_pyinfra`.
+        """
+        if connector == "docker":
+            return run_pyinfra(f"@docker/{self.name}", *args, **options)
+        user = {"ssh": "root", "ssh-admin": "admin"}[connector]
+        ssh = {"ssh_user": user, "ssh_key_text": self.ssh_key(user), "ssh_hostname": self.ip}
+        return run_pyinfra(self.name, *args, ssh=ssh, **options)
+
+    def ssh_key(self, user: str = "root") -> str:
+        """A private key that opens `user` over SSH; made on first use."""
+        self.exec(
+            f"cd ~{user} && umask 077 && mkdir -p .ssh && test -e .ssh/id_ed25519 || "
+            "{ ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519 && cp .ssh/id_ed25519.pub .ssh/authorized_keys && "
+            f"chown -R {user} .ssh; }}"
+        )
+        return self.exec(f"cat ~{user}/.ssh/id_ed25519").stdout
+
+    def _endpoint(self) -> dict[str, Any]:
+        networks = docker("container", "inspect", "--format", "{{json .NetworkSettings.Networks}}", self.name)
+        endpoint: dict[str, Any] = json.loads(networks.stdout)[self.network.name]
+        return endpoint
+
+
+def peer(name: str, network: Network) -> Target:
+    """The rest of the world: remote.example.net, which takes mail and keeps it, and whose clients are strangers."""
+    target = Target(name, 13, network, hostname="remote.example.net", aliases=("remote.example.net",))
+    return target.create(images.peer_image())

@@ -1,0 +1,136 @@
+"""The images: `mailstack-target` (bare Debian 12 or 13, real systemd) and `mailstack-peer` (the outside world).
+
+Tags carry a hash of what the image is made from, so a changed recipe makes a new image; the calendar week is
+part of it, because an image's package lists grow old.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+
+from tests.targets import engine, networks
+from tests.targets.shell import TargetError, docker, locked, run, step
+
+CODENAMES = {12: "bookworm", 13: "trixie"}
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def target_image(debian: int) -> str:
+    """The image of a bare Debian 12 or 13; made if it is missing."""
+    recipe = (RECIPES / "target.sh").read_text()
+    tag = f"mailstack-target:{debian}-{_digest(recipe, _host_apt_options())}"
+    with locked(f"image-{debian}"):
+        if not exists(tag):
+            with step(f"making the image {tag}"):
+                _provision(base_image(debian), tag, recipe, {"80mailstack-target": _host_apt_options()})
+    return tag
+
+
+def peer_image() -> str:
+    """The image of the peer, which stands for the rest of the world; made if it is missing."""
+    base = target_image(13)
+    recipe = (RECIPES / "peer.sh").read_text()
+    tag = f"mailstack-peer:13-{_digest(base, recipe)}"
+    with locked("image-peer"):
+        if not exists(tag):
+            with step(f"making the image {tag}"):
+                _provision(base, tag, recipe, {})
+    return tag
+
+
+def all_images() -> list[str]:
+    """All three; those of the two Debians side by side."""
+    with ThreadPoolExecutor() as pool:
+        makers = (lambda: target_image(12), lambda: (target_image(13), peer_image()))
+        futures = [pool.submit(maker) for maker in makers]
+        for future in futures:
+            future.result()
+    return [target_image(12), target_image(13), peer_image()]
+
+
+def exists(tag: str) -> bool:
+    """Whether the engine has the image `tag`."""
+    return docker("image", "inspect", tag, check=False).returncode == 0
+
+
+def base_image(debian: int) -> str:
+    """Debian as its project publishes it for Docker or, where nothing can be pulled, bootstrapped here."""
+    published, own = f"debian:{debian}", f"mailstack-debian:{debian}-{date.today():%GW%V}"
+    if exists(own) or exists(published):
+        return own if exists(own) else published
+    can_bootstrap = os.geteuid() == 0 and shutil.which("apt-get") is not None
+    try:
+        docker("pull", "-q", published, timeout=20 if can_bootstrap else 600)
+        return published
+    except TargetError as error:
+        if not can_bootstrap:
+            raise TargetError(
+                f"{published} cannot be pulled, nor bootstrapped but as root on Debian"
+            ) from error
+    _bootstrap(debian, own)
+    return own
+
+
+def _bootstrap(debian: int, tag: str) -> None:
+    with locked("mmdebstrap"):
+        if shutil.which("mmdebstrap") is None:
+            engine.apt_install("mmdebstrap", "debian-archive-keyring")
+    options = [f"--aptopt={line}" for line in _host_apt_options().splitlines()]
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        tar = f"{directory}/debian.tar"
+        run(["mmdebstrap", "--quiet", "--variant=minbase", *options, CODENAMES[debian], tar], timeout=600)
+        docker("import", tar, tag, timeout=120)
+
+
+def _provision(base: str, tag: str, recipe: str, apt_conf: dict[str, str]) -> None:
+    """Run `recipe` in a container of `base`, and keep the result as the image `tag`."""
+    name = (
+        "mailstack-build-"
+        + tag.split(":")[0].removeprefix("mailstack-")
+        + tag.split(":")[1].partition("-")[0]
+    )
+    docker("rm", "-f", name, check=False)
+    docker(
+        "run",
+        "-d",
+        "--name",
+        name,
+        "--network",
+        networks.build(),
+        "--entrypoint",
+        "",
+        base,
+        "sleep",
+        "infinity",
+    )
+    try:
+        for file, content in apt_conf.items():
+            docker("exec", "-i", name, "sh", "-c", f"cat > /etc/apt/apt.conf.d/{file}", input=content)
+        docker("exec", "-i", name, "sh", "-s", input=recipe, timeout=600)
+        changes = ('CMD ["/sbin/init"]', "ENTRYPOINT []", "ENV container=docker")
+        docker("commit", *(f"--change={change}" for change in changes), name, tag, timeout=300)
+    finally:
+        docker("rm", "-f", name, check=False)
+
+
+def _host_apt_options() -> str:
+    """This machine's proxies and date checks for apt: what reaches the mirrors here must do so in a target."""
+    if shutil.which("apt-config") is None:
+        return ""
+    dump = run(["apt-config", "dump"]).stdout.splitlines()
+    return "".join(
+        f"{line}\n" for line in dump if re.match(r"Acquire::(Check-\S+|\S*Proxy\S*) \"..*\";", line)
+    )
+
+
+def _digest(*parts: str) -> str:
+    week = f"{date.today():%GW%V}"
+    return hashlib.sha256(json.dumps([week, *parts]).encode()).hexdigest()[:8]

@@ -1,0 +1,94 @@
+"""pyinfra, run as a user runs it: its command line, an inventory file, a working directory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.targets.shell import ROOT, TargetError
+
+PYINFRA = str(Path(sys.executable).with_name("pyinfra"))
+
+
+@dataclass(frozen=True)
+class PyinfraRun:
+    """What a run of pyinfra came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """What `--json` printed: `plan` and `results`."""
+        payload: dict[str, Any] = json.loads(self.stdout)
+        return payload
+
+    @property
+    def changed(self) -> list[str]:
+        """The operations that changed something, in their order; of a run with `--json`."""
+        return [operation["name"] for operation in self.json["results"]["operations"] if operation["success"]]
+
+    @property
+    def planned(self) -> list[str]:
+        """The operations that would change something, in their order; of a `--dry` run with `--json`."""
+        return [
+            operation["name"]
+            for operation in self.json["plan"]
+            if operation["hosts_with_change"] or operation["hosts_with_conditional_change"]
+        ]
+
+    def check(self) -> PyinfraRun:
+        """Itself, or `TargetError` if the run failed."""
+        if self.returncode:
+            raise TargetError(
+                f"pyinfra: exit {self.returncode}\n{self.stdout[-2000:]}\n{self.stderr[-6000:]}"
+            )
+        return self
+
+
+def run_pyinfra(
+    host: str,
+    *args: str,
+    data: Mapping[str, Any] | None = None,
+    ssh: Mapping[str, Any] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    timeout: float = 600,
+) -> PyinfraRun:
+    """Run `pyinfra INVENTORY *args` in `cwd`, with an inventory of one `host` that has `data`.
+
+    `ssh` is the connector's own data, with the key's text as `ssh_key_text`; `env` is added to the environment.
+    Bounded by `timeout` seconds. A run that fails is returned too: `check()` it where it must not.
+    """
+    with tempfile.TemporaryDirectory(prefix="mailstack-") as directory:
+        host_data = dict(data or {})
+        if ssh:
+            key = Path(directory) / "key"
+            key.touch(mode=0o600)
+            key.write_text(ssh["ssh_key_text"])
+            host_data |= {name: value for name, value in ssh.items() if name != "ssh_key_text"}
+            host_data |= {"ssh_key": str(key), "ssh_known_hosts_file": str(Path(directory) / "known_hosts")}
+        inventory = Path(directory) / "inventory.py"
+        inventory.touch(mode=0o600)
+        inventory.write_text(f"hosts = [({host!r}, {host_data!r})]\n")
+        return _run([PYINFRA, str(inventory), *args], {**os.environ, **(env or {})}, cwd, timeout)
+
+
+def _run(argv: list[str], env: Mapping[str, str], cwd: Path, timeout: float) -> PyinfraRun:
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, cwd=cwd, timeout=timeout
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TargetError(
+            f"pyinfra did not end within {timeout:.0f} s: {' '.join(argv)}\n{error.stderr!r}"
+        ) from error
+    return PyinfraRun(done.returncode, done.stdout, done.stderr)
