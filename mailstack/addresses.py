@@ -1,0 +1,93 @@
+"""Domain names and mail addresses: what is one, and in which form it is stored. Pure.
+
+The three patterns mean the same in Python's ``re`` and in PostgreSQL (``~``, an advanced regular
+expression), so the settings and the CHECKs of the database share one rule.
+
+One rule for the local part of a mailbox matters: what Postfix takes at RCPT and Dovecot refuses at
+LMTP becomes a bounce to a forged sender. ``+`` is missing because Postfix cuts the extension off there
+(``recipient_delimiter``), ``%`` and ``/`` because Dovecot expands and separates paths by them.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+DOMAIN = rf"^(?=.{{1,253}}$)(?:{_LABEL}[.])+(?![0-9]+$){_LABEL}$"
+"""Two or more LDH labels (RFC 1123 2.1, RFC 5890 2.3.1), the last one not a number; lower case."""
+
+_MAILBOX_ATOM = "[a-z0-9!#$&'*=?^_{|}~-]+"
+MAILBOX_LOCAL_PART = rf"^(?=.{{1,64}}$)(?!-){_MAILBOX_ATOM}(?:[.]{_MAILBOX_ATOM})*$"
+"""The local part of a mailbox or an alias here. No leading ``-``: ``allow_min_user=no`` of postconf(5)."""
+
+_ATOM = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+LOCAL_PART = rf"^(?=.{{1,64}}$){_ATOM}(?:[.]{_ATOM})*$"
+"""Any dot-atom (RFC 5321 4.1.2) in lower case: where an alias may point to."""
+
+MAX_ADDRESS = 254
+"""Octets of a whole address: a path has 256 (RFC 5321 4.5.3.1.3), two of them are ``<`` and ``>``."""
+
+# Python's ``idna`` codec is IDNA 2003; for these four letters IDNA 2008 (RFC 5894) names another domain.
+_IDNA_DEVIATIONS = re.compile("[ßς\u200c\u200d]")
+
+
+def domain_name(text: str) -> str:
+    """A domain in lower case, a Unicode one as A-labels (RFC 5891).
+
+    Raises ``ValueError`` if it is none.
+    """
+    name = text
+    if not text.isascii():
+        if _IDNA_DEVIATIONS.search(text.lower()):
+            raise ValueError("write this internationalised domain as A-labels (xn--…)")
+        try:
+            name = text.encode("idna").decode("ascii")
+        except UnicodeError:
+            raise ValueError("not a domain name") from None
+    name = name.lower()
+    if not re.fullmatch(DOMAIN, name):
+        raise ValueError("not a domain name (letters, digits and hyphens; at least two labels)")
+    return name
+
+
+def mailbox_address(text: str) -> str:
+    """The address of a mailbox here, in lower case. Raises ``ValueError`` if it can't be one."""
+    return _address(text, MAILBOX_LOCAL_PART)
+
+
+def alias_source(text: str) -> str:
+    """What an alias stands for: an address, or ``@domain`` for a catch-all. Raises ``ValueError``."""
+    if text.startswith("@"):
+        return "@" + domain_name(text[1:])
+    return mailbox_address(text)
+
+
+def destination_address(text: str) -> str:
+    """Where an alias points to: any address, local or remote. Raises ``ValueError`` if it is none."""
+    return _address(text, LOCAL_PART)
+
+
+def local_name(text: str) -> str:
+    """The name of an account of the host itself, such as ``root``. Raises ``ValueError`` if it is none."""
+    if not re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,63}", text.lower()):
+        raise ValueError("not the name of a local account")
+    return text.lower()
+
+
+def local_name_or_address(text: str) -> str:
+    """``root`` or ``admin@example.org``. Raises ``ValueError`` if it is neither."""
+    return destination_address(text) if "@" in text else local_name(text)
+
+
+def _address(text: str, local_pattern: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not at:
+        raise ValueError("not an address: the @ is missing")
+    local = local.lower()
+    if not re.fullmatch(local_pattern, local):
+        raise ValueError(f"not an address: what stands before the @ must match {local_pattern}")
+    address = f"{local}@{domain_name(domain)}"
+    if len(address) > MAX_ADDRESS:
+        raise ValueError(f"not an address: longer than {MAX_ADDRESS} octets")
+    return address

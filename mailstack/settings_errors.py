@@ -1,0 +1,113 @@
+"""What pydantic finds wrong, said in the words of whoever wrote the inventory.
+
+A message names the setting, its value (unless that is, or may contain, a secret) and what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, get_args
+
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pyinfra.api.exceptions import OperationValueError
+
+_PLAIN = {
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a dictionary",
+    "model_type": "must be a dictionary",
+}
+
+
+class Allowed(NamedTuple):
+    """Metadata of a field's type: what it accepts, for error messages and for the reference."""
+
+    text: str
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong. ``location`` is a path like ``("mail_users", 2, "email")``."""
+
+    location: tuple[int | str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.location)
+        return f"{path.lstrip('.')}{self.text}" if path else self.text
+
+
+class SettingsError(OperationValueError):
+    """Settings that are misspelt or impossible; pyinfra prints the message and stops."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in problems))
+
+
+def settings_error(model: type[BaseModel], error: ValidationError) -> SettingsError:
+    """The same error without a value that may be secret. Raise it ``from None``."""
+    return SettingsError([p for detail in error.errors(include_url=False) for p in _problems(model, detail)])
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` with the name that is spelt most alike, or nothing."""
+    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _problems(model: type[BaseModel], detail: ErrorDetails) -> list[Problem]:
+    location, kind = detail["loc"], detail["type"]
+    if kind == "extra_forbidden":
+        name = str(location[-1])
+        return [Problem(location, f": there is no such setting{nearest(name, model.model_fields)}")]
+    if kind == "missing":
+        return [Problem(location, f": is required: {_allowed(model, location)}")]
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, SettingsError):  # a model within this one has described its own problems
+        return [Problem(location + inner.location, inner.text) for inner in cause.problems]
+    said = str(cause) if isinstance(cause, ValueError) else _PLAIN.get(kind, detail["msg"].lower())
+    if not location:  # a rule about several settings names them itself
+        return [Problem((), said)]
+    allowed = _allowed(model, location)
+    value = "" if _may_be_secret(model, location) else _shown(detail["input"])
+    if location[-1] == "[key]":  # pydantic's mark for a dictionary's key, after the key
+        location, value = location[:-2], f": the key {location[-2]!r}"
+    return [Problem(location, f"{value}: {said}" + (f"; allowed: {allowed}" if allowed else ""))]
+
+
+def _shown(value: object) -> str:
+    """A simple value; of a list or a dictionary, ``said`` names the element."""
+    simple = (
+        value is None
+        or isinstance(value, (bool, int, float))
+        or (isinstance(value, str) and len(value) < 300)
+    )
+    return f" = {value!r}" if simple else ""
+
+
+def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str:
+    field = model.model_fields.get(str(location[0]))
+    return "" if field is None else allowed(field)
+
+
+def _may_be_secret(model: type[BaseModel], location: tuple[int | str, ...]) -> bool:
+    field = model.model_fields.get(str(location[0]))
+    return field is None or contains_secret(field.annotation)
+
+
+def allowed(field: FieldInfo) -> str:
+    """What the field's type says that it accepts, or nothing."""
+    parts = [*field.metadata, *(part for option in get_args(field.annotation) for part in get_args(option))]
+    return "; ".join(part.text for part in parts if isinstance(part, Allowed))
+
+
+def contains_secret(annotation: object) -> bool:
+    """Whether a value of this type is a secret or has one inside."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return any(contains_secret(field.annotation) for field in annotation.model_fields.values())
+    return annotation is SecretStr or any(contains_secret(part) for part in get_args(annotation))
