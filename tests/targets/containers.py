@@ -1,4 +1,4 @@
-"""Containers with a real systemd as PID 1: hosts to deploy to, and the peer that plays the rest of the world."""
+"""Containers with a real systemd as PID 1: hosts to deploy to, and the peer, which is the outside world."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SYSTEMD = (
 
 @dataclass(frozen=True)
 class Target:
-    """One host. `aliases` are further names that its network finds it by; `ports` are published on 127.0.0.1."""
+    """One host. `aliases` are more names for it on its network; `ports` are published on 127.0.0.1."""
 
     name: str
     debian: int
@@ -51,7 +51,7 @@ class Target:
     ports: Mapping[int, int] = field(default_factory=dict)
 
     def create(self, image: str | None = None) -> Target:
-        """Start the container, anew, from `image` or from the bare image; wait until systemd has booted it."""
+        """Start the container anew, from `image` or the bare image; wait until systemd has booted it."""
         image = image or images.target_image(self.debian)
         self.remove()
         network = ["--network", self.network.ensure()]
@@ -140,7 +140,7 @@ class Target:
         return tag
 
     def pyinfra(self, *args: str, connector: str = "docker", **options: Any) -> PyinfraRun:
-        """Run pyinfra against this host by `connector`: docker, ssh (as root) or ssh-admin (who may use sudo).
+        """Run pyinfra against this host by `connector`: docker, ssh (as root), ssh-admin (who may sudo).
 
         `args` are pyinfra's own, without the inventory; `options` are those of `run_pyinfra`.
         """
@@ -152,11 +152,11 @@ class Target:
 
     def ssh_key(self, user: str = "root") -> str:
         """A private key that opens `user` over SSH; made on first use."""
-        self.exec(
-            f"cd ~{user} && umask 077 && mkdir -p .ssh && test -e .ssh/id_ed25519 || "
-            "{ ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519 && cp .ssh/id_ed25519.pub .ssh/authorized_keys && "
-            f"chown -R {user} .ssh; }}"
+        keygen = (
+            "set -e; umask 077; cd; test ! -e .ssh/id_ed25519 || exit 0; mkdir -p .ssh; "
+            "ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519; cp .ssh/id_ed25519.pub .ssh/authorized_keys"
         )
+        self.exec(["su", "-", user, "-c", keygen])
         return self.exec(f"cat ~{user}/.ssh/id_ed25519").stdout
 
     def _endpoint(self) -> dict[str, Any]:
@@ -166,6 +166,6 @@ class Target:
 
 
 def peer(name: str, network: Network) -> Target:
-    """The rest of the world: remote.example.net, which takes mail and keeps it, and whose clients are strangers."""
+    """The outside world: remote.example.net, which takes and keeps mail, and whose clients are strangers."""
     target = Target(name, 13, network, hostname="remote.example.net", aliases=("remote.example.net",))
     return target.create(images.peer_image())

@@ -1,4 +1,4 @@
-"""The images: `mailstack-target` (bare Debian 12 or 13, real systemd) and `mailstack-peer` (the outside world).
+"""The images: `mailstack-target` (bare Debian 12 or 13) and `mailstack-peer` (the outside world).
 
 Tags carry a hash of what the image is made from, so a changed recipe makes a new image; the calendar week is
 part of it, because an image's package lists grow old.
@@ -122,7 +122,7 @@ def _provision(base: str, tag: str, recipe: str, apt_conf: dict[str, str]) -> No
 
 
 def _host_apt_options() -> str:
-    """This machine's proxies and date checks for apt: what reaches the mirrors here must do so in a target."""
+    """This machine's proxies and date checks for apt, so that a target reaches the mirrors as it does."""
     if shutil.which("apt-config") is None:
         return ""
     dump = run(["apt-config", "dump"]).stdout.splitlines()

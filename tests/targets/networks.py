@@ -49,7 +49,7 @@ class Network:
             for subnet in _subnets(network) - {""}:
                 theirs = ipaddress.ip_network(subnet)
                 for ours in (ipaddress.ip_network(self.subnet), ipaddress.ip_network(self.subnet6)):
-                    if theirs.version == ours.version and theirs.overlaps(ours):  # type: ignore[arg-type]
+                    if theirs.version == ours.version and theirs.overlaps(ours):
                         raise TargetError(
                             f"network {network['Name']} already has {theirs}, which we need as {ours}"
                         )

@@ -65,7 +65,7 @@ def run_pyinfra(
 ) -> PyinfraRun:
     """Run `pyinfra INVENTORY *args` in `cwd`, with an inventory of one `host` that has `data`.
 
-    `ssh` is the connector's own data, with the key's text as `ssh_key_text`; `env` is added to the environment.
+    `ssh` is the connector's data, with the key's text as `ssh_key_text`; `env` is added to the environment.
     Bounded by `timeout` seconds. A run that fails is returned too: `check()` it where it must not.
     """
     with tempfile.TemporaryDirectory(prefix="mailstack-") as directory:

@@ -26,6 +26,7 @@ maillog_file =
 # every address of ours, and whatever a client relays, ends in the one inbox
 virtual_mailbox_domains = remote.example.net
 virtual_mailbox_base = /srv/mail
+virtual_mailbox_limit = 0
 virtual_mailbox_maps = static:inbox/
 virtual_uid_maps = static:$(id -u collector)
 virtual_gid_maps = static:$(id -g collector)
