@@ -75,7 +75,9 @@ class Domain(Model):
     """A domain that this server receives mail for."""
 
     domain_name: DomainName = Field(description="The domain.")
-    active: bool = Field(True, description="A disabled domain's addresses are refused like unknown ones.")
+    active: bool = Field(
+        default=True, description="A disabled domain's addresses are refused like unknown ones."
+    )
 
 
 class User(Model):
@@ -83,7 +85,7 @@ class User(Model):
 
     email: MailboxAddress = Field(description="The address; also the login name.")
     initial_password: Password | None = Field(
-        None, description="Set when the account is created, and never again: its owner may change it."
+        default=None, description="Set when the account is created, and never again: its owner may change it."
     )
     password_hash: (
         Annotated[
@@ -92,14 +94,14 @@ class User(Model):
             Allowed("`{SCHEME}hash` or a bare crypt string; " + ", ".join(PASSWORD_SCHEMES)),
         ]
         | None
-    ) = Field(None, description="Enforced on every run.")
+    ) = Field(default=None, description="Enforced on every run.")
     home_directory: HostPath | None = Field(
-        None, description="Where the mail lies; without it, a directory below `mail_home_root`."
+        default=None, description="Where the mail lies; without it, a directory below `mail_home_root`."
     )
     quota_mb: Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")] | None = (
-        Field(None, description="The size that the mailbox may have, in MiB. 0 or none: no limit.")
+        Field(default=None, description="The size that the mailbox may have, in MiB. 0 or none: no limit.")
     )
-    active: bool = Field(True, description="A disabled user can't log in and receives nothing.")
+    active: bool = Field(default=True, description="A disabled user can't log in and receives nothing.")
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
@@ -118,7 +120,7 @@ class Alias(Model):
         Field(min_length=1),
         Allowed("a list of addresses, local or remote"),
     ] = Field(description="Where the mail goes.")
-    active: bool = Field(True, description="A disabled alias is refused like an unknown address.")
+    active: bool = Field(default=True, description="A disabled alias is refused like an unknown address.")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

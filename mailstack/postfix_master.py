@@ -31,7 +31,7 @@ Count = Annotated[int, Field(ge=0), Allowed("a number, 0 or more")]
 
 
 class MasterService(Model):
-    """A line of ``master.cf``. A column that is not given keeps Postfix's default, written ``-``."""
+    """A line of master(5). A column that is not given keeps Postfix's default, written as a dash."""
 
     name: Annotated[
         str,
@@ -39,9 +39,11 @@ class MasterService(Model):
         Allowed("a service name; for `inet` a port, or `host:port`"),
     ] = Field(description="The service name.")
     type: Literal["inet", "unix", "unix-dgram", "fifo", "pass"] = Field(description="The kind of socket.")
-    private: bool | None = Field(None, description="Whether only Postfix itself may connect.")
-    unpriv: bool | None = Field(None, description="Whether it runs as the user `postfix`.")
-    chroot: bool | None = Field(None, description="Whether it runs in the queue directory as its root.")
+    private: bool | None = Field(default=None, description="Whether only Postfix itself may connect.")
+    unpriv: bool | None = Field(default=None, description="Whether it runs as the user `postfix`.")
+    chroot: bool | None = Field(
+        default=None, description="Whether it runs in the queue directory as its root."
+    )
     wakeup: (
         Annotated[
             str,
@@ -50,10 +52,12 @@ class MasterService(Model):
             Allowed("seconds; with `?` after them, only if the service is in use"),
         ]
         | None
-    ) = Field(None, description="Seconds after which it is woken up.")
-    maxproc: Count | None = Field(None, description="How many may run at once; 0: no limit.")
+    ) = Field(default=None, description="Seconds after which it is woken up.")
+    maxproc: Count | None = Field(default=None, description="How many may run at once; 0: no limit.")
     command: Line = Field(description="The program and its arguments.")
-    options: Parameters = Field({}, description="Parameters for this service alone (`-o name=value`).")
+    options: Parameters = Field(
+        default={}, description="Parameters for this service alone (`-o name=value`)."
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> Self:

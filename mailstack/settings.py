@@ -33,10 +33,10 @@ class GeneralSettings(Model):
         description="The server's own name, the one its clients and its MX record use (Postfix `myhostname`)."
     )
     mail_domain: DomainName | None = Field(
-        None, description="Postfix `mydomain`. Without it, `mail_hostname` without its first label."
+        default=None, description="Postfix `mydomain`. Without it, `mail_hostname` without its first label."
     )
     mail_postmaster: LocalNameOrAddress = Field(
-        "root", description="Where mail to `postmaster` at every domain goes."
+        default="root", description="Where mail to `postmaster` at every domain goes."
     )
 
     @property
@@ -49,30 +49,30 @@ class GeneralSettings(Model):
 class AccountSettings(Model):
     """Accounts"""
 
-    mail_domains: Domains = Field((), description="The domains that this server receives mail for.")
-    mail_users: Users = Field((), description="The mailboxes.")
-    mail_aliases: Aliases = Field((), description="Addresses whose mail goes elsewhere.")
+    mail_domains: Domains = Field(default=(), description="The domains that this server receives mail for.")
+    mail_users: Users = Field(default=(), description="The mailboxes.")
+    mail_aliases: Aliases = Field(default=(), description="Addresses whose mail goes elsewhere.")
     mail_accounts_policy: Literal["add-only", "authoritative"] = Field(
-        "add-only",
+        default="add-only",
         description="Whether accounts that are in the database and not declared stay (`add-only`) or go "
         "(`authoritative`).",
     )
     mail_accounts_delete_mail: bool = Field(
-        False, description="Whether the mail of an account goes with it when it is deleted."
+        default=False, description="Whether the mail of an account goes with it when it is deleted."
     )
 
 
 class DovecotSettings(Model):
     """Dovecot"""
 
-    mail_pop3: bool = Field(False, description="Whether POP3 is offered beside IMAP.")
+    mail_pop3: bool = Field(default=False, description="Whether POP3 is offered beside IMAP.")
     mail_home_root: HostPath = Field(
-        "/var/vmail", description="The directory with the home directories of all mailboxes."
+        default="/var/vmail", description="The directory with the home directories of all mailboxes."
     )
-    mail_vmail_uid: SystemId = Field(5000, description="The user id of `vmail`, which owns all mail.")
-    mail_vmail_gid: SystemId = Field(5000, description="The group id of `vmail`.")
+    mail_vmail_uid: SystemId = Field(default=5000, description="The user id of `vmail`, which owns all mail.")
+    mail_vmail_gid: SystemId = Field(default=5000, description="The group id of `vmail`.")
     mail_dovecot_extra: Text = Field(
-        "", description="Text for the end of `dovecot.conf`, in the syntax of the host's Dovecot."
+        default="", description="Text for the end of `dovecot.conf`, in the syntax of the host's Dovecot."
     )
 
 

@@ -59,29 +59,32 @@ def _check_hba(line: str) -> str:
 class DatabaseSettings(Model):
     """Database"""
 
-    mail_db_name: Identifier = Field("mail", description="The database's name.")
+    mail_db_name: Identifier = Field(default="mail", description="The database's name.")
     mail_db_owner: Identifier = Field(
-        "mailadmin", description="The role that owns the database and its tables."
+        default="mailadmin", description="The role that owns the database and its tables."
     )
     mail_db_lookup_role: Identifier = Field(
-        "maillookup", description="The role that Postfix and Dovecot look things up as. It can only read."
+        default="maillookup",
+        description="The role that Postfix and Dovecot look things up as. It can only read.",
     )
     mail_db_auth: Literal["password", "peer"] = Field(
-        "password",
+        default="password",
         description="How Postfix and Dovecot prove who they are. With `peer` they use the socket of a "
         "PostgreSQL on the same host, and no database password is on any disk.",
     )
     mail_db_host: Host | None = Field(
-        None,
+        default=None,
         description="Where Postfix and Dovecot find the database. Without it, the inventory's groups (or "
         "`mail_db_dsn`) tell.",
     )
-    mail_db_port: Port = Field(5432, description="The port that PostgreSQL listens on.")
+    mail_db_port: Port = Field(default=5432, description="The port that PostgreSQL listens on.")
     mail_db_owner_password: Password | None = Field(
-        None, description="The password of `mail_db_owner`. Without it, one is generated once and kept."
+        default=None,
+        description="The password of `mail_db_owner`. Without it, one is generated once and kept.",
     )
     mail_db_lookup_password: Password | None = Field(
-        None, description="The password of `mail_db_lookup_role`. Without it, one is generated once and kept."
+        default=None,
+        description="The password of `mail_db_lookup_role`. Without it, one is generated once and kept.",
     )
     mail_db_dsn: (
         Annotated[
@@ -91,7 +94,7 @@ class DatabaseSettings(Model):
         ]
         | None
     ) = Field(
-        None,
+        default=None,
         description="How the machine that runs pyinfra reaches, as an administrator, a PostgreSQL that no "
         "host of the inventory runs. Needs `mail_db_lookup_password`.",
     )
@@ -99,7 +102,7 @@ class DatabaseSettings(Model):
         ListOf[str],
         each(_check_hba),
         Allowed("a list of lines such as `hostssl mail reports 192.0.2.7/32 scram-sha-256`"),
-    ] = Field((), description="Further lines of `pg_hba.conf`.")
+    ] = Field(default=(), description="Further lines of `pg_hba.conf`.")
 
     @property
     def db_endpoint(self) -> DbEndpoint | None:

@@ -102,8 +102,9 @@ def _may_be_secret(model: type[BaseModel], location: tuple[int | str, ...]) -> b
 
 def allowed(field: FieldInfo) -> str:
     """What the field's type says that it accepts, or nothing."""
-    parts = [*field.metadata, *(part for option in get_args(field.annotation) for part in get_args(option))]
-    return "; ".join(part.text for part in parts if isinstance(part, Allowed))
+    optional = [part for option in get_args(field.annotation) for part in get_args(option)]
+    texts = [part.text for part in (*field.metadata, *optional) if isinstance(part, Allowed)]
+    return texts[0] if texts else ""
 
 
 def contains_secret(annotation: object) -> bool:

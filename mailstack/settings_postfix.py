@@ -34,70 +34,75 @@ class PostfixSettings(Model):
     """Postfix"""
 
     mail_myorigin: Origin = Field(
-        "$myhostname", description="The domain that mail from the host itself appears to come from."
+        default="$myhostname", description="The domain that mail from the host itself appears to come from."
     )
     mail_mydestination: Items = Field(
-        ("$myhostname", "localhost"),
+        default=("$myhostname", "localhost"),
         description="The domains whose addresses are accounts of the host. Never one of `mail_domains`.",
     )
-    mail_inet_interfaces: Interfaces = Field(("all",), description="The addresses that Postfix listens on.")
+    mail_inet_interfaces: Interfaces = Field(
+        default=("all",), description="The addresses that Postfix listens on."
+    )
     mail_inet_protocols: Literal["all", "ipv4", "ipv6"] = Field(
-        "all", description="The IP versions that Postfix uses."
+        default="all", description="The IP versions that Postfix uses."
     )
     mail_mynetworks: Networks = Field(
-        ("127.0.0.0/8", "[::1]/128"), description="Who may relay mail without logging in."
+        default=("127.0.0.0/8", "[::1]/128"), description="Who may relay mail without logging in."
     )
     mail_smtpd_relay_restrictions: Restrictions = Field(
-        ("permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination"),
+        default=("permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination"),
         description="Who may relay. `defer_unauth_destination` refuses with a 4xx, so senders try for days.",
     )
     mail_virtual_mailbox_domains: Tables | None = Field(
-        None, description="Tables of the domains that have mailboxes. Without it, ours in SQL."
+        default=None, description="Tables of the domains that have mailboxes. Without it, ours in SQL."
     )
     mail_virtual_mailbox_maps: Tables | None = Field(
-        None, description="Tables of the mailboxes. Without it, ours in SQL."
+        default=None, description="Tables of the mailboxes. Without it, ours in SQL."
     )
     mail_virtual_alias_maps: Tables | None = Field(
-        None, description="Tables of the aliases. Without it, ours: `mail_virtual`, then SQL."
+        default=None, description="Tables of the aliases. Without it, ours: `mail_virtual`, then SQL."
     )
     mail_map_type: Literal["proxy:pgsql", "pgsql"] = Field(
-        "proxy:pgsql",
+        default="proxy:pgsql",
         description="How Postfix queries PostgreSQL. With `pgsql` every process has a connection of its own, "
         "which exhausts PostgreSQL's 100 under load.",
     )
     mail_message_size_limit: Annotated[
         int, Field(ge=65536, le=2**31 - 1), Allowed("bytes, 65536 (RFC 5321 4.5.3.1.7) to 2147483647")
-    ] = Field(52428800, description="The largest message, in bytes.")
+    ] = Field(default=52428800, description="The largest message, in bytes.")
     mail_relayhost: RelayHost = Field(
-        "", description="Where all mail to other servers goes. Brackets: no MX lookup."
+        default="", description="Where all mail to other servers goes. Brackets: no MX lookup."
     )
     mail_relayhost_user: RelayUser | None = Field(
-        None, description="The name to log in to `mail_relayhost` with."
+        default=None, description="The name to log in to `mail_relayhost` with."
     )
-    mail_relayhost_password: Password | None = Field(None, description="The password for that.")
+    mail_relayhost_password: Password | None = Field(default=None, description="The password for that.")
     mail_transport: Transports = Field(
-        {}, description="The static table transport(5): which way mail for a domain or an address goes."
+        default={},
+        description="The static table transport(5): which way mail for a domain or an address goes.",
     )
     mail_relay_domains: Annotated[
         ListOf[str], each(domain_name), Allowed("a list of domains, none of them in `mail_domains`")
-    ] = Field((), description="Domains that mail is relayed to for everybody, as a backup MX does.")
-    mail_virtual: Virtual = Field({}, description="The static table virtual(5), asked before the database.")
+    ] = Field(default=(), description="Domains that mail is relayed to for everybody, as a backup MX does.")
+    mail_virtual: Virtual = Field(
+        default={}, description="The static table virtual(5), asked before the database."
+    )
     mail_local_aliases: LocalAliases = Field(
-        {"postmaster": ("root",)},
+        default={"postmaster": ("root",)},
         description="The table aliases(5) of the host's own accounts. `postmaster` goes to `root` unless "
         "it is given.",
     )
     mail_postfix_main: Parameters = Field(
-        {},
+        default={},
         description="Any further parameter of `main.cf`, checked against those that Postfix has. What is set "
         "here wins over a setting with a name of its own.",
     )
     mail_postfix_master: Annotated[
         ListOf[Annotated[MasterService, as_model(MasterService)]],
         AfterValidator(_check_services),
-        Allowed("a list of dictionaries (see Service)"),
+        Allowed("a list of dictionaries (see MasterService)"),
     ] = Field(
-        (),
+        default=(),
         description="Services of `master.cf`. One with the name and type of one of ours takes its place.",
     )
 

@@ -52,7 +52,7 @@ class TlsSettings(Model):
         ]
         | None
     ) = Field(
-        None,
+        default=None,
         description="The server's certificate, followed by the intermediate ones. "
         "Without it, a self-signed one is made once and kept.",
     )
@@ -63,9 +63,9 @@ class TlsSettings(Model):
             Allowed("PEM text without a passphrase, or the path of such a file"),
         ]
         | None
-    ) = Field(None, description="The private key of `mail_tls_certificate`.")
+    ) = Field(default=None, description="The private key of `mail_tls_certificate`.")
     mail_tls_min_protocol: Literal["TLSv1.2", "TLSv1.3"] = Field(
-        "TLSv1.2", description="The oldest protocol that Postfix and Dovecot speak."
+        default="TLSv1.2", description="The oldest protocol that Postfix and Dovecot speak."
     )
 
     @property
