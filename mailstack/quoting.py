@@ -6,6 +6,16 @@ so this is the one place where text becomes SQL.
 
 from __future__ import annotations
 
+UNLOGGED = """DO $$ BEGIN
+    IF current_setting('is_superuser')::boolean THEN
+        PERFORM set_config(name, value, true) FROM (VALUES
+            ('log_statement', 'none'), ('log_min_error_statement', 'panic'), ('log_min_duration_statement', '-1')
+        ) AS quiet (name, value);
+    END IF;
+END $$;
+"""
+"""Goes before what must not be in the server's log: verifiers and hashes. Only a superuser may ask for it."""
+
 
 def literal(value: str | int | bool | None) -> str:
     r"""A constant (PostgreSQL's manual, 4.1.2).

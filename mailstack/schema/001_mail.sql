@@ -45,7 +45,7 @@ BEGIN
             ('mail_users', 'email', 'text', true, NULL),
             ('mail_users', 'password', 'text', true, NULL),
             ('mail_users', 'home_directory', 'text', false, NULL), -- NULL: below the mail root
-            ('mail_users', 'quota_mb', 'bigint', false, NULL), -- NULL: the server's default; 0: no limit
+            ('mail_users', 'quota_mb', 'bigint', false, NULL), -- NULL or 0: no limit
             ('mail_users', 'active', 'boolean', true, 'true'),
             ('mail_alias', 'source_email', 'text', true, NULL),
             ('mail_alias', 'destination_email', 'text', true, NULL),

@@ -1,0 +1,195 @@
+"""The database roles: how they are, how they should be, and the SQL in between. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+from mailstack import scram
+from mailstack.quoting import identifier, literal
+
+_ATTRIBUTES = {
+    "rolsuper": ("SUPERUSER", False),
+    "rolinherit": ("INHERIT", True),
+    "rolcreaterole": ("CREATEROLE", False),
+    "rolcreatedb": ("CREATEDB", False),
+    "rolcanlogin": ("LOGIN", True),
+    "rolreplication": ("REPLICATION", False),
+    "rolbypassrls": ("BYPASSRLS", False),
+}
+"""Columns of ``pg_roles``, their words in ``ALTER ROLE``, and what they should be."""
+
+OWNER_PASSWORD = "db-owner-password"
+LOOKUP_PASSWORD = "db-lookup-password"
+"""The names of their passwords among the secrets."""
+
+_READ_ONLY = "default_transaction_read_only=on"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A role that may log in, and has no privileges but those that are granted on objects.
+
+    + name: its name
+    + read_only: whether its transactions are read-only unless it says otherwise: a second line behind the
+      grants
+    + owner: whether it owns objects, so that an administrator who is no superuser must be a member
+    """
+
+    name: str
+    read_only: bool = False
+    owner: bool = False
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """What ``ALTER ROLE … SET`` should have set."""
+        return frozenset({_READ_ONLY} if self.read_only else ())
+
+
+class Password(NamedTuple):
+    """A password that a role should have.
+
+    + value: the password itself
+    + logs_in: whether a login with it worked; ``None`` if the stored verifier can be read instead
+    """
+
+    value: str
+    logs_in: bool | None = None
+
+
+class NoPassword(Enum):
+    """What there is to say where there is no password to compare."""
+
+    REMOVE = "the role should have none"
+    KEEP = "whatever it has is right"
+    GENERATE = "it should have one that will be generated before the role is made"
+
+
+class Change(NamedTuple):
+    """One thing to put right, in words and in SQL."""
+
+    title: str
+    sql: str
+
+
+def query(names: tuple[str, ...], database: str) -> str:
+    """SQL that returns the roles and the database's name as JSON.
+
+    ``{"superuser": bool, "reads_verifiers": bool, "database": bool, "roles": {name: …}}``. ``pg_authid`` is asked through ``query_to_xml`` because merely naming it is an error for who may not read it.
+    """
+    listed = ", ".join(literal(name) for name in names)
+    verifiers = literal(f"SELECT rolname, rolpassword FROM pg_catalog.pg_authid WHERE rolname IN ({listed})")
+    return f"""
+WITH reads AS (SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS verifiers),
+stored AS (
+    SELECT name, verifier FROM XMLTABLE('/table/row' PASSING
+        CASE WHEN (SELECT verifiers FROM reads) THEN query_to_xml({verifiers}, true, false, '') END
+        COLUMNS name text PATH 'rolname', verifier text PATH 'rolpassword')
+),
+found AS (
+    SELECT
+        rolname, rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolreplication, rolbypassrls,
+        rolconnlimit,
+        rolvaliduntil < 'infinity' AS expires,
+        verifier,
+        CASE WHEN version.number >= 160000
+            THEN pg_has_role(oid, 'SET') ELSE pg_has_role(oid, 'MEMBER') END AS administered,
+        (
+            SELECT coalesce(json_agg(json_build_array(
+                pg_get_userbyid(roleid),
+                CASE WHEN version.number >= 160000 THEN pg_get_userbyid(grantor) END
+            ) ORDER BY roleid, grantor), '[]')
+            FROM pg_auth_members WHERE member = oid
+        ) AS memberships,
+        (
+            SELECT coalesce(json_agg(json_build_array(datname, setting) ORDER BY datname, setting), '[]')
+            FROM pg_db_role_setting LEFT JOIN pg_database ON pg_database.oid = setdatabase,
+                unnest(setconfig) AS setting
+            WHERE setrole = pg_roles.oid
+        ) AS settings
+    FROM pg_roles LEFT JOIN stored ON name = rolname,
+        (SELECT current_setting('server_version_num')::int) AS version (number)
+    WHERE rolname IN ({listed})
+)
+SELECT json_build_object(
+    'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+    'reads_verifiers', (SELECT verifiers FROM reads),
+    'database', EXISTS (SELECT FROM pg_database WHERE datname = {literal(database)}),
+    'roles', (SELECT coalesce(json_object_agg(rolname, row_to_json(found)), '{{}}') FROM found)
+)::text"""
+
+
+def changes(
+    role: Role, current: Mapping[str, Any] | None, password: Password | NoPassword, *, superuser: bool = True
+) -> list[Change]:
+    """What is to be done so that ``role`` is as it should be.
+
+    + current: the role's row of the query; ``None`` if it does not exist
+    + superuser: whether a superuser will do it
+    """
+    name = identifier(role.name)
+    if current is None:
+        made = [Change("created", f"CREATE ROLE {name} LOGIN;")]
+        made += [_set_setting(name, setting) for setting in sorted(role.settings)]
+        made += _password(name, password, None)
+        return made + ([_administered(name)] if role.owner and not superuser else [])
+    made = [
+        Change(word if wanted else f"no {word}", f"ALTER ROLE {name} {'' if wanted else 'NO'}{word};")
+        for column, (word, wanted) in _ATTRIBUTES.items()
+        if current[column] != wanted
+    ]
+    if current["rolconnlimit"] != -1:
+        made.append(Change("no connection limit", f"ALTER ROLE {name} CONNECTION LIMIT -1;"))
+    if current["expires"]:
+        made.append(Change("no expiry", f"ALTER ROLE {name} VALID UNTIL 'infinity';"))
+    for group, grantor in current["memberships"]:
+        by = f" GRANTED BY {identifier(grantor)}" if grantor else ""
+        sql = f"REVOKE {identifier(group)} FROM {name}{by} CASCADE;"
+        made.append(Change(f"not a member of {group}", sql))
+    made += _settings(name, role.settings, current["settings"])
+    made += _password(name, password, current["verifier"])
+    return made + ([_administered(name)] if role.owner and not current["administered"] else [])
+
+
+def _administered(name: str) -> Change:
+    return Change("granted to the administrator", f"GRANT {name} TO CURRENT_USER;")
+
+
+def _settings(name: str, wanted: frozenset[str], current: Sequence[tuple[str | None, str]]) -> list[Change]:
+    """Changes of what ``ALTER ROLE … SET`` and ``ALTER ROLE … IN DATABASE … SET`` have set."""
+    ours = {setting.partition("=")[0] for setting in wanted}
+    made = []
+    for database, setting in current:
+        parameter = setting.partition("=")[0]
+        if database is None and parameter in ours:
+            continue
+        where, said = (f" IN DATABASE {identifier(database)}", f" in {database}") if database else ("", "")
+        sql = f"ALTER ROLE {name}{where} RESET {_parameter(parameter)};"
+        made.append(Change(f"no setting {parameter}{said}", sql))
+    there = {setting for database, setting in current if database is None}
+    return made + [_set_setting(name, setting) for setting in sorted(wanted - there)]
+
+
+def _set_setting(name: str, setting: str) -> Change:
+    parameter, _, value = setting.partition("=")
+    return Change(setting, f"ALTER ROLE {name} SET {_parameter(parameter)} = {literal(value)};")
+
+
+def _parameter(name: str) -> str:
+    """A parameter's name, whose parts are quoted one by one: ``"myapp"."x"``."""
+    return ".".join(identifier(part) for part in name.split("."))
+
+
+def _password(name: str, password: Password | NoPassword, stored: str | None) -> list[Change]:
+    if password is NoPassword.REMOVE and stored:
+        return [Change("no password", f"ALTER ROLE {name} PASSWORD NULL;")]
+    if password is NoPassword.GENERATE:
+        return [Change("password", "")]
+    if isinstance(password, NoPassword):
+        return []
+    right = scram.matches(stored or "", password.value) if password.logs_in is None else password.logs_in
+    if right:
+        return []
+    return [Change("password", f"ALTER ROLE {name} PASSWORD {literal(scram.verifier(password.value))};")]
