@@ -1,0 +1,10 @@
+"""pyinfra deploys that turn plain Debian hosts into a PostgreSQL-backed mail server.
+
+Each component is a module with ``deploy(settings)``; ``mail_server`` has them all.
+"""
+
+from mailstack import accounts
+from mailstack.components import dovecot, mail_server, postfix, postgres, tls
+from mailstack.settings import Settings
+
+__all__ = ["Settings", "accounts", "dovecot", "mail_server", "postfix", "postgres", "tls"]

@@ -19,6 +19,16 @@ class Directory:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Something that another operation makes: if it is there, it has this owner, group and mode."""
+
+    path: str
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
 class File:
     """A file with exactly this content, owner, group and mode.
 
@@ -38,3 +48,6 @@ class File:
     mode: int = 0o644
     activation: Activation = "reload"
     indexed: Literal["postmap", "postalias"] | None = None
+
+
+Entry = Directory | Kept | File

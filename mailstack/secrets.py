@@ -79,7 +79,7 @@ def kept_secret(name: str) -> Probe[str | None]:
 class Store:
     """The secrets of one deploy: those given, and those that ``owner`` keeps."""
 
-    def __init__(self, given: Mapping[str, str | None], owner: Host | None = None) -> None:
+    def __init__(self, given: Mapping[str, str], owner: Host | None = None) -> None:
         self.given = given
         self.owner = owner
 
@@ -88,6 +88,10 @@ class Store:
         if (value := self.given.get(name)) is not None:
             return value
         return read(kept_secret(name), self.owner)
+
+    def with_given(self, name: str, value: str) -> Store:
+        """The same store with one secret more."""
+        return Store({**self.given, name: value}, self.owner)
 
     def values(self, names: set[str]) -> dict[str, str | None]:
         """The values of several secrets."""

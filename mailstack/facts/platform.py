@@ -10,7 +10,8 @@ _PACKAGES = "postfix dovecot-core"
 _COMMAND = f"""
 sed -n 's/^VERSION_ID="\\{{0,1\\}}\\([0-9]*\\).*/debian=\\1/p; s/^ID=/id=/p' /etc/os-release
 dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES}
-grep -lE '^port *= *5432' /etc/postgresql/*/main/postgresql.conf | sed 's#^/etc/postgresql/#postgresql=#; s#/main/.*##'
+grep -lE '^port *= *5432' /etc/postgresql/*/main/postgresql.conf |
+  sed 's#^/etc/postgresql/#postgresql=#; s#/main/.*##'
 dpkg-query -W {_PACKAGES} >/dev/null 2>&1 || apt-cache policy {_PACKAGES}
 true
 """

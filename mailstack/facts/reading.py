@@ -20,12 +20,13 @@ from weakref import WeakKeyDictionary
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import OperationError
-from pyinfra.context import ctx_host
+from pyinfra.context import host as current
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
+A = TypeVar("A")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def announce(*probes: Probe[Any]) -> None:
     readings.announced.update(dict.fromkeys(probes))
 
 
-def read(probe: Probe[T], host: Host | None = None) -> T:
+def read(probe: Probe[A], host: Host | None = None) -> A:
     """Return the answer to ``probe``, from the current host or from the one given.
 
     Raises ``OperationError`` if the host can't be asked.
@@ -82,7 +83,8 @@ def read(probe: Probe[T], host: Host | None = None) -> T:
 
 
 def _current_host() -> Host:
-    return cast("Host", ctx_host.get())
+    # pyinfra.host is a proxy, and another one in every greenlet
+    return current.inventory.get_host(current.name)
 
 
 def _count_changes(host: Host) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mailstack.facts.reading import Probe
 
 PENDING = "/var/lib/mailstack/pending"
-"""Here lies a mark ``UNIT.reload`` or ``UNIT.restart`` from before a file is changed until the unit has it."""
+"""A mark ``UNIT.reload`` or ``UNIT.restart`` lies here from before a change until the unit has taken it."""
 
 
 @dataclass(frozen=True)

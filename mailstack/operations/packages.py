@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator, Iterable
 
-from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.context import host
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
 
 from mailstack.facts.packages import installed_packages
 from mailstack.facts.reading import announce, read
@@ -33,7 +34,7 @@ def installed(packages: Iterable[str]) -> None:
     """
     names = tuple(dict.fromkeys(packages))
     announce(installed_packages(names))
-    _installed(names, name="Install packages")
+    _installed(packages=names, name="Install packages")
 
 
 @operation()

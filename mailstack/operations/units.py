@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from pyinfra import host
-from pyinfra.api import StringCommand, operation
+from pyinfra.context import host
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
 
 from mailstack.facts.reading import Probe, announce, read
 from mailstack.facts.units import PENDING, UnitStates, unit_states
@@ -46,7 +47,7 @@ def running(unit: Unit) -> None:
     the daemon took the change. So a run that was cut off in between is made good by the next.
     """
     announce(_states(unit))
-    _running(unit, name=f"Run {unit.name}")
+    _running(unit=unit, name=f"Run {unit.name}")
 
 
 @operation()
@@ -81,8 +82,12 @@ def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
         steps.append(("enable", f"systemctl enable --quiet {name}"))
     if not (states.is_active(unit.name) and states.is_active(unit.process)):
         # a unit that failed too often must be forgiven before it may start again
-        steps.append(("start", f"systemctl reset-failed {name} {process} 2>/dev/null; "
-                               f"systemctl start {name} {process}"))
+        steps.append(
+            (
+                "start",
+                f"systemctl reset-failed {name} {process} 2>/dev/null; systemctl start {name} {process}",
+            )
+        )
     elif f"{unit.name}.restart" in states.marks:
         steps.append(("restart", f"systemctl restart {process}"))
     elif f"{unit.name}.reload" in states.marks:

@@ -1,0 +1,38 @@
+"""A whole mail server: each component, on the hosts that have its role."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyinfra.api.deploy import deploy as pyinfra_deploy
+from pyinfra.context import host
+
+from mailstack import accounts, hosts
+from mailstack.components import dovecot, postfix, postgres, tls
+from mailstack.operations.packages import installed
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
+
+@pyinfra_deploy("Mail server")
+def deploy(settings: Settings) -> None:
+    """Turn the host into what its inventory groups say: ``db``, ``mx``, ``imap``, or all of them.
+
+    The components come in the order in which each needs the other, and the accounts last.
+    """
+    has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
+    has_mail = hosts.has_role(host, "mx") or hosts.has_role(host, "imap")
+    names: list[str] = []
+    if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
+        names += postgres.PACKAGES
+    if has_mail:
+        names += [*tls.PACKAGES, *dovecot.packages(settings), *postfix.packages(settings)]
+    installed(names)  # all at once: apt takes most of a first deploy
+    if has_database:
+        postgres.deploy(settings=settings)
+    if has_mail:
+        dovecot.deploy(settings=settings, serves_postfix=True)
+        postfix.deploy(settings=settings)
+    if has_database:
+        accounts.declared(settings)

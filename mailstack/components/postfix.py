@@ -1,0 +1,222 @@
+"""Postfix: mail from strangers on port 25, from users on 465 and 587, and out into the world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyinfra.api.deploy import deploy as pyinfra_deploy
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.context import host
+
+from mailstack import hosts, lookups, master_services
+from mailstack.components import postgres, tls
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import read
+from mailstack.files import Directory, Entry, File
+from mailstack.operations import units
+from mailstack.operations.config_files import config_files
+from mailstack.operations.packages import installed
+from mailstack.operations.units import Unit, mark
+from mailstack.postfix_parameters import unknown_parameters
+from mailstack.secrets import placeholder
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mailstack.hosts import Endpoint
+    from mailstack.settings import Settings
+
+DIRECTORY = "/etc/postfix"
+SQL_DIRECTORY = f"{DIRECTORY}/sql"
+INDEX = "hash"
+"""Debian's default_database_type on 12 and 13; a table is ``hash:/etc/postfix/…`` in main.cf."""
+RELAYHOST_PASSWORD = "relayhost-password"
+
+_STAGED = f'-c "$stage"{DIRECTORY}'
+_CHECKS = (
+    # postconf only warns about a parameter that nothing uses, and that is a misspelt one
+    f"said=$(postconf {_STAGED} -n 2>&1 >/dev/null; postconf {_STAGED} -M 2>&1 >/dev/null); "
+    '[ -z "$said" ] || { echo "$said" >&2; exit 1; }',
+    f"postfix {_STAGED} check",
+    # these two are read when Postfix starts, and not by a reload: postconf(5)
+    'listen="postconf -hx inet_interfaces inet_protocols"; '
+    f'[ "$($listen 2>&1)" = "$($listen {_STAGED} 2>&1)" ] || '
+    f"{{ mkdir -p {mark('postfix', 'restart').rpartition('/')[0]}; : > {mark('postfix', 'restart')}; }}",
+)
+
+
+def packages(settings: Settings) -> tuple[str, ...]:
+    """The Debian packages that the settings need."""
+    # the mechanisms of the SASL client are a package of their own
+    return ("postfix", "postfix-pgsql", *(("libsasl2-modules",) if settings.mail_relayhost_user else ()))
+
+
+def unit(debian: int) -> Unit:
+    """The service; on Debian 12 ``postfix`` is a wrapper around an instance."""
+    return Unit("postfix", "postfix@-" if debian == 12 else None)
+
+
+def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
+    """Every file that Postfix reads.
+
+    + endpoint: where the database is
+    """
+    return [
+        Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
+        File(f"{DIRECTORY}/main.cf", _main_cf(settings)),
+        File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
+        *_tables(settings),
+        *(
+            File(
+                f"{SQL_DIRECTORY}/{name}.cf",
+                _sql_cf(settings, endpoint, name, query),
+                group="postfix",
+                mode=0o640,
+            )
+            for name, query in queries(settings).items()
+        ),
+    ]
+
+
+def queries(settings: Settings) -> dict[str, str]:
+    """What is asked of the database, by the name of the file in ``/etc/postfix/sql``."""
+    postmaster = settings.mail_postmaster
+    if "@" not in postmaster:
+        postmaster = f"{postmaster}@{settings.mail_hostname}"
+    return {
+        "virtual_domains": lookups.VIRTUAL_DOMAINS,
+        "virtual_mailboxes": lookups.VIRTUAL_MAILBOXES,
+        "virtual_aliases": lookups.VIRTUAL_ALIASES,
+        "virtual_identity": lookups.VIRTUAL_IDENTITY,
+        "virtual_postmaster": lookups.virtual_postmaster(postmaster),
+        "sender_logins": lookups.SENDER_LOGINS,
+        "own_senders": lookups.OWN_SENDERS,
+    }
+
+
+def _main_cf(settings: Settings) -> str:
+    def sql(name: str) -> str:
+        return f"{settings.mail_map_type}:{SQL_DIRECTORY}/{name}.cf"
+
+    aliases = [
+        f"{INDEX}:{DIRECTORY}/virtual",
+        *map(sql, ("virtual_aliases", "virtual_identity", "virtual_postmaster")),
+    ]
+    text = render(
+        "postfix/main.cf",
+        settings=settings,
+        index=INDEX,
+        certificate=tls.CERTIFICATE,
+        key=tls.KEY,
+        virtual_mailbox_domains=_maps(settings.mail_virtual_mailbox_domains, [sql("virtual_domains")]),
+        virtual_mailbox_maps=_maps(settings.mail_virtual_mailbox_maps, [sql("virtual_mailboxes")]),
+        virtual_alias_maps=_maps(settings.mail_virtual_alias_maps, aliases),
+        own_senders=sql("own_senders"),
+        sender_logins=sql("sender_logins"),
+    )
+    return _override(text, settings.mail_postfix_main)
+
+
+def _maps(given: Sequence[str] | None, ours: Sequence[str]) -> str:
+    return " ".join(ours if given is None else given)
+
+
+def _override(text: str, parameters: Mapping[str, str]) -> str:
+    """Take out what is given again, as Postfix warns of a parameter that is set twice, and add it."""
+    if not parameters:
+        return text
+    kept = [line for line in text.splitlines() if line.partition(" = ")[0] not in parameters]
+    extra = [f"{name} = {value}".rstrip() for name, value in parameters.items()]
+    return "\n".join([*kept, "", "# mail_postfix_main", *extra, ""])
+
+
+def _master_cf(settings: Settings) -> str:
+    services = master_services.merge(master_services.default_services(), settings.mail_postfix_master)
+    return render("postfix/master.cf", services="".join(service.render() for service in services))
+
+
+def _tables(settings: Settings) -> list[Entry]:
+    """The static tables, each with the index that Postfix reads."""
+
+    def table(name: str, rows: Mapping[str, str], *, manual: str, secret: bool = False) -> File:
+        text = render("postfix/table", rows=list(rows.items()), separator=" ", manual=manual)
+        path = f"{DIRECTORY}/{name}"
+        if secret:
+            return File(path, text, group="postfix", mode=0o640, indexed="postmap")
+        return File(path, text, indexed="postmap")
+
+    login = {}
+    if settings.mail_relayhost_user:
+        login = {settings.mail_relayhost: f"{settings.mail_relayhost_user}:{placeholder(RELAYHOST_PASSWORD)}"}
+    aliases = {name: ", ".join(targets) for name, targets in settings.mail_local_aliases.items()}
+    return [
+        table("virtual", {k: ", ".join(v) for k, v in settings.mail_virtual.items()}, manual="virtual(5)"),
+        table("transport", settings.mail_transport, manual="transport(5)"),
+        table("relay_domains", dict.fromkeys(settings.mail_relay_domains, "OK"), manual="postconf(5)"),
+        table("sasl_passwd", login, manual="postconf(5), smtp_sasl_password_maps", secret=True),
+        File(
+            "/etc/aliases",
+            render("postfix/table", rows=list(aliases.items()), separator=": ", manual="aliases(5)"),
+            indexed="postalias",
+        ),
+    ]
+
+
+def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> str:
+    return render(
+        "postfix/sql.cf",
+        settings=settings,
+        hosts=_hosts(settings, endpoint),
+        password=settings.mail_db_auth == "password",
+        comment=COMMENTS[name],
+        query=query,
+    )
+
+
+def _hosts(settings: Settings, endpoint: Endpoint) -> str:
+    if endpoint.is_socket:
+        return f"unix:{endpoint.host}"
+    address = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    sslmode = endpoint.sslmode or ("prefer" if endpoint.host == "127.0.0.1" else "require")
+    query = f"sslmode={sslmode}&connect_timeout=5"
+    return f"postgresql://{address}:{endpoint.port}/{settings.mail_db_name}?{query}"
+
+
+COMMENTS = {
+    "virtual_domains": "virtual_mailbox_domains: which domains are ours",
+    "virtual_mailboxes": "virtual_mailbox_maps: which mailboxes there are; the result is not used",
+    "virtual_aliases": "virtual_alias_maps: where an alias leads, in the end",
+    "virtual_identity": "virtual_alias_maps: each mailbox itself, so that no catch-all takes its mail",
+    "virtual_postmaster": "virtual_alias_maps: the postmaster of every domain (RFC 5321, 4.5.1)",
+    "sender_logins": "smtpd_sender_login_maps: who may send as this address",
+    "own_senders": "check_sender_access: what strangers get who send in our name",
+}
+
+
+@pyinfra_deploy("Postfix")
+def deploy(settings: Settings) -> None:
+    """Install and run Postfix.
+
+    Mail for the domains in the database goes to ``private/dovecot-lmtp``, and logins are checked at
+    ``private/auth``: a Dovecot on this host has them there, if it is deployed with ``serves_postfix``.
+    Raises ``OperationValueError`` if the settings name a parameter that this version does not know.
+    """
+    platform = read(PLATFORM)
+    if unknown := unknown_parameters(settings, platform.postfix):
+        raise OperationValueError(
+            f"mail_postfix_main: Postfix {platform.postfix} has no {', '.join(unknown)}"
+        )
+    store = postgres.store(settings)
+    if settings.mail_relayhost_password is not None:
+        store = store.with_given(RELAYHOST_PASSWORD, settings.mail_relayhost_password.get_secret_value())
+    installed(packages(settings))
+    tls.deploy(settings=settings)
+    config_files(
+        files(settings, hosts.database_endpoint(settings, host)),
+        component="postfix",
+        units=["postfix"],
+        store=store,
+        checks=_CHECKS,
+    )
+    units.running(unit(platform.debian))

@@ -1,0 +1,99 @@
+"""PostgreSQL with the mail database: its roles, its schema, and who may connect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyinfra.api.deploy import deploy as pyinfra_deploy
+from pyinfra.context import host
+
+from mailstack import hosts, secrets
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import read
+from mailstack.files import Directory, Entry, File, Kept
+from mailstack.operations import sql, units
+from mailstack.operations.config_files import config_files
+from mailstack.operations.kept_secrets import kept_secrets
+from mailstack.operations.packages import installed
+from mailstack.operations.units import Unit
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailstack.settings import Settings
+
+PACKAGES = ("postgresql",)
+OWNER_PASSWORD = "db-owner-password"
+LOOKUP_PASSWORD = "db-lookup-password"
+_OWNER = ("postgres", "postgres")
+
+
+def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list[Entry]:
+    """The server's configuration.
+
+    + version: major version of PostgreSQL
+    + clients: IP addresses of other hosts that look things up
+    """
+    directory = f"/etc/postgresql/{version}/main"
+    values = {
+        "settings": settings,
+        "clients": [f"{address}/{128 if ':' in address else 32}" for address in clients],
+    }
+    return [
+        Directory(secrets.DIRECTORY, mode=0o700),
+        *(Kept(f"{secrets.DIRECTORY}/{name}", mode=0o600) for name in (OWNER_PASSWORD, LOOKUP_PASSWORD)),
+        File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
+        File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
+        File(
+            f"{directory}/conf.d/mailstack.conf",
+            render("postgresql/mailstack.conf", **values),
+            *_OWNER,
+            activation="restart",
+        ),
+    ]
+
+
+def store(settings: Settings) -> secrets.Store:
+    """The passwords of the database roles, for whatever runs on the current host.
+
+    Those that the settings give, else those that the host with the database keeps.
+    """
+    given = {
+        OWNER_PASSWORD: settings.mail_db_owner_password,
+        LOOKUP_PASSWORD: settings.mail_db_lookup_password,
+    }
+    owner = hosts.database_host(settings, host)
+    return secrets.Store(
+        {name: value.get_secret_value() for name, value in given.items() if value is not None},
+        owner=None if owner is None or owner.name == host.name else owner,
+    )
+
+
+def passwords(settings: Settings) -> sql.Passwords | None:
+    """The passwords by role; ``None`` where the operating system says who is who."""
+    if settings.mail_db_auth == "peer":
+        return None
+    names = {settings.mail_db_owner: OWNER_PASSWORD, settings.mail_db_lookup_role: LOOKUP_PASSWORD}
+    values = store(settings)
+    if settings.mail_db_dsn is not None:  # no host of ours keeps any
+        names = {role: name for role, name in names.items() if name in values.given}
+    return lambda: {role: values[name] for role, name in names.items()}
+
+
+@pyinfra_deploy("PostgreSQL")
+def deploy(settings: Settings) -> None:
+    """Install PostgreSQL and make the mail database in it.
+
+    With ``mail_db_dsn`` nothing is installed: the database is made on the server that it names.
+    """
+    if settings.mail_db_dsn is None:
+        version = read(PLATFORM).postgresql
+        installed(PACKAGES)
+        clients = hosts.database_clients(settings, host)
+        config_files(files(settings, version, clients), component="postgresql", units=["postgresql"])
+        units.running(Unit("postgresql", f"postgresql@{version}-main"))
+        if settings.mail_db_auth == "password":
+            given = store(settings).given
+            kept_secrets([name for name in (OWNER_PASSWORD, LOOKUP_PASSWORD) if name not in given])
+    sql.converge(settings, passwords(settings))

@@ -1,0 +1,41 @@
+"""The certificate and key that Postfix and Dovecot show to clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyinfra.api.deploy import deploy as pyinfra_deploy
+
+from mailstack import secrets
+from mailstack.files import Directory, Entry, File, Kept
+from mailstack.operations.certificates import self_signed
+from mailstack.operations.config_files import config_files
+from mailstack.operations.packages import installed
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
+PACKAGES = ("openssl", "ca-certificates")
+DIRECTORY = "/etc/ssl/mailstack"
+CERTIFICATE = f"{DIRECTORY}/cert.pem"
+KEY = f"{DIRECTORY}/key.pem"
+_UNITS = ("dovecot", "postfix")
+
+
+def files(settings: Settings) -> list[Entry]:
+    """The certificate chain and key, if they were given; both daemons read them as root."""
+    if settings.tls_certificate_pem is None:
+        return [Directory(DIRECTORY), Kept(KEY, mode=0o600), Kept(CERTIFICATE)]
+    key = File(KEY, secrets.placeholder("tls-key"), mode=0o600)
+    return [Directory(DIRECTORY), key, File(CERTIFICATE, settings.tls_certificate_pem)]
+
+
+@pyinfra_deploy("TLS")
+def deploy(settings: Settings) -> None:
+    """Put the given certificate and key on the host, or make a self-signed pair once and keep it."""
+    installed(PACKAGES)
+    key = settings.tls_key_pem
+    store = secrets.Store({} if key is None else {"tls-key": key})
+    config_files(files(settings), component="tls", units=_UNITS, store=store)
+    if settings.tls_certificate_pem is None:
+        self_signed(settings.mail_hostname, certificate=CERTIFICATE, key=KEY, units=_UNITS)

@@ -1,0 +1,197 @@
+"""Decide what must change for files to lie as they should: pure, without a host."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import shlex
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mailstack import secrets
+from mailstack.facts.files import Found
+from mailstack.files import Directory, Entry, File, Kept
+
+STAGE = "/var/lib/mailstack/stage"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One path that differs, and in what: ``content``, ``mode``, ``owner``, ``index``, ``missing``, …"""
+
+    entry: Entry
+    reasons: tuple[str, ...]
+
+    @property
+    def needs_writing(self) -> bool:
+        """Whether more than the attributes differ."""
+        return bool({"missing", "content", "index", "type"} & set(self.reasons))
+
+    def __str__(self) -> str:
+        return f"{self.entry.path}: {', '.join(self.reasons)}"
+
+
+def index_of(file: File) -> str:
+    """The path of the index that Postfix reads for an indexed file (``hash``: see DATABASE_README)."""
+    return f"{file.path}.db"
+
+
+def paths(entries: Iterable[Entry]) -> list[str]:
+    """Every path to look at: the entries and their indexes."""
+    listed = []
+    for entry in entries:
+        listed.append(entry.path)
+        if isinstance(entry, File) and entry.indexed:
+            listed.append(index_of(entry))
+    return listed
+
+
+def plan(
+    entries: Sequence[Entry],
+    found: Mapping[str, Found],
+    index_sums: Mapping[str, str],
+    values: secrets.Secrets,
+) -> list[Change]:
+    """Compare what should be with what was found.
+
+    + entries: what should lie on the host
+    + found: what lies there, by path
+    + index_sums: the sums of the indexes as they were built, by path
+    + values: the secrets that the contents have placeholders for
+    """
+    changes = []
+    for entry in entries:
+        now = found.get(entry.path)
+        if isinstance(entry, Directory):
+            reasons = _differences_of_directory(entry, now)
+        elif isinstance(entry, Kept):
+            reasons = _differences_of_attributes(entry, now) if now else []
+        else:
+            reasons = _differences(entry, now, values)
+            if entry.indexed and entry.content is not None:
+                reasons += _differences_of_index(entry, found.get(index_of(entry)), index_sums)
+        if reasons:
+            changes.append(Change(entry, tuple(dict.fromkeys(reasons))))
+    return changes
+
+
+def _differences_of_directory(entry: Directory, now: Found | None) -> list[str]:
+    if now is None:
+        return ["missing"]
+    return (["type"] if now.kind != "directory" else []) + _differences_of_attributes(entry, now)
+
+
+def _differences(file: File, now: Found | None, values: secrets.Secrets) -> list[str]:
+    if file.content is None:
+        return [] if now is None else ["unwanted"]
+    if now is None:
+        return ["missing"]
+    if now.kind != "regular file":
+        return ["type"]
+    content = secrets.fill_in(file.content, values)
+    same = content is not None and hashlib.sha256(content.encode()).hexdigest() == now.sha256
+    return ([] if same else ["content"]) + _differences_of_attributes(file, now)
+
+
+def _differences_of_attributes(entry: Entry, now: Found) -> list[str]:
+    reasons = []
+    if (now.owner, now.group) != (entry.owner, entry.group):
+        reasons.append("owner")
+    if now.mode != entry.mode:
+        reasons.append("mode")
+    return reasons
+
+
+def _differences_of_index(file: File, now: Found | None, index_sums: Mapping[str, str]) -> list[str]:
+    if now is None or now.sha256 is None or index_sums.get(index_of(file)) != now.sha256:
+        return ["index"]
+    return _differences_of_attributes(file, now)
+
+
+def archive(files: Iterable[File], values: secrets.Secrets) -> str:
+    """The files as a tar archive in base64, with the final owners, groups and modes.
+
+    Raises ``KeyError`` if a secret is missing: by the time files are written there is one.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for file in files:
+            content = secrets.fill_in(file.content or "", values)
+            if content is None:
+                raise KeyError(f"{file.path}: {', '.join(sorted(secrets.names_in(file.content or '')))}")
+            data = content.encode()
+            info = tarfile.TarInfo(file.path.lstrip("/"))
+            info.size, info.mode, info.uname, info.gname = len(data), file.mode, file.owner, file.group
+            tar.addfile(info, io.BytesIO(data))
+    return base64.encodebytes(buffer.getvalue()).decode()
+
+
+def script(
+    component: str,
+    entries: Sequence[Entry],
+    changes: Sequence[Change],
+    marks: Sequence[str],
+    checks: Sequence[str],
+    index_record: str,
+) -> str:
+    """The shell script that makes the changes; it reads ``archive`` from standard input.
+
+    Everything is staged and checked where only root can look, then marked, then renamed into place, an
+    index before its source: wherever this ends early, the next run finds a difference or a mark.
+
+    + checks: shell commands that see ``$stage``, the root of the staged tree, and fail if it is no good
+    + marks: paths to create before the first file is replaced
+    """
+    lines = [
+        "set -eu; umask 077",
+        f"stage={STAGE}/{component}",
+        'rm -rf "$stage"; mkdir -p "$stage"',
+        'base64 -d | tar -x -p -C "$stage"',
+    ]
+    files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
+    for file in files:
+        staged, owner = f'"$stage"{shlex.quote(file.path)}', f"{file.owner}:{file.group}"
+        lines.append(f"chown {shlex.quote(owner)} {staged}; chmod {file.mode:o} {staged}")
+    lines += checks
+    lines += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}; : > {shlex.quote(path)}" for path in marks]
+    lines += [line for change in changes for line in _activate(change, index_record)]
+    lines.append('rm -rf "$stage"')
+    return "\n".join(lines)
+
+
+def _activate(change: Change, index_record: str) -> list[str]:
+    entry = change.entry
+    path = shlex.quote(entry.path)
+    owner = shlex.quote(f"{entry.owner}:{entry.group}")
+    attributes = f"chown {owner} {path}; chmod {entry.mode:o} {path}"
+    if isinstance(entry, Directory):
+        group = f"-o {shlex.quote(entry.owner)} -g {shlex.quote(entry.group)} -m {entry.mode:o}"
+        return [f"install -d {group} {path}"]
+    if isinstance(entry, Kept):
+        return [attributes]
+    if entry.content is None:
+        return [f"rm -rf {path}"]
+    if not change.needs_writing:
+        index = [attributes.replace(path, shlex.quote(index_of(entry)))] if entry.indexed else []
+        return [attributes, *index]
+    lines = [_install(f'"$stage"{path}', path)]
+    if entry.indexed:
+        index_path, record = shlex.quote(index_of(entry)), shlex.quote(index_record)
+        staged = f'"$stage"{index_path}'
+        lines = [
+            f'{entry.indexed} "$stage"{path}',
+            f"chown {owner} {staged}; chmod {entry.mode:o} {staged}",
+            _install(staged, index_path),
+            *lines,
+            f"touch {record}; grep -vF {shlex.quote('  ' + index_of(entry))} {record} > {record}.new || :",
+            f"sha256sum {index_path} >> {record}.new; mv -f {record}.new {record}",
+        ]
+    return lines
+
+
+def _install(staged: str, path: str) -> str:
+    """Copy beside the destination, unreadable for others until owner and mode are set, and rename."""
+    beside = f"{path}.mailstack-new"
+    return f"mkdir -p -m 755 $(dirname {path}); cp -p {staged} {beside}; mv -fT {beside} {path}"

@@ -1,0 +1,94 @@
+"""What Postfix and Dovecot ask the database.
+
+Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part and domain, quoted
+(pgsql_table(5)); a query runs on PostgreSQL as it stands here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
+_ACTIVE_MAILBOX = (
+    "SELECT u.email FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name"
+    " WHERE u.active AND d.active AND u.email = {address}"
+)
+
+VIRTUAL_DOMAINS = "SELECT domain_name FROM mail_domain WHERE domain_name = '%s'"
+"""Disabled domains too: they stay ours, and without a mailbox every address in them is 550. Left out, a
+domain would count as remote, and mail from our own users would loop back to us and bounce."""
+
+VIRTUAL_MAILBOXES = _ACTIVE_MAILBOX.format(address="'%s'")
+"""Any result means that the mailbox exists: LMTP has no use for a path."""
+
+VIRTUAL_ALIASES = (
+    "WITH RECURSIVE target(address) AS ("
+    "SELECT a.destination_email FROM mail_alias a JOIN mail_domain d ON d.domain_name = a.domain_name"
+    " WHERE a.active AND d.active AND a.source_email = '%s'"
+    " UNION "
+    "SELECT a.destination_email FROM target t JOIN mail_alias a ON a.source_email = t.address"
+    " JOIN mail_domain d ON d.domain_name = a.domain_name WHERE a.active AND d.active"
+    ") SELECT t.address FROM target t WHERE EXISTS ("
+    + _ACTIVE_MAILBOX.format(address="regexp_replace(t.address, '[+][^@]*@', '@')")
+    + ") OR NOT EXISTS ("
+    "SELECT 1 FROM mail_domain d WHERE d.domain_name = split_part(t.address, '@', 2))"
+)
+"""Follows chains to the end and returns only what can be delivered: mailboxes that are active, and remote
+addresses. An alias that leads nowhere, or in a circle, so does not exist, and is 550 at RCPT rather than a
+bounce or a 451 for ever."""
+
+VIRTUAL_IDENTITY = VIRTUAL_MAILBOXES
+"""Each mailbox is an alias for itself, so that a catch-all ``@domain`` does not take its mail."""
+
+SENDER_LOGINS = (
+    VIRTUAL_MAILBOXES
+    + " UNION SELECT a.destination_email FROM mail_alias a"
+    + " JOIN mail_domain d ON d.domain_name = a.domain_name"
+    + " WHERE a.active AND d.active AND a.source_email = '%s'"
+)
+"""Who may send as this address: its owner, and those that an alias of this name delivers to."""
+
+OWN_SENDERS = (
+    "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587' FROM mail_domain"
+    " WHERE domain_name = '%s'"
+)
+"""An action for access(5) if the domain is one of ours."""
+
+
+def virtual_postmaster(target: str) -> str:
+    """RFC 5321, 4.5.1: every domain has a postmaster, even if nobody made one.
+
+    + target: the address that gets its mail
+    """
+    literal = target.replace("'", "''")
+    return f"SELECT '{literal}' FROM mail_domain WHERE active AND domain_name = '%d' AND '%u' = 'postmaster'"
+
+
+_ACTIVE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name WHERE u.active AND d.active"
+
+DOVECOT_ITERATE = f'SELECT u.email AS "user" {_ACTIVE}'
+"""Every user, for ``doveadm -A``."""
+
+
+def dovecot_user(settings: Settings, user: str) -> str:
+    """Dovecot's userdb: where a user's mail is.
+
+    + user: Dovecot's variable for the login name, which this generation quotes in SQL
+    """
+    return f"SELECT {_home(settings)} AS home {_ACTIVE} AND u.email = '{user}'"
+
+
+def dovecot_password(settings: Settings, user: str) -> str:
+    """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login."""
+    return (
+        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home'
+        f" {_ACTIVE} AND u.email = '{user}'"
+    )
+
+
+def _home(settings: Settings) -> str:
+    """``home_directory``, or where it is by default: ``mail_home_root/DOMAIN/LOCAL-PART``."""
+    root = settings.mail_home_root.replace("'", "''")
+    return f"COALESCE(u.home_directory, '{root}/' || u.domain_name || '/' || split_part(u.email, '@', 1))"

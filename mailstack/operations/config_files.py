@@ -1,0 +1,122 @@
+"""The configuration files of a component: all of them in one operation."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Generator, Sequence
+
+from pyinfra.context import host, state
+from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import OperationError
+from pyinfra.api.operation import operation
+from pyinfra.api.output import format_text
+
+from mailstack import file_plan, secrets
+from mailstack.facts.files import file_states, file_texts, index_record, index_sums
+from mailstack.facts.reading import announce, read
+from mailstack.file_plan import Change
+from mailstack.files import Activation, Entry, File
+from mailstack.operations.units import mark
+
+
+def config_files(
+    entries: Sequence[Entry],
+    *,
+    component: str,
+    units: Sequence[str] = (),
+    store: secrets.Store | None = None,
+    checks: Sequence[str] = (),
+) -> None:
+    """Make files and directories of a component lie on the host exactly as given.
+
+    + entries: the files and directories
+    + component: the name of the component: names the operation and its staging directory
+    + units: the services that must reload or restart once a file has changed (``units.running`` does it)
+    + store: where the secrets come from that files have placeholders for
+    + checks: shell commands that are run before anything is replaced; ``$stage`` is the root of the staged
+      files. One that fails ends the run, and the old files stay.
+
+    Files are written atomically: staged with their final owner and mode where only root can read them, then
+    renamed. ``--diff`` shows what changes, with secrets masked.
+    """
+    entries = tuple(entries)
+    announce(file_states(file_plan.paths(entries)), index_sums(component))
+    for name in sorted(_secret_names(entries)):
+        if store and store.owner is None and store.given.get(name) is None:
+            announce(secrets.kept_secret(name))
+    _config_files(
+        entries=entries,
+        component=component,
+        units=tuple(units),
+        store=store or secrets.Store({}),
+        checks=tuple(checks),
+        name="Write configuration",
+    )
+
+
+@operation()
+def _config_files(
+    entries: Sequence[Entry],
+    component: str,
+    units: Sequence[str],
+    store: secrets.Store,
+    checks: Sequence[str],
+) -> Generator[StringCommand]:
+    values = store.values(_secret_names(entries))
+    found = read(file_states(file_plan.paths(entries)))
+    changes = file_plan.plan(entries, found, read(index_sums(component)), values)
+    if not changes:
+        host.noop("all files are as they should be")
+        return
+    _show(changes, entries)
+    if not state.is_executing:
+        yield StringCommand("true")
+        return
+    if missing := sorted(name for name, value in values.items() if value is None):
+        raise OperationError(f"{host.name}: no value for the secret {', '.join(missing)}")
+    marks = [mark(unit, kind) for unit in units for kind in _activations(changes)]
+    script = file_plan.script(component, entries, changes, marks, checks, index_record(component))
+    files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
+    yield StringCommand(script, _stdin=file_plan.archive(files, values))
+
+
+def _activations(changes: Sequence[Change]) -> set[Activation]:
+    """Nothing to do for a daemon where only a directory or the mode of a file was put right."""
+    return {
+        change.entry.activation
+        for change in changes
+        if isinstance(change.entry, File) and (change.needs_writing or change.entry.content is None)
+    }
+
+
+def _secret_names(entries: Sequence[Entry]) -> set[str]:
+    contents = (entry.content or "" for entry in entries if isinstance(entry, File))
+    return set().union(*map(secrets.names_in, contents))
+
+
+def _show(changes: Sequence[Change], entries: Sequence[Entry]) -> None:
+    """One line a path while it changes; under ``--diff`` also what changes in it."""
+    if not (state.is_executing or state.config.DIFF):
+        return
+    texts: dict[str, str] = {}
+    if state.config.DIFF:
+        wanted = [c.entry.path for c in changes if isinstance(c.entry, File) and "content" in c.reasons]
+        texts = read(file_texts(wanted)) if wanted else {}
+    for change in changes:
+        host.log(str(change))
+        if state.config.DIFF and isinstance(change.entry, File) and change.needs_writing:
+            for line in diff(change.entry, texts.get(change.entry.path, "")):
+                colour = {"+": "green", "-": "red"}.get(line[:1])
+                host.log(f"  {format_text(line, colour) if colour else line}")
+
+
+def diff(file: File, now: str) -> list[str]:
+    """A unified diff that shows no secret, neither the new ones nor those that lie on the host.
+
+    In a file that not everybody may read, a line that goes away is shown only if it comes back elsewhere.
+    """
+    then = secrets.mask(file.content or "").splitlines()
+    old = now.splitlines()
+    if not file.mode & 0o004:
+        old = [line if line in then else "*MASKED*" for line in old]
+    return list(difflib.unified_diff(old, then, file.path, file.path, lineterm="", n=1))

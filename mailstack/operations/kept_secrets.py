@@ -1,0 +1,36 @@
+"""Passwords that are generated once and stay on the host."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Sequence
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from mailstack import secrets
+from mailstack.facts.reading import announce, read
+
+
+def kept_secrets(names: Sequence[str]) -> None:
+    """Generate each secret that the host does not keep yet, in a file that only root can read.
+
+    + names: of the secrets
+    """
+    announce(*map(secrets.kept_secret, names))
+    _kept_secrets(names=tuple(names), name="Generate passwords")
+
+
+@operation()
+def _kept_secrets(names: Sequence[str]) -> Generator[StringCommand]:
+    missing = [name for name in names if read(secrets.kept_secret(name)) is None]
+    for name in missing:
+        host.log(f"generate {name}")
+        path = shlex.quote(f"{secrets.DIRECTORY}/{name}")
+        yield StringCommand(
+            f"umask 077; mkdir -p {secrets.DIRECTORY} && cat > {path}.new && mv -fT {path}.new {path}",
+            _stdin=secrets.generate(),
+        )
+    if not missing:
+        host.noop("all passwords are there")
