@@ -9,7 +9,9 @@ from __future__ import annotations
 UNLOGGED = """DO $$ BEGIN
     IF current_setting('is_superuser')::boolean THEN
         PERFORM set_config(name, value, true) FROM (VALUES
-            ('log_statement', 'none'), ('log_min_error_statement', 'panic'), ('log_min_duration_statement', '-1')
+            ('log_statement', 'none'),
+            ('log_min_error_statement', 'panic'),
+            ('log_min_duration_statement', '-1')
         ) AS quiet (name, value);
     END IF;
 END $$;

@@ -21,10 +21,6 @@ _ATTRIBUTES = {
 }
 """Columns of ``pg_roles``, their words in ``ALTER ROLE``, and what they should be."""
 
-OWNER_PASSWORD = "db-owner-password"
-LOOKUP_PASSWORD = "db-lookup-password"
-"""The names of their passwords among the secrets."""
-
 _READ_ONLY = "default_transaction_read_only=on"
 
 
@@ -77,7 +73,8 @@ class Change(NamedTuple):
 def query(names: tuple[str, ...], database: str) -> str:
     """SQL that returns the roles and the database's name as JSON.
 
-    ``{"superuser": bool, "reads_verifiers": bool, "database": bool, "roles": {name: …}}``. ``pg_authid`` is asked through ``query_to_xml`` because merely naming it is an error for who may not read it.
+    ``{"superuser": bool, "reads_verifiers": bool, "database": bool, "roles": {name: …}}``. ``pg_authid`` is
+    asked through ``query_to_xml`` because merely naming it is an error for who may not read it.
     """
     listed = ", ".join(literal(name) for name in names)
     verifiers = literal(f"SELECT rolname, rolpassword FROM pg_catalog.pg_authid WHERE rolname IN ({listed})")

@@ -67,8 +67,8 @@ SELECT json_build_object(
         applied = state["applied"] if state else {}
         wanted = {name: _sha256(self._render(name)) for name in numbered()}
         outdated = [name for name, sha256 in wanted.items() if applied.get(name) != sha256]
-        drift = state["drift"] if state and applied else []
-        if drift and not state["recorded"]:
+        drift = list(state["drift"]) if state and applied else []
+        if drift and state and not state["recorded"]:
             drift = ["table mailstack_objects"]
         lost = {name.removeprefix("table ") for name in drift if re.match("table ", name)}
         return outdated + [name for name in drift if name.startswith("table ") or not _part_of(name, lost)]
@@ -129,7 +129,8 @@ def _if_there(table: str, key: str, value: str) -> str:
     query = literal(f"SELECT {key} AS key, {value} AS value FROM public.{table}")
     return (
         "SELECT key, value FROM XMLTABLE('/table/row' PASSING "
-        f"CASE WHEN to_regclass('public.{table}') IS NOT NULL THEN query_to_xml({query}, true, false, '') END "
+        f"CASE WHEN to_regclass('public.{table}') IS NOT NULL "
+        f"THEN query_to_xml({query}, true, false, '') END "
         "COLUMNS key text, value text)"
     )
 
