@@ -1,0 +1,1 @@
+"""Domains, users and aliases: one at a time, or declared."""
