@@ -21,6 +21,10 @@ _ATTRIBUTES = {
 }
 """Columns of ``pg_roles``, their words in ``ALTER ROLE``, and what they should be."""
 
+OWNER_PASSWORD = "db-owner-password"
+LOOKUP_PASSWORD = "db-lookup-password"
+"""The names of their passwords among the secrets."""
+
 _READ_ONLY = "default_transaction_read_only=on"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.command import PyinfraCommand
@@ -10,7 +10,6 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from mailstack import database as databases
 from mailstack import roles
 from mailstack.quoting import UNLOGGED, identifier
 from mailstack.roles import NoPassword, Password
@@ -18,32 +17,28 @@ from mailstack.schema import Schema
 
 if TYPE_CHECKING:
     from mailstack.database import Database
+    from mailstack.secrets import Store
     from mailstack.settings import Settings
-
-Passwords = Callable[[], Mapping[str, "str | None"]]
-"""The passwords by role, asked for as late as possible; ``None`` for one that is to be generated."""
 
 _SERVER = "postgres"
 """The database that every server has: to see what others there are."""
 
 
-def converge(settings: Settings, passwords: Passwords | None) -> None:
+def converge(settings: Settings, database: Database, passwords: Store) -> None:
     """Make the roles, the database and the schema as they should be.
 
-    + passwords: of ``mail_db_owner`` and ``mail_db_lookup_role``; ``None`` if they should have none, as with
-      ``peer`` authentication. A role that it does not name keeps the password that it has
+    + database: the server
+    + passwords: of the roles, under the names that ``mailstack.roles`` has for them
 
     Raises ``OperationError`` if the server refuses a query.
     """
-    database = databases.of(settings)
     database.announce(_SERVER, roles.query(_names(settings), settings.mail_db_name))
     database.announce(settings.mail_db_name, _schema(settings).query())
-    _converge(settings=settings, passwords=passwords, name="Set up the mail database")
+    _converge(settings=settings, database=database, passwords=passwords, name="Set up the mail database")
 
 
 @operation()
-def _converge(settings: Settings, passwords: Passwords | None) -> Generator[PyinfraCommand]:
-    database = databases.of(settings)
+def _converge(settings: Settings, database: Database, passwords: Store) -> Generator[PyinfraCommand]:
     name, schema = settings.mail_db_name, _schema(settings)
     server = database.query(_SERVER, roles.query(_names(settings), name)) or {}
     made = []
@@ -77,17 +72,16 @@ def create_database(settings: Settings) -> str:
 
 
 def _role_scripts(
-    settings: Settings, database: Database, server: Mapping[str, Any], passwords: Passwords | None
+    settings: Settings, database: Database, server: Mapping[str, Any], passwords: Store
 ) -> Generator[tuple[str, str]]:
     """For each role that differs, what is put right and the SQL."""
-    wanted = (
-        roles.Role(settings.mail_db_owner, owner=True),
-        roles.Role(settings.mail_db_lookup_role, read_only=True),
-    )
-    values = None if passwords is None else passwords()
-    for role in wanted:
+    wanted = {
+        roles.OWNER_PASSWORD: roles.Role(settings.mail_db_owner, owner=True),
+        roles.LOOKUP_PASSWORD: roles.Role(settings.mail_db_lookup_role, read_only=True),
+    }
+    for secret, role in wanted.items():
         current = server.get("roles", {}).get(role.name)
-        password = _password(role.name, values)
+        password = _password(settings, passwords, secret)
         if isinstance(password, Password) and current and not server["reads_verifiers"]:
             password = password._replace(logs_in=database.can_login(_SERVER, role.name, password.value))
         made = roles.changes(role, current, password, superuser=server.get("superuser", True))
@@ -96,15 +90,15 @@ def _role_scripts(
             yield title, UNLOGGED + "\n".join(change.sql for change in made)
 
 
-def _password(role: str, values: Mapping[str, str | None] | None) -> Password | NoPassword:
-    if values is None:
+def _password(settings: Settings, passwords: Store, secret: str) -> Password | NoPassword:
+    if settings.mail_db_auth == "peer":
         return NoPassword.REMOVE
-    if role not in values:
-        return NoPassword.KEEP
-    if (value := values[role]) is not None:
+    if settings.mail_db_dsn is not None and secret not in passwords.given:
+        return NoPassword.KEEP  # no host of ours keeps a generated one
+    if (value := passwords[secret]) is not None:
         return Password(value)
     if host.state.is_executing:
-        raise OperationError(f"the password of {role} has not been generated")
+        raise OperationError(f"{secret} has not been generated")
     return NoPassword.GENERATE
 
 
