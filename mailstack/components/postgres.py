@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import hosts, secrets
+from mailstack import database, hosts, secrets
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File, Kept
@@ -16,6 +16,7 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.kept_secrets import kept_secrets
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
+from mailstack.roles import LOOKUP_PASSWORD, OWNER_PASSWORD
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 PACKAGES = ("postgresql",)
-OWNER_PASSWORD = "db-owner-password"
-LOOKUP_PASSWORD = "db-lookup-password"
 _OWNER = ("postgres", "postgres")
 
 
@@ -70,17 +69,6 @@ def store(settings: Settings) -> secrets.Store:
     )
 
 
-def passwords(settings: Settings) -> sql.Passwords | None:
-    """The passwords by role; ``None`` where the operating system says who is who."""
-    if settings.mail_db_auth == "peer":
-        return None
-    names = {settings.mail_db_owner: OWNER_PASSWORD, settings.mail_db_lookup_role: LOOKUP_PASSWORD}
-    values = store(settings)
-    if settings.mail_db_dsn is not None:  # no host of ours keeps any
-        names = {role: name for role, name in names.items() if name in values.given}
-    return lambda: {role: values[name] for role, name in names.items()}
-
-
 @pyinfra_deploy("PostgreSQL")
 def deploy(settings: Settings) -> None:
     """Install PostgreSQL and make the mail database in it.
@@ -96,4 +84,4 @@ def deploy(settings: Settings) -> None:
         if settings.mail_db_auth == "password":
             given = store(settings).given
             kept_secrets([name for name in (OWNER_PASSWORD, LOOKUP_PASSWORD) if name not in given])
-    sql.converge(settings, passwords(settings))
+    sql.converge(settings, database.of(settings), store(settings))
