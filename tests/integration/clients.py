@@ -1,0 +1,154 @@
+"""Mail clients: smtplib and imaplib on this machine, swaks and friends on the peer.
+
+Both are strangers to a server: this machine reaches it over the Docker bridge, from outside of `mynetworks`.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import smtplib
+import ssl
+import subprocess
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from typing import TypeVar
+
+from tests.integration import world
+from tests.targets.containers import Target
+
+T = TypeVar("T")
+TIMEOUT = 20.0
+
+
+def tls(certificate: str | None = None) -> ssl.SSLContext:
+    """TLS that trusts the PEM `certificate` alone, name included; without one, whatever the server shows."""
+    context = ssl.create_default_context(cadata=certificate)
+    if certificate is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@contextmanager
+def smtp(
+    target: Target,
+    port: int = 25,
+    user: str | None = None,
+    *,
+    starttls: bool | None = None,
+    ipv6: bool = False,
+) -> Iterator[smtplib.SMTP]:
+    """An SMTP session, logged in as `user`: TLS on 465, STARTTLS on 587, or as `starttls` says."""
+    address = target.ip6 if ipv6 else target.ip
+    if port == 465:
+        session: smtplib.SMTP = smtplib.SMTP_SSL(address, port, world.REMOTE, timeout=TIMEOUT, context=tls())
+    else:
+        session = smtplib.SMTP(address, port, world.REMOTE, timeout=TIMEOUT)
+    with session:
+        session.ehlo_or_helo_if_needed()
+        if starttls if starttls is not None else port == 587:
+            session.starttls(context=tls())
+            session.ehlo()
+        if user is not None:
+            login(session, user, world.PASSWORDS[user])
+        yield session
+
+
+def login(session: smtplib.SMTP, user: str, password: str) -> None:
+    """AUTH PLAIN (RFC 4616) with a password in any script; smtplib's own `login` takes ASCII only.
+
+    Raises `smtplib.SMTPAuthenticationError` with the server's code and text.
+    """
+    credentials = b"\0" + user.encode() + b"\0" + password.encode()
+    code, reply = session.docmd("AUTH", "PLAIN " + b64encode(credentials).decode())
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, reply)
+
+
+def replies(
+    target: Target, recipient: str, sender: str = world.STRANGER, port: int = 25, *, ipv6: bool = False
+) -> int:
+    """The code with which a server answers RCPT TO, or MAIL FROM if it refuses that; nothing is sent."""
+    with smtp(target, port, ipv6=ipv6) as session:
+        code, _ = session.mail(sender)
+        return session.rcpt(recipient)[0] if code == 250 else code
+
+
+def message(sender: str, recipient: str, subject: str = "A test", body: str = "Grüße!\n") -> EmailMessage:
+    """A message with a Message-ID of its own."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, recipient, subject
+    mail["Message-ID"] = f"<{uuid.uuid4()}@{world.REMOTE}>"
+    mail.set_content(body)
+    return mail
+
+
+@contextmanager
+def imap(
+    target: Target, user: str, port: int = 993, password: str | None = None, *, ipv6: bool = False
+) -> Iterator[imaplib.IMAP4]:
+    """An IMAP session of `user`, with INBOX selected: TLS from the start on 993, by STARTTLS on 143.
+
+    Raises `imaplib.IMAP4.error` where the login is refused.
+    """
+    address = target.ip6 if ipv6 else target.ip
+    if port == 993:
+        session: imaplib.IMAP4 = imaplib.IMAP4_SSL(address, port, ssl_context=tls(), timeout=TIMEOUT)
+    else:
+        session = imaplib.IMAP4(address, port, timeout=TIMEOUT)
+        session.starttls(ssl_context=tls())
+    with session:
+        credentials = f"\0{user}\0{password or world.PASSWORDS[user]}".encode()
+        session.authenticate("PLAIN", lambda _: credentials)
+        session.select()
+        yield session
+
+
+def find(session: imaplib.IMAP4, message_id: str) -> list[bytes]:
+    """The messages with that Message-ID in the selected mailbox, as IMAP returns them."""
+    session.noop()
+    _, found = session.search(None, "HEADER", "Message-ID", f'"{message_id}"')
+    numbers = found[0].split() if found and found[0] else []
+    return [session.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
+
+
+def wait_for_mail(session: imaplib.IMAP4, message_id: str, timeout: float = TIMEOUT) -> bytes:
+    """The message with that Message-ID, once it has arrived; `TimeoutError` after `timeout` seconds."""
+    return eventually(lambda: find(session, message_id), f"no message {message_id}", timeout)[0]
+
+
+def peer_find(peer: Target, message_id: str) -> list[bytes]:
+    """The messages with that Message-ID that the outside world has; `Delivered-To:` names the recipient."""
+    found = peer.exec(["grep", "-rlF", message_id, "/srv/mail/inbox/new"], check=False).stdout.split()
+    return [peer.read(path) for path in found]
+
+
+def wait_at_peer(peer: Target, message_id: str, timeout: float = TIMEOUT) -> bytes:
+    """The message with that Message-ID, once the outside world has it; `TimeoutError` after `timeout` s."""
+    return eventually(lambda: peer_find(peer, message_id), f"{message_id} did not come", timeout)[0]
+
+
+def swaks(peer: Target, target: Target, *args: str, ipv6: bool = False) -> subprocess.CompletedProcess[str]:
+    """swaks on the peer, against `target`; its exit code is not checked, its transcript is in `stdout`."""
+    server = f"[{target.ip6}]" if ipv6 else target.ip
+    return peer.exec(["swaks", "--server", server, *args], check=False, timeout=60)
+
+
+def codes(transcript: str) -> list[int]:
+    """The server's reply codes in a transcript of swaks, one a reply."""
+    return [int(code) for code in re.findall(r"^<[-~*]{1,2} +(\d{3}) ", transcript, re.MULTILINE)]
+
+
+def eventually(probe: Callable[[], T], complaint: str, timeout: float = TIMEOUT) -> T:
+    """What `probe` returns, as soon as it is true; `TimeoutError` with the complaint after `timeout` s."""
+    deadline = time.monotonic() + timeout
+    while not (result := probe()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{complaint} within {timeout:.0f} s")
+        time.sleep(0.2)
+    return result

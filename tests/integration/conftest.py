@@ -1,0 +1,103 @@
+"""Hosts for the integration tests; each test that uses one runs on Debian 12 and on Debian 13."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.integration import world
+from tests.targets import containers, networks
+from tests.targets.containers import Target
+from tests.targets.networks import Network
+from tests.targets.shell import docker
+
+#: With MAILSTACK_KEEP=1 the standard server and the peer outlive the tests, and the next run reuses them.
+KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
+
+
+@pytest.fixture(scope="session", params=[12, 13], ids=["debian12", "debian13"])
+def debian(request: pytest.FixtureRequest) -> int:
+    """The Debian release that a test runs on."""
+    release: int = request.param
+    return release
+
+
+@pytest.fixture(scope="session")
+def network(engine: None, debian: int) -> Iterator[Network]:
+    """The network of this Debian's tests, on which nothing else is."""
+    network = networks.test(debian)
+    network.ensure()
+    yield network
+    if not KEEP:
+        docker("network", "rm", network.name, check=False)
+
+
+@pytest.fixture(scope="session")
+def peer(network: Network, debian: int) -> Iterator[Target]:
+    """The outside world, remote.example.net: takes all mail for itself; its clients are strangers."""
+    target = containers.peer(f"mailstack-peer-{debian}", network)
+    yield target
+    if not KEEP:
+        target.remove()
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The standard server, and an image of it as it was right after its deploy."""
+
+    server: Target
+    image: str
+
+
+@pytest.fixture(scope="session")
+def deployed(network: Network, debian: int) -> Iterator[Deployed]:
+    """A target on which `deploy.py` was run with the standard settings, once for all tests."""
+    server = Target(f"mailstack-server-{debian}", debian, network, aliases=(world.HOSTNAME,))
+    image = f"mailstack-deployed:{debian}"
+    if not (KEEP and server.running()):
+        server.create()
+    server.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
+    server.commit(image)
+    yield Deployed(server, image)
+    if not KEEP:
+        server.remove()
+        docker("rmi", "--force", image, check=False)
+
+
+@pytest.fixture(scope="session")
+def server(deployed: Deployed) -> Target:
+    """The standard server (`world.data()`), shared by all tests: leave it as found, or take a `clone`."""
+    return deployed.server
+
+
+Factory = Callable[..., Target]
+
+
+@pytest.fixture
+def factory(network: Network, debian: int) -> Iterator[Factory]:
+    """Makes targets that are removed at the end of the test: `factory(name, image=None, hostname=…)`."""
+    made: list[Target] = []
+
+    def make(name: str, image: str | None = None, hostname: str = world.HOSTNAME) -> Target:
+        target = Target(f"mailstack-{name}-{debian}", debian, network, hostname)
+        made.append(target)
+        return target.create(image)
+
+    yield make
+    for target in made:
+        target.remove()
+
+
+@pytest.fixture
+def bare(factory: Factory) -> Factory:
+    """Makes bare targets: `bare()`, or `bare("db")` where a test needs several."""
+    return lambda name="bare", **options: factory(name, **options)
+
+
+@pytest.fixture
+def clone(factory: Factory, deployed: Deployed) -> Factory:
+    """Makes copies of the standard server, seconds each, for tests that break things: `clone()`."""
+    return lambda name="clone", **options: factory(name, image=deployed.image, **options)

@@ -1,0 +1,55 @@
+"""The accounts and settings of the standard test server, as plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+HOSTNAME = "mail.example.org"
+#: Where the peer takes mail, and whence its strangers write.
+REMOTE = "remote.example.net"
+STRANGER = f"stranger@{REMOTE}"
+
+ALICE = "alice@example.org"
+BOB = "bob@example.org"
+CAROL = "carol@example.com"
+#: Has an account that is disabled.
+DAVE = "dave@example.org"
+#: Has an account in a domain that is disabled.
+ERIN = "erin@disabled.example"
+
+PASSWORDS = {
+    ALICE: "alice's pass-word 1",
+    BOB: 'bob "quoted" \\ 2',
+    CAROL: "carol-ünïcode-3",
+    DAVE: "dave-4",
+    ERIN: "erin-5",
+}
+
+DOMAINS: list[str | dict[str, Any]] = [
+    "example.org",
+    "example.com",
+    {"domain_name": "disabled.example", "active": False},
+]
+USERS: list[dict[str, Any]] = [
+    {"email": email, "initial_password": password, "active": email != DAVE}
+    for email, password in PASSWORDS.items()
+]
+ALIASES: list[dict[str, Any]] = [
+    {"source_email": "info@example.org", "destinations": [ALICE]},
+    {"source_email": "team@example.org", "destinations": [ALICE, BOB, CAROL]},
+    {"source_email": "away@example.org", "destinations": [f"away@{REMOTE}"]},
+    {"source_email": "both@example.org", "destinations": [BOB, f"both@{REMOTE}"]},
+    {"source_email": "old@example.org", "destinations": [ALICE], "active": False},
+    {"source_email": "alias@disabled.example", "destinations": [ALICE]},
+]
+
+
+def data(**more: Any) -> dict[str, Any]:
+    """The host data of the standard test server; `more` adds to it or overrides it."""
+    return {
+        "mail_hostname": HOSTNAME,
+        "mail_domains": DOMAINS,
+        "mail_users": USERS,
+        "mail_aliases": ALIASES,
+        **more,
+    }
