@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.targets import engine, images, networks
+from tests.targets import demo, engine, images, networks
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError, docker, step
 
@@ -16,7 +16,11 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("images", help="make sure that the Docker engine runs and all images are there")
     commands.add_parser("clean", help="remove every container, image, network and volume named mailstack…")
-    for name, text in (("up", "start a bare target of one's own"), ("down", "remove it")):
+    for name, text in (
+        ("demo", "make the demo, or bring it up to date"),
+        ("up", "start a bare target to try things on"),
+        ("down", "remove that"),
+    ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--debian", type=int, choices=sorted(images.CODENAMES), default=12)
     args = parser.parse_args()
@@ -27,6 +31,8 @@ def main() -> None:
         engine.ensure()
         if args.command == "images":
             images.all_images()
+        elif args.command == "demo":
+            demo.run(args.debian)
         elif args.command == "up":
             print("@docker/" + scratch(args.debian).create().name)
         else:

@@ -75,6 +75,10 @@ class Target:
         state = docker("container", "inspect", "--format", "{{.State.Running}}", self.name, check=False)
         return state.stdout.strip() == "true"
 
+    def image(self) -> str:
+        """The image that the container was made from."""
+        return docker("container", "inspect", "--format", "{{.Config.Image}}", self.name).stdout.strip()
+
     def start(self) -> None:
         """Start the stopped container, and wait until systemd has booted it."""
         docker("start", self.name)

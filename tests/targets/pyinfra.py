@@ -59,14 +59,11 @@ def run_pyinfra(
     *args: str,
     data: Mapping[str, Any] | None = None,
     ssh: Mapping[str, Any] | None = None,
-    env: Mapping[str, str] | None = None,
-    cwd: Path = ROOT,
-    timeout: float = 600,
+    **options: Any,
 ) -> PyinfraRun:
-    """Run `pyinfra INVENTORY *args` in `cwd`, with an inventory of one `host` that has `data`.
+    """Run pyinfra with an inventory of one `host` that has `data`; `options` are those of `pyinfra`.
 
-    `ssh` is the connector's data, with the key's text as `ssh_key_text`; `env` is added to the environment.
-    Bounded by `timeout` seconds. A run that fails is returned too: `check()` it where it must not.
+    `ssh` is the connector's data, with the key's text as `ssh_key_text`.
     """
     with tempfile.TemporaryDirectory(prefix="mailstack-") as directory:
         host_data = dict(data or {})
@@ -79,16 +76,34 @@ def run_pyinfra(
         inventory = Path(directory) / "inventory.py"
         inventory.touch(mode=0o600)
         inventory.write_text(f"hosts = [({host!r}, {host_data!r})]\n")
-        return _run([PYINFRA, str(inventory), *args], {**os.environ, **(env or {})}, cwd, timeout)
+        return pyinfra(inventory, *args, **options)
 
 
-def _run(argv: list[str], env: Mapping[str, str], cwd: Path, timeout: float) -> PyinfraRun:
+def pyinfra(
+    inventory: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    timeout: float = 600,
+    show_log: bool = False,
+) -> PyinfraRun:
+    """Run `pyinfra INVENTORY *args` in `cwd`, with `env` added to the environment.
+
+    Bounded by `timeout` seconds. A run that fails is returned too: `check()` it where it must not. `show_log`
+    leaves stderr, where pyinfra says what it does, to the terminal.
+    """
+    argv = [PYINFRA, str(inventory), *args]
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, cwd=cwd, timeout=timeout
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if show_log else subprocess.PIPE,
+            text=True,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+            timeout=timeout,
         )
     except subprocess.TimeoutExpired as error:
-        raise TargetError(
-            f"pyinfra did not end within {timeout:.0f} s: {' '.join(argv)}\n{error.stderr!r}"
-        ) from error
-    return PyinfraRun(done.returncode, done.stdout, done.stderr)
+        raise TargetError(f"not done after {timeout:.0f} s: {' '.join(argv)}\n{error.stderr!r}") from error
+    return PyinfraRun(done.returncode, done.stdout, done.stderr or "")

@@ -1,0 +1,34 @@
+# The two commands are `make demo` and `make test`; `make help` lists the others.
+DEBIAN ?= 12
+PYTHON ?= python3
+bin := .venv/bin
+
+help:  ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/'
+
+demo: .venv/ready  ## a mail server in a container, with real mail through it; DEBIAN=12 (default) or 13
+	@$(bin)/python -m tests.targets demo --debian $(DEBIAN)
+
+test: lint .venv/ready  ## everything: lint, types, unit, render and integration tests on both Debians
+	$(bin)/python -m tests.targets images
+	$(bin)/python -m pytest -n 2 --dist loadgroup
+
+quick: lint  ## what needs no Docker: lint, types, unit and render tests
+	$(bin)/python -m pytest tests/unit tests/render
+
+lint: .venv/ready  ## ruff and mypy
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+
+clean:  ## remove all containers, images, networks and volumes named mailstack…, and what was made here
+	@$(PYTHON) -m tests.targets clean
+	rm -rf .venv .targets
+
+# Debian's own Python has its venv module in a package of its own.
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv || { apt-get update -q && apt-get install -qy python3-venv && $(PYTHON) -m venv --clear .venv; }
+	$(bin)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.PHONY: help demo test quick lint clean

@@ -1,0 +1,145 @@
+"""`make demo`: a mail server in a container of this machine, and real mail through it."""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import os
+import secrets
+import smtplib
+import ssl
+import time
+import uuid
+from email.message import EmailMessage
+
+from tests.targets import networks
+from tests.targets.containers import Target
+from tests.targets.pyinfra import pyinfra
+from tests.targets.shell import ROOT, STATE, TargetError
+
+DOMAIN = "example.org"
+ALICE, BOB = f"alice@{DOMAIN}", f"bob@{DOMAIN}"
+HERE = "127.0.0.1"
+PORTS = {2525: 25, 2587: 587, 2465: 465, 2143: 143, 2993: 993}
+INVENTORY = ROOT / "inventories" / "docker.py"
+PASSWORDS = STATE / "demo-passwords.json"
+
+
+def run(debian: int) -> None:
+    """Make the demo or bring it up to date, send mail through it, read that back, and say how to get in."""
+    server = Target("mailstack-demo", debian, networks.demo(), ports=PORTS)
+    state = _started(server)
+    passwords: dict[str, str] = json.loads(PASSWORDS.read_text())
+
+    start = time.monotonic()
+    changes = _converge(passwords)
+    seconds = time.monotonic() - start
+
+    trust = ssl.create_default_context(cadata=server.read("/etc/ssl/mailstack/cert.pem").decode())
+    trust.check_hostname = False  # we know the certificate, and connect to it as 127.0.0.1
+    sent = {
+        f"port 25, as a stranger, to {ALICE}": _send_as_stranger(),
+        f"port 587, as {BOB}, STARTTLS and AUTH": _send_as_bob(passwords[BOB], trust),
+    }
+    read = {how: _read_back(message_id, passwords[ALICE], trust) for how, message_id in sent.items()}
+    print(_report(debian, state, changes, seconds, read, passwords))
+
+
+def _started(server: Target) -> str:
+    """Start the container; anew where the one that is there is of the other Debian or lost its passwords."""
+    if (
+        server.exists()
+        and server.image().startswith(f"mailstack-target:{server.debian}-")
+        and PASSWORDS.exists()
+    ):
+        if not server.running():
+            server.start()
+        return "was there already"
+    STATE.mkdir(exist_ok=True)
+    PASSWORDS.touch(mode=0o600)
+    PASSWORDS.write_text(json.dumps({user: secrets.token_urlsafe(12) for user in (ALICE, BOB)}))
+    server.create()
+    return "made anew"
+
+
+def _converge(passwords: dict[str, str]) -> list[str]:
+    """What a user would type. Returns the operations that changed something."""
+    runs = [
+        (["deploy.py"], {}),
+        (["mailstack.accounts.domain", DOMAIN], {}),
+        *(
+            (
+                ["mailstack.accounts.user", user, "password_from=env:MAIL_PASSWORD"],
+                {"MAIL_PASSWORD": password},
+            )
+            for user, password in passwords.items()
+        ),
+    ]
+    changes = []
+    for args, env in runs:
+        shown = os.path.relpath(INVENTORY)
+        print(f"\n$ pyinfra -y {shown} {' '.join(args)}", flush=True)
+        done = pyinfra(INVENTORY, "-y", "--json", *args, env=env, show_log=True).check()
+        changes += done.changed
+    return changes
+
+
+def _send_as_stranger() -> str:
+    mail = _message("stranger@remote.example.net", "From the outside world")
+    with smtplib.SMTP(HERE, 2525, "remote.example.net", timeout=30) as session:
+        session.send_message(mail)
+    return str(mail["Message-ID"])
+
+
+def _send_as_bob(password: str, trust: ssl.SSLContext) -> str:
+    mail = _message(BOB, "From a colleague")
+    with smtplib.SMTP(HERE, 2587, "laptop.example.org", timeout=30) as session:
+        session.starttls(context=trust)
+        session.login(BOB, password)
+        session.send_message(mail)
+    return str(mail["Message-ID"])
+
+
+def _message(sender: str, subject: str) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, ALICE, subject
+    mail["Message-ID"] = f"<{uuid.uuid4()}@{sender.partition('@')[2]}>"
+    mail.set_content("It works: SMTP, PostgreSQL, LMTP, IMAP. Grüße!\n")
+    return mail
+
+
+def _read_back(message_id: str, password: str, trust: ssl.SSLContext) -> str:
+    """The first line that delivery added to the message with that Message-ID, once Alice has it."""
+    with imaplib.IMAP4_SSL(HERE, 2993, ssl_context=trust, timeout=30) as session:
+        session.login(ALICE, password)
+        session.select()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            session.noop()
+            found = session.search(None, "HEADER", "Message-ID", f'"{message_id}"')[1][0]
+            if found:
+                subject = session.fetch(found.decode(), "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1][0]
+                return subject[1].decode().strip() if isinstance(subject, tuple) else ""
+            time.sleep(0.2)
+    raise TargetError(f"{message_id} was accepted, and did not arrive within 30 s")
+
+
+def _report(
+    debian: int,
+    state: str,
+    changes: list[str],
+    seconds: float,
+    read: dict[str, str],
+    passwords: dict[str, str],
+) -> str:
+    lines = [
+        f"Container mailstack-demo, Debian {debian}: {state}.",
+        f"pyinfra: {len(changes)} changes in {seconds:.0f} s.",
+        "Sent, and read back over IMAPS:",
+        *(f"  {how}: {subject}" for how, subject in read.items()),
+        f"Connect to {HERE}:",
+        "  SMTP 2525, submission 2587 (STARTTLS) or 2465 (TLS), IMAP 2143 (STARTTLS) or 2993 (TLS)",
+        *(f"  {user}, password {password}" for user, password in passwords.items()),
+        f"The passwords are kept in {os.path.relpath(PASSWORDS)}. `make clean` removes everything.",
+    ]
+    return "\n" + "\n".join(lines)
