@@ -83,7 +83,7 @@ def _flag(value: bool | None) -> str:
 
 def _option(name: str, value: str) -> str:
     """``name=value``, in braces where the value has spaces (Postfix 3.0 and later)."""
-    plain = value and not any(character in value for character in " \t{}")
+    plain = not any(character in value for character in " \t{}")
     return f"{name}={value}" if plain else f"{{ {name} = {value} }}"
 
 

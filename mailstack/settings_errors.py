@@ -21,6 +21,7 @@ _PLAIN = {
     "tuple_type": "must be a list",
     "dict_type": "must be a dictionary",
     "model_type": "must be a dictionary",
+    "too_short": "must not be empty",
 }
 
 
@@ -70,7 +71,11 @@ def _problems(model: type[BaseModel], detail: ErrorDetails) -> list[Problem]:
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, SettingsError):  # a model within this one has described its own problems
         return [Problem(location + inner.location, inner.text) for inner in cause.problems]
-    said = str(cause) if isinstance(cause, ValueError) else _PLAIN.get(kind, detail["msg"].lower())
+    said = (
+        str(cause)
+        if isinstance(cause, ValueError)
+        else _PLAIN.get(kind, detail["msg"].replace("Input should", "must", 1))
+    )
     if not location:  # a rule about several settings names them itself
         return [Problem((), said)]
     allowed = _allowed(model, location)
@@ -82,12 +87,9 @@ def _problems(model: type[BaseModel], detail: ErrorDetails) -> list[Problem]:
 
 def _shown(value: object) -> str:
     """A simple value; of a list or a dictionary, ``said`` names the element."""
-    simple = (
-        value is None
-        or isinstance(value, (bool, int, float))
-        or (isinstance(value, str) and len(value) < 300)
-    )
-    return f" = {value!r}" if simple else ""
+    if isinstance(value, str) and ("\n" in value or len(value) > 300):
+        return ""
+    return f" = {value!r}" if value is None or isinstance(value, (bool, int, float, str)) else ""
 
 
 def _allowed(model: type[BaseModel], location: tuple[int | str, ...]) -> str:

@@ -1,0 +1,146 @@
+"""Users and aliases as they are declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.account_models import Alias, User, password_hash
+from mailstack.settings import Settings
+
+ARGON2ID = "$argon2id$v=19$m=65536,t=3,p=1$sZdBdGaB1CQrb1m/7RQZ3g$Z4MlU6lw4ym3Viu64gAR/fDdhGTFyKetMnr0/d055xs"
+BLF = "$2y$05$s8x87Yr7Uu4EtPHwtlbff.Ob0JOW2NziF1yxe6r.TgY8C/J5neou6"
+SHA512 = (
+    "$6$kcxg64O14DgFeQrA$s3j3gc95TguCKA0CBf6rO8ox/XEmiUOSe94hS8UAAy/"
+    "RMucRhMGH3GoxMbsb/GPM3PSSiL/3QXrXZ2X16YuV40"
+)
+SHA256 = "$5$7a9F0tfH6CA31i2E$1wFyFRFjlPoYhXuVepAnAXeaUeKvEXLk32P4VM0mu36"
+SSHA512 = "uG+wljSkmItQhyR6AEeInKeraT8eHXIOOo31p9ceCEszIDMpx7S3RFJYlb+u8lKSZnewb17DindNav8mOBCz7CYn1Bc="
+SSHA256 = "S0+tVFGr20O04JHGRve149Uwq2PE2Mx8O4QyLrcQlXwOtgya"
+PBKDF2 = "$1$cDlL.MVwFQRBmuP5$5000$d6791bf7db9506ea34ca954678a8cbb3c1171ec4"
+
+
+@pytest.mark.parametrize(
+    "given, stored",
+    [
+        (ARGON2ID, f"{{ARGON2ID}}{ARGON2ID}"),
+        (BLF, f"{{BLF-CRYPT}}{BLF}"),
+        (BLF.replace("$2y$", "$2b$"), "{BLF-CRYPT}" + BLF.replace("$2y$", "$2b$")),
+        (SHA512, f"{{SHA512-CRYPT}}{SHA512}"),
+        (SHA256, f"{{SHA256-CRYPT}}{SHA256}"),
+        (
+            SHA256.replace("$5$", "$5$rounds=5000$"),
+            "{SHA256-CRYPT}" + SHA256.replace("$5$", "$5$rounds=5000$"),
+        ),
+        (f"{{sha256-crypt}}{SHA256}", f"{{SHA256-CRYPT}}{SHA256}"),
+        (f"{{SSHA512}}{SSHA512}", f"{{SSHA512}}{SSHA512}"),
+        (f"{{SSHA256}}{SSHA256}", f"{{SSHA256}}{SSHA256}"),
+        (f"{{PBKDF2}}{PBKDF2}", f"{{PBKDF2}}{PBKDF2}"),
+    ],
+)
+def test_a_hash_is_stored_with_its_scheme(given: str, stored: str) -> None:
+    assert password_hash(given) == stored
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        "secret",
+        "{PLAIN}secret",
+        "{MD5}X03MO1qnZdYdgyfeuILPmQ==",
+        "$1$salt$qJH7.N4xYta3aEG/dfqo/0",
+        SHA256[:-1],
+        SHA256 + "x",
+        SHA256 + "\n",
+        BLF.replace("$05$", "$99$"),
+        f"{{SHA512-CRYPT}}{SHA256}",
+        f"{{BLF-CRYPT}}{ARGON2ID}",
+        f"{{SHA256-CRYPT{SHA256}",
+        f"{{SSHA512}}{SSHA256}",
+        "{SSHA256}not base64!",
+        ARGON2ID.replace("argon2id", "argon2i"),
+    ],
+)
+def test_what_dovecot_could_not_verify_is_refused(given: str) -> None:
+    with pytest.raises(ValueError):
+        password_hash(given)
+
+
+def test_a_user_has_one_password_at_most() -> None:
+    both: dict[str, Any] = {"initial_password": "x", "password_hash": SHA256}
+    with pytest.raises(
+        OperationValueError, match=r"anna@example\.org: give initial_password or password_hash"
+    ):
+        User(email="anna@example.org", **both)
+
+
+@pytest.mark.parametrize(
+    "values, said",
+    [
+        ({"email": "anna"}, "email = 'anna': not an address"),
+        ({"email": "a+b@example.org"}, "what stands before the @"),
+        ({"quota_mb": -1}, "quota_mb = -1"),
+        ({"quota_mb": "5"}, "must be a whole number"),
+        ({"quota": 5}, "did you mean 'quota_mb'?"),
+        ({"home_directory": "/srv/../x"}, "an absolute path without `..`"),
+        ({"home_directory": "anna"}, "an absolute path"),
+        ({"active": "yes"}, "must be true or false"),
+        ({"initial_password": ""}, "not a password"),
+        ({"password": "x"}, "password: there is no such setting"),
+    ],
+)
+def test_an_impossible_user_is_refused(values: dict[str, Any], said: str) -> None:
+    user = {"email": "anna@example.org"} | values
+    with pytest.raises(OperationValueError) as alone:
+        User(**user)
+    with pytest.raises(OperationValueError) as declared:
+        Settings(mail_hostname="mail.example.org", mail_users=[{"email": "b@example.org"}, user])
+    assert said in str(alone.value)
+    assert str(declared.value) == f"mail_users[1].{alone.value}"
+
+
+def test_aliases_in_both_forms_are_the_same() -> None:
+    short = aliases(
+        {"Sales@example.org": ["a@example.org", "b+c@example.net"], "@example.org": "a@example.org"}
+    )
+    long = aliases(
+        [
+            {"source_email": "sales@example.org", "destinations": ["a@example.org", "b+c@example.net"]},
+            {"source_email": "@example.org", "destinations": ["a@example.org"], "active": True},
+        ]
+    )
+    assert short == long
+    assert short[0].destinations == ("a@example.org", "b+c@example.net")
+
+
+@pytest.mark.parametrize(
+    "value, said",
+    [
+        ({"sales@example.org": []}, "mail_aliases[0].destinations: must not be empty"),
+        ({"sales@example.org": "anna"}, "'anna': not an address"),
+        ({"sales": "anna@example.org"}, "mail_aliases[0].source_email = 'sales'"),
+        ({"a@b.de": ["c@b.de", "C@b.de"]}, "destination 'c@b.de' is there twice"),
+        ({"a@b.de": "c@b.de", "A@b.de": "d@b.de"}, "the alias 'a@b.de' is there twice"),
+        ([{"source_email": "a@b.de", "destinations": "c@b.de"}], "must be a list, not text"),
+        ([{"source_email": "a@b.de", "destination": ["c@b.de"]}], "did you mean 'destinations'?"),
+        ({"a@b.de": "b@b.de", "b@b.de": ["x@y.de", "a@b.de"]}, "a@b.de -> b@b.de -> a@b.de"),
+        ("a@b.de", "must be a list"),
+    ],
+)
+def test_an_impossible_alias_is_refused(value: object, said: str) -> None:
+    with pytest.raises(OperationValueError) as caught:
+        aliases(value)
+    assert said in str(caught.value)
+
+
+def test_a_copy_kept_at_home_is_no_circle() -> None:
+    assert aliases({"a@b.de": ["a@b.de", "x@y.de"], "c@b.de": "a@b.de", "d@b.de": ["a@b.de", "c@b.de"]})
+    off = {"source_email": "b@b.de", "destinations": ["a@b.de"], "active": False}
+    assert aliases([{"source_email": "a@b.de", "destinations": ["b@b.de"]}, off])
+
+
+def aliases(value: object) -> tuple[Alias, ...]:
+    return Settings(mail_hostname="mail.example.org", mail_aliases=value).mail_aliases

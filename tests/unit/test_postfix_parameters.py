@@ -1,0 +1,104 @@
+"""Which parameters Postfix knows, and how a service is written."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstack.postfix_master import MasterService
+from mailstack.postfix_parameters import built_in, differences, nearest_version, unknown_parameters
+from mailstack.settings import Settings
+
+SLOW = {"name": "slow", "type": "unix", "command": "smtp"}
+
+
+def settings(**values: object) -> Settings:
+    return Settings(mail_hostname="mail.example.org", **values)
+
+
+def test_each_version_has_its_own_parameters() -> None:
+    assert "smtpd_banner" in built_in("3.7") & built_in("3.10")
+    assert "smtpd_hide_client_session" in built_in("3.10") - built_in("3.7")
+    assert built_in() == built_in("3.7") | built_in("3.10")
+
+
+def test_a_parameter_of_a_newer_postfix_is_unknown_to_the_older() -> None:
+    made = settings(mail_postfix_main={"smtpd_hide_client_session": True, "biff": False})
+    assert unknown_parameters(made, "3.7.11") == ["smtpd_hide_client_session"]
+    assert unknown_parameters(made, "3.10.13") == []
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"mail_postfix_main": {"lmtp_destination_concurrency_limit": 20}},
+        {"mail_postfix_main": {"slow_destination_rate_delay": "1s"}, "mail_postfix_master": [SLOW]},
+        {"mail_postfix_main": {"my_checks": "reject", "smtpd_client_restrictions": "$my_checks"}},
+        {"mail_postfix_main": {"my_checks": "reject", "smtpd_client_restrictions": "${my_checks}"}},
+        {"mail_postfix_main": {"my_name": "a.example"}, "mail_mydestination": ["$my_name"]},
+        {
+            "mail_postfix_main": {
+                "strict": "reject",
+                "smtpd_restriction_classes": "lax, strict",
+                "lax": "permit",
+            }
+        },
+        {
+            "mail_postfix_main": {"my_relay": "permit_sasl_authenticated,reject"},
+            "mail_postfix_master": [SLOW | {"options": {"smtpd_relay_restrictions": "$my_relay"}}],
+        },
+    ],
+)
+def test_parameters_that_the_settings_bring_are_known(values: dict[str, object]) -> None:
+    assert unknown_parameters(settings(**values), "3.7.11") == []
+
+
+@pytest.mark.parametrize(
+    "actual, known", [("3.7.11", "3.7"), ("3.9", "3.7"), ("3.10.1", "3.10"), ("4.0", "3.10")]
+)
+def test_the_nearest_version_is_not_newer(actual: str, known: str) -> None:
+    assert nearest_version(actual) == known
+
+
+def test_a_postfix_that_is_too_old_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"3\.5\.6 is older than 3\.7"):
+        nearest_version("3.5.6")
+
+
+def test_a_host_is_compared_without_its_transports() -> None:
+    host = built_in("3.7") - {"biff"} | {"slow_destination_rate_delay", "brand_new"}
+    assert differences("3.7.11", host) == ({"brand_new"}, {"biff"})
+
+
+def test_a_service_is_written_in_columns() -> None:
+    service = MasterService(
+        name="[::1]:10025",
+        type="inet",
+        private=False,
+        chroot=True,
+        wakeup="60?",
+        maxproc=0,
+        command="smtpd -v",
+        options={
+            "syslog_name": "postfix/x",
+            "smtpd_client_restrictions": "permit_mynetworks, reject",
+            "biff": "",
+        },
+    )
+    columns, *options = service.render().splitlines()
+    assert columns.split() == ["[::1]:10025", "inet", "n", "-", "y", "60?", "0", "smtpd", "-v"]
+    assert options == [
+        "  -o syslog_name=postfix/x",
+        "  -o { smtpd_client_restrictions = permit_mynetworks, reject }",
+        "  -o biff=",
+    ]
+
+
+def test_numbers_and_truths_are_written_as_postfix_has_them() -> None:
+    made = settings(
+        mail_postfix_master=[SLOW | {"wakeup": 60, "options": {"biff": True, "hash_queue_depth": 2}}]
+    )
+    assert made.mail_postfix_master[0].render().split("\n")[1:3] == [
+        "  -o biff=yes",
+        "  -o hash_queue_depth=2",
+    ]
+    assert made.mail_postfix_master[0].wakeup == "60"

@@ -1,0 +1,312 @@
+"""What the settings accept, what they refuse, and how they say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.hiddenvalue import HiddenValue
+
+from mailstack.settings import Settings
+from mailstack.settings_reference import reference
+
+HOST = {"mail_hostname": "mail.example.org"}
+SOUND_HASH = "$5$7a9F0tfH6CA31i2E$1wFyFRFjlPoYhXuVepAnAXeaUeKvEXLk32P4VM0mu36"
+
+
+def settings(**values: Any) -> Settings:
+    return Settings(**(HOST | values))
+
+
+def message(**values: Any) -> str:
+    with pytest.raises(OperationValueError) as caught:
+        settings(**values)
+    return str(caught.value)
+
+
+def test_a_hostname_and_a_domain_are_enough() -> None:
+    made = Settings(mail_hostname="Mail.Example.org", mail_domains=["example.org"])
+    assert made.mail_hostname == "mail.example.org"
+    assert made.domain == "example.org"
+    assert [(domain.domain_name, domain.active) for domain in made.mail_domains] == [("example.org", True)]
+    assert made.mail_smtpd_relay_restrictions[-1] == "reject_unauth_destination"
+    assert made.mail_local_aliases == {"postmaster": ("root",)}
+
+
+MISSPELT = [
+    ("mail_hostnam", "mail_hostname"),
+    ("mail_host_name", "mail_hostname"),
+    ("mail_domain_s", "mail_domains"),
+    ("mail_user", "mail_users"),
+    ("mail_alias", "mail_aliases"),
+    ("mail_account_policy", "mail_accounts_policy"),
+    ("mail_db_owner_pasword", "mail_db_owner_password"),
+    ("mail_database_name", "mail_db_name"),
+    ("mail_db_lookup_pasword", "mail_db_lookup_password"),
+    ("mail_tls_cert", "mail_tls_key"),
+    ("mail_tls_certifcate", "mail_tls_certificate"),
+    ("mail_my_networks", "mail_mynetworks"),
+    ("mail_mynetwork", "mail_mynetworks"),
+    ("mail_relay_host", "mail_relayhost"),
+    ("mail_smtp_relay_restrictions", "mail_smtpd_relay_restrictions"),
+    ("mail_postfix_main_cf", "mail_postfix_main"),
+    ("mail_vmail_uuid", "mail_vmail_uid"),
+    ("mail_pop", "mail_pop3"),
+]
+
+
+@pytest.mark.parametrize("name, right", MISSPELT)
+def test_a_misspelt_name_is_answered_with_the_nearest_right_one(name: str, right: str) -> None:
+    said = message(**{name: "hunter2"})
+    assert said == f"{name}: there is no such setting; did you mean {right!r}?"
+
+
+IMPOSSIBLE: list[tuple[str, object, str]] = [
+    ("mail_hostname", "mail", "at least two labels"),
+    ("mail_hostname", "mail_1.example.org", "not a domain name"),
+    ("mail_hostname", "192.0.2.1", "not a domain name"),
+    ("mail_hostname", None, "must be text"),
+    ("mail_domain", "-example.org", "not a domain name"),
+    ("mail_postmaster", "post master", "not the name of a local account"),
+    ("mail_domains", "example.org", "must be a list"),
+    ("mail_domains", ["example"], "at least two labels"),
+    ("mail_domains", [{"domain": "example.org"}], "mail_domains[0].domain: there is no such setting"),
+    ("mail_domains", [{"domain_name": "example.org", "active": "yes"}], "must be true or false"),
+    ("mail_domains", ["example.org", "EXAMPLE.org"], "'example.org' is there twice"),
+    ("mail_domains", ["mail.example.org"], "mail_mydestination: '$myhostname'"),
+    ("mail_domains", [7], "must be a dictionary"),
+    ("mail_accounts_policy", "delete", "'add-only' or 'authoritative'"),
+    ("mail_accounts_delete_mail", 1, "must be true or false"),
+    ("mail_db_name", "Mail", "lower-case SQL name"),
+    ("mail_db_name", "mail; DROP TABLE x", "lower-case SQL name"),
+    ("mail_db_owner", "postgres", "not `postgres`"),
+    ("mail_db_owner", "pg_owner", "not beginning with `pg_`"),
+    ("mail_db_owner", "maillookup", "they must differ"),
+    ("mail_db_auth", "trust", "'password' or 'peer'"),
+    ("mail_db_host", "db host", "neither a host name nor an IP address"),
+    ("mail_db_host", "192.0.2.300", "neither a host name nor an IP address"),
+    ("mail_db_port", "5432", "must be a whole number"),
+    ("mail_db_port", 0, "1 to 65535"),
+    ("mail_db_port", True, "must be a whole number"),
+    ("mail_db_hba", ["local mail all trust"], "not a line of pg_hba.conf"),
+    ("mail_db_hba", ["host mail all scram-sha-256"], "not a line of pg_hba.conf"),
+    ("mail_tls_min_protocol", "TLSv1.1", "'TLSv1.2' or 'TLSv1.3'"),
+    ("mail_myorigin", "$ myhostname", "`$myhostname`, `$mydomain`"),
+    ("mail_mydestination", ["localhost, example.org"], "a single word, without commas"),
+    ("mail_inet_interfaces", ["all", "192.0.2.1"], "must stand alone"),
+    ("mail_inet_interfaces", [], "must not be empty"),
+    ("mail_inet_interfaces", ["eth0"], "'eth0': not an IP address"),
+    ("mail_inet_protocols", "ipv5", "'all', 'ipv4' or 'ipv6'"),
+    ("mail_mynetworks", "127.0.0.0/8", "must be a list"),
+    ("mail_mynetworks", ["0.0.0.0/0"], "makes an open relay"),
+    ("mail_mynetworks", ["0.0.0.0/1", "128.0.0.0/1"], "makes an open relay"),
+    ("mail_mynetworks", ["[::]/0"], "makes an open relay"),
+    ("mail_mynetworks", ["192.0.2.1/24"], "all host bits zero"),
+    ("mail_mynetworks", ["2001:db8::/32"], "wants IPv6 in brackets"),
+    ("mail_mynetworks", ["[192.0.2.0]/24"], "wants IPv6 in brackets"),
+    ("mail_smtpd_relay_restrictions", ["permit_mynetworks"], "Postfix relays for everybody"),
+    ("mail_smtpd_relay_restrictions", ["permit", "reject"], "Postfix relays for everybody"),
+    ("mail_virtual_mailbox_maps", ["hsah:/etc/postfix/x"], "did you mean 'hash'?"),
+    ("mail_virtual_alias_maps", ["proxy:pgsq:/etc/postfix/x"], "did you mean 'pgsql'?"),
+    ("mail_map_type", "pqsql", "'proxy:pgsql' or 'pgsql'"),
+    ("mail_message_size_limit", "50M", "must be a whole number"),
+    ("mail_message_size_limit", 0, "65536"),
+    ("mail_relayhost", "smtp.example.net:99999", "[host]:port"),
+    ("mail_relayhost", "192.0.2.1:25", "not a domain name"),
+    ("mail_relayhost", "[smtp example net]", "not a domain name"),
+    ("mail_transport", {"example.net": "smtp"}, "is not transport:nexthop"),
+    ("mail_transport", {"example.net": "smpt:[192.0.2.1]"}, "no service 'smpt'; did you mean 'smtp'?"),
+    ("mail_transport", {"exa mple.net": "smtp:"}, "not a pattern of transport(5)"),
+    ("mail_relay_domains", ["example"], "'example': not a domain name"),
+    ("mail_virtual", {"anna": "root"}, "'anna': not an address: the @ is missing"),
+    ("mail_virtual", {"anna@example.org": []}, "must not be empty"),
+    ("mail_local_aliases", {"anna@example.org": "root"}, "not the name of a local account"),
+    ("mail_local_aliases", {"root": 'x"y'}, "not the name of a local account"),
+    ("mail_postfix_main", {"smtpd_banr": "x"}, "'smtpd_banr'; did you mean 'smtpd_banner'?"),
+    ("mail_postfix_main", {"smtpd_banner": "x\nmynetworks = 0.0.0.0/0"}, "one line of text"),
+    ("mail_postfix_main", {"smtpd_banner": 1.5}, "mail_postfix_main.smtpd_banner = 1.5: must be text"),
+    ("mail_postfix_main", {"smtpd banner": "x"}, "the key 'smtpd banner'"),
+    (
+        "mail_postfix_main",
+        {"slow_destination_rate_delay": "1s"},
+        "no parameter 'slow_destination_rate_delay'",
+    ),
+    ("mail_postfix_main", ["smtpd_banner"], "must be a dictionary"),
+    ("mail_postfix_master", [{"name": "x", "type": "tcp", "command": "smtpd"}], "'inet', 'unix'"),
+    ("mail_postfix_master", [{"name": "x", "type": "unix"}], "mail_postfix_master[0].command: is required"),
+    ("mail_postfix_master", [{"name": "x", "type": "unix", "comand": "pipe"}], "did you mean 'command'?"),
+    ("mail_postfix_master", [{"name": "x", "type": "unix", "command": "pipe\nx"}], "one line of text"),
+    (
+        "mail_postfix_master",
+        [{"name": "x", "type": "unix", "command": "lmtp", "options": {"smtp_hello_nam": "y"}}],
+        "mail_postfix_master: Postfix has no parameter 'smtp_hello_nam'; did you mean 'smtp_helo_name'?",
+    ),
+    ("mail_postfix_master", [{"name": "x", "type": "inet", "command": "smtpd", "private": True}], "private"),
+    (
+        "mail_postfix_master",
+        [{"name": "x", "type": "unix", "command": "lmtp"}] * 2,
+        "'x unix' is there twice",
+    ),
+    ("mail_pop3", "no", "must be true or false"),
+    ("mail_home_root", "/", "an absolute path"),
+    ("mail_home_root", "var/vmail", "an absolute path"),
+    ("mail_home_root", "/var/../etc", "an absolute path without `..`"),
+    ("mail_home_root", "/var/%u", "an absolute path"),
+    ("mail_vmail_uid", 0, "500 to 65533"),
+    ("mail_vmail_gid", 65534, "500 to 65533"),
+    ("mail_dovecot_extra", "a\0b", "not of the right form"),
+]
+
+
+@pytest.mark.parametrize("name, value, said", IMPOSSIBLE)
+def test_an_impossible_value_is_refused_with_a_reason(name: str, value: object, said: str) -> None:
+    found = message(**{name: value})
+    assert said in found
+    assert "mail_" in found
+
+
+def test_a_message_names_setting_value_and_what_is_allowed() -> None:
+    assert message(mail_db_port=70000) == (
+        "mail_db_port = 70000: must be less than or equal to 65535; allowed: a TCP port, 1 to 65535"
+    )
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    said = message(mail_db_port=0, mail_inet_protocols="ipv5", mail_hostnam="x")
+    assert all(name in said for name in ("mail_db_port", "mail_inet_protocols", "mail_hostnam:"))
+
+
+TOGETHER: list[tuple[dict[str, object], str]] = [
+    ({"mail_db_auth": "peer", "mail_map_type": "pgsql"}, "mail_map_type: 'pgsql' is impossible"),
+    ({"mail_db_auth": "peer", "mail_db_host": "192.0.2.1"}, "without mail_db_host"),
+    ({"mail_relayhost_user": "u", "mail_relayhost": "[r.example.net]"}, "give both or neither"),
+    ({"mail_relayhost_user": "u", "mail_relayhost_password": "p"}, "needs a mail_relayhost"),
+    (
+        {"mail_relay_domains": ["a.example"], "mail_domains": ["a.example"]},
+        "'a.example' is one of mail_domains",
+    ),
+    ({"mail_mydestination": ["$mydomain"], "mail_domains": ["example.org"]}, "'$mydomain' is 'example.org'"),
+    ({"mail_mydestination": ["${mydomain}"], "mail_domains": ["example.org"]}, "is 'example.org'"),
+    ({"mail_db_dsn": "postgresql://admin@db.example.net/"}, "mail_db_lookup_password: is required"),
+    (
+        {
+            "mail_db_dsn": "postgresql://admin@db.example.net/",
+            "mail_db_lookup_password": "p",
+            "mail_db_auth": "peer",
+        },
+        "must be 'password' when mail_db_dsn is set",
+    ),
+]
+
+
+@pytest.mark.parametrize("values, said", TOGETHER)
+def test_settings_that_contradict_each_other_are_refused(values: dict[str, object], said: str) -> None:
+    assert said in message(**values)
+
+
+SECRETS: list[dict[str, object]] = [
+    {"mail_db_lookup_password": "hunter2\n"},
+    {"mail_db_lookup_password": ["hunter2"]},
+    {"mail_db_owner_password": " hunter2"},
+    {"mail_db_pasword": "hunter2"},
+    {"mail_relayhost_password": "hunter2"},
+    {"mail_relayhost_password": "hunter2\0"},
+    {"mail_tls_key": "hunter2"},
+    {"mail_tls_key": "-----BEGIN PRIVATE KEY-----\nhunter2\n"},
+    {"mail_db_dsn": "postgresql://admin:hunter2@/"},
+    {"mail_db_dsn": "host=db user=admin password='hunter2"},
+    {"mail_db_dsn": "host=db user=admin hunter2"},
+    {"mail_db_dsn": "postgresql://admin:hunter2@a,b/"},
+    {"mail_db_dsn": "postgresql://admin:hunter2@db:0/"},
+    {"mail_users": "anna@example.org:hunter2"},
+    {"mail_users": ["anna@example.org:hunter2"]},
+    {"mail_users": [["anna@example.org", "hunter2"]]},
+    {"mail_users": [{"email": "anna@example.org", "passwd": "hunter2"}]},
+    {"mail_users": [{"email": "anna@example.org", "password_hash": "hunter2"}]},
+    {"mail_users": [{"email": "anna@example.org", "password_hash": "{PLAIN}hunter2"}]},
+    {"mail_users": [{"email": "anna@example.org", "initial_password": "hunter2\t"}]},
+    {"mail_users": [{"email": "anna", "initial_password": "hunter2"}]},
+    {
+        "mail_users": [
+            {"email": "anna@example.org", "initial_password": "hunter2", "password_hash": SOUND_HASH}
+        ]
+    },
+]
+
+
+@pytest.mark.parametrize("values", SECRETS)
+def test_no_secret_is_in_an_error_or_its_traceback(values: dict[str, object]) -> None:
+    with pytest.raises(OperationValueError) as caught:
+        settings(**values)
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(caught.value)
+    assert caught.value.__suppress_context__
+    assert "hunter2" not in str(caught.value.__context__)
+
+
+def test_no_secret_is_in_the_repr() -> None:
+    made = settings(
+        mail_db_owner_password="hunter2",
+        mail_db_lookup_password=HiddenValue("hunter2"),  # type: ignore[no-untyped-call]
+        mail_db_dsn=SecretStr("postgresql://admin:hunter2@db.example.net:5433/x?sslmode=verify-full"),
+        mail_relayhost="[smtp.example.net]:587",
+        mail_relayhost_user="anna",
+        mail_relayhost_password="hunter2",
+        mail_users=[{"email": "anna@example.org", "initial_password": "hunter2"}],
+    )
+    assert "hunter2" not in repr(made) + str(made)
+    assert made.mail_db_lookup_password is not None
+    assert made.mail_db_lookup_password.get_secret_value() == "hunter2"
+    assert made.db_endpoint == ("db.example.net", 5433, "verify-full")
+    assert settings().db_endpoint is None
+
+
+def test_host_data_is_picked_by_name() -> None:
+    made = Settings.from_data(HOST | {"ssh_user": "root", "mail_pop3": True})
+    assert made.mail_pop3
+    with pytest.raises(OperationValueError, match="mail_pop4: there is no such setting"):
+        Settings.from_data(HOST | {"mail_pop4": True})
+    with pytest.raises(OperationValueError, match="mail_hostname: is required"):
+        Settings.from_data({})
+
+
+def test_sound_values_are_kept_in_one_form() -> None:
+    made = settings(
+        mail_domains=["Bücher.example", {"domain_name": "example.net", "active": False}],
+        mail_mynetworks=["192.0.2.0/24", "[2001:db8::]/32"],
+        mail_inet_interfaces=["127.0.0.1", "[::1]", "$myhostname"],
+        mail_relayhost="[2001:db8::1]:587",
+        mail_transport={"*": "smtp:", "x@example.com": "error:5.1.1 gone", ".example.com": ":[192.0.2.9]"},
+        mail_virtual={"Anna@Example.org": "root", "@example.net": ["a@example.com", "b@example.com"]},
+        mail_local_aliases={"root": "anna@example.org", "list": ["|/usr/bin/list -x", ":include:/etc/l"]},
+        mail_postfix_main={"biff": False, "smtpd_tls_loglevel": 1, "smtpd_banner": "$myhostname ESMTP"},
+        mail_db_hba=["hostssl mail reports 2001:db8::/32 scram-sha-256", "local mail all peer map=mail"],
+        mail_smtpd_relay_restrictions=["permit_mynetworks", "check_client_access hash:/x", "defer"],
+    )
+    assert [domain.domain_name for domain in made.mail_domains] == ["xn--bcher-kva.example", "example.net"]
+    assert made.mail_virtual["anna@example.org"] == ("root",)
+    assert made.mail_virtual["@example.net"] == ("a@example.com", "b@example.com")
+    assert made.mail_local_aliases["postmaster"] == ("root",)
+    assert made.mail_postfix_main["biff"] == "no"
+    assert made.mail_postfix_main["smtpd_tls_loglevel"] == "1"
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        settings().mail_pop3 = True
+
+
+@pytest.mark.parametrize(
+    "values, domain",
+    [({}, "example.org"), ({"mail_hostname": "example.org"}, "example.org"), ({"mail_domain": "b.c"}, "b.c")],
+)
+def test_mydomain_follows_the_hostname(values: dict[str, str], domain: str) -> None:
+    assert settings(**values).domain == domain
+
+
+def test_the_committed_reference_is_what_the_model_says() -> None:
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    assert page.read_text("utf-8") == reference(), "python -m mailstack.settings_reference > docs/settings.md"

@@ -1,0 +1,117 @@
+"""A certificate that clients would refuse stops the run."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+)
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.settings import Settings
+
+DAY = datetime.timedelta(days=1)
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def certificate(*names: str, begin: datetime.timedelta = -DAY, end: datetime.timedelta = DAY) -> str:
+    now = datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.example.org")])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(KEY.public_key())
+        .serial_number(1)
+        .not_valid_before(now + begin)
+        .not_valid_after(now + end)
+    )
+    if names:
+        alternatives = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+        builder = builder.add_extension(alternatives, critical=False)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
+def key(
+    private: ec.EllipticCurvePrivateKey = KEY, encryption: KeySerializationEncryption | None = None
+) -> str:
+    text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption or NoEncryption())
+    return text.decode()
+
+
+def settings(**values: object) -> Settings:
+    return Settings(mail_hostname="mail.example.org", **values)
+
+
+@pytest.mark.parametrize(
+    "names", [["mail.example.org"], ["x.example.org", "MAIL.example.org"], ["*.example.org"]]
+)
+def test_a_certificate_may_be_text(names: list[str]) -> None:
+    pem = certificate(*names)
+    made = settings(mail_tls_certificate=pem, mail_tls_key=key())
+    assert (made.tls_certificate_pem, made.tls_key_pem) == (pem, key())
+    assert "PRIVATE" not in repr(made)
+
+
+def test_a_certificate_may_be_a_file_here(tmp_path: Path) -> None:
+    chain = certificate("mail.example.org") + certificate("ca.example.org")
+    (tmp_path / "cert.pem").write_text(chain)
+    (tmp_path / "key.pem").write_text(key())
+    made = settings(mail_tls_certificate=str(tmp_path / "cert.pem"), mail_tls_key=str(tmp_path / "key.pem"))
+    assert (made.tls_certificate_pem, made.tls_key_pem) == (chain, key())
+
+
+def test_without_a_certificate_there_is_none() -> None:
+    assert (settings().tls_certificate_pem, settings().tls_key_pem) == (None, None)
+
+
+SOUND = certificate("mail.example.org")
+
+
+@pytest.mark.parametrize(
+    "pem, private, said",
+    [
+        (SOUND, None, "give both or neither"),
+        (None, key(), "give both or neither"),
+        (certificate("mail.example.org", begin=-9 * DAY, end=-DAY), key(), "expired on"),
+        (certificate("mail.example.org", begin=DAY, end=9 * DAY), key(), "not valid before"),
+        (
+            certificate("example.org"),
+            key(),
+            "does not cover mail_hostname 'mail.example.org'; it has example.org",
+        ),
+        (certificate("*.mail.example.org"), key(), "does not cover mail_hostname"),
+        (certificate("*.org"), key(), "does not cover mail_hostname"),
+        (certificate(), key(), "it has no name at all"),
+        (SOUND, key(ec.generate_private_key(ec.SECP256R1())), "not the key of mail_tls_certificate"),
+        (SOUND, key(encryption=BestAvailableEncryption(b"x")), "has a passphrase"),
+        (SOUND, SOUND, "mail_tls_key: not a private key"),
+        (SOUND[:100] + SOUND[110:], key(), "not a certificate in PEM form"),
+        (SOUND + key(), key(), "has a private key in it"),
+        ("/nowhere/cert.pem", key(), "mail_tls_certificate = '/nowhere/cert.pem': no readable PEM file"),
+        (SOUND, "/nowhere/key.pem", "mail_tls_key: no readable PEM file"),
+    ],
+)
+def test_what_clients_would_refuse_is_refused(pem: str | None, private: str | None, said: str) -> None:
+    with pytest.raises(OperationValueError) as caught:
+        settings(mail_tls_certificate=pem, mail_tls_key=private)
+    assert said in str(caught.value)
+    assert "-----BEGIN" not in str(caught.value)
+
+
+def test_a_file_that_is_not_pem_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cert.der").write_bytes(b"\x30\x82\xff")
+    (tmp_path / "cert.txt").write_text("certificate")
+    for name, said in (("cert.der", "no readable PEM file"), ("cert.txt", "that file is not PEM")):
+        with pytest.raises(OperationValueError, match=said):
+            settings(mail_tls_certificate=str(tmp_path / name), mail_tls_key=key())
