@@ -96,13 +96,13 @@ found AS (
         rolvaliduntil < 'infinity' AS expires,
         verifier,
         CASE WHEN version.number >= 160000
-            THEN pg_has_role(oid, 'SET') ELSE pg_has_role(oid, 'MEMBER') END AS administered,
+            THEN pg_has_role(pg_roles.oid, 'SET') ELSE pg_has_role(pg_roles.oid, 'MEMBER') END AS administered,
         (
             SELECT coalesce(json_agg(json_build_array(
                 pg_get_userbyid(roleid),
                 CASE WHEN version.number >= 160000 THEN pg_get_userbyid(grantor) END
             ) ORDER BY roleid, grantor), '[]')
-            FROM pg_auth_members WHERE member = oid
+            FROM pg_auth_members WHERE member = pg_roles.oid
         ) AS memberships,
         (
             SELECT coalesce(json_agg(json_build_array(datname, setting) ORDER BY datname, setting), '[]')
