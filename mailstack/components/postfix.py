@@ -97,7 +97,8 @@ def queries(settings: Settings) -> dict[str, str]:
 
 def _main_cf(settings: Settings) -> str:
     def sql(name: str) -> str:
-        return f"{settings.mail_map_type}:{SQL_DIRECTORY}/{name}.cf"
+        # not by its absolute path, so that the checks see the staged file
+        return f"{settings.mail_map_type}:$config_directory/sql/{name}.cf"
 
     aliases = [
         f"{INDEX}:{DIRECTORY}/virtual",

@@ -11,7 +11,6 @@ Answers may hold secrets, so what is read is never printed, at any ``-v``.
 from __future__ import annotations
 
 import base64
-import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -98,9 +97,10 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> dict[Probe[Any], str]:
     asked = list(probes)
     script = "\n".join(f"( {probe.command}\n) </dev/null 2>/dev/null | base64 -w0; echo" for probe in asked)
     status, output = host.run_shell_command(
-        StringCommand("sh", "-c", shlex.quote(script)),
+        StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
         print_output=False,
         print_input=host.state.print_fact_input,
+        _stdin=script,
         **_connector_arguments(host),
     )
     lines = output.stdout_lines
