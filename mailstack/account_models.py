@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
@@ -166,20 +167,12 @@ def alias_loop(aliases: Iterable[Alias]) -> list[str]:
         for alias in aliases
         if alias.active
     }
-    done: set[str] = set()
-
-    def walk(address: str, path: list[str]) -> list[str]:
-        if address in path:
-            return [*path[path.index(address) :], address]
-        if address in done:
-            return []
-        for target in targets.get(address, ()):
-            if loop := walk(target, [*path, address]):
-                return loop
-        done.add(address)
-        return []
-
-    return next((loop for address in targets if (loop := walk(address, []))), [])
+    try:
+        TopologicalSorter(targets).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle[::-1]  # graphlib goes from target to source
+    return []
 
 
 Domains = Annotated[

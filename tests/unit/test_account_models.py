@@ -126,7 +126,11 @@ def test_aliases_in_both_forms_are_the_same() -> None:
         ({"a@b.de": "c@b.de", "A@b.de": "d@b.de"}, "the alias 'a@b.de' is there twice"),
         ([{"source_email": "a@b.de", "destinations": "c@b.de"}], "must be a list, not text"),
         ([{"source_email": "a@b.de", "destination": ["c@b.de"]}], "did you mean 'destinations'?"),
-        ({"a@b.de": "b@b.de", "b@b.de": ["x@y.de", "a@b.de"]}, "a@b.de -> b@b.de -> a@b.de"),
+        ({"a@b.de": "b@b.de", "b@b.de": ["x@y.de", "a@b.de"]}, "the aliases go in a circle"),
+        (
+            {"a@b.de": "b@b.de", "b@b.de": "c@b.de", "c@b.de": "a@b.de"},
+            "a@b.de -> b@b.de -> c@b.de -> a@b.de",
+        ),
         ("a@b.de", "must be a list"),
     ],
 )
@@ -140,6 +144,10 @@ def test_a_copy_kept_at_home_is_no_circle() -> None:
     assert aliases({"a@b.de": ["a@b.de", "x@y.de"], "c@b.de": "a@b.de", "d@b.de": ["a@b.de", "c@b.de"]})
     off = {"source_email": "b@b.de", "destinations": ["a@b.de"], "active": False}
     assert aliases([{"source_email": "a@b.de", "destinations": ["b@b.de"]}, off])
+
+
+def test_a_long_chain_of_aliases_is_no_circle() -> None:
+    assert len(aliases({f"a{n}@b.de": f"a{n + 1}@b.de" for n in range(3000)})) == 3000
 
 
 def aliases(value: object) -> tuple[Alias, ...]:
