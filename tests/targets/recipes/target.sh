@@ -38,8 +38,9 @@ systemctl enable mailstack-debs.service
 # A container may not make user namespaces: units with PrivateUsers= (redis) would fail with 217/USER.
 mkdir -p /etc/systemd/system/service.d
 printf '[Service]\nPrivateUsers=no\n' > /etc/systemd/system/service.d/container.conf
-# apt's timers would hold its locks in the middle of a test; there is no console
-for unit in apt-daily.timer apt-daily-upgrade.timer console-getty.service; do
+# apt's timers would hold its locks in the middle of a test; there is no console; and where /tmp is a tmpfs, as on
+# Debian 13, what `docker cp` (pyinfra's @docker) puts there lies underneath, out of the container's sight
+for unit in apt-daily.timer apt-daily-upgrade.timer console-getty.service tmp.mount; do
     ln -sf /dev/null "/etc/systemd/system/$unit"
 done
 
