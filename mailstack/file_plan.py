@@ -148,7 +148,7 @@ def script(
         "set -eu; umask 077",
         f"stage={STAGE}/{component}",
         'rm -rf "$stage"; mkdir -p "$stage"',
-        'base64 -d | tar -x -p -C "$stage"',
+        'base64 -d | tar -x -m -p -C "$stage"',
     ]
     files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
     for file in files:

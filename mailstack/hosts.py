@@ -33,6 +33,11 @@ class Endpoint:
         """Whether this is a directory with a Unix-domain socket."""
         return self.host.startswith("/")
 
+    @property
+    def is_local(self) -> bool:
+        """Whether what goes there stays on the host."""
+        return self.is_socket or self.host in ("127.0.0.1", "::1", "localhost")
+
 
 def has_role(host: Host, role: Role) -> bool:
     """Whether the inventory gives ``host`` this role."""
@@ -52,8 +57,8 @@ def database_host(settings: Settings, host: Host) -> Host | None:
     candidates = [other for other in host.inventory if has_role(other, "db")]
     if len(candidates) != 1:
         raise OperationValueError(
-            f"mail_db_host: {host.name} has no database of its own, and {len(candidates)} hosts of the inventory"
-            " have the role db; allowed: one of them, or mail_db_host"
+            f"mail_db_host: {host.name} has no database of its own, and {len(candidates)} hosts of the"
+            " inventory have the role db; allowed: one of them, or mail_db_host"
         )
     return candidates[0]
 

@@ -39,8 +39,8 @@ _CHECKS = (
     f"said=$(postconf {_STAGED} -n 2>&1 >/dev/null; postconf {_STAGED} -M 2>&1 >/dev/null); "
     '[ -z "$said" ] || { echo "$said" >&2; exit 1; }',
     f"postfix {_STAGED} check",
-    # these two are read when Postfix starts, and not by a reload: postconf(5)
-    'listen="postconf -hx inet_interfaces inet_protocols"; '
+    # these are read when Postfix starts, and not by a reload: postconf(5)
+    'listen="postconf -hx inet_interfaces inet_protocols import_environment"; '
     f'[ "$($listen 2>&1)" = "$($listen {_STAGED} 2>&1)" ] || '
     f"{{ mkdir -p {mark('postfix', 'restart').rpartition('/')[0]}; : > {mark('postfix', 'restart')}; }}",
 )
@@ -64,7 +64,7 @@ def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
     """
     return [
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
-        File(f"{DIRECTORY}/main.cf", _main_cf(settings)),
+        File(f"{DIRECTORY}/main.cf", _main_cf(settings, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
         *_tables(settings),
         *(
@@ -95,7 +95,7 @@ def queries(settings: Settings) -> dict[str, str]:
     }
 
 
-def _main_cf(settings: Settings) -> str:
+def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
     def sql(name: str) -> str:
         # not by its absolute path, so that the checks see the staged file
         return f"{settings.mail_map_type}:$config_directory/sql/{name}.cf"
@@ -108,6 +108,7 @@ def _main_cf(settings: Settings) -> str:
         "postfix/main.cf",
         settings=settings,
         index=INDEX,
+        database_environment=_environment(endpoint),
         certificate=tls.CERTIFICATE,
         key=tls.KEY,
         virtual_mailbox_domains=_maps(settings.mail_virtual_mailbox_domains, [sql("virtual_domains")]),
@@ -150,7 +151,9 @@ def _tables(settings: Settings) -> list[Entry]:
     login = {}
     if settings.mail_relayhost_user:
         login = {settings.mail_relayhost: f"{settings.mail_relayhost_user}:{placeholder(RELAYHOST_PASSWORD)}"}
-    aliases = {name: ", ".join(targets) for name, targets in settings.mail_local_aliases.items()}
+    aliases = {
+        name: ", ".join(map(_quoted, targets)) for name, targets in settings.mail_local_aliases.items()
+    }
     return [
         table("virtual", {k: ", ".join(v) for k, v in settings.mail_virtual.items()}, manual="virtual(5)"),
         table("transport", settings.mail_transport, manual="transport(5)"),
@@ -164,24 +167,34 @@ def _tables(settings: Settings) -> list[Entry]:
     ]
 
 
+def _quoted(target: str) -> str:
+    """A command or a file name in aliases(5) may have spaces and commas in it."""
+    return f'"{target}"' if target.startswith(("|", "/", ":include:")) else target
+
+
 def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> str:
     return render(
         "postfix/sql.cf",
         settings=settings,
-        hosts=_hosts(settings, endpoint),
+        hosts=_hosts(endpoint),
         password=settings.mail_db_auth == "password",
         comment=COMMENTS[name],
         query=query,
     )
 
 
-def _hosts(settings: Settings, endpoint: Endpoint) -> str:
+def _hosts(endpoint: Endpoint) -> str:
+    # not as a URI: Postfix would take user and password from that alone, and log it when a connection fails
     if endpoint.is_socket:
         return f"unix:{endpoint.host}"
     address = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-    sslmode = endpoint.sslmode or ("prefer" if endpoint.host == "127.0.0.1" else "require")
-    query = f"sslmode={sslmode}&connect_timeout=5"
-    return f"postgresql://{address}:{endpoint.port}/{settings.mail_db_name}?{query}"
+    return f"inet:{address}:{endpoint.port}"
+
+
+def _environment(endpoint: Endpoint) -> str:
+    """What libpq must know and pgsql_table(5) has no parameter for."""
+    sslmode = endpoint.sslmode or ("prefer" if endpoint.is_local else "require")
+    return f"PGCONNECT_TIMEOUT=5 PGSSLMODE={sslmode}"
 
 
 COMMENTS = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Generator, Sequence
 
-from pyinfra.context import host, state
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.api.output import format_text
+from pyinfra.context import host, state
 
 from mailstack import file_plan, secrets
 from mailstack.facts.files import file_states, file_texts, index_record, index_sums

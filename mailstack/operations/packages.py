@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Generator, Iterable
 
-from pyinfra.context import host
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
+from pyinfra.context import host
 
 from mailstack.facts.packages import installed_packages
 from mailstack.facts.reading import announce, read

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 
-from pyinfra.context import host
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
+from pyinfra.context import host
 
 from mailstack.facts.reading import Probe, announce, read
 from mailstack.facts.units import PENDING, UnitStates, unit_states
