@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.integration import world
-from tests.targets import containers, networks
+from tests.targets import containers, images, networks
 from tests.targets.containers import Target
 from tests.targets.networks import Network
 from tests.targets.shell import docker
@@ -57,10 +57,12 @@ def deployed(network: Network, debian: int) -> Iterator[Deployed]:
     """A target on which `deploy.py` was run with the standard settings, once for all tests."""
     server = Target(f"mailstack-server-{debian}", debian, network, aliases=(world.HOSTNAME,))
     image = f"mailstack-deployed:{debian}"
-    if not (KEEP and server.running()):
+    kept = KEEP and server.running() and images.exists(image)
+    if not kept:
         server.create()
     server.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
-    server.commit(image)
+    if not kept:
+        server.commit(image)
     yield Deployed(server, image)
     if not KEEP:
         server.remove()
