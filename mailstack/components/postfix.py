@@ -40,8 +40,8 @@ _CHECKS = (
     '[ -z "$said" ] || { echo "$said" >&2; exit 1; }',
     f"postfix {_STAGED} check",
     # these are read when Postfix starts, and not by a reload: postconf(5)
-    'listen="postconf -hx inet_interfaces inet_protocols import_environment"; '
-    f'[ "$($listen 2>&1)" = "$($listen {_STAGED} 2>&1)" ] || '
+    'names="inet_interfaces inet_protocols import_environment"; '
+    f'[ "$(postconf -hx $names 2>&1)" = "$(postconf {_STAGED} -hx $names)" ] || '
     f"{{ mkdir -p {mark('postfix', 'restart').rpartition('/')[0]}; : > {mark('postfix', 'restart')}; }}",
 )
 

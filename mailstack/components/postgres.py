@@ -41,7 +41,7 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
     }
     return [
         Directory(secrets.DIRECTORY, mode=0o700),
-        *(Kept(f"{secrets.DIRECTORY}/{name}", mode=0o600) for name in (OWNER_PASSWORD, LOOKUP_PASSWORD)),
+        *(_kept_password(settings, name) for name in (OWNER_PASSWORD, LOOKUP_PASSWORD)),
         File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
         File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
         File(
@@ -51,6 +51,12 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
             activation="restart",
         ),
     ]
+
+
+def _kept_password(settings: Settings, name: str) -> Entry:
+    path = f"{secrets.DIRECTORY}/{name}"
+    # one that was generated before the settings changed to "peer" has no use any more
+    return File(path, None) if settings.mail_db_auth == "peer" else Kept(path, mode=0o600)
 
 
 def store(settings: Settings) -> secrets.Store:

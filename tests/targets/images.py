@@ -119,6 +119,15 @@ def _provision(base: str, tag: str, recipe: str, apt_conf: dict[str, str]) -> No
         docker("commit", *(f"--change={change}" for change in changes), name, tag, timeout=300)
     finally:
         docker("rm", "-f", name, check=False)
+    _forget_older(tag)
+
+
+def _forget_older(tag: str) -> None:
+    """Remove images of the same name with other hashes; those that a container still uses stay."""
+    name = tag.rpartition("-")[0]
+    for other in docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split():
+        if other.startswith(f"{name}-") and other != tag:
+            docker("rmi", other, check=False)
 
 
 def _host_apt_options() -> str:
