@@ -16,6 +16,10 @@ test: lint .venv/ready  ## everything: lint, types, unit, render and integration
 quick: lint  ## what needs no Docker: lint, types, unit and render tests
 	$(bin)/python -m pytest tests/unit tests/render
 
+bench: .venv/ready  ## how long a first deploy, an unchanged run and a changed setting take
+	@$(bin)/python -m tests.targets images
+	@$(bin)/python -m bench.converge
+
 lint: .venv/ready  ## ruff and mypy
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
@@ -31,4 +35,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test quick lint clean
+.PHONY: help demo test quick bench lint clean
