@@ -12,7 +12,7 @@ from tests.targets import engine as docker_engine
 
 
 class OneWorkerADebian(LoadScopeScheduling):
-    """With `-n 2`, one worker starts the targets of Debian 12, the other those of Debian 13, each of them once.
+    """With `-n 2`, one worker starts the targets of Debian 12, the other those of Debian 13, each once.
 
     `--dist loadgroup` is for that, but pytest-xdist 3.8 sets a private attribute that pytest 9.2 has no more.
     """

@@ -160,7 +160,7 @@ class Target:
             "set -e; umask 077; cd; test ! -e .ssh/id_ed25519 || exit 0; mkdir -p .ssh; "
             "ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519; cp .ssh/id_ed25519.pub .ssh/authorized_keys"
         )
-        self.exec(["su", "-", user, "-c", keygen])
+        self.exec(["su", "-s", "/bin/sh", user, "-c", keygen])
         return self.exec(f"cat ~{user}/.ssh/id_ed25519").stdout
 
     def _endpoint(self) -> dict[str, Any]:
