@@ -21,7 +21,15 @@ from mailstack.settings_database import DatabaseSettings, DbEndpoint
 from mailstack.settings_errors import SettingsError, nearest
 from mailstack.settings_postfix import PostfixSettings
 from mailstack.settings_tls import TlsSettings, check_certificate
-from mailstack.settings_types import DomainName, HostPath, LocalNameOrAddress, Model, SystemId, Text
+from mailstack.settings_types import (
+    DomainName,
+    HostPath,
+    IpAddress,
+    LocalNameOrAddress,
+    Model,
+    SystemId,
+    Text,
+)
 
 __all__ = ["Alias", "DbEndpoint", "Domain", "MasterService", "Settings", "SettingsError", "User"]
 
@@ -34,6 +42,9 @@ class GeneralSettings(Model):
     )
     mail_domain: DomainName | None = Field(
         default=None, description="Postfix `mydomain`. Without it, `mail_hostname` without its first label."
+    )
+    mail_address: IpAddress | None = Field(
+        None, description="Where the other hosts of the inventory reach this one. One host alone needs none."
     )
     mail_postmaster: LocalNameOrAddress = Field(
         default="root", description="Where mail to `postmaster` at every domain goes."

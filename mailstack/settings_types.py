@@ -111,6 +111,10 @@ def _host(text: str) -> str:
     return text.lower()
 
 
+def _ip_address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
 ListOf = Annotated[tuple[T, ...], BeforeValidator(_list_to_tuple)]
 OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_text_to_list), Field(min_length=1)]
 
@@ -131,6 +135,7 @@ LocalNameOrAddress = Annotated[
     Allowed("an address, or the name of an account of the host such as `root`"),
 ]
 Host = Annotated[str, AfterValidator(_host), Allowed("a host name or an IP address")]
+IpAddress = Annotated[str, AfterValidator(_ip_address), Allowed("an IPv4 or IPv6 address")]
 Port = Annotated[int, Field(ge=1, le=65535), Allowed("a TCP port, 1 to 65535")]
 SystemId = Annotated[int, Field(ge=500, lt=65534), Allowed("a numeric id, 500 to 65533")]
 Identifier = Annotated[
