@@ -1,0 +1,56 @@
+"""Where the password of a user comes from who is made on the command line: never from an argument."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from pyinfra.api.exceptions import OperationValueError
+
+_CHOICES = "allowed: env:NAME, file:PATH or prompt"
+
+
+def password_source(password_from: str | None, email: str) -> Callable[[], str]:
+    """A function that returns the password, and asks for it at most once.
+
+    + password_from: ``env:NAME``, ``file:PATH``, ``prompt``, or ``None`` to prompt where there is a terminal
+    + email: whose password
+
+    Raises ``OperationValueError`` at once for a source that can't be; the function, if there is no terminal.
+    """
+    kind, _, name = (password_from or "prompt").partition(":")
+    if kind == "env" and name:
+        if not os.environ.get(name):
+            raise OperationValueError(f"password_from: the environment has no {name}")
+        return lambda: _checked(os.environ[name])
+    if kind == "file" and name:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise OperationValueError(f"password_from: there is no file {path}")
+        return lambda: _checked(path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r"))
+    if kind == "prompt" and not name:
+        return lambda: _prompt(email)
+    # what was given may be the password itself: it is not repeated
+    raise OperationValueError(f"password_from: not a place that a password can come from; {_CHOICES}")
+
+
+@cache  # asked in the prepare phase, and wanted again when the operation is executed
+def _prompt(email: str) -> str:
+    if not sys.stdin.isatty():
+        raise OperationValueError(
+            f"{email}: no password, and no terminal to ask at; {_CHOICES} (password_from)"
+        )
+    first = _checked(getpass.getpass(f"Password for {email}: "))
+    if getpass.getpass("Again: ") != first:
+        raise OperationValueError(f"{email}: the passwords differ")
+    return first
+
+
+def _checked(password: str) -> str:
+    if not password or any(char in password for char in "\0\r\n"):
+        raise OperationValueError("password_from: the password must be one line, and not empty")
+    return password
