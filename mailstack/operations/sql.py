@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
@@ -39,24 +39,35 @@ def converge(settings: Settings, database: Database, passwords: Store) -> None:
 
 @operation()
 def _converge(settings: Settings, database: Database, passwords: Store) -> Generator[PyinfraCommand]:
+    steps = list(_steps(settings, database, passwords))
+    for step in steps:  # all of them before the first is taken: a dry run goes no further than that
+        host.log(step.title)
+    for step in steps:
+        yield database.script(step.database, step.sql, step.title, transaction=step.transaction)
+    if not steps:
+        host.noop("roles, database and schema are as they should be")
+
+
+class _Step(NamedTuple):
+    title: str
+    database: str
+    sql: str
+    transaction: bool = True
+
+
+def _steps(settings: Settings, database: Database, passwords: Store) -> Generator[_Step]:
+    """What differs, in the order in which it is put right."""
     name, schema = settings.mail_db_name, _schema(settings)
     server = database.query(_SERVER, roles.query(_names(settings), name)) or {}
-    made = []
     for title, sql in _role_scripts(settings, database, server, passwords):
-        made.append(title)
-        host.log(title)
-        yield database.script(_SERVER, sql, title)
-    if not server.get("database"):
-        made.append(f"database {name}: created")
-        host.log(made[-1])
-        yield database.script(_SERVER, create_database(settings), made[-1], transaction=False)
-    # may have been read in advance: a database that was not there then has everything to come
-    if differences := schema.differences(database.query(name, schema.query())):
-        made.append(f"schema: {', '.join(differences)}")
-        host.log(made[-1])
-        yield database.script(name, schema.script(), made[-1])
-    if not made:
-        host.noop("roles, database and schema are as they should be")
+        yield _Step(title, _SERVER, sql)
+    state = None
+    if server.get("database"):
+        state = database.query(name, schema.query())
+    else:
+        yield _Step(f"database {name}: created", _SERVER, create_database(settings), transaction=False)
+    if differences := schema.differences(state):
+        yield _Step(f"schema: {', '.join(differences)}", name, schema.script())
 
 
 def create_database(settings: Settings) -> str:
