@@ -147,7 +147,7 @@ def script(
     lines = [
         "set -eu; umask 077",
         f"stage={STAGE}/{component}",
-        'rm -rf "$stage"; mkdir -p "$stage"',
+        'rm -rf "$stage"; mkdir -p "$stage"; trap \'rm -rf "$stage"\' EXIT',
         'base64 -d | tar -x -m -p -C "$stage"',
     ]
     files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
@@ -157,7 +157,6 @@ def script(
     lines += checks
     lines += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}; : > {shlex.quote(path)}" for path in marks]
     lines += [line for change in changes for line in _activate(change, index_record)]
-    lines.append('rm -rf "$stage"')
     return "\n".join(lines)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pyinfra.api.exceptions import OperationValueError
+
 from mailstack.facts.reading import Probe
 
 _PACKAGES = "postfix dovecot-core"
@@ -29,7 +31,7 @@ class Platform:
     postgresql: str
 
 
-class UnsupportedPlatformError(ValueError):
+class UnsupportedPlatformError(OperationValueError):
     """The host runs something that mailstack was not made for."""
 
 

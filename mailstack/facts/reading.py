@@ -13,12 +13,14 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
 from weakref import WeakKeyDictionary
 
+from gevent import GreenletExit
+from paramiko import SSHException
+from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host as current
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def announce(*probes: Probe[Any]) -> None:
 def read(probe: Probe[A], host: Host | None = None) -> A:
     """Return the answer to ``probe``, from the current host or from the one given.
 
-    Raises ``OperationError`` if the host can't be asked.
+    A host that can't be asked is left out of the rest of the run.
     """
     host = host or _current_host()
     readings = _of_hosts.setdefault(host, _Readings())
@@ -96,21 +98,30 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> dict[Probe[Any], str]:
     """Run all probes in one command; each prints one line of base64."""
     asked = list(probes)
     script = "\n".join(f"( {probe.command}\n) </dev/null 2>/dev/null | base64 -w0; echo" for probe in asked)
-    status, output = host.run_shell_command(
-        StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
-        print_output=False,
-        print_input=host.state.print_fact_input,
-        _stdin=script,
-        **_connector_arguments(host),
-    )
+    try:
+        status, output = host.run_shell_command(
+            StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
+            print_output=False,
+            print_input=host.state.print_fact_input,
+            _stdin=script,
+            **_connector_arguments(host),
+        )
+    except (TimeoutError, OSError, SSHException) as error:
+        _give_up(host, str(error))
     lines = output.stdout_lines
     if not status or len(lines) != len(asked):
-        names = ", ".join(probe.name for probe in asked)
-        raise OperationError(f"{host.name}: could not read {names}: {output.stderr.strip()}")
+        _give_up(host, output.stderr.strip())
     return {
         probe: base64.b64decode(line).decode(errors="surrogateescape")
         for probe, line in zip(asked, lines, strict=True)
     }
+
+
+def _give_up(host: Host, reason: str) -> NoReturn:
+    """Go on without this host, as pyinfra does when one of its own facts fails: others are not to blame."""
+    host.log_styled(f"could not read the state of the host: {reason}", fg="red", log_func=logger.error)
+    cast("Any", host.state).fail_hosts({host})
+    raise GreenletExit
 
 
 def _connector_arguments(host: Host) -> dict[str, Any]:
