@@ -35,4 +35,4 @@ def deploy(settings: Settings) -> None:
         dovecot.deploy(settings=settings, serves_postfix=True)
         postfix.deploy(settings=settings)
     if has_database:
-        accounts.declared(settings)
+        accounts.declared(settings=settings)
