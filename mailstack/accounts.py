@@ -186,13 +186,22 @@ def _apply(wish: Callable[[Current], Wish], name: str) -> None:
     else:
         ours = hosts.has_role(host, "db")
     if ours:
+        _plan(settings, wish)  # what can't be stops here, before anything is done
         _accounts(settings=settings, wish=wish, name=name)
 
 
-@operation()
-def _accounts(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[PyinfraCommand]:
-    database, name = databases.of(settings), settings.mail_db_name
-    current = account_sql.parse(database.query(name, account_sql.query()))
+class _Plan(NamedTuple):
+    """What differs, in rows; which users go, and the directories of mail that go with them."""
+
+    changes: list[Change]
+    gone: list[str]
+    homes: list[str]
+
+
+def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
+    """Raises ``OperationValueError`` for what can't be."""
+    answer = databases.of(settings).query(settings.mail_db_name, account_sql.query())
+    current = account_sql.parse(answer)
     asked = wish(current)
     try:
         changes = plan(current, asked.accounts, asked.absent)
@@ -204,20 +213,25 @@ def _accounts(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[
         raise OperationValueError(str(error)) from None
     if homes and not hosts.has_role(host, "imap"):
         raise OperationValueError(f"delete_mail: {homes[0]} is on another host, the one with the role imap")
-    if not changes:
-        host.noop("the accounts are as they should be")
-        return
+    return _Plan(changes, [email for (email,) in gone], homes)
+
+
+@operation()
+def _accounts(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[PyinfraCommand]:
+    database, name, owner = databases.of(settings), settings.mail_db_name, settings.mail_db_owner
+    changes, gone, homes = _plan(settings, wish)
     for change in changes:
         host.log(str(change))
     if homes:
-        # nobody reads or delivers while it goes; a run that is cut off leaves a disabled user, and the next
-        # one takes it up again
         host.log(f"- mail in {', '.join(homes)}")
-        disable = account_sql.disable((key[0] for key in gone), settings.mail_db_owner)
-        yield database.script(name, disable, "disable the users that go")
+        # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
+        # one takes it up again.
+        yield database.script(name, account_sql.disable(gone, owner), "disable the users that go")
         yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
-    sql = account_sql.script(changes, settings.mail_db_owner, hash_password)
-    yield database.script(name, sql, _title(changes))
+    if changes:
+        yield database.script(name, account_sql.script(changes, owner, hash_password), _title(changes))
+    else:
+        host.noop("the accounts are as they should be")
 
 
 def _title(changes: list[Change]) -> str:

@@ -1,0 +1,201 @@
+"""The difference between the accounts that there are and those that should be."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from mailstack import account_sql
+from mailstack.account_mail import deletable_homes
+from mailstack.account_models import Alias, Domain, User
+from mailstack.account_plan import Absent, Accounts, PlanError, plan, undeclared
+from mailstack.account_sql import Rows
+
+HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
+
+
+def user(**data: Any) -> User:
+    """As an inventory has it: plain text where the model has a secret."""
+    return User(**data)
+
+
+def alias(**data: Any) -> Alias:
+    """With a list where the model has a tuple."""
+    return Alias(**data)
+
+
+def current(*domains: str, users: Any = (), aliases: Any = ()) -> dict[str, Rows]:
+    """Rows as the query returns them: NULLs are left out."""
+    return account_sql.parse(
+        {
+            "mail_domain": [{"domain_name": name, "active": True} for name in domains],
+            "mail_users": [{"active": True, "password": HASH, **user} for user in users],
+            "mail_alias": [
+                {"source_email": source, "destination_email": target, "active": True}
+                for source, target in aliases
+            ],
+        }
+    )
+
+
+def rows(there: dict[str, Rows], absent: Absent | None = None, **accounts: Any) -> list[str]:
+    return [str(change) for change in plan(there, Accounts(**accounts), absent)]
+
+
+def test_everything_is_new() -> None:
+    alice = user(email="alice@example.org", initial_password="geheim")
+    dave = user(email="dave@example.org", initial_password="geheim", active=False)
+    info = alias(source_email="info@example.org", destinations=["alice@example.org", "x@example.net"])
+    accounts = Accounts((Domain(domain_name="example.org"),), (alice, dave), (info,))
+    changes = plan(account_sql.parse(None), accounts)
+    assert [str(change) for change in changes] == [
+        "+ domain example.org",
+        "+ user alice@example.org",
+        "+ user dave@example.org: disabled",
+        "+ alias info@example.org -> alice@example.org",
+        "+ alias info@example.org -> x@example.net",
+    ]
+    sql = account_sql.script(changes, "mailadmin", lambda password: f"hash of {len(password)}")
+    assert sql.count("INSERT") == 3
+    assert sql.count("'hash of 6'") == 2
+    assert "geheim" not in sql
+    assert sql.index("INTO mail_domain") < sql.index("INTO mail_users") < sql.index("INTO mail_alias")
+
+
+def test_nothing_to_do() -> None:
+    there = current("example.org", users=[{"email": "alice@example.org", "quota_mb": 5}])
+    alice = user(email="alice@example.org", initial_password="other", quota_mb=5, password_hash=None)
+    assert rows(there, domains=(Domain(domain_name="example.org"),), users=(alice,)) == []
+
+
+def test_what_was_declared_is_put_right() -> None:
+    there = current("example.org", users=[{"email": "alice@example.org", "quota_mb": 5}])
+    alice = user(
+        email="alice@example.org",
+        quota_mb=None,
+        active=False,
+        home_directory="/var/vmail/a",
+        password_hash="{BLF-CRYPT}$2b$12$" + "x" * 53,
+    )
+    (row,) = rows(there, users=(alice,))
+    assert row == (
+        "~ user alice@example.org: home_directory none -> /var/vmail/a, quota_mb 5 -> none, "
+        "active true -> false, password"
+    )
+
+
+def test_what_was_not_declared_stays() -> None:
+    there = current("example.org", users=[{"email": "alice@example.org", "quota_mb": 5, "active": False}])
+    assert rows(there, users=(user(email="alice@example.org"),)) == []
+
+
+def test_the_same_hash_in_another_spelling_is_no_change() -> None:
+    bare = HASH.removeprefix("{SHA512-CRYPT}")
+    there = current("example.org", users=[{"email": "alice@example.org", "password": bare}])
+    assert rows(there, users=(user(email="alice@example.org", password_hash=HASH),)) == []
+
+
+def test_authoritative() -> None:
+    there = current(
+        "example.org",
+        "old.example",
+        users=[{"email": "alice@example.org"}, {"email": "bob@old.example"}],
+        aliases=[("info@old.example", "bob@old.example"), ("info@example.org", "alice@example.org")],
+    )
+    accounts = Accounts((Domain(domain_name="example.org"),), (user(email="alice@example.org"),))
+    assert [str(change) for change in plan(there, accounts, undeclared(there, accounts))] == [
+        "- alias info@example.org -> alice@example.org",
+        "- alias info@old.example -> bob@old.example",
+        "- user bob@old.example",
+        "- domain old.example",
+    ]
+
+
+def test_rows_in_upper_case_are_adopted() -> None:
+    """A database that was made by hand may have them; Postfix asks in lower case."""
+    there = current("Example.org", users=[{"email": "Alice@Example.org"}])
+    accounts = Accounts(users=(user(email="alice@example.org"),))
+    changes = plan(there, accounts)
+    assert [str(change) for change in changes] == [
+        "~ domain Example.org: in lower case",
+        "~ user Alice@Example.org: in lower case",
+    ]
+    sql = account_sql.script(changes, "mailadmin", str)
+    assert "SET email = 'alice@example.org' WHERE email = 'Alice@Example.org'" in sql
+    declared = Accounts((Domain(domain_name="example.org"),), accounts.users)
+    assert undeclared(there, declared).rows["mail_users"] == frozenset()
+    assert undeclared(there, declared).rows["mail_domain"] == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("accounts", "absent", "said"),
+    [
+        ({"users": [user(email="a@example.org")]}, {}, "user a@example.org is new and has no password"),
+        (
+            {"users": [user(email="a@other.example", initial_password="x")]},
+            {},
+            "user a@other.example: there is no domain other.example",
+        ),
+        (
+            {"aliases": [alias(source_email="@other.example", destinations=["a@b.example"])]},
+            {},
+            "alias @other.example: there is no domain other.example",
+        ),
+        (
+            {},
+            {"mail_domain": frozenset({("example.org",)})},
+            "domain example.org can't go while these stay: alias i@example.org, user b@example.org",
+        ),
+    ],
+)
+def test_impossible(accounts: dict[str, Any], absent: Any, said: str) -> None:
+    there = current(
+        "example.org", users=[{"email": "b@example.org"}], aliases=[("i@example.org", "b@example.org")]
+    )
+    with pytest.raises(PlanError, match=said):
+        plan(there, Accounts(**accounts), Absent(absent))
+
+
+def test_a_domain_goes_with_what_is_in_it() -> None:
+    there = current("example.org", users=[{"email": "b@example.org"}])
+    absent = Absent(
+        {"mail_domain": frozenset({("example.org",)}), "mail_users": frozenset({("b@example.org",)})}
+    )
+    assert rows(there, absent) == ["- user b@example.org", "- domain example.org"]
+
+
+def test_thousands_are_quick() -> None:
+    users = tuple(user(email=f"user{n}@example.org", initial_password="x") for n in range(5000))
+    start = time.monotonic()
+    changes = plan(current("example.org"), Accounts(users=users))
+    sql = account_sql.script(changes, "mailadmin", lambda _: "hash")
+    assert time.monotonic() - start < 2
+    assert sql.count("INSERT") == 1
+
+
+def test_homes_that_may_be_deleted() -> None:
+    users = current(
+        users=[
+            {"email": "a@example.org"},
+            {"email": "b@example.org", "home_directory": "/var/vmail/b/"},
+            {"email": "c@example.org", "home_directory": "/home/c"},
+            {"email": "d@example.org", "home_directory": "/var/vmail/x/../../../etc"},
+            {"email": "e@example.org", "home_directory": "/var/vmail/example.org"},
+            {"email": "f@example.org", "home_directory": "/var/vmail"},
+            {"email": "g@example.org", "home_directory": "/var/vmail/b"},
+        ]
+    )["mail_users"]
+
+    def homes(*emails: str) -> list[str]:
+        return deletable_homes([(email,) for email in emails], users, "/var/vmail/")
+
+    assert homes("a@example.org") == ["/var/vmail/example.org/a"]
+    assert homes("b@example.org", "g@example.org") == ["/var/vmail/b"]
+    for email in ("c", "d", "f"):
+        with pytest.raises(PlanError, match="is not below /var/vmail"):
+            homes(f"{email}@example.org")
+    for email, other in (("e", "a"), ("b", "g")):
+        with pytest.raises(PlanError, match=f"has the mail of {other}@example.org too"):
+            homes(f"{email}@example.org")

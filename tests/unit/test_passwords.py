@@ -1,0 +1,42 @@
+"""Hashes of mailbox passwords; that Dovecot verifies them is tested on hosts."""
+
+from __future__ import annotations
+
+import bcrypt
+import pytest
+
+from mailstack.account_models import password_hash
+from mailstack.passwords import hash_password, verify
+
+
+@pytest.mark.parametrize("password", ["plain", "päss wörd", "'; DROP TABLE \\ $x", "x" * 200])
+def test_own_hash(password: str) -> None:
+    stored = hash_password(password)
+    assert stored.startswith("{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$")
+    assert password not in stored
+    assert password_hash(stored) == stored, "a form that may be declared"
+    assert verify(stored, password) is True
+    assert verify(stored, password + "x") is False
+    assert hash_password(password) != stored
+
+
+def test_bcrypt() -> None:
+    stored = "{BLF-CRYPT}" + bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+    assert verify(stored, "secret") is True
+    assert verify(stored, "other") is False
+    assert verify(stored.replace("$2b$", "$2y$"), "secret") is True
+
+
+def test_only_the_first_72_bytes_count_for_bcrypt() -> None:
+    stored = "{BLF-CRYPT}" + bcrypt.hashpw(b"x" * 72, bcrypt.gensalt(4)).decode()
+    assert verify(stored, "x" * 100) is True
+
+
+@pytest.mark.parametrize("stored", ["{ARGON2ID}nonsense", "{BLF-CRYPT}", "{ARGON2ID}"])
+def test_broken_hashes_verify_nothing(stored: str) -> None:
+    assert verify(stored, "secret") is False
+
+
+@pytest.mark.parametrize("stored", ["{SHA512-CRYPT}$6$x$y", "", "$6$x$y", "{PLAIN}secret"])
+def test_other_schemes_are_unknown(stored: str) -> None:
+    assert verify(stored, "secret") is None
