@@ -72,20 +72,31 @@ DOVECOT_ITERATE = f'SELECT u.email AS "user" {_ACTIVE}'
 """Every user, for ``doveadm -A``."""
 
 
-def dovecot_user(settings: Settings, user: str) -> str:
-    """Dovecot's userdb: where a user's mail is.
+def dovecot_user(settings: Settings, user: str, quota: str) -> str:
+    """Dovecot's userdb: where a user's mail is, and how much of it there may be.
 
     + user: Dovecot's variable for the login name, which this generation quotes in SQL
+    + quota: the userdb field for the quota in this generation: ``quota_rule`` or ``quota_storage_size``
     """
-    return f"SELECT {_home(settings)} AS home {_ACTIVE} AND u.email = '{user}'"
+    return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
 
 
-def dovecot_password(settings: Settings, user: str) -> str:
-    """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login."""
+def dovecot_password(settings: Settings, user: str, quota: str) -> str:
+    """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
+
+    + user, quota: as for ``dovecot_user``
+    """
     return (
-        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home'
-        f" {_ACTIVE} AND u.email = '{user}'"
+        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home,'
+        f" {_QUOTA[quota]} AS userdb_{quota} {_ACTIVE} AND u.email = '{user}'"
     )
+
+
+_QUOTA = {
+    "quota_rule": "'*:storage=' || COALESCE(u.quota_mb, 0) || 'M'",
+    "quota_storage_size": "COALESCE(u.quota_mb, 0) || 'M'",
+}
+"""In Dovecot, too, 0 is no limit."""
 
 
 def _home(settings: Settings) -> str:
