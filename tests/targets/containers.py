@@ -169,7 +169,11 @@ class Target:
         return endpoint
 
 
-def peer(name: str, network: Network) -> Target:
-    """The outside world: remote.example.net, which takes and keeps mail, and whose clients are strangers."""
+def peer(name: str, network: Network, *, keep: bool = False) -> Target:
+    """The outside world: remote.example.net, which takes and keeps mail, and whose clients are strangers.
+
+    `keep` leaves one that runs already, of today's image, as it is.
+    """
     target = Target(name, 13, network, hostname="remote.example.net", aliases=("remote.example.net",))
-    return target.create(images.peer_image())
+    image = images.peer_image()
+    return target if keep and target.running() and target.image() == image else target.create(image)

@@ -1,4 +1,4 @@
-"""Networks with documentation addresses (RFC 5737, RFC 3849).
+"""Networks whose addresses are no private ones (RFC 5737, RFC 2544, RFC 3849).
 
 Spam filters and postscreen treat private addresses as friends, so tests on these would test nothing.
 """
@@ -8,13 +8,17 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.targets.shell import TargetError, docker, locked
 
-#: Where these are taken on a machine: MAILSTACK_TEST_SUBNET, MAILSTACK_DEMO_SUBNET.
+#: Where a machine uses one of these itself, as cloud machines do, the environment names another.
 TEST_SUBNET = os.environ.get("MAILSTACK_TEST_SUBNET", "198.51.100.0/24")
-DEMO_SUBNET = os.environ.get("MAILSTACK_DEMO_SUBNET", "192.0.2.0/24")
+DEMO_SUBNET = os.environ.get("MAILSTACK_DEMO_SUBNET", "198.19.25.0/24")
+
+_Range = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
@@ -44,15 +48,14 @@ class Network:
         return self.name
 
     def _refuse_overlaps(self) -> None:
-        names = docker("network", "ls", "-q").stdout.split()
-        for network in json.loads(docker("network", "inspect", *names).stdout):
-            for subnet in _subnets(network) - {""}:
-                theirs = ipaddress.ip_network(subnet)
-                for ours in (ipaddress.ip_network(self.subnet), ipaddress.ip_network(self.subnet6)):
-                    if theirs.version == ours.version and theirs.overlaps(ours):
-                        raise TargetError(
-                            f"network {network['Name']} already has {theirs}, which we need as {ours}"
-                        )
+        """Docker itself only looks at its own networks: it would take the range that our uplink is in."""
+        for ours in (ipaddress.ip_network(self.subnet), ipaddress.ip_network(self.subnet6)):
+            for theirs, owner in _in_use():
+                if theirs.version == ours.version and theirs.overlaps(ours):
+                    raise TargetError(
+                        f"{owner} already has {theirs}, so {self.name} can't have {ours}; "
+                        "name a free range in MAILSTACK_TEST_SUBNET or MAILSTACK_DEMO_SUBNET"
+                    )
 
 
 def demo() -> Network:
@@ -67,11 +70,41 @@ def test(debian: int) -> Network:
 
 
 def build() -> str:
-    """The network in which images are made."""
+    """The network in which images are made; Docker chooses its range."""
     with locked("networks"):
         if docker("network", "inspect", "mailstack-build", check=False).returncode:
             docker("network", "create", "mailstack-build")
     return "mailstack-build"
+
+
+def _in_use() -> Iterator[tuple[_Range, str]]:
+    """Every range that a Docker network has or that this machine has a route to, but for the default one."""
+    names = docker("network", "ls", "-q").stdout.split()
+    for network in json.loads(docker("network", "inspect", *names).stdout):
+        for subnet in _subnets(network) - {""}:
+            yield ipaddress.ip_network(subnet), f"network {network['Name']}"
+    for route in _ipv4_routes(Path("/proc/net/route").read_text()):
+        yield route, "a route of this machine"
+    table6 = Path("/proc/net/ipv6_route")
+    for route6 in _ipv6_routes(table6.read_text() if table6.exists() else ""):
+        yield route6, "a route of this machine"
+
+
+def _ipv4_routes(table: str) -> Iterator[ipaddress.IPv4Network]:
+    """The ranges in /proc/net/route: addresses are hexadecimal, in the machine's own byte order (proc(5))."""
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        address, mask = (int.from_bytes(bytes.fromhex(fields[column])[::-1]) for column in (1, 7))
+        if mask:
+            yield ipaddress.IPv4Network((address, mask.bit_count()))
+
+
+def _ipv6_routes(table: str) -> Iterator[ipaddress.IPv6Network]:
+    """The ranges in /proc/net/ipv6_route."""
+    for line in table.splitlines():
+        address, prefix = line.split()[:2]
+        if int(prefix, 16):
+            yield ipaddress.IPv6Network((int(address, 16), int(prefix, 16)))
 
 
 def _subnets(network: dict[str, object]) -> set[str]:

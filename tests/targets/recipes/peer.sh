@@ -1,13 +1,15 @@
 # Turns a target into the peer: the outside world in one host. It is a stranger who sends mail with any client, the
 # remote server remote.example.net, which takes all mail for itself, and a relay host on 587 for those who log in as
-# relay@remote.example.net / relay-secret. Whatever it takes lies in /srv/mail/inbox/new, one message a file.
+# relay@remote.example.net / relay-secret. Whatever it takes lies in /srv/mail/inbox/new, one message a file. And it has
+# the e-mail corpus of CPython's test suite.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 apt-get install -qy --no-install-recommends \
-    curl isync libsasl2-modules openssl postfix python3 sasl2-bin swaks libnet-ssleay-perl libio-socket-ssl-perl
+    curl isync libpython3.13-testsuite libsasl2-modules openssl postfix python3 sasl2-bin swaks libnet-ssleay-perl \
+    libio-socket-ssl-perl
 
 useradd --system --home-dir /srv/mail --create-home collector
 install -d -o collector -g collector /srv/mail/inbox
