@@ -16,13 +16,14 @@ from mailstack.operations.units import mark
 # Python 3.13 and others accept a certificate as its own authority only with keyUsage
 _MAKE = """
 set -eu; umask 077
+mkdir -p {pending}
 new=$(mktemp -d /var/lib/mailstack/certificate.XXXXXX); trap 'rm -rf "$new"' EXIT
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -sha256 -days 3650 \\
   -subj {subject} -addext {names} -addext basicConstraints=critical,CA:TRUE,pathlen:0 \\
   -addext keyUsage=critical,digitalSignature,keyCertSign -addext extendedKeyUsage=serverAuth \\
   -keyout "$new/key" -out "$new/cert" 2>/dev/null
 chmod 644 "$new/cert"
-mkdir -p {pending}; : > {marks}
+: > {marks}
 mv -fT "$new/key" {key}; mv -fT "$new/cert" {certificate}
 """
 
