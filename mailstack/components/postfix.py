@@ -33,15 +33,17 @@ INDEX = "hash"
 """Debian's default_database_type on 12 and 13; a table is ``hash:/etc/postfix/…`` in main.cf."""
 RELAYHOST_PASSWORD = "relayhost-password"
 
-_STAGED = f'-c "$stage"{DIRECTORY}'
+_STAGED = f'"$stage"{DIRECTORY}'
+# with -c alone, postconf of Postfix 3.10 looks for tables below the $config_directory that is running
+_POSTCONF = f"postconf -c {_STAGED} -o config_directory={_STAGED}"
 _CHECKS = (
     # postconf only warns about a parameter that nothing uses, and that is a misspelt one
-    f"said=$(postconf {_STAGED} -n 2>&1 >/dev/null; postconf {_STAGED} -M 2>&1 >/dev/null); "
+    f"said=$({_POSTCONF} -n 2>&1 >/dev/null; {_POSTCONF} -M 2>&1 >/dev/null); "
     '[ -z "$said" ] || { echo "$said" >&2; exit 1; }',
-    f"postfix {_STAGED} check",
+    f"postfix -c {_STAGED} check",
     # these are read when Postfix starts, and not by a reload: postconf(5)
     'names="inet_interfaces inet_protocols import_environment"; '
-    f'[ "$(postconf -hx $names 2>&1)" = "$(postconf {_STAGED} -hx $names)" ] || '
+    f'[ "$(postconf -hx $names 2>&1)" = "$({_POSTCONF} -hx $names)" ] || '
     f"{{ mkdir -p {mark('postfix', 'restart').rpartition('/')[0]}; : > {mark('postfix', 'restart')}; }}",
 )
 
