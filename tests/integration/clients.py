@@ -6,6 +6,7 @@ Both are strangers to a server: this machine reaches it over the Docker bridge, 
 from __future__ import annotations
 
 import imaplib
+import json
 import re
 import smtplib
 import ssl
@@ -79,6 +80,27 @@ def replies(
         return session.rcpt(recipient)[0] if code == 250 else code
 
 
+def send(
+    target: Target,
+    mail: EmailMessage,
+    *recipients: str,
+    sender: str = world.STRANGER,
+    port: int = 25,
+    user: str | None = None,
+    ipv6: bool = False,
+) -> str:
+    """Send `mail` from envelope `sender` to `recipients` (else to whom it says), and return its Message-ID.
+
+    Raises what smtplib raises where one recipient or the message is refused.
+    """
+    to = recipients or (str(mail["To"]),)
+    with smtp(target, port, user, ipv6=ipv6) as session:
+        refused = session.send_message(mail, sender, to)
+        if refused:
+            raise smtplib.SMTPRecipientsRefused(refused)
+    return str(mail["Message-ID"])
+
+
 def message(sender: str, recipient: str, subject: str = "A test", body: str = "Grüße!\n") -> EmailMessage:
     """A message with a Message-ID of its own."""
     mail = EmailMessage()
@@ -122,6 +144,14 @@ def wait_for_mail(session: imaplib.IMAP4, message_id: str, timeout: float = TIME
     return eventually(lambda: find(session, message_id), f"no message {message_id}", timeout)[0]
 
 
+def received(
+    target: Target, user: str, message_id: str, password: str | None = None, timeout: float = TIMEOUT
+) -> bytes:
+    """The message with that Message-ID, once it is in the INBOX of `user`."""
+    with imap(target, user, password=password) as session:
+        return wait_for_mail(session, message_id, timeout)
+
+
 def peer_find(peer: Target, message_id: str) -> list[bytes]:
     """The messages with that Message-ID that the outside world has; `Delivered-To:` names the recipient."""
     found = peer.exec(["grep", "-rlF", message_id, "/srv/mail/inbox/new"], check=False).stdout.split()
@@ -152,3 +182,35 @@ def eventually(probe: Callable[[], T], complaint: str, timeout: float = TIMEOUT)
             raise TimeoutError(f"{complaint} within {timeout:.0f} s")
         time.sleep(0.2)
     return result
+
+
+def sql(target: Target, statements: str) -> str:
+    """Run SQL in the mail database as its administrator, and return the rows, columns divided by `|`."""
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "mail"]
+    return target.exec(psql, input=statements).stdout.strip()
+
+
+def queue(target: Target) -> list[str]:
+    """The recipients that mail in the queue still has to go to, each with the reason for the delay."""
+    messages = map(json.loads, target.exec(["postqueue", "-j"]).stdout.splitlines())
+    return [
+        f"{recipient['address']}: {recipient.get('delay_reason', 'on its way')}"
+        for queued in messages
+        for recipient in queued["recipients"]
+    ]
+
+
+def wait_for_empty_queue(target: Target, timeout: float = TIMEOUT) -> None:
+    """Return as soon as nothing is queued; `TimeoutError` with what is after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while queued := queue(target):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still queued: {queued}")
+        time.sleep(0.2)
+
+
+def log(target: Target, pattern: str) -> list[str]:
+    """The lines of the mail log since the host booted that match the extended regular expression."""
+    command = ["journalctl", "--boot", "--facility=mail", "--output=cat", "--no-pager"]
+    lines = target.exec(command).stdout.splitlines()
+    return [line for line in lines if re.search(pattern, line)]

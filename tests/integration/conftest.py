@@ -38,7 +38,7 @@ def network(engine: None, debian: int) -> Iterator[Network]:
 @pytest.fixture(scope="session")
 def peer(network: Network, debian: int) -> Iterator[Target]:
     """The outside world, remote.example.net: takes all mail for itself; its clients are strangers."""
-    target = containers.peer(f"mailstack-peer-{debian}", network)
+    target = containers.peer(f"mailstack-peer-{debian}", network, keep=KEEP)
     yield target
     if not KEEP:
         target.remove()
@@ -81,6 +81,16 @@ Factory = Callable[..., Target]
 @pytest.fixture
 def factory(network: Network, debian: int) -> Iterator[Factory]:
     """Makes targets that are removed at the end of the test: `factory(name, image=None, hostname=…)`."""
+    yield from _factory(network, debian)
+
+
+@pytest.fixture(scope="module")
+def module_factory(network: Network, debian: int) -> Iterator[Factory]:
+    """Makes targets that all tests of a module share, and that are removed after the last of them."""
+    yield from _factory(network, debian)
+
+
+def _factory(network: Network, debian: int) -> Iterator[Factory]:
     made: list[Target] = []
 
     def make(name: str, image: str | None = None, hostname: str = world.HOSTNAME) -> Target:
@@ -103,3 +113,9 @@ def bare(factory: Factory) -> Factory:
 def clone(factory: Factory, deployed: Deployed) -> Factory:
     """Makes copies of the standard server, seconds each, for tests that break things: `clone()`."""
     return lambda name="clone", **options: factory(name, image=deployed.image, **options)
+
+
+@pytest.fixture(scope="module")
+def module_clone(module_factory: Factory, deployed: Deployed) -> Factory:
+    """Makes copies of the standard server that all tests of a module share."""
+    return lambda name, **options: module_factory(name, image=deployed.image, **options)
