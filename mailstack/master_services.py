@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from mailstack.postfix_master import MasterService
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
 
 # name, type, private, unpriv, chroot, wakeup, maxproc, command; as Debian 12 and 13 both have them
 _DEBIAN = """
@@ -37,12 +42,16 @@ postlog   unix-dgram  n  -  n  -      1  postlogd
 _SUBMISSION = {
     "smtpd_sasl_auth_enable": "yes",
     "smtpd_client_restrictions": "permit_sasl_authenticated, reject",
+    "smtpd_helo_restrictions": "",
     "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
     # the envelope sender belongs to whoever logged in
     "smtpd_sender_restrictions": "reject_sender_login_mismatch",
     "smtpd_forbid_bare_newline_exclusions": "",
 }
 """RFC 6409: for users only, and each in the user's own name."""
+
+
+_USERS_HEADERS = "regexp:$config_directory/users_headers"
 
 
 def _flag(column: str) -> bool | None:
@@ -69,23 +78,63 @@ def _debian() -> list[MasterService]:
     return services
 
 
-def _smtpd(name: str, **options: str) -> MasterService:
-    return MasterService(name=name, type="inet", private=False, chroot=True, command="smtpd", options=options)
+def _service(
+    name: str,
+    kind: str,
+    command: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    maxproc: int | None = None,
+    public: bool = False,
+) -> MasterService:
+    """A service in the chroot."""
+    return MasterService(
+        name=name,
+        type=kind,  # type: ignore[arg-type]
+        private=False if public else None,
+        chroot=True,
+        maxproc=maxproc,
+        command=command,
+        options=dict(options or {}),
+    )
 
 
-def default_services() -> list[MasterService]:
-    """The services of a mail server for strangers (25) and users (587, 465)."""
-    return [
-        _smtpd("smtp"),
-        _smtpd(
-            "submission",
-            syslog_name="postfix/submission",
-            smtpd_tls_security_level="encrypt",
-            **_SUBMISSION,
-        ),
-        _smtpd("submissions", syslog_name="postfix/submissions", smtpd_tls_wrappermode="yes", **_SUBMISSION),
-        *_debian(),
+def _smtpd(name: str, options: Mapping[str, str] | None = None) -> MasterService:
+    return _service(name, "inet", "smtpd", options, public=True)
+
+
+def _for_strangers(settings: Settings) -> list[MasterService]:
+    if not settings.mail_postscreen:
+        return [_smtpd("smtp")]
+    return [  # as POSTSCREEN_README has them
+        _service("smtp", "inet", "postscreen", maxproc=1, public=True),
+        _service("smtpd", "pass", "smtpd"),
+        _service("dnsblog", "unix", "dnsblog", maxproc=0),
+        _service("tlsproxy", "unix", "tlsproxy", maxproc=0),
     ]
+
+
+def _for_users(settings: Settings) -> list[MasterService]:
+    options, cleanup = dict(_SUBMISSION), []
+    if settings.mail_hide_client_address:
+        checks = f"{_USERS_HEADERS} {settings.mail_postfix_main.get('header_checks', '')}".rstrip()
+        options["cleanup_service_name"] = "users-cleanup"
+        # public, as cleanup itself: smtpd looks for it there
+        cleanup = [
+            _service("users-cleanup", "unix", "cleanup", {"header_checks": checks}, maxproc=0, public=True)
+        ]
+    submission = {"syslog_name": "postfix/submission", "smtpd_tls_security_level": "encrypt"}
+    submissions = {"syslog_name": "postfix/submissions", "smtpd_tls_wrappermode": "yes"}
+    return [
+        _smtpd("submission", submission | options),
+        _smtpd("submissions", submissions | options),
+        *cleanup,
+    ]
+
+
+def default_services(settings: Settings) -> list[MasterService]:
+    """The services of a mail server for strangers (25) and users (587, 465)."""
+    return [*_for_strangers(settings), *_for_users(settings), *_debian()]
 
 
 def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> list[MasterService]:

@@ -142,6 +142,15 @@ def _virtual(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     }
 
 
+def _dns_list(text: str) -> str:
+    """``domain`` or ``domain=127.0.0.[2..4]``, maybe with ``*weight``: see postscreen_dnsbl_sites."""
+    match = re.fullmatch(r"([A-Za-z0-9.-]+)(=[0-9.;\[\]]+)?([*]-?[0-9]+)?", text)
+    if match is None:
+        raise ValueError("not of the form domain, domain=filter or domain=filter*weight")
+    addresses.domain_name(match[1])
+    return text
+
+
 def _virtual_source(text: str) -> str:
     if text.startswith("@"):
         return "@" + addresses.domain_name(text[1:])
@@ -194,6 +203,11 @@ Restrictions = Annotated[
     ListOf[Line],
     AfterValidator(_refuses_strangers),
     Allowed("a list of restrictions of postconf(5), one of them refusing what is not ours"),
+]
+DnsLists = Annotated[
+    ListOf[str],
+    each(_dns_list),
+    Allowed("a list such as `bl.example.net=127.0.0.[2..11]*2`: domain, filter and weight"),
 ]
 Tables = Annotated[
     ListOf[str], each(_table), Allowed("a list of Postfix tables such as `hash:/etc/postfix/x`")

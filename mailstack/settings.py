@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from mailstack.account_models import Alias, Aliases, Domain, Domains, User, Users
 from mailstack.postfix_master import MasterService
 from mailstack.postfix_parameters import built_in, transport_parameters, transports, unknown_parameters
+from mailstack.settings_abuse import AbuseSettings
 from mailstack.settings_database import DatabaseSettings, DbEndpoint
 from mailstack.settings_errors import SettingsError, nearest
 from mailstack.settings_postfix import PostfixSettings
@@ -88,7 +89,13 @@ class DovecotSettings(Model):
 
 
 class Settings(
-    DovecotSettings, PostfixSettings, TlsSettings, DatabaseSettings, AccountSettings, GeneralSettings
+    DovecotSettings,
+    AbuseSettings,
+    PostfixSettings,
+    TlsSettings,
+    DatabaseSettings,
+    AccountSettings,
+    GeneralSettings,
 ):
     """All settings of one mail server."""
 

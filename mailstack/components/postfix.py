@@ -68,6 +68,7 @@ def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
         File(f"{DIRECTORY}/main.cf", _main_cf(settings, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
+        File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
         *_tables(settings),
         *(
             File(
@@ -130,13 +131,19 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
     """Take out what is given again, as Postfix warns of a parameter that is set twice, and add it."""
     if not parameters:
         return text
-    kept = [line for line in text.splitlines() if line.partition(" = ")[0] not in parameters]
+    kept = []
+    dropping = False
+    for line in text.splitlines():
+        if not line.startswith(" "):  # else it goes on with the value above it
+            dropping = line.partition(" =")[0] in parameters
+        if not dropping:
+            kept.append(line)
     extra = [f"{name} = {value}".rstrip() for name, value in parameters.items()]
     return "\n".join([*kept, "", "# mail_postfix_main", *extra, ""])
 
 
 def _master_cf(settings: Settings) -> str:
-    services = master_services.merge(master_services.default_services(), settings.mail_postfix_master)
+    services = master_services.merge(master_services.default_services(settings), settings.mail_postfix_master)
     return render("postfix/master.cf", services="".join(service.render() for service in services))
 
 

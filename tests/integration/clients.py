@@ -174,6 +174,16 @@ def codes(transcript: str) -> list[int]:
     return [int(code) for code in re.findall(r"^<[-~*]{1,2} +(\d{3}) ", transcript, re.MULTILINE)]
 
 
+def restart(target: Target, meanwhile: str = "true") -> None:
+    """Stop Postfix, run the command `meanwhile`, and start it; it listens again when this returns.
+
+    Debian 12 has the daemon in another unit, which systemctl does not wait for.
+    """
+    unit = "postfix@-" if target.debian == 12 else "postfix"
+    target.exec(f"systemctl stop {unit} && {meanwhile} && systemctl start {unit}")
+    eventually(lambda: target.exec("ss -tlnH sport = :25").stdout, "Postfix does not listen")
+
+
 def eventually(probe: Callable[[], T], complaint: str, timeout: float = TIMEOUT) -> T:
     """What `probe` returns, as soon as it is true; `TimeoutError` with the complaint after `timeout` s."""
     deadline = time.monotonic() + timeout
