@@ -95,13 +95,13 @@ def test_folders_are_made_filled_renamed_and_removed(server: Target) -> None:
 def test_curl_reads(server: Target, peer: Target, url: str) -> None:
     message_id = clients.send(server, clients.message(world.STRANGER, BOB, body="read by curl\n"))
     assert clients.received(server, BOB, message_id)
-    peer.write("/tmp/server.pem", server.read("/etc/ssl/mailstack/cert.pem"))
+    clients.introduce(peer, server)
     curl = [
         "curl",
         "-sS",
         "--ssl-reqd",
         "--cacert",
-        "/tmp/server.pem",
+        clients.CERTIFICATE,
         "--user",
         f"{BOB}:{world.PASSWORDS[BOB]}",
     ]
@@ -114,7 +114,7 @@ def test_curl_reads(server: Target, peer: Target, url: str) -> None:
 def test_mbsync_copies_a_mailbox(server: Target, peer: Target) -> None:
     message_id = clients.send(server, clients.message(world.STRANGER, BOB, body="read by mbsync\n"))
     assert clients.received(server, BOB, message_id)
-    peer.write("/tmp/server.pem", server.read("/etc/ssl/mailstack/cert.pem"))
+    clients.introduce(peer, server)
     peer.exec("rm -rf /tmp/mbsync; mkdir -p /tmp/mbsync")
     for tls in ("IMAPS", "STARTTLS"):
         near = f"/tmp/mbsync/{tls}"
@@ -136,7 +136,7 @@ Host {world.HOSTNAME}
 User {BOB}
 Pass "{password}"
 TLSType {tls}
-CertificateFile /tmp/server.pem
+CertificateFile {clients.CERTIFICATE}
 
 MaildirStore near
 Path {near}/

@@ -58,12 +58,11 @@ def test_other_clients_log_in_as_well(server: Target, peer: Target, mechanism: s
 
 def test_curl_sends(server: Target, peer: Target) -> None:
     mail = clients.message(CAROL, ALICE)
-    certificate = server.read("/etc/ssl/mailstack/cert.pem").decode()
-    peer.write("/tmp/server.pem", certificate.encode())
+    clients.introduce(peer, server)
     upload = ("--upload-file", "-", "--mail-from", CAROL, "--mail-rcpt", ALICE)
     login = ("--user", f"{CAROL}:{world.PASSWORDS[CAROL]}")
     url = f"smtps://{world.HOSTNAME}/{REMOTE}"
-    peer.exec(["curl", "-sS", "--cacert", "/tmp/server.pem", *login, *upload, url], input=mail.as_string())
+    peer.exec(["curl", "-sS", "--cacert", clients.CERTIFICATE, *login, *upload, url], input=mail.as_string())
     assert clients.received(server, ALICE, str(mail["Message-ID"]))
 
 
