@@ -14,7 +14,7 @@ test: lint .venv/ready  ## everything: lint, types, unit, render and integration
 	$(bin)/python -m pytest -n 2
 
 quick: lint  ## what needs no Docker: lint, types, unit and render tests
-	$(bin)/python -m pytest tests/unit tests/render
+	$(bin)/python -m pytest --ignore tests/integration
 
 bench: .venv/ready  ## how long a first deploy, an unchanged run and a changed setting take
 	@$(bin)/python -m tests.targets images

@@ -219,7 +219,14 @@ def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
 @operation()
 def _accounts(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[PyinfraCommand]:
     database, name, owner = databases.of(settings), settings.mail_db_name, settings.mail_db_owner
-    changes, gone, homes = _plan(settings, wish)
+    try:
+        changes, gone, homes = _plan(settings, wish)
+    except OperationValueError as error:
+        if not host.state.is_executing:
+            raise
+        # raised while pyinfra executes, it would end the run of every other host as well
+        yield StringCommand(f"echo {shlex.quote(str(error))} >&2; exit 1")
+        return
     for change in changes:
         host.log(str(change))
     if homes:

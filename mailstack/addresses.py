@@ -5,7 +5,8 @@ expression), so the settings and the CHECKs of the database share one rule.
 
 One rule for the local part of a mailbox matters: what Postfix takes at RCPT and Dovecot refuses at
 LMTP becomes a bounce to a forged sender. ``+`` is missing because Postfix cuts the extension off there
-(``recipient_delimiter``), ``%`` and ``/`` because Dovecot expands and separates paths by them.
+(``recipient_delimiter``), ``!`` because it takes that for a UUCP route and refuses to relay
+(``allow_untrusted_routing``), ``%`` and ``/`` because Dovecot expands and separates paths by them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = rf"^(?=.{{1,253}}$)(?:{_LABEL}[.])+(?![0-9]+$){_LABEL}$"
 """Two or more LDH labels (RFC 1123 2.1, RFC 5890 2.3.1), the last one not a number; lower case."""
 
-_MAILBOX_ATOM = "[a-z0-9!#$&'*=?^_{|}~-]+"
+_MAILBOX_ATOM = "[a-z0-9#$&'*=?^_{|}~-]+"
 MAILBOX_LOCAL_PART = rf"^(?=.{{1,64}}$)(?!-){_MAILBOX_ATOM}(?:[.]{_MAILBOX_ATOM})*$"
 """The local part of a mailbox or an alias here. No leading ``-``: ``allow_min_user=no`` of postconf(5)."""
 

@@ -23,17 +23,22 @@ domain would count as remote, and mail from our own users would loop back to us 
 VIRTUAL_MAILBOXES = _ACTIVE_MAILBOX.format(address="'%s'")
 """Any result means that the mailbox exists: LMTP has no use for a path."""
 
+# Scalar subqueries, each of one row by its key: for joins or EXISTS PostgreSQL would read whole tables, as
+# it can't know that chains of aliases are short.
+_ACTIVE_TARGET = (
+    "SELECT a.destination_email FROM {aliases} WHERE a.active"
+    " AND (SELECT d.active FROM mail_domain d WHERE d.domain_name = a.domain_name)"
+)
 VIRTUAL_ALIASES = (
     "WITH RECURSIVE target(address) AS ("
-    "SELECT a.destination_email FROM mail_alias a JOIN mail_domain d ON d.domain_name = a.domain_name"
-    " WHERE a.active AND d.active AND a.source_email = '%s'"
-    " UNION "
-    "SELECT a.destination_email FROM target t JOIN mail_alias a ON a.source_email = t.address"
-    " JOIN mail_domain d ON d.domain_name = a.domain_name WHERE a.active AND d.active"
-    ") SELECT t.address FROM target t WHERE EXISTS ("
+    + _ACTIVE_TARGET.format(aliases="mail_alias a")
+    + " AND a.source_email = '%s' UNION "
+    + _ACTIVE_TARGET.format(aliases="target t JOIN mail_alias a ON a.source_email = t.address")
+    + ") SELECT t.address FROM target t WHERE ("
     + _ACTIVE_MAILBOX.format(address="regexp_replace(t.address, '[+][^@]*@', '@')")
-    + ") OR NOT EXISTS ("
-    "SELECT 1 FROM mail_domain d WHERE d.domain_name = split_part(t.address, '@', 2))"
+    + ") IS NOT NULL OR ("
+    "SELECT d.domain_name FROM mail_domain d WHERE d.domain_name = split_part(t.address, '@', 2)"
+    ") IS NULL"
 )
 """Follows chains to the end and returns only what can be delivered: mailboxes that are active, and remote
 addresses. An alias that leads nowhere, or in a circle, so does not exist, and is 550 at RCPT rather than a

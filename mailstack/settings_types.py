@@ -122,7 +122,7 @@ DomainName = Annotated[str, AfterValidator(addresses.domain_name), Allowed("a do
 MailboxAddress = Annotated[
     str,
     AfterValidator(addresses.mailbox_address),
-    Allowed("an address such as `anna@example.org`; no `+`, `%`, `/`, quotes or spaces before the `@`"),
+    Allowed("an address such as `anna@example.org`; no `+`, `!`, `%`, `/`, quotes or spaces before the `@`"),
 ]
 AliasSource = Annotated[
     str,

@@ -53,6 +53,7 @@ def files(
         "folders": FOLDERS,
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,
+        "excluded_ciphers": tls.EXCLUDED_CIPHERS,
         "key": tls.KEY,
     }
 

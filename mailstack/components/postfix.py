@@ -113,6 +113,7 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
         index=INDEX,
         database_environment=_environment(endpoint),
         certificate=tls.CERTIFICATE,
+        excluded_ciphers=tls.EXCLUDED_CIPHERS,
         key=tls.KEY,
         virtual_mailbox_domains=_maps(settings.mail_virtual_mailbox_domains, [sql("virtual_domains")]),
         virtual_mailbox_maps=_maps(settings.mail_virtual_mailbox_maps, [sql("virtual_mailboxes")]),

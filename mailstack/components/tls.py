@@ -19,6 +19,8 @@ PACKAGES = ("openssl", "ca-certificates")
 DIRECTORY = "/etc/ssl/mailstack"
 CERTIFICATE = f"{DIRECTORY}/cert.pem"
 KEY = f"{DIRECTORY}/key.pem"
+EXCLUDED_CIPHERS = ("aNULL", "kRSA", "3DES", "SEED", "CAMELLIA", "ARIA", "AESCCM8")
+"""No authentication, no forward secrecy, or long out of use, though ``HIGH`` to OpenSSL (ciphers(1))."""
 _UNITS = ("dovecot", "postfix")
 
 

@@ -59,7 +59,9 @@ SELECT
 FROM tables JOIN pg_constraint ON conrelid = tables.oid
 WHERE conname LIKE 'mailstack\_%' AND contype IN ('c', 'f', 'p', 'u')
 UNION ALL
-SELECT 'index ' || pg_class.relname, concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid)
+SELECT
+    format('index %s on %s', pg_class.relname, tables.relname),
+    concat_ws(' ', pg_get_indexdef(indexrelid), indisvalid)
 FROM tables JOIN pg_index ON indrelid = tables.oid JOIN pg_class ON pg_class.oid = indexrelid
 WHERE pg_class.relname LIKE 'mailstack\_%'
     AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid AND conrelid = indrelid)

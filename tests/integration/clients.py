@@ -163,6 +163,17 @@ def wait_at_peer(peer: Target, message_id: str, timeout: float = TIMEOUT) -> byt
     return eventually(lambda: peer_find(peer, message_id), f"{message_id} did not come", timeout)[0]
 
 
+#: Where the peer has the certificate that `introduce` gave it.
+CERTIFICATE = "/root/server.pem"
+
+
+def introduce(peer: Target, target: Target) -> None:
+    """Tell the peer that `target`, and no clone of it, is mail.example.org, and show it the certificate."""
+    peer.write(CERTIFICATE, target.read("/etc/ssl/mailstack/cert.pem"))
+    others = [line for line in peer.read("/etc/hosts").decode().splitlines() if world.HOSTNAME not in line]
+    peer.write("/etc/hosts", "\n".join([*others, f"{target.ip} {world.HOSTNAME}", ""]).encode())
+
+
 def swaks(peer: Target, target: Target, *args: str, ipv6: bool = False) -> subprocess.CompletedProcess[str]:
     """swaks on the peer, against `target`; its exit code is not checked, its transcript is in `stdout`."""
     server = f"[{target.ip6}]" if ipv6 else target.ip

@@ -135,6 +135,7 @@ def _report(
     lines = [
         f"Container mailstack-demo, Debian {debian}: {state}.",
         f"pyinfra: {len(changes)} changes in {seconds:.0f} s.",
+        *(f"  {change}" for change in changes),
         "Sent, and read back over IMAPS:",
         *(f"  {how}: {subject}" for how, subject in read.items()),
         f"Connect to {HERE}:",

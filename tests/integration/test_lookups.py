@@ -1,0 +1,72 @@
+"""Every lookup that Postfix and Dovecot make finds its rows by an index, however many accounts there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from mailstack import Settings, lookups
+from mailstack.components import postfix
+from tests.integration import clients, world
+from tests.targets.containers import Target
+
+SETTINGS = Settings.from_data({"mail_hostname": world.HOSTNAME})
+MANY = """
+BEGIN;
+INSERT INTO mail_domain SELECT 'domain' || n || '.example' FROM generate_series(1, 5000) AS n;
+INSERT INTO mail_users (email, password)
+    SELECT 'user' || n || '@domain' || n || '.example', 'x' FROM generate_series(1, 5000) AS n;
+INSERT INTO mail_alias (source_email, destination_email)
+    SELECT 'user' || n || '@domain' || n || '.example', 'user' || n + 1 || '@domain' || n + 1 || '.example'
+    FROM generate_series(1, 5000) AS n;
+ANALYZE mail_domain, mail_users, mail_alias;
+"""
+ADDRESS = "user77@domain77.example"
+DOMAIN = "domain77.example"
+KEY = {"%u": "postmaster", "%d": DOMAIN}
+
+
+def with_key(query: str) -> str:
+    """The query with the key in it, as pgsql_table(5) puts it there."""
+    by_domain = "domain_name = '%s'" in query
+    query = query.replace("%s", DOMAIN if by_domain else ADDRESS)
+    for variable, value in KEY.items():
+        query = query.replace(variable, value)
+    return query
+
+
+#: Each query, by the name of its file in /etc/postfix/sql or of its function.
+QUERIES = {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()} | {
+    f"{query.__name__}, {quota}": query(SETTINGS, ADDRESS, quota)
+    for query in (lookups.dovecot_user, lookups.dovecot_password)
+    for quota in ("quota_rule", "quota_storage_size")
+}
+
+
+def test_no_lookup_reads_a_whole_table(server: Target) -> None:
+    explain = "".join(f"EXPLAIN (ANALYZE, FORMAT JSON) {query};\n" for query in QUERIES.values())
+    plans = list(documents(clients.sql(server, MANY + explain + "ROLLBACK;")))
+    assert len(plans) == len(QUERIES)
+    read = {
+        name: [node["Relation Name"] for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
+        for name, plan in zip(QUERIES, plans, strict=True)
+    }
+    assert read == {name: [] for name in QUERIES}
+    # and each of these found something
+    assert all(plan["Actual Rows"] >= 1 for plan in plans)
+
+
+def documents(text: str) -> Iterator[dict[str, Any]]:
+    """The plans that EXPLAIN printed one after the other."""
+    while text := text.lstrip():
+        found, end = json.JSONDecoder().raw_decode(text)
+        yield found[0]["Plan"]
+        text = text[end:]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The node of a plan and all below it."""
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
