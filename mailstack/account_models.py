@@ -102,7 +102,27 @@ class User(Model):
     quota_mb: Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")] | None = (
         Field(default=None, description="The size that the mailbox may have, in MiB. 0 or none: no limit.")
     )
-    active: bool = Field(default=True, description="A disabled user can't log in and receives nothing.")
+    can_send: bool = Field(
+        default=True, description="Without it the user can't log in on the ports 465 and 587; IMAP works."
+    )
+    can_receive: bool = Field(
+        default=True, description="Without it mail to the user is refused as to an unknown one; logins work."
+    )
+    senders: Annotated[
+        ListOf[str],
+        each(addresses.alias_source),
+        Allowed("a list of addresses, or of `@example.org` for every address there"),
+    ] = Field(
+        default=(), description="Further addresses that the user may send as, beside its own and its aliases."
+    )
+    active: bool = Field(
+        default=True, description="A disabled user is suspended: can't log in and receives nothing."
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        no_duplicates(f"{self.email}: sender", list(self.senders))
+        return self
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:

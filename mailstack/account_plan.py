@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mailstack.account_models import Alias, Domain, User, password_hash
 from mailstack.account_sql import KEYS, Key, Rows, Values
 
-_WORDS = {"mail_domain": "domain", "mail_users": "user", "mail_alias": "alias"}
+_WORDS = {"mail_domain": "domain", "mail_users": "user", "mail_alias": "alias", "mail_sender": "sender"}
 
 
 class PlanError(ValueError):
@@ -49,6 +49,9 @@ class Accounts:
             "mail_domain": [_domain_row(domain) for domain in self.domains],
             "mail_users": [_user_row(user) for user in self.users],
             "mail_alias": [row for alias in self.aliases for row in _alias_rows(alias)],
+            "mail_sender": [
+                Wanted((user.email, sender), {}, {}) for user in self.users for sender in user.senders
+            ],
         }
 
 
@@ -114,7 +117,7 @@ def _domain_row(domain: Domain) -> Wanted:
 
 
 def _user_row(user: User) -> Wanted:
-    plain = ("home_directory", "quota_mb", "active")
+    plain = ("home_directory", "quota_mb", "can_send", "can_receive", "active")
     enforced: Values = {name: getattr(user, name) for name in plain if name in user.model_fields_set}
     if user.password_hash is not None:
         enforced["password"] = user.password_hash.get_secret_value()
@@ -141,7 +144,7 @@ def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[
     for row in wanted:
         stored = find(row.key)
         if stored is None:
-            yield Change("+", table, row.key, row.new, "" if row.new["active"] else "disabled")
+            yield Change("+", table, row.key, row.new, "" if row.new.get("active", True) else "disabled")
             continue
         values: Values = {}
         notes = []

@@ -20,6 +20,7 @@ KEYS: dict[str, Key] = {
     "mail_domain": ("domain_name",),
     "mail_users": ("email",),
     "mail_alias": ("source_email", "destination_email"),
+    "mail_sender": ("email", "sender_email"),
 }
 """The tables, in the order in which foreign keys allow rows to be made, and their keys."""
 

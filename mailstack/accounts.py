@@ -73,6 +73,9 @@ def user(
     password_from: str | None = None,
     quota_mb: int | None = None,
     home_directory: str | None = None,
+    can_send: bool | None = None,
+    can_receive: bool | None = None,
+    senders: str | list[str] | tuple[str, ...] = (),
     active: bool | None = None,
     present: bool = True,
     delete_mail: bool = False,
@@ -85,7 +88,9 @@ def user(
       without it is prompted for. Given for a user that exists, it is the new password
     + quota_mb: the size of the mailbox in MiB; 0 for no limit
     + home_directory: where the mail lies; by default below ``mail_home_root``
-    + active: whether the user may log in and receive mail
+    + can_send, can_receive: whether the user may send, and receive, mail
+    + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
+    + active: whether the user may do anything
     + present: whether the user should be there
     + delete_mail: whether the mail is deleted with the user
 
@@ -101,7 +106,15 @@ def user(
         raise OperationValueError(_refusal(refused))
     _true_or_false(present=present, delete_mail=delete_mail)
     made = User(
-        **_given(email=email, quota_mb=quota_mb, home_directory=home_directory, active=active),
+        **_given(
+            email=email,
+            quota_mb=quota_mb,
+            home_directory=home_directory,
+            can_send=can_send,
+            can_receive=can_receive,
+            senders=[senders] if isinstance(senders, str) else list(senders),
+            active=active,
+        ),
     )
     if delete_mail and present:
         raise OperationValueError("delete_mail: only with present=false")
@@ -123,6 +136,26 @@ def user(
         return Wish(Accounts(users=(_with(made, password_hash=hash_password(password)),)))
 
     _apply(wish, f"User {made.email}")
+
+
+@deploy("Accounts")
+def sender(email: str, sender_email: str, present: bool = True) -> None:
+    """Grant a user an address to send as, or take it away.
+
+    + email: the user
+    + sender_email: the address, or ``@domain`` for every address there
+    + present: whether it is granted
+
+    Raises ``OperationValueError`` for what is no address.
+    """
+    _true_or_false(present=present)
+    made = User(email=email, senders=(sender_email,))
+    key = (made.email, made.senders[0])
+
+    def wish(current: Current) -> Wish:
+        return Wish(Accounts(users=(made,))) if present else _without(current, "mail_sender", key)
+
+    _apply(wish, f"Sender {made.email}")
 
 
 @deploy("Accounts")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-_ACTIVE_MAILBOX = (
+_ACTIVE_USER = (
     "SELECT u.email FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name"
     " WHERE u.active AND d.active AND u.email = {address}"
 )
+_ACTIVE_MAILBOX = _ACTIVE_USER + " AND u.can_receive"
 
 VIRTUAL_DOMAINS = "SELECT domain_name FROM mail_domain WHERE domain_name = '%s'"
 """Disabled domains too: they stay ours, and without a mailbox every address in them is 550. Left out, a
@@ -47,13 +48,24 @@ bounce or a 451 for ever."""
 VIRTUAL_IDENTITY = VIRTUAL_MAILBOXES
 """Each mailbox is an alias for itself, so that a catch-all ``@domain`` does not take its mail."""
 
+CLOSED_MAILBOXES = (
+    "SELECT '550 5.1.1 User unknown' FROM mail_users u WHERE u.email = '%s' AND '%d' <> ''"
+    " AND NOT (u.active AND u.can_receive) AND NOT EXISTS ("
+    "SELECT 1 FROM mail_alias a WHERE a.active AND a.source_email = u.email)"
+)
+"""An action for access(5) if the mailbox takes no mail and no alias of that name does. A catch-all would get
+that mail: whatever stands in virtual_alias_maps is taken at RCPT. With ``%d``, keys that are no addresses
+are not asked for."""
+
 SENDER_LOGINS = (
-    VIRTUAL_MAILBOXES
+    _ACTIVE_USER.format(address="'%s'")
     + " UNION SELECT a.destination_email FROM mail_alias a"
     + " JOIN mail_domain d ON d.domain_name = a.domain_name"
     + " WHERE a.active AND d.active AND a.source_email = '%s'"
+    + " UNION SELECT s.email FROM mail_sender s WHERE s.sender_email IN ('%s', '@%d')"
 )
-"""Who may send as this address: its owner, and those that an alias of this name delivers to."""
+"""Who may send as this address: its owner, those that an alias of this name delivers to, and those to whom
+it, or its domain, was granted."""
 
 OWN_SENDERS = (
     "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587' FROM mail_domain"
@@ -86,14 +98,19 @@ def dovecot_user(settings: Settings, user: str, quota: str) -> str:
     return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
 
 
-def dovecot_password(settings: Settings, user: str, quota: str) -> str:
+def dovecot_password(settings: Settings, user: str, quota: str, service: str) -> str:
     """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
 
+    Who may not send can't log in to Postfix, whose service is ``smtp``: so they can't use the empty sender
+    either, which belongs to nobody.
+
     + user, quota: as for ``dovecot_user``
+    + service: Dovecot's variable for the service that a client logs in to
     """
     return (
         f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home,'
         f" {_QUOTA[quota]} AS userdb_{quota} {_ACTIVE} AND u.email = '{user}'"
+        f" AND (u.can_send OR '{service}' <> 'smtp')"
     )
 
 

@@ -49,6 +49,11 @@ class PostfixSettings(Model):
     mail_mynetworks: Networks = Field(
         default=("127.0.0.0/8", "[::1]/128"), description="Who may relay mail without logging in."
     )
+    mail_trusted_forwarders: Networks = Field(
+        default=(),
+        description="Hosts that may use our domains as envelope sender without logging in, because they "
+        "forward our users' mail back to us. They may not relay.",
+    )
     mail_smtpd_relay_restrictions: Restrictions = Field(
         default=("permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination"),
         description="Who may relay. `defer_unauth_destination` refuses with a 4xx, so senders try for days.",

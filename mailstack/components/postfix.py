@@ -31,6 +31,7 @@ DIRECTORY = "/etc/postfix"
 SQL_DIRECTORY = f"{DIRECTORY}/sql"
 INDEX = "hash"
 """Debian's default_database_type on 12 and 13; a table is ``hash:/etc/postfix/…`` in main.cf."""
+_NO_BRACKETS = str.maketrans("", "", "[]")
 RELAYHOST_PASSWORD = "relayhost-password"
 
 _STAGED = f'"$stage"{DIRECTORY}'
@@ -95,6 +96,7 @@ def queries(settings: Settings) -> dict[str, str]:
         "virtual_postmaster": lookups.virtual_postmaster(postmaster),
         "sender_logins": lookups.SENDER_LOGINS,
         "own_senders": lookups.OWN_SENDERS,
+        "closed_mailboxes": lookups.CLOSED_MAILBOXES,
     }
 
 
@@ -119,6 +121,7 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
         virtual_mailbox_maps=_maps(settings.mail_virtual_mailbox_maps, [sql("virtual_mailboxes")]),
         virtual_alias_maps=_maps(settings.mail_virtual_alias_maps, aliases),
         own_senders=sql("own_senders"),
+        closed_mailboxes=sql("closed_mailboxes"),
         sender_logins=sql("sender_logins"),
     )
     return _override(text, settings.mail_postfix_main)
@@ -167,6 +170,19 @@ def _tables(settings: Settings) -> list[Entry]:
     return [
         table("virtual", {k: ", ".join(v) for k, v in settings.mail_virtual.items()}, manual="virtual(5)"),
         table("transport", settings.mail_transport, manual="transport(5)"),
+        File(
+            f"{DIRECTORY}/trusted_forwarders",
+            render(
+                "postfix/table",
+                # cidr_table(5) has IPv6 without brackets
+                rows=[
+                    (network.translate(_NO_BRACKETS), "permit")
+                    for network in settings.mail_trusted_forwarders
+                ],
+                separator=" ",
+                manual="cidr_table(5)",
+            ),
+        ),
         table("relay_domains", dict.fromkeys(settings.mail_relay_domains, "OK"), manual="postconf(5)"),
         table("sasl_passwd", login, manual="postconf(5), smtp_sasl_password_maps", secret=True),
         File(
@@ -215,6 +231,7 @@ COMMENTS = {
     "virtual_postmaster": "virtual_alias_maps: the postmaster of every domain (RFC 5321, 4.5.1)",
     "sender_logins": "smtpd_sender_login_maps: who may send as this address",
     "own_senders": "check_sender_access: what strangers get who send in our name",
+    "closed_mailboxes": "check_recipient_access: mailboxes that take no mail, lest a catch-all gets it",
 }
 
 

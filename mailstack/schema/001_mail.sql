@@ -19,7 +19,10 @@ DECLARE
 BEGIN
     FOR object IN
         SELECT conname, conrelid::regclass AS relation FROM pg_constraint
-        WHERE conrelid IN ('mail_domain'::regclass, 'mail_users'::regclass, 'mail_alias'::regclass)
+        WHERE conrelid IN (
+                'mail_domain'::regclass, 'mail_users'::regclass, 'mail_alias'::regclass,
+                to_regclass('mail_sender') -- of a later file; what it refers to must be free to change
+            )
             AND conname LIKE 'mailstack\_%' AND contype IN ('c', 'f')
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', object.relation, object.conname);

@@ -21,7 +21,17 @@ from mailstack.quoting import identifier, literal
 
 COLUMNS = {
     "mail_domain": ("domain_name", "active"),
-    "mail_users": ("email", "password", "home_directory", "quota_mb", "active", "domain_name"),
+    "mail_users": (
+        "email",
+        "password",
+        "home_directory",
+        "quota_mb",
+        "can_send",
+        "can_receive",
+        "active",
+        "domain_name",
+    ),
+    "mail_sender": ("email", "sender_email"),
     "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
     "mailstack_schema": ("file_name", "sha256", "applied_at"),
     "mailstack_objects": ("name", "md5"),

@@ -103,6 +103,7 @@ def test_before_the_schema_is_there(server: Target) -> None:
             "mail_domain": [],
             "mail_users": [],
             "mail_alias": [],
+            "mail_sender": [],
         }
 
 

@@ -20,7 +20,11 @@ INSERT INTO mail_users (email, password)
 INSERT INTO mail_alias (source_email, destination_email)
     SELECT 'user' || n || '@domain' || n || '.example', 'user' || n + 1 || '@domain' || n + 1 || '.example'
     FROM generate_series(1, 5000) AS n;
-ANALYZE mail_domain, mail_users, mail_alias;
+INSERT INTO mail_users (email, password, can_receive) VALUES ('closed@domain77.example', 'x', false);
+INSERT INTO mail_sender (email, sender_email)
+    SELECT 'user' || n || '@domain' || n || '.example', 'boss' || n || '@domain.example'
+    FROM generate_series(1, 5000) AS n;
+ANALYZE mail_sender, mail_domain, mail_users, mail_alias;
 """
 ADDRESS = "user77@domain77.example"
 DOMAIN = "domain77.example"
@@ -36,12 +40,21 @@ def with_key(query: str) -> str:
     return query
 
 
+CLOSED = f"closed@{DOMAIN}"
+
 #: Each query, by the name of its file in /etc/postfix/sql or of its function.
-QUERIES = {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()} | {
-    f"{query.__name__}, {quota}": query(SETTINGS, ADDRESS, quota)
-    for query in (lookups.dovecot_user, lookups.dovecot_password)
-    for quota in ("quota_rule", "quota_storage_size")
-}
+QUERIES = (
+    {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()}
+    | {"closed_mailboxes": lookups.CLOSED_MAILBOXES.replace("%s", CLOSED)}
+    | {
+        f"dovecot_user, {quota}": lookups.dovecot_user(SETTINGS, ADDRESS, quota)
+        for quota in ("quota_rule", "quota_storage_size")
+    }
+    | {
+        f"dovecot_password, {quota}": lookups.dovecot_password(SETTINGS, ADDRESS, quota, "imap")
+        for quota in ("quota_rule", "quota_storage_size")
+    }
+)
 
 
 def test_no_lookup_reads_a_whole_table(server: Target) -> None:

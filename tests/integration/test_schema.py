@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mailstack.schema import numbered
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 
@@ -16,7 +17,7 @@ HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 def database(server: Target) -> Iterator[Scratch]:
     """A database with the schema."""
     with scratch(server) as made:
-        assert made.differences() == ["001_mail.sql"]
+        assert made.differences() == list(numbered())
         made.apply()
         yield made
 
@@ -61,9 +62,18 @@ TAMPERED = {
         "constraint mailstack_alias_domain on mail_alias",
         "index mailstack_alias_domain on mail_alias",
     ],
-    "ALTER TABLE mail_users DROP CONSTRAINT mailstack_users_key": [
-        "constraint mailstack_users_key on mail_users"
+    "ALTER TABLE mail_users DROP CONSTRAINT mailstack_users_key CASCADE": [
+        "constraint mailstack_sender_user on mail_sender",
+        "constraint mailstack_users_key on mail_users",
     ],
+    "ALTER TABLE mail_users ALTER can_send DROP NOT NULL; UPDATE mail_users SET can_send = NULL": [
+        "column mail_users.can_send"
+    ],
+    "ALTER TABLE mail_users ALTER can_receive TYPE text": ["column mail_users.can_receive"],
+    "ALTER TABLE mail_sender DROP CONSTRAINT mailstack_sender_key": [
+        "constraint mailstack_sender_key on mail_sender"
+    ],
+    "DROP TABLE mail_sender": ["table mail_sender"],
     "ALTER TABLE mail_domain DROP CONSTRAINT mailstack_domain_key CASCADE": [
         "constraint mailstack_alias_domain on mail_alias",
         "constraint mailstack_domain_key on mail_domain",
@@ -73,6 +83,7 @@ TAMPERED = {
         "constraint mailstack_users_domain on mail_users"
     ],
     "ALTER TABLE mail_users DISABLE TRIGGER ALL": [
+        "constraint mailstack_sender_user on mail_sender",
         "constraint mailstack_users_domain on mail_users",
         "trigger mailstack_fold on mail_users",
     ],
@@ -118,7 +129,7 @@ TAMPERED = {
     "GRANT TEMPORARY ON DATABASE scratch TO PUBLIC": ["grant TEMPORARY on database to PUBLIC"],
     "DROP TABLE mail_alias": ["table mail_alias"],
     "DROP TABLE mailstack_objects": ["table mailstack_objects"],
-    "DELETE FROM mailstack_schema": ["001_mail.sql"],
+    "DELETE FROM mailstack_schema": list(numbered()),
 }
 
 

@@ -175,14 +175,16 @@ def test_lookups_use_the_indexes(database: Scratch) -> None:
         )
     }
     queries["dovecot_user"] = lookups.dovecot_user(settings, "%s", "quota_rule")
-    queries["dovecot_password"] = lookups.dovecot_password(settings, "%s", "quota_storage_size")
+    queries["dovecot_password"] = lookups.dovecot_password(settings, "%s", "quota_storage_size", "imap")
     filled = (
         "BEGIN; INSERT INTO mail_domain SELECT format('d%s.example', n) FROM generate_series(1, 1000) AS n;"
         "INSERT INTO mail_users (email, password) SELECT format('u%s@d%s.example', n, n % 1000 + 1), 'x'"
         " FROM generate_series(1, 10000) AS n;"
         "INSERT INTO mail_alias"
         " SELECT format('a%s@d%s.example', n, n % 1000 + 1), format('u%s@d1.example', n)"
-        " FROM generate_series(1, 10000) AS n; ANALYZE;"
+        " FROM generate_series(1, 10000) AS n;"
+        "INSERT INTO mail_sender (email, sender_email)"
+        " SELECT email, 's' || email FROM mail_users; ANALYZE;"
     )
     plans = database.run(
         filled
