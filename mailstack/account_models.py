@@ -81,6 +81,14 @@ class Domain(Model):
     )
 
 
+class AliasDomain(Model):
+    """Another name for a domain: each address in it is the one of the same name there."""
+
+    alias_domain: DomainName = Field(description="The other name. Never one of `mail_domains`.")
+    domain_name: DomainName = Field(description="The domain, which has the mailboxes.")
+    active: bool = Field(default=True, description="Whether mail to the other name is accepted.")
+
+
 class User(Model):
     """A mailbox and the account that reads it."""
 
@@ -110,7 +118,7 @@ class User(Model):
     )
     senders: Annotated[
         ListOf[str],
-        each(addresses.alias_source),
+        each(addresses.address_or_domain),
         Allowed("a list of addresses, or of `@example.org` for every address there"),
     ] = Field(
         default=(), description="Further addresses that the user may send as, beside its own and its aliases."
@@ -134,7 +142,9 @@ class User(Model):
 class Alias(Model):
     """An address, or a whole domain, whose mail goes elsewhere."""
 
-    source_email: AliasSource = Field(description="The address, or `@domain` for a catch-all.")
+    source_email: AliasSource = Field(
+        description="The address; `@domain` for a catch-all; `name@*` for a name in all domains."
+    )
     destinations: Annotated[
         ListOf[str],
         each(addresses.destination_address),
@@ -142,6 +152,11 @@ class Alias(Model):
         Allowed("a list of addresses, local or remote"),
     ] = Field(description="Where the mail goes.")
     active: bool = Field(default=True, description="A disabled alias is refused like an unknown address.")
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is for a name in all domains."""
+        return self.source_email.endswith("@*")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -157,6 +172,17 @@ def _alias_mapping(value: object) -> object:
         {"source_email": source, "destinations": [target] if isinstance(target, str) else target}
         for source, target in value.items()
     ]
+
+
+def _alias_domain_mapping(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return [{"alias_domain": name, "domain_name": domain} for name, domain in value.items()]
+
+
+def _check_alias_domains(aliases: tuple[AliasDomain, ...]) -> tuple[AliasDomain, ...]:
+    no_duplicates("the alias domain", [alias.alias_domain for alias in aliases])
+    return aliases
 
 
 def _check_domains(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
@@ -199,6 +225,12 @@ Domains = Annotated[
     ListOf[Annotated[Domain, as_model(Domain, "domain_name")]],
     AfterValidator(_check_domains),
     Allowed("a list of domains, or of dictionaries with `domain_name` and `active`"),
+]
+AliasDomains = Annotated[
+    ListOf[Annotated[AliasDomain, as_model(AliasDomain)]],
+    AfterValidator(_check_alias_domains),
+    BeforeValidator(_alias_domain_mapping),
+    Allowed("a dictionary of alias domain to domain, or a list of dictionaries (see AliasDomain)"),
 ]
 Users = Annotated[
     ListOf[Annotated[User, as_model(User)]],

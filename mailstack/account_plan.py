@@ -6,10 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mailstack.account_models import Alias, Domain, User, password_hash
+from mailstack.account_models import Alias, AliasDomain, Domain, User, password_hash
 from mailstack.account_sql import KEYS, Key, Rows, Values
 
-_WORDS = {"mail_domain": "domain", "mail_users": "user", "mail_alias": "alias", "mail_sender": "sender"}
+_WORDS = {
+    "mail_domain": "domain",
+    "mail_users": "user",
+    "mail_alias": "alias",
+    "mail_sender": "sender",
+    "mail_alias_domain": "alias domain",
+    "mail_wildcard": "alias in all domains",
+}
 
 
 class PlanError(ValueError):
@@ -42,15 +49,22 @@ class Accounts:
     domains: tuple[Domain, ...] = ()
     users: tuple[User, ...] = ()
     aliases: tuple[Alias, ...] = ()
+    alias_domains: tuple[AliasDomain, ...] = ()
 
     def rows(self) -> dict[str, list[Wanted]]:
         """As rows of the tables."""
         return {
             "mail_domain": [_domain_row(domain) for domain in self.domains],
             "mail_users": [_user_row(user) for user in self.users],
-            "mail_alias": [row for alias in self.aliases for row in _alias_rows(alias)],
+            "mail_alias": [
+                row for alias in self.aliases if not alias.everywhere for row in _alias_rows(alias)
+            ],
             "mail_sender": [
                 Wanted((user.email, sender), {}, {}) for user in self.users for sender in user.senders
+            ],
+            "mail_alias_domain": [_alias_domain_row(alias) for alias in self.alias_domains],
+            "mail_wildcard": [
+                row for alias in self.aliases if alias.everywhere for row in _alias_rows(alias)
             ],
         }
 
@@ -125,10 +139,18 @@ def _user_row(user: User) -> Wanted:
     return Wanted((user.email,), new | enforced, enforced)
 
 
+def _alias_domain_row(alias: AliasDomain) -> Wanted:
+    enforced = {"domain_name": alias.domain_name}
+    if "active" in alias.model_fields_set:
+        enforced["active"] = alias.active  # type: ignore[assignment]
+    return Wanted((alias.alias_domain,), {"domain_name": alias.domain_name, "active": alias.active}, enforced)
+
+
 def _alias_rows(alias: Alias) -> Iterator[Wanted]:
+    source = alias.source_email.removesuffix("@*")
     enforced = {"active": alias.active} if "active" in alias.model_fields_set else {}
     for target in alias.destinations:
-        yield Wanted((alias.source_email, target), {"active": alias.active}, enforced)
+        yield Wanted((source, target), {"active": alias.active}, enforced)
 
 
 def _misspelt_domains(wanted: Mapping[str, list[Wanted]], there: Rows) -> list[Wanted]:
@@ -166,9 +188,11 @@ def _problems(
     domains = {_folded(key) for key in current["mail_domain"].keys() - absent.of("mail_domain")}
     domains |= {row.key for row in wanted["mail_domain"]}
     for change in changes:
-        if change.sign != "+" or change.table == "mail_domain":
+        if change.sign != "+" or change.table in ("mail_domain", "mail_wildcard"):
             continue
         who, domain = f"{_WORDS[change.table]} {change.key[0]}", _domain_of(change.key[0])
+        if change.table == "mail_alias_domain":
+            domain = change.values["domain_name"]
         if (domain,) not in domains:
             yield f"{who}: there is no domain {domain}"
         elif change.table == "mail_users" and change.values["password"] is None:
@@ -179,6 +203,11 @@ def _problems(
             for table in ("mail_users", "mail_alias")
             for address, *_ in {*current[table], *(row.key for row in wanted[table])} - absent.of(table)
             if _domain_of(address) == key[0].lower()
+        }
+        stay |= {
+            f"alias domain {name}"
+            for (name,), row in current["mail_alias_domain"].items()
+            if row["domain_name"] == key[0].lower() and (name,) not in absent.of("mail_alias_domain")
         }
         if stay:
             yield f"domain {key[0]} can't go while these stay: {', '.join(sorted(stay))}"

@@ -21,6 +21,8 @@ KEYS: dict[str, Key] = {
     "mail_users": ("email",),
     "mail_alias": ("source_email", "destination_email"),
     "mail_sender": ("email", "sender_email"),
+    "mail_alias_domain": ("alias_domain",),
+    "mail_wildcard": ("local_part", "destination_email"),
 }
 """The tables, in the order in which foreign keys allow rows to be made, and their keys."""
 

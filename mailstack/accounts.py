@@ -30,7 +30,7 @@ from mailstack.account_passwords import password_source
 from mailstack.account_plan import Absent, Accounts, Change, PlanError, plan, undeclared
 from mailstack.account_sql import Rows
 from mailstack.passwords import hash_password, verify
-from mailstack.settings import Alias, Domain, Settings, User
+from mailstack.settings import Alias, AliasDomain, Domain, Settings, User
 
 Current = Mapping[str, Rows]
 
@@ -139,6 +139,34 @@ def user(
 
 
 @deploy("Accounts")
+def alias_domain(
+    alias_domain: str, domain_name: str | None = None, active: bool | None = None, present: bool = True
+) -> None:
+    """Add, change or remove another name for a domain.
+
+    + alias_domain: the other name
+    + domain_name: the domain; not needed to remove the name
+    + active: whether mail to the other name is accepted
+    + present: whether it should be there
+
+    Raises ``OperationValueError`` for what is no domain.
+    """
+    _true_or_false(present=present)
+    made = AliasDomain(
+        **_given(alias_domain=alias_domain, domain_name=domain_name or alias_domain, active=active)
+    )
+    if present and domain_name is None:
+        raise OperationValueError("domain_name: which domain is it another name for?")
+    key = (made.alias_domain,)
+    _apply(
+        lambda current: (
+            Wish(Accounts(alias_domains=(made,))) if present else _without(current, "mail_alias_domain", key)
+        ),
+        f"Alias domain {made.alias_domain}",
+    )
+
+
+@deploy("Accounts")
 def sender(email: str, sender_email: str, present: bool = True) -> None:
     """Grant a user an address to send as, or take it away.
 
@@ -167,7 +195,7 @@ def alias(
 ) -> None:
     """Add, change or remove an alias.
 
-    + source_email: the address, or ``@domain`` for a catch-all
+    + source_email: the address, ``@domain`` for a catch-all, or ``name@*`` for a name in all domains
     + destinations: where its mail goes, one address or several. Others that are there stay
     + active: whether it works
     + present: whether these destinations, or without any the whole alias, should be there
@@ -185,8 +213,10 @@ def alias(
     def wish(current: Current) -> Wish:
         if present:
             return Wish(Accounts(aliases=(made,)))
-        listed = [(source_email, target) for target in targets]
-        return _without(current, "mail_alias", *(listed or _aliases_of(current, source_email)))
+        table = "mail_wildcard" if source_email.endswith("@*") else "mail_alias"
+        source = source_email.removesuffix("@*")
+        listed = [(source, target) for target in targets]
+        return _without(current, table, *(listed or _aliases_of(current[table], source)))
 
     _apply(wish, f"Alias {source_email}")
 
@@ -198,7 +228,9 @@ def declared(settings: Settings) -> None:
     With ``mail_accounts_policy`` ``authoritative``, those that are not declared go; their mail goes only with
     ``mail_accounts_delete_mail``.
     """
-    accounts = Accounts(settings.mail_domains, settings.mail_users, settings.mail_aliases)
+    accounts = Accounts(
+        settings.mail_domains, settings.mail_users, settings.mail_aliases, settings.mail_alias_domains
+    )
     authoritative = settings.mail_accounts_policy == "authoritative"
     if accounts == Accounts() and not authoritative:
         return
@@ -303,8 +335,8 @@ def _without(current: Current, table: str, *keys: account_sql.Key) -> Wish:
     return Wish(absent=Absent({table: frozenset(k for key in keys for k in _stored(current, table, key))}))
 
 
-def _aliases_of(current: Current, source: str) -> list[account_sql.Key]:
-    return [(source, target.lower()) for there, target in current["mail_alias"] if there.lower() == source]
+def _aliases_of(rows: Rows, source: str) -> list[account_sql.Key]:
+    return [(source, target.lower()) for there, target in rows if there.lower() == source]
 
 
 def _alias_source(text: str) -> str:

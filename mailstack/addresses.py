@@ -58,7 +58,14 @@ def mailbox_address(text: str) -> str:
 
 
 def alias_source(text: str) -> str:
-    """What an alias stands for: an address, or ``@domain`` for a catch-all. Raises ``ValueError``."""
+    """What an alias stands for: an address, ``@domain`` or ``name@*``. Raises ``ValueError``."""
+    if text.endswith("@*"):
+        return mailbox_address(text[:-1] + "example.org").partition("@")[0] + "@*"
+    return address_or_domain(text)
+
+
+def address_or_domain(text: str) -> str:
+    """An address, or ``@domain`` for every address there. Raises ``ValueError`` if it is neither."""
     if text.startswith("@"):
         return "@" + domain_name(text[1:])
     return mailbox_address(text)

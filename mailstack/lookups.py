@@ -17,7 +17,10 @@ _ACTIVE_USER = (
 )
 _ACTIVE_MAILBOX = _ACTIVE_USER + " AND u.can_receive"
 
-VIRTUAL_DOMAINS = "SELECT domain_name FROM mail_domain WHERE domain_name = '%s'"
+VIRTUAL_DOMAINS = (
+    "SELECT domain_name FROM mail_domain WHERE domain_name = '%s'"
+    " UNION ALL SELECT alias_domain FROM mail_alias_domain WHERE alias_domain = '%s'"
+)
 """Disabled domains too: they stay ours, and without a mailbox every address in them is 550. Left out, a
 domain would count as remote, and mail from our own users would loop back to us and bounce."""
 
@@ -26,50 +29,65 @@ VIRTUAL_MAILBOXES = _ACTIVE_MAILBOX.format(address="'%s'")
 
 # Scalar subqueries, each of one row by its key: for joins or EXISTS PostgreSQL would read whole tables, as
 # it can't know that chains of aliases are short.
-_ACTIVE_TARGET = (
-    "SELECT a.destination_email FROM {aliases} WHERE a.active"
-    " AND (SELECT d.active FROM mail_domain d WHERE d.domain_name = a.domain_name)"
+_DOMAIN_ACTIVE = "(SELECT d.active FROM mail_domain d WHERE d.domain_name = h.domain)"
+_NOTHING_THERE = (
+    "(SELECT 1 FROM mail_users u WHERE u.email = h.local || '@' || h.domain) IS NULL"
+    " AND (SELECT 1 FROM mail_alias a WHERE a.source_email = h.local || '@' || h.domain LIMIT 1) IS NULL"
+)
+_NEXT = " UNION ALL ".join(
+    [
+        "SELECT a.destination_email AS address FROM mail_alias a"
+        f" WHERE a.source_email = h.local || '@' || h.domain AND a.active AND {_DOMAIN_ACTIVE}",
+        "SELECT h.local || '@' || x.domain_name FROM mail_alias_domain x"
+        " WHERE x.alias_domain = h.domain AND x.active",
+        "SELECT w.destination_email FROM mail_wildcard w"
+        f" WHERE w.local_part = h.local AND w.active AND {_DOMAIN_ACTIVE} AND {_NOTHING_THERE}",
+        "SELECT a.destination_email FROM mail_alias a"
+        f" WHERE a.source_email = '@' || h.domain AND a.active AND {_DOMAIN_ACTIVE} AND {_NOTHING_THERE}"
+        " AND h.local <> 'postmaster'"
+        " AND (SELECT 1 FROM mail_wildcard w WHERE w.local_part = h.local AND w.active LIMIT 1) IS NULL",
+    ]
 )
 VIRTUAL_ALIASES = (
-    "WITH RECURSIVE target(address) AS ("
-    + _ACTIVE_TARGET.format(aliases="mail_alias a")
-    + " AND a.source_email = '%s' UNION "
-    + _ACTIVE_TARGET.format(aliases="target t JOIN mail_alias a ON a.source_email = t.address")
-    + ") SELECT t.address FROM target t WHERE ("
-    + _ACTIVE_MAILBOX.format(address="regexp_replace(t.address, '[+][^@]*@', '@')")
-    + ") IS NOT NULL OR ("
-    "SELECT d.domain_name FROM mail_domain d WHERE d.domain_name = split_part(t.address, '@', 2)"
-    ") IS NULL"
+    "WITH RECURSIVE hop (local, domain, address) AS ("
+    "SELECT '%u', '%d', NULL WHERE '%u' !~ '[+]' UNION "
+    "SELECT split_part(split_part(n.address, '@', 1), '+', 1), split_part(n.address, '@', 2), n.address"
+    f" FROM hop h CROSS JOIN LATERAL ({_NEXT}) n"
+    ") SELECT DISTINCT h.address FROM hop h WHERE h.address IS NOT NULL AND (("
+    + _ACTIVE_MAILBOX.format(address="h.local || '@' || h.domain")
+    + ") IS NOT NULL OR (SELECT 1 FROM mail_domain d WHERE d.domain_name = h.domain) IS NULL"
+    " AND (SELECT 1 FROM mail_alias_domain x WHERE x.alias_domain = h.domain) IS NULL)"
 )
-"""Follows chains to the end and returns only what can be delivered: mailboxes that are active, and remote
+"""Where the mail of an address goes that is not a mailbox's own: aliases, else the other name of its domain,
+else the wildcard for its local part, else the domain's catch-all. A mailbox or an alias, active or not, has
+its address to itself.
+
+Follows chains to the end and returns only what can be delivered: mailboxes that are active, and remote
 addresses. An alias that leads nowhere, or in a circle, so does not exist, and is 550 at RCPT rather than a
-bounce or a 451 for ever."""
+bounce or a 451 for ever.
+
+Sub-addresses are not answered: Postfix then asks without the ``+detail`` and adds it to the result. Nor is
+``@domain``, for which ``%u`` is empty; Postfix would take that for an answer whatever the address."""
 
 VIRTUAL_IDENTITY = VIRTUAL_MAILBOXES
-"""Each mailbox is an alias for itself, so that a catch-all ``@domain`` does not take its mail."""
-
-CLOSED_MAILBOXES = (
-    "SELECT '550 5.1.1 User unknown' FROM mail_users u WHERE u.email = '%s' AND '%d' <> ''"
-    " AND NOT (u.active AND u.can_receive) AND NOT EXISTS ("
-    "SELECT 1 FROM mail_alias a WHERE a.active AND a.source_email = u.email)"
-)
-"""An action for access(5) if the mailbox takes no mail and no alias of that name does. A catch-all would get
-that mail: whatever stands in virtual_alias_maps is taken at RCPT. With ``%d``, keys that are no addresses
-are not asked for."""
+"""Each mailbox is an alias for itself, so that a static ``@domain`` of virtual(5) does not take its mail."""
 
 SENDER_LOGINS = (
     _ACTIVE_USER.format(address="'%s'")
     + " UNION SELECT a.destination_email FROM mail_alias a"
     + " JOIN mail_domain d ON d.domain_name = a.domain_name"
     + " WHERE a.active AND d.active AND a.source_email = '%s'"
+    + " UNION SELECT u.email FROM mail_alias_domain x JOIN mail_users u"
+    " ON u.email = split_part('%s', '@', 1) || '@' || x.domain_name"
+    " WHERE x.active AND x.alias_domain = '%d'"
     + " UNION SELECT s.email FROM mail_sender s WHERE s.sender_email IN ('%s', '@%d')"
 )
-"""Who may send as this address: its owner, those that an alias of this name delivers to, and those to whom
-it, or its domain, was granted."""
+"""Who may send as this address: its owner, also by another name of the domain; those that an alias of this
+name delivers to; and those to whom it, or its domain, was granted."""
 
 OWN_SENDERS = (
-    "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587' FROM mail_domain"
-    " WHERE domain_name = '%s'"
+    "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587'"
+    f" FROM ({VIRTUAL_DOMAINS}) AS ours"
 )
 """An action for access(5) if the domain is one of ours."""
 
@@ -80,7 +98,11 @@ def virtual_postmaster(target: str) -> str:
     + target: the address that gets its mail
     """
     literal = target.replace("'", "''")
-    return f"SELECT '{literal}' FROM mail_domain WHERE active AND domain_name = '%d' AND '%u' = 'postmaster'"
+    return (
+        f"SELECT '{literal}' FROM (SELECT 1 FROM mail_domain WHERE active AND domain_name = '%d' UNION ALL"
+        " SELECT 1 FROM mail_alias_domain WHERE active AND alias_domain = '%d') AS ours"
+        " WHERE '%u' = 'postmaster'"
+    )
 
 
 _ACTIVE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name WHERE u.active AND d.active"

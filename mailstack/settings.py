@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mailstack.account_models import Alias, Aliases, Domain, Domains, User, Users
+from mailstack.account_models import Alias, AliasDomain, AliasDomains, Aliases, Domain, Domains, User, Users
 from mailstack.postfix_master import MasterService
 from mailstack.postfix_parameters import built_in, transport_parameters, transports, unknown_parameters
 from mailstack.settings_abuse import AbuseSettings
@@ -32,7 +32,16 @@ from mailstack.settings_types import (
     Text,
 )
 
-__all__ = ["Alias", "DbEndpoint", "Domain", "MasterService", "Settings", "SettingsError", "User"]
+__all__ = [
+    "Alias",
+    "AliasDomain",
+    "DbEndpoint",
+    "Domain",
+    "MasterService",
+    "Settings",
+    "SettingsError",
+    "User",
+]
 
 
 class GeneralSettings(Model):
@@ -64,6 +73,9 @@ class AccountSettings(Model):
     mail_domains: Domains = Field(default=(), description="The domains that this server receives mail for.")
     mail_users: Users = Field(default=(), description="The mailboxes.")
     mail_aliases: Aliases = Field(default=(), description="Addresses whose mail goes elsewhere.")
+    mail_alias_domains: AliasDomains = Field(
+        default=(), description="Domains that are other names for one of `mail_domains`."
+    )
     mail_accounts_policy: Literal["add-only", "authoritative"] = Field(
         default="add-only",
         description="Whether accounts that are in the database and not declared stay (`add-only`) or go "
@@ -134,6 +146,10 @@ class Settings(
     def _one_class_a_domain(self) -> Self:
         """A domain belongs to one address class (ADDRESS_CLASS_README), or all its mailboxes are 550."""
         ours = {domain.domain_name for domain in self.mail_domains}
+        others = {alias.alias_domain for alias in self.mail_alias_domains}
+        if both := sorted(ours & others):
+            raise ValueError(f"mail_alias_domains: {both[0]!r} is one of mail_domains too")
+        ours |= others
         if both := sorted(ours & set(self.mail_relay_domains)):
             raise ValueError(f"mail_relay_domains: {both[0]!r} is one of mail_domains too")
         for item in self.mail_mydestination:

@@ -11,12 +11,12 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from mailstack.account_models import Alias, Domain, User
+from mailstack.account_models import Alias, AliasDomain, Domain, User
 from mailstack.postfix_master import MasterService
 from mailstack.settings import Settings
 from mailstack.settings_errors import allowed
 
-_PARTS: tuple[type[BaseModel], ...] = (Domain, User, Alias, MasterService)
+_PARTS: tuple[type[BaseModel], ...] = (Domain, User, Alias, AliasDomain, MasterService)
 _NAMES = {str: "text", int: "number", bool: "true or false", SecretStr: "secret text"}
 _INTRODUCTION = """\
 <!-- Made by `python -m mailstack.settings_reference`. Do not edit. -->

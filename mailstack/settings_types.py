@@ -127,7 +127,10 @@ MailboxAddress = Annotated[
 AliasSource = Annotated[
     str,
     AfterValidator(addresses.alias_source),
-    Allowed("an address such as `sales@example.org`, or `@example.org` for every other address there"),
+    Allowed(
+        "an address such as `sales@example.org`, `@example.org` for every other address there, or `abuse@*` "
+        "for that address in all domains where it is no other"
+    ),
 ]
 LocalNameOrAddress = Annotated[
     str,

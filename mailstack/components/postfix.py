@@ -96,7 +96,6 @@ def queries(settings: Settings) -> dict[str, str]:
         "virtual_postmaster": lookups.virtual_postmaster(postmaster),
         "sender_logins": lookups.SENDER_LOGINS,
         "own_senders": lookups.OWN_SENDERS,
-        "closed_mailboxes": lookups.CLOSED_MAILBOXES,
     }
 
 
@@ -121,7 +120,6 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
         virtual_mailbox_maps=_maps(settings.mail_virtual_mailbox_maps, [sql("virtual_mailboxes")]),
         virtual_alias_maps=_maps(settings.mail_virtual_alias_maps, aliases),
         own_senders=sql("own_senders"),
-        closed_mailboxes=sql("closed_mailboxes"),
         sender_logins=sql("sender_logins"),
     )
     return _override(text, settings.mail_postfix_main)
@@ -231,7 +229,6 @@ COMMENTS = {
     "virtual_postmaster": "virtual_alias_maps: the postmaster of every domain (RFC 5321, 4.5.1)",
     "sender_logins": "smtpd_sender_login_maps: who may send as this address",
     "own_senders": "check_sender_access: what strangers get who send in our name",
-    "closed_mailboxes": "check_recipient_access: mailboxes that take no mail, lest a catch-all gets it",
 }
 
 

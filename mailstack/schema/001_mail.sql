@@ -21,7 +21,8 @@ BEGIN
         SELECT conname, conrelid::regclass AS relation FROM pg_constraint
         WHERE conrelid IN (
                 'mail_domain'::regclass, 'mail_users'::regclass, 'mail_alias'::regclass,
-                to_regclass('mail_sender') -- of a later file; what it refers to must be free to change
+                -- of later files; what these refer to must be free to change
+                to_regclass('mail_sender'), to_regclass('mail_alias_domain')
             )
             AND conname LIKE 'mailstack\_%' AND contype IN ('c', 'f')
     LOOP

@@ -104,6 +104,8 @@ def test_before_the_schema_is_there(server: Target) -> None:
             "mail_users": [],
             "mail_alias": [],
             "mail_sender": [],
+            "mail_alias_domain": [],
+            "mail_wildcard": [],
         }
 
 

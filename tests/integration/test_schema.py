@@ -74,8 +74,13 @@ TAMPERED = {
         "constraint mailstack_sender_key on mail_sender"
     ],
     "DROP TABLE mail_sender": ["table mail_sender"],
+    "DROP TABLE mail_wildcard, mail_alias_domain": ["table mail_alias_domain", "table mail_wildcard"],
+    "ALTER TABLE mail_alias DISABLE TRIGGER mailstack_circle": ["trigger mailstack_circle on mail_alias"],
+    "CREATE OR REPLACE FUNCTION mailstack_in_circle(source text, destination text) RETURNS boolean"
+    " LANGUAGE sql AS 'SELECT false'": ["function mailstack_in_circle"],
     "ALTER TABLE mail_domain DROP CONSTRAINT mailstack_domain_key CASCADE": [
         "constraint mailstack_alias_domain on mail_alias",
+        "constraint mailstack_alias_domain_target on mail_alias_domain",
         "constraint mailstack_domain_key on mail_domain",
         "constraint mailstack_users_domain on mail_users",
     ],

@@ -184,7 +184,11 @@ def test_lookups_use_the_indexes(database: Scratch) -> None:
         " SELECT format('a%s@d%s.example', n, n % 1000 + 1), format('u%s@d1.example', n)"
         " FROM generate_series(1, 10000) AS n;"
         "INSERT INTO mail_sender (email, sender_email)"
-        " SELECT email, 's' || email FROM mail_users; ANALYZE;"
+        " SELECT email, 's' || email FROM mail_users;"
+        "INSERT INTO mail_alias_domain SELECT format('a%s.example', n), format('d%s.example', n)"
+        " FROM generate_series(1, 1000) AS n;"
+        "INSERT INTO mail_wildcard SELECT format('w%s', n), 'u1@d1.example'"
+        " FROM generate_series(1, 1000) AS n; ANALYZE;"
     )
     plans = database.run(
         filled
