@@ -40,6 +40,8 @@ TABLE_TYPES = (
     "unix",
 )
 """Debian's, built in or packaged: ``postconf -m``."""
+TLS_LEVELS = ("none", "may", "encrypt", "verify", "secure", "fingerprint", "dane", "dane-only")
+"""How a destination must prove itself: smtp_tls_security_level of postconf(5)."""
 _REFUSING = ("reject_unauth_destination", "defer_unauth_destination", "reject", "defer")
 _REFERENCE = r"[$](\w+|[{(]\w+[)}])"
 
@@ -133,6 +135,18 @@ def _transports(table: dict[str, str]) -> dict[str, str]:
     return table
 
 
+def _tls_policies(table: dict[str, str]) -> dict[str, str]:
+    for destination, policy in table.items():
+        if not re.fullmatch(r"[.]?[A-Za-z0-9.-]+|\[[A-Za-z0-9.:-]+\](:[a-z0-9-]+)?", destination):
+            raise ValueError(f"{destination!r} is not a domain, .domain or [host]:port")
+        level, *attributes = policy.split() or [""]
+        if level not in TLS_LEVELS:
+            raise ValueError(f"{destination!r}: {level!r} is not a level{nearest(level, TLS_LEVELS)}")
+        if not all(re.fullmatch(r"[a-z_]+=[^\x00-\x20\x7f]+", attribute) for attribute in attributes):
+            raise ValueError(f"{destination!r}: after the level come attributes such as match=nexthop")
+    return table
+
+
 def _virtual(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     return {
         _in_table(source, _virtual_source): tuple(
@@ -221,6 +235,15 @@ Transports = Annotated[
     dict[str, str],
     AfterValidator(_transports),
     Allowed("a dictionary such as `{'example.net': 'smtp:[192.0.2.7]:25'}`; patterns as in transport(5)"),
+]
+TlsPolicies = Annotated[
+    dict[str, str],
+    AfterValidator(_tls_policies),
+    Allowed(
+        "a dictionary such as `{'example.net': 'secure'}`; the level, one of "
+        + ", ".join(f"`{level}`" for level in TLS_LEVELS)
+        + ", may have attributes of smtp_tls_policy_maps after it"
+    ),
 ]
 Virtual = Annotated[
     dict[str, OneOrMore[str]],

@@ -18,6 +18,7 @@ from mailstack.postfix_types import (
     RelayUser,
     Restrictions,
     Tables,
+    TlsPolicies,
     Transports,
     Virtual,
 )
@@ -82,6 +83,12 @@ class PostfixSettings(Model):
         default=None, description="The name to log in to `mail_relayhost` with."
     )
     mail_relayhost_password: Password | None = Field(default=None, description="The password for that.")
+    mail_smtp_tls_policy: TlsPolicies = Field(
+        default={},
+        description="How sure Postfix must be of the server before mail for a destination goes out. Others "
+        "get TLS if they offer it. `encrypt`: TLS or nothing; `verify`, `secure`: and a certificate that the "
+        "host trusts; `dane`: as DNSSEC says, for which the host needs a resolver that validates.",
+    )
     mail_transport: Transports = Field(
         default={},
         description="The static table transport(5): which way mail for a domain or an address goes.",

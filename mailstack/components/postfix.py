@@ -167,6 +167,7 @@ def _tables(settings: Settings) -> list[Entry]:
     }
     return [
         table("virtual", {k: ", ".join(v) for k, v in settings.mail_virtual.items()}, manual="virtual(5)"),
+        table("tls_policy", settings.mail_smtp_tls_policy, manual="postconf(5), smtp_tls_policy_maps"),
         table("transport", settings.mail_transport, manual="transport(5)"),
         File(
             f"{DIRECTORY}/trusted_forwarders",
