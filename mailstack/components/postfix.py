@@ -8,8 +8,8 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import hosts, lookups, master_services
-from mailstack.components import postgres, tls
+from mailstack import hosts, lookups
+from mailstack.components import postfix_services, postgres, tls
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
@@ -17,8 +17,8 @@ from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit, mark
-from mailstack.postfix_parameters import unknown_parameters
 from mailstack.secrets import placeholder
+from mailstack.settings.postfix_parameters import unknown_parameters
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
 
 
 def _master_cf(settings: Settings) -> str:
-    services = master_services.merge(master_services.default_services(), settings.mail_postfix_master)
+    services = postfix_services.merge(postfix_services.default_services(), settings.mail_postfix_master)
     return render("postfix/master.cf", services="".join(service.render() for service in services))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.account_passwords import password_source
+from mailstack.accounts.password_source import password_source
 
 EVE = "eve@example.org"
 

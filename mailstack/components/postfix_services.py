@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mailstack.postfix_master import MasterService
+from mailstack.settings.postfix_master import MasterService
 
 # name, type, private, unpriv, chroot, wakeup, maxproc, command; as Debian 12 and 13 both have them
 _DEBIAN = """

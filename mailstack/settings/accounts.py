@@ -12,8 +12,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from mailstack import addresses
-from mailstack.settings_errors import Allowed
-from mailstack.settings_types import (
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import (
     AliasSource,
     DomainName,
     HostPath,

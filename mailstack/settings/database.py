@@ -7,8 +7,8 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from mailstack.settings_errors import Allowed
-from mailstack.settings_types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HBA_LOCAL = r"local\s+\S+\s+\S+\s+{method}"

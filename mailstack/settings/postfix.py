@@ -7,8 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from mailstack.addresses import domain_name
-from mailstack.postfix_master import MasterService, Parameters
-from mailstack.postfix_types import (
+from mailstack.settings.errors import Allowed
+from mailstack.settings.postfix_master import MasterService, Parameters
+from mailstack.settings.postfix_types import (
     Interfaces,
     Items,
     LocalAliases,
@@ -21,8 +22,7 @@ from mailstack.postfix_types import (
     Transports,
     Virtual,
 )
-from mailstack.settings_errors import Allowed
-from mailstack.settings_types import ListOf, Model, Password, as_model, each, no_duplicates
+from mailstack.settings.types import ListOf, Model, Password, as_model, each, no_duplicates
 
 
 def _check_services(services: tuple[MasterService, ...]) -> tuple[MasterService, ...]:

@@ -41,7 +41,7 @@ _TRANSPORT_SUFFIXES = (
 @cache
 def built_in(version: str | None = None) -> frozenset[str]:
     """The parameters of a Postfix version (one of ``VERSIONS``), or those that any of them has."""
-    text = resources.files("mailstack").joinpath("postfix_parameters.txt").read_text("utf-8")
+    text = resources.files(__package__).joinpath("postfix_parameters.txt").read_text("utf-8")
     rows = (line.split() for line in text.splitlines() if not line.startswith("#"))
     return frozenset(name for name, *versions in rows if version is None or version in versions)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mailstack.account_models import Alias, Domain, User, password_hash
-from mailstack.account_sql import KEYS, Key, Rows, Values
+from mailstack.accounts.sql import KEYS, Key, Rows, Values
+from mailstack.settings.accounts import Alias, Domain, User, password_hash
 
 _WORDS = {"mail_domain": "domain", "mail_users": "user", "mail_alias": "alias"}
 

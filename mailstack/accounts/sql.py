@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from mailstack.quoting import UNLOGGED, identifier, literal
 
 if TYPE_CHECKING:
-    from mailstack.account_plan import Change
+    from mailstack.accounts.plan import Change
 
 Key = tuple[str, ...]
 Values = dict[str, Any]

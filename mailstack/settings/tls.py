@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from mailstack.settings_errors import Allowed
-from mailstack.settings_types import Model, Secret
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import Model, Secret
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate

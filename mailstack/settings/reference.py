@@ -1,6 +1,6 @@
 """The reference of all settings, made from the model itself.
 
-Run ``python -m mailstack.settings_reference > docs/settings.md`` after a change; a test compares the two.
+Run ``python -m mailstack.settings.reference > docs/settings.md`` after a change; a test compares the two.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from mailstack.account_models import Alias, Domain, User
-from mailstack.postfix_master import MasterService
 from mailstack.settings import Settings
-from mailstack.settings_errors import allowed
+from mailstack.settings.accounts import Alias, Domain, User
+from mailstack.settings.errors import allowed
+from mailstack.settings.postfix_master import MasterService
 
 _PARTS: tuple[type[BaseModel], ...] = (Domain, User, Alias, MasterService)
 _NAMES = {str: "text", int: "number", bool: "true or false", SecretStr: "secret text"}
 _INTRODUCTION = """\
-<!-- Made by `python -m mailstack.settings_reference`. Do not edit. -->
+<!-- Made by `python -m mailstack.settings.reference`. Do not edit. -->
 # Settings
 
 Set these as host or group data in the inventory, or with `--data name=value`. Only `mail_hostname` is

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from mailstack.settings_errors import Allowed
-from mailstack.settings_types import Line, Model, matching
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import Line, Model, matching
 
 
 def parameter_text(value: object) -> object:

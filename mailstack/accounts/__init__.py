@@ -23,12 +23,13 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from mailstack import account_sql, addresses, hosts
+from mailstack import addresses, hosts
 from mailstack import database as databases
-from mailstack.account_mail import deletable_homes
-from mailstack.account_passwords import password_source
-from mailstack.account_plan import Absent, Accounts, Change, PlanError, plan, undeclared
-from mailstack.account_sql import Rows
+from mailstack.accounts import sql
+from mailstack.accounts.mail import deletable_homes
+from mailstack.accounts.password_source import password_source
+from mailstack.accounts.plan import Absent, Accounts, Change, PlanError, plan, undeclared
+from mailstack.accounts.sql import Key, Rows
 from mailstack.passwords import hash_password, verify
 from mailstack.settings import Alias, Domain, Settings, User
 
@@ -174,7 +175,7 @@ def declared(settings: Settings) -> None:
         absent = undeclared(current, accounts) if authoritative else Absent()
         return Wish(accounts, absent, settings.mail_accounts_delete_mail)
 
-    databases.of(settings).announce(settings.mail_db_name, account_sql.query())
+    databases.of(settings).announce(settings.mail_db_name, sql.query())
     _accounts(settings=settings, wish=wish, name="Declared in the inventory")
 
 
@@ -200,8 +201,8 @@ class _Plan(NamedTuple):
 
 def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
     """Raises ``OperationValueError`` for what can't be."""
-    answer = databases.of(settings).query(settings.mail_db_name, account_sql.query())
-    current = account_sql.parse(answer)
+    answer = databases.of(settings).query(settings.mail_db_name, sql.query())
+    current = sql.parse(answer)
     asked = wish(current)
     try:
         changes = plan(current, asked.accounts, asked.absent)
@@ -233,10 +234,10 @@ def _accounts(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[
         host.log(f"- mail in {', '.join(homes)}")
         # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
         # one takes it up again.
-        yield database.script(name, account_sql.disable(gone, owner), "disable the users that go")
+        yield database.script(name, sql.disable(gone, owner), "disable the users that go")
         yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
     if changes:
-        yield database.script(name, account_sql.script(changes, owner, hash_password), _title(changes))
+        yield database.script(name, sql.script(changes, owner, hash_password), _title(changes))
     else:
         host.noop("the accounts are as they should be")
 
@@ -261,16 +262,16 @@ def _with(made: User, **secret: str) -> User:
     return User(**said, **cast("dict[str, Any]", {name: SecretStr(value) for name, value in secret.items()}))
 
 
-def _stored(current: Current, table: str, key: account_sql.Key) -> list[account_sql.Key]:
+def _stored(current: Current, table: str, key: Key) -> list[Key]:
     """The rows with this key, in whatever case somebody stored them."""
     return [there for there in current[table] if tuple(part.lower() for part in there) == key]
 
 
-def _without(current: Current, table: str, *keys: account_sql.Key) -> Wish:
+def _without(current: Current, table: str, *keys: Key) -> Wish:
     return Wish(absent=Absent({table: frozenset(k for key in keys for k in _stored(current, table, key))}))
 
 
-def _aliases_of(current: Current, source: str) -> list[account_sql.Key]:
+def _aliases_of(current: Current, source: str) -> list[Key]:
     return [(source, target.lower()) for there, target in current["mail_alias"] if there.lower() == source]
 
 

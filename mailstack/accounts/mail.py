@@ -6,8 +6,8 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mailstack.account_plan import PlanError
-from mailstack.account_sql import Key, Rows
+from mailstack.accounts.plan import PlanError
+from mailstack.accounts.sql import Key, Rows
 
 
 def home_of(row: Mapping[str, Any], root: str) -> str:

@@ -2,7 +2,7 @@
 
 ``Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])`` is a correct server. What is
 misspelt or impossible raises ``SettingsError``, an ``OperationValueError``, before any host is touched.
-``docs/settings.md`` is made from this model by ``python -m mailstack.settings_reference``.
+``docs/settings.md`` is made from this model by ``python -m mailstack.settings.reference``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mailstack.account_models import Alias, Aliases, Domain, Domains, User, Users
-from mailstack.postfix_master import MasterService
-from mailstack.postfix_parameters import built_in, transport_parameters, transports, unknown_parameters
-from mailstack.settings_database import DatabaseSettings, DbEndpoint
-from mailstack.settings_errors import SettingsError, nearest
-from mailstack.settings_postfix import PostfixSettings
-from mailstack.settings_tls import TlsSettings, check_certificate
-from mailstack.settings_types import (
+from mailstack.settings.accounts import Alias, Aliases, Domain, Domains, User, Users
+from mailstack.settings.database import DatabaseSettings, DbEndpoint
+from mailstack.settings.errors import SettingsError, nearest
+from mailstack.settings.postfix import PostfixSettings
+from mailstack.settings.postfix_master import MasterService
+from mailstack.settings.postfix_parameters import (
+    built_in,
+    transport_parameters,
+    transports,
+    unknown_parameters,
+)
+from mailstack.settings.tls import TlsSettings, check_certificate
+from mailstack.settings.types import (
     DomainName,
     HostPath,
     IpAddress,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from mailstack import addresses
-from mailstack.settings_errors import Allowed, settings_error
+from mailstack.settings.errors import Allowed, settings_error
 
 T = TypeVar("T")
 

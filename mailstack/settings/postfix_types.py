@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from mailstack import addresses
-from mailstack.settings_errors import Allowed, nearest
-from mailstack.settings_types import Line, ListOf, OneOrMore, each, matching
+from mailstack.settings.errors import Allowed, nearest
+from mailstack.settings.types import Line, ListOf, OneOrMore, each, matching
 
 TABLE_TYPES = (
     "btree",
