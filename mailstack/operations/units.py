@@ -74,8 +74,9 @@ def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
     """What is to be done, in order: a word for people and the command."""
     name, process = shlex.quote(unit.name), shlex.quote(unit.process)
     steps = []
-    if states.properties.get(unit.name, {}).get("UnitFileState") == "masked":
-        steps.append(("unmask", f"systemctl unmask {name}"))
+    masked = [each for each, values in states.properties.items() if values.get("UnitFileState") == "masked"]
+    if masked:
+        steps.append(("unmask", f"systemctl unmask {shlex.join(masked)}"))
     if any(values.get("NeedDaemonReload") == "yes" for values in states.properties.values()):
         steps.append(("daemon-reload", "systemctl daemon-reload"))
     if not states.is_enabled(unit.name):
@@ -88,8 +89,10 @@ def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
                 f"systemctl reset-failed {name} {process} 2>/dev/null; systemctl start {name} {process}",
             )
         )
-    elif f"{unit.name}.restart" in states.marks:
-        steps.append(("restart", f"systemctl restart {process}"))
-    elif f"{unit.name}.reload" in states.marks:
-        steps.append(("reload", f"systemctl reload {process}"))
+    # the process may run while its wrapper does not
+    if states.is_active(unit.process):
+        if f"{unit.name}.restart" in states.marks:
+            steps.append(("restart", f"systemctl restart {process}"))
+        elif f"{unit.name}.reload" in states.marks:
+            steps.append(("reload", f"systemctl reload {process}"))
     return steps
