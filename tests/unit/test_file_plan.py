@@ -13,7 +13,7 @@ import pytest
 from mailstack import file_plan
 from mailstack.facts.files import Found
 from mailstack.file_plan import Change, archive, index_of, paths, plan, script
-from mailstack.files import Directory, File, Kept
+from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.config_files import diff
 from mailstack.secrets import placeholder
 
@@ -42,7 +42,7 @@ RIGHT = {
     DIRECTORY.path: Found("directory", 0o750, "vmail", "vmail"),
     KEPT.path: found("whatever", mode=0o600),
 }
-ENTRIES = [FILE, SECRET, TABLE, DIRECTORY, KEPT, GONE]
+ENTRIES: list[Entry] = [FILE, SECRET, TABLE, DIRECTORY, KEPT, GONE]
 VALUES = {"db": "s3cret"}
 
 
