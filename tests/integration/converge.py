@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from mailstack import Settings, dovecot, postfix, postgres, tls
+from mailstack.facts.platform import PLATFORM
+from mailstack.files import Entry, File
+from mailstack.hosts import Endpoint
 from tests.integration import clients, world
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
@@ -48,3 +53,33 @@ def assert_mail_flows(target: Target, user: str = world.ALICE) -> None:
     with clients.imap(target, user) as mailbox:
         for message_id in sent:
             assert clients.wait_for_mail(mailbox, message_id)
+
+
+@dataclass(frozen=True)
+class Managed:
+    """A path that mailstack owns, and the operation that looks after it."""
+
+    entry: Entry
+    operation: str
+
+    @property
+    def written(self) -> bool:
+        """Whether it is a file whose content is ours."""
+        return isinstance(self.entry, File) and self.entry.content is not None
+
+
+def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
+    """All of them: whatever the components say that should lie on `target`."""
+    settings, endpoint = Settings.from_data(data), Endpoint("127.0.0.1")
+    platform = PLATFORM.parse(target.exec(PLATFORM.command).stdout)
+    components = {
+        "PostgreSQL": postgres.files(settings, platform.postgresql),
+        "Dovecot | TLS": tls.files(settings),
+        "Dovecot": dovecot.files(settings, platform.dovecot, endpoint, serves_postfix=True),
+        "Postfix": postfix.files(settings, endpoint),
+    }
+    return [
+        Managed(entry, f"{component} | Write configuration")
+        for component, entries in components.items()
+        for entry in entries
+    ]
