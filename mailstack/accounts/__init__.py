@@ -183,7 +183,9 @@ def _apply(wish: Callable[[Current], Wish], name: str) -> None:
     """Fulfil a wish on the host that has the database; on every other one there is nothing to do."""
     settings = Settings.from_data(cast("Mapping[str, object]", host.data.dict()))  # type: ignore[no-untyped-call]
     if settings.mail_db_dsn is not None:
-        ours = host is next(iter(host.inventory))  # any one will do: the database is asked from here
+        ours = hosts.same(
+            host, next(iter(host.inventory))
+        )  # any one will do: the database is asked from here
     else:
         ours = hosts.has_role(host, "db")
     if ours:
