@@ -43,9 +43,14 @@ class Database(Protocol):
 
 
 class HostDatabase:
-    """The server that runs on the current host; ``psql`` connects through the socket as ``postgres``."""
+    """The server that runs on the current host; ``psql`` connects through the socket as ``postgres``.
 
-    _PSQL = "runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1"
+    + port: which names the socket
+    """
+
+    def __init__(self, port: int = 5432) -> None:
+        # terse: a DETAIL would show the row that breaks a rule, password hash and all
+        self._psql = f"runuser -u postgres -- psql -XqAt -p {port} -v ON_ERROR_STOP=1 -v VERBOSITY=terse"
 
     def announce(self, database: str, sql: str) -> None:
         """See ``Database.announce``."""
@@ -58,7 +63,7 @@ class HostDatabase:
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
         one = " -1" if transaction else ""
-        psql = f"{self._PSQL}{one} -d {shlex.quote(database)} -f - >/dev/null"
+        psql = f"{self._psql}{one} -d {shlex.quote(database)} -f - >/dev/null"
         return StringCommand(f": {shlex.quote(title)}; cd / && {psql}", _stdin=sql)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
@@ -71,7 +76,7 @@ class HostDatabase:
             name=f"database {database}",
             command=(
                 f"cd /; if command -v psql >/dev/null; then "
-                f"out=$({self._PSQL} -d {shlex.quote(database)} -c {shlex.quote(sql)} 2>&1); "
+                f"out=$({self._psql} -d {shlex.quote(database)} -c {shlex.quote(sql)} 2>&1); "
                 'case $? in 0) printf %s "$out";; 2) ;; *) printf "ERROR %s" "$out";; esac; fi'
             ),
             parse=_parse_json,
@@ -119,7 +124,11 @@ class DsnDatabase:
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``."""
-        return FunctionCommand(self._run, (database, sql, transaction), {})
+
+        def run_script() -> None:  # the SQL is no argument of the command: pyinfra can print those
+            self._run(database, sql, transaction)
+
+        return FunctionCommand(run_script, (), {})
 
     def _run(self, database: str, sql: str, transaction: bool) -> None:
         import psycopg2
@@ -130,6 +139,9 @@ class DsnDatabase:
             with connection.cursor() as cursor:
                 cursor.execute(sql)
             connection.commit()
+        except psycopg2.Error as error:  # without its DETAIL, which shows rows
+            said = error.diag.message_primary or type(error).__name__
+            raise OperationError(f"the database refused a change: {said}") from None
         finally:
             connection.close()
 
@@ -141,8 +153,9 @@ class DsnDatabase:
             psycopg2.connect(
                 self.dsn, dbname=database, user=role, password=password, connect_timeout=10
             ).close()
-        except psycopg2.OperationalError:
-            return False
+        except psycopg2.OperationalError as error:
+            # any other reason, pg_hba.conf say, tells nothing of the password: a change would not mend it
+            return "password authentication failed" not in str(error)
         return True
 
 
@@ -150,4 +163,4 @@ def of(settings: Settings) -> Database:
     """The database that the settings speak of."""
     if settings.mail_db_dsn is not None:
         return DsnDatabase(settings.mail_db_dsn.get_secret_value())
-    return HostDatabase()
+    return HostDatabase(settings.mail_db_port)

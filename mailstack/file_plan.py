@@ -15,6 +15,7 @@ from mailstack.facts.files import Found
 from mailstack.files import Directory, Entry, File, Kept
 
 STAGE = "/var/lib/mailstack/stage"
+LOCK = "/var/lib/mailstack/lock"
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,9 @@ def script(
     """
     lines = [
         "set -eu; umask 077",
+        # a run that lost its connection may still be at work here
+        f"mkdir -p {LOCK.rpartition('/')[0]}; exec 9> {LOCK}",
+        "flock -w 300 9 || { echo 'another run is still at work on this host' >&2; exit 1; }",
         f"stage={STAGE}/{component}",
         'rm -rf "$stage"; mkdir -p "$stage"; trap \'rm -rf "$stage"\' EXIT',
         'base64 -d | tar -x -m -p -C "$stage"',

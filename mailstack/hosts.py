@@ -39,6 +39,11 @@ class Endpoint:
         return self.is_socket or self.host in ("127.0.0.1", "::1", "localhost")
 
 
+def same(one: Host, other: Host) -> bool:
+    """Whether both are the same host; ``pyinfra.host`` is a proxy, which ``is`` no host of the inventory."""
+    return one.name == other.name
+
+
 def has_role(host: Host, role: Role) -> bool:
     """Whether the inventory gives ``host`` this role."""
     given = [name for name in ROLES if name in host.groups]
@@ -70,7 +75,11 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
     owner = database_host(settings, host)
     if owner is None:
         return Endpoint(settings.mail_db_host or "", settings.mail_db_port)
-    if owner is not host:
+    if not same(owner, host):
+        if settings.mail_db_auth == "peer":
+            raise OperationValueError(
+                f"mail_db_auth = 'peer': {host.name} has no database of its own; allowed: 'password'"
+            )
         return Endpoint(_address(owner), settings.mail_db_port)
     if settings.mail_db_auth == "peer":
         return Endpoint(SOCKET_DIRECTORY, settings.mail_db_port)
@@ -79,11 +88,13 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
 
 def database_clients(settings: Settings, host: Host) -> list[str]:
     """Addresses of the other hosts of the inventory that look things up in the database of ``host``."""
-    others = (other for other in host.inventory if other is not host)
+    others = (other for other in host.inventory if not same(other, host))
     return sorted(
         _address(other)
         for other in others
-        if not has_role(other, "db") and database_host(settings, other) is host
+        if not has_role(other, "db")
+        and (owner := database_host(settings, other)) is not None
+        and same(owner, host)
     )
 
 

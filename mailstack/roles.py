@@ -95,8 +95,8 @@ found AS (
         rolconnlimit,
         rolvaliduntil < 'infinity' AS expires,
         verifier,
-        CASE WHEN version.number >= 160000
-            THEN pg_has_role(pg_roles.oid, 'SET') ELSE pg_has_role(pg_roles.oid, 'MEMBER') END AS administered,
+        CASE WHEN version.number >= 160000 THEN pg_has_role(pg_roles.oid, 'SET')
+            ELSE pg_has_role(pg_roles.oid, 'MEMBER') END AS administered,
         (
             SELECT coalesce(json_agg(json_build_array(
                 pg_get_userbyid(roleid),

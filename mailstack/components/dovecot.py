@@ -15,7 +15,7 @@ from mailstack.files import Directory, Entry, File
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
-from mailstack.operations.units import Unit
+from mailstack.operations.units import Unit, restart_if_differs
 from mailstack.operations.users import system_user
 from mailstack.templates import render
 
@@ -27,7 +27,12 @@ FOLDERS = (("Drafts", "Drafts"), ("Junk", "Junk"), ("Sent", "Sent"), ("Trash", "
 """Name and special use (RFC 6154) of the folders that every account has."""
 
 _DIRECTORY = "/etc/dovecot"
-_CHECKS = (f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf -n >/dev/null',)
+_STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
+_CHECKS = (
+    f"{_STAGED} -n >/dev/null",
+    # a reload of 2.4 starts no new protocol: the login processes miss their directory
+    restart_if_differs("dovecot", "doveconf -h protocols", f"{_STAGED} -h protocols"),
+)
 
 
 def packages(settings: Settings) -> tuple[str, ...]:

@@ -8,17 +8,17 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import hosts, lookups, master_services
-from mailstack.components import postgres, tls
+from mailstack import hosts, lookups
+from mailstack.components import postfix_checks, postfix_services, postgres, tls
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
-from mailstack.operations.units import Unit, mark
-from mailstack.postfix_parameters import unknown_parameters
+from mailstack.operations.units import Unit
 from mailstack.secrets import placeholder
+from mailstack.settings.postfix_parameters import unknown_parameters
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -33,20 +33,6 @@ INDEX = "hash"
 """Debian's default_database_type on 12 and 13; a table is ``hash:/etc/postfix/…`` in main.cf."""
 _NO_BRACKETS = str.maketrans("", "", "[]")
 RELAYHOST_PASSWORD = "relayhost-password"
-
-_STAGED = f'"$stage"{DIRECTORY}'
-# with -c alone, postconf of Postfix 3.10 looks for tables below the $config_directory that is running
-_POSTCONF = f"postconf -c {_STAGED} -o config_directory={_STAGED}"
-_CHECKS = (
-    # postconf only warns about a parameter that nothing uses, and that is a misspelt one
-    f"said=$({_POSTCONF} -n 2>&1 >/dev/null; {_POSTCONF} -M 2>&1 >/dev/null); "
-    '[ -z "$said" ] || { echo "$said" >&2; exit 1; }',
-    f"postfix -c {_STAGED} check",
-    # these are read when Postfix starts, and not by a reload: postconf(5)
-    'names="inet_interfaces inet_protocols import_environment"; '
-    f'[ "$(postconf -hx $names 2>&1)" = "$({_POSTCONF} -hx $names)" ] || '
-    f"{{ mkdir -p {mark('postfix', 'restart').rpartition('/')[0]}; : > {mark('postfix', 'restart')}; }}",
-)
 
 
 def packages(settings: Settings) -> tuple[str, ...]:
@@ -145,7 +131,9 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
 
 
 def _master_cf(settings: Settings) -> str:
-    services = master_services.merge(master_services.default_services(settings), settings.mail_postfix_master)
+    services = postfix_services.merge(
+        postfix_services.default_services(settings), settings.mail_postfix_master
+    )
     return render("postfix/master.cf", services="".join(service.render() for service in services))
 
 
@@ -256,6 +244,6 @@ def deploy(settings: Settings) -> None:
         component="postfix",
         units=["postfix"],
         store=store,
-        checks=_CHECKS,
+        checks=postfix_checks.CHECKS,
     )
     units.running(unit(platform.debian))

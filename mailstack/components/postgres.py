@@ -71,7 +71,7 @@ def store(settings: Settings) -> secrets.Store:
     owner = hosts.database_host(settings, host)
     return secrets.Store(
         {name: value.get_secret_value() for name, value in given.items() if value is not None},
-        owner=None if owner is None or owner.name == host.name else owner,
+        owner=None if owner is None or hosts.same(owner, host) else owner,
     )
 
 

@@ -15,7 +15,11 @@ from mailstack.facts.reading import announce, read
 _INSTALL = """
 export DEBIAN_FRONTEND=noninteractive
 wait_for_lock='-o DPkg::Lock::Timeout=300'
-dpkg --configure -a || exit 1
+# dpkg does not wait for its lock, which an installation that outlived its run may hold
+for second in $(seq 300); do
+  said=$(dpkg --configure -a 2>&1) && break
+  case $said in *lock*) sleep 1;; *) echo "$said" >&2; exit 1;; esac
+done
 install() {{
   apt-get $wait_for_lock -y --no-install-recommends -o Dpkg::Options::=--force-confold install {names}
 }}

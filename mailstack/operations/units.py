@@ -38,6 +38,17 @@ def mark(unit: str, activation: Activation) -> str:
     return f"{PENDING}/{unit}.{activation}"
 
 
+def restart_if_differs(unit: str, now: str, staged: str) -> str:
+    """A check for ``config_files`` that leaves a restart mark: for what a daemon reads only when it starts.
+
+    + unit: the service
+    + now: a command that prints it from the running configuration
+    + staged: a command that prints it from the staged one
+    """
+    path = shlex.quote(mark(unit, "restart"))
+    return f'[ "$({now} 2>&1)" = "$({staged} 2>&1)" ] || {{ mkdir -p {shlex.quote(PENDING)}; : > {path}; }}'
+
+
 def running(unit: Unit) -> None:
     """Make a service run, start at boot, and use the configuration that is on disk.
 
@@ -74,8 +85,9 @@ def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
     """What is to be done, in order: a word for people and the command."""
     name, process = shlex.quote(unit.name), shlex.quote(unit.process)
     steps = []
-    if states.properties.get(unit.name, {}).get("UnitFileState") == "masked":
-        steps.append(("unmask", f"systemctl unmask {name}"))
+    masked = [each for each, values in states.properties.items() if values.get("UnitFileState") == "masked"]
+    if masked:
+        steps.append(("unmask", f"systemctl unmask {shlex.join(masked)}"))
     if any(values.get("NeedDaemonReload") == "yes" for values in states.properties.values()):
         steps.append(("daemon-reload", "systemctl daemon-reload"))
     if not states.is_enabled(unit.name):
@@ -88,8 +100,10 @@ def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
                 f"systemctl reset-failed {name} {process} 2>/dev/null; systemctl start {name} {process}",
             )
         )
-    elif f"{unit.name}.restart" in states.marks:
-        steps.append(("restart", f"systemctl restart {process}"))
-    elif f"{unit.name}.reload" in states.marks:
-        steps.append(("reload", f"systemctl reload {process}"))
+    # the process may run while its wrapper does not
+    if states.is_active(unit.process):
+        if f"{unit.name}.restart" in states.marks:
+            steps.append(("restart", f"systemctl restart {process}"))
+        elif f"{unit.name}.reload" in states.marks:
+            steps.append(("reload", f"systemctl reload {process}"))
     return steps

@@ -205,6 +205,12 @@ def eventually(probe: Callable[[], T], complaint: str, timeout: float = TIMEOUT)
     return result
 
 
+def wait_for_local_mail(target: Target, text: str, mailbox: str = "/var/mail/root") -> None:
+    """Return once a mailbox of the host itself has exactly one line with `text`."""
+    count = ["grep", "-cF", text, mailbox]
+    eventually(lambda: target.exec(count, check=False).stdout == "1\n", f"no mail with {text}")
+
+
 def sql(target: Target, statements: str) -> str:
     """Run SQL in the mail database as its administrator, and return the rows, columns divided by `|`."""
     psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "mail"]

@@ -75,6 +75,27 @@ def server(deployed: Deployed) -> Target:
     return deployed.server
 
 
+@pytest.fixture(scope="session")
+def installed(network: Network, debian: int) -> Iterator[str]:
+    """An image of a host that has all packages, and is bare otherwise.
+
+    It is made by two runs that were killed: one while apt was at work, which goes on alone, and one after it.
+    """
+    image = f"mailstack-installed:{debian}"
+    if not (KEEP and images.exists(image)):
+        host = Target(f"mailstack-installing-{debian}", debian, network).create()
+        for moment in ("during:1", "after:1"):
+            env = {"MAILSTACK_KILL": moment}
+            run = ("-y", "tests/integration/kill_switch.py", "deploy.py")
+            host.pyinfra(*run, data=world.data(mail_pop3=True), env=env, timeout=900)
+        assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
+        host.commit(image)
+        host.remove()
+    yield image
+    if not KEEP:
+        docker("rmi", "--force", image, check=False)
+
+
 Factory = Callable[..., Target]
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mailstack import account_sql
-from mailstack.account_models import Alias, Domain, User
-from mailstack.account_plan import Accounts, plan, undeclared
+from mailstack.accounts import sql as account_sql
+from mailstack.accounts.plan import Accounts, plan, undeclared
 from mailstack.passwords import hash_password
+from mailstack.settings.accounts import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 

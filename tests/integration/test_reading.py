@@ -6,6 +6,7 @@ import imaplib
 import re
 import shlex
 import socket
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -72,7 +73,7 @@ def test_the_usual_folders_are_there_and_say_what_they_are_for(server: Target) -
             assert session.select(name)[0] == "OK"
 
 
-def folders(answer: tuple[str, list[bytes | tuple[bytes, bytes] | None]]) -> dict[str, set[str]]:
+def folders(answer: tuple[str, Sequence[object]]) -> dict[str, set[str]]:
     """The flags of each folder, by its name, in an answer to LIST or LSUB."""
     lines = [line.decode() for line in answer[1] if isinstance(line, bytes)]
     found = [re.fullmatch(r'\((.*)\) "/" "?([^"]*)"?', line) for line in lines]

@@ -86,17 +86,18 @@ def pyinfra(
     cwd: Path = ROOT,
     timeout: float = 600,
     show_log: bool = False,
+    input: str = "",
 ) -> PyinfraRun:
     """Run `pyinfra INVENTORY *args` in `cwd`, with `env` added to the environment.
 
-    Bounded by `timeout` seconds. A run that fails is returned too: `check()` it where it must not. `show_log`
-    leaves stderr, where pyinfra says what it does, to the terminal.
+    `input` is what a user types. Bounded by `timeout` seconds. A run that fails is returned too: `check()` it
+    where it must not. `show_log` leaves stderr, where pyinfra says what it does, to the terminal.
     """
     argv = [PYINFRA, str(inventory), *args]
     try:
         done = subprocess.run(
             argv,
-            stdin=subprocess.DEVNULL,
+            input=input,
             stdout=subprocess.PIPE,
             stderr=None if show_log else subprocess.PIPE,
             text=True,

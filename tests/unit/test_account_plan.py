@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mailstack import account_sql
-from mailstack.account_mail import deletable_homes
-from mailstack.account_models import Alias, Domain, User
-from mailstack.account_plan import Absent, Accounts, PlanError, plan, undeclared
-from mailstack.account_sql import Rows
+from mailstack.accounts import sql as account_sql
+from mailstack.accounts.mail import deletable_homes
+from mailstack.accounts.plan import Absent, Accounts, PlanError, plan, undeclared
+from mailstack.accounts.sql import Rows
+from mailstack.settings.accounts import Alias, Domain, User
 
 HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bcrypt
 import pytest
 
-from mailstack.account_models import password_hash
 from mailstack.passwords import hash_password, verify
+from mailstack.settings.accounts import password_hash
 
 
 @pytest.mark.parametrize("password", ["plain", "päss wörd", "'; DROP TABLE \\ $x", "x" * 200])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mailstack.postfix_master import MasterService
-from mailstack.postfix_parameters import built_in, differences, nearest_version, unknown_parameters
 from mailstack.settings import Settings
+from mailstack.settings.postfix_master import MasterService
+from mailstack.settings.postfix_parameters import built_in, differences, nearest_version, unknown_parameters
 
 SLOW = {"name": "slow", "type": "unix", "command": "smtp"}
 

@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.hiddenvalue import HiddenValue
 
 from mailstack.settings import Settings
-from mailstack.settings_reference import reference
+from mailstack.settings.reference import reference
 
 HOST = {"mail_hostname": "mail.example.org"}
 SOUND_HASH = "$5$7a9F0tfH6CA31i2E$1wFyFRFjlPoYhXuVepAnAXeaUeKvEXLk32P4VM0mu36"
@@ -309,4 +309,4 @@ def test_mydomain_follows_the_hostname(values: dict[str, str], domain: str) -> N
 
 def test_the_committed_reference_is_what_the_model_says() -> None:
     page = Path(__file__).parents[2] / "docs" / "settings.md"
-    assert page.read_text("utf-8") == reference(), "python -m mailstack.settings_reference > docs/settings.md"
+    assert page.read_text("utf-8") == reference(), "python -m mailstack.settings.reference > docs/settings.md"

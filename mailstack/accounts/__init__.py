@@ -1,0 +1,359 @@
+"""Domains, users and aliases: one at a time from the command line, or declared in the inventory's data.
+
+.. code:: shell
+
+    pyinfra INVENTORY mailstack.accounts.domain example.org
+    pyinfra INVENTORY mailstack.accounts.user alice@example.org quota_mb=2000
+    pyinfra INVENTORY mailstack.accounts.alias info@example.org alice@example.org
+
+A password is never an argument: arguments are in the process list, in the shell's history and in pyinfra's
+output. Every operation shows its plan row by row, under ``--dry`` too, and writes it in one transaction.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, NamedTuple, cast
+
+from pydantic import SecretStr
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from mailstack import addresses, hosts
+from mailstack import database as databases
+from mailstack.accounts import sql
+from mailstack.accounts.mail import deletable_homes
+from mailstack.accounts.password_source import password_source
+from mailstack.accounts.plan import Absent, Accounts, Change, PlanError, plan, undeclared
+from mailstack.accounts.sql import Key, Rows
+from mailstack.passwords import hash_password, verify
+from mailstack.settings import Alias, AliasDomain, Domain, Settings, User
+
+Current = Mapping[str, Rows]
+
+
+class Wish(NamedTuple):
+    """What one call asks for, once the rows of the database are known.
+
+    + accounts: that should be there
+    + absent: that should not
+    + delete_mail: whether the mail of users that are deleted goes too
+    """
+
+    accounts: Accounts = Accounts()
+    absent: Absent = Absent()
+    delete_mail: bool = False
+
+
+@deploy("Accounts")
+def domain(domain_name: str, active: bool | None = None, present: bool = True) -> None:
+    """Add, change or remove a domain.
+
+    + domain_name: the domain
+    + active: whether its addresses are accepted; a new one is, and an old one stays as it is
+    + present: whether it should be there; it can't go while addresses in it stay
+
+    Raises ``OperationValueError`` for what is no domain.
+    """
+    _true_or_false(present=present)
+    made = Domain(**_given(domain_name=domain_name, active=active))
+    key = (made.domain_name,)
+    _apply(
+        lambda current: Wish(Accounts(domains=(made,))) if present else _without(current, "mail_domain", key),
+        f"Domain {made.domain_name}",
+    )
+
+
+@deploy("Accounts")
+def user(
+    email: str,
+    password_from: str | None = None,
+    quota_mb: int | None = None,
+    home_directory: str | None = None,
+    can_send: bool | None = None,
+    can_receive: bool | None = None,
+    senders: str | list[str] | tuple[str, ...] = (),
+    active: bool | None = None,
+    present: bool = True,
+    delete_mail: bool = False,
+    **refused: object,
+) -> None:
+    """Add, change or remove a user.
+
+    + email: the address, which is also the login name
+    + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; a new user
+      without it is prompted for. Given for a user that exists, it is the new password
+    + quota_mb: the size of the mailbox in MiB; 0 for no limit
+    + home_directory: where the mail lies; by default below ``mail_home_root``
+    + can_send, can_receive: whether the user may send, and receive, mail
+    + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
+    + active: whether the user may do anything
+    + present: whether the user should be there
+    + delete_mail: whether the mail is deleted with the user
+
+    Raises ``OperationValueError`` for anything impossible, before the host is asked.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.user alice@example.org password_from=file:alice.txt quota_mb=500
+    """
+    if refused:
+        raise OperationValueError(_refusal(refused))
+    _true_or_false(present=present, delete_mail=delete_mail)
+    made = User(
+        **_given(
+            email=email,
+            quota_mb=quota_mb,
+            home_directory=home_directory,
+            can_send=can_send,
+            can_receive=can_receive,
+            senders=[senders] if isinstance(senders, str) else list(senders),
+            active=active,
+        ),
+    )
+    if delete_mail and present:
+        raise OperationValueError("delete_mail: only with present=false")
+    source = password_source(password_from, made.email)
+
+    def wish(current: Current) -> Wish:
+        key = (made.email,)
+        if not present:
+            return _without(current, "mail_users", key)._replace(delete_mail=delete_mail)
+        stored = _stored(current, "mail_users", key)
+        if password_from is None and stored:
+            return Wish(Accounts(users=(made,)))
+        password = source()
+        if not stored:
+            return Wish(Accounts(users=(_with(made, initial_password=password),)))
+        before = current["mail_users"][stored[0]].get("password") or ""
+        if verify(before, password):
+            return Wish(Accounts(users=(made,)))
+        return Wish(Accounts(users=(_with(made, password_hash=hash_password(password)),)))
+
+    _apply(wish, f"User {made.email}")
+
+
+@deploy("Accounts")
+def alias_domain(
+    alias_domain: str, domain_name: str | None = None, active: bool | None = None, present: bool = True
+) -> None:
+    """Add, change or remove another name for a domain.
+
+    + alias_domain: the other name
+    + domain_name: the domain; not needed to remove the name
+    + active: whether mail to the other name is accepted
+    + present: whether it should be there
+
+    Raises ``OperationValueError`` for what is no domain.
+    """
+    _true_or_false(present=present)
+    made = AliasDomain(
+        **_given(alias_domain=alias_domain, domain_name=domain_name or alias_domain, active=active)
+    )
+    if present and domain_name is None:
+        raise OperationValueError("domain_name: which domain is it another name for?")
+    key = (made.alias_domain,)
+    _apply(
+        lambda current: (
+            Wish(Accounts(alias_domains=(made,))) if present else _without(current, "mail_alias_domain", key)
+        ),
+        f"Alias domain {made.alias_domain}",
+    )
+
+
+@deploy("Accounts")
+def sender(email: str, sender_email: str, present: bool = True) -> None:
+    """Grant a user an address to send as, or take it away.
+
+    + email: the user
+    + sender_email: the address, or ``@domain`` for every address there
+    + present: whether it is granted
+
+    Raises ``OperationValueError`` for what is no address.
+    """
+    _true_or_false(present=present)
+    made = User(email=email, senders=(sender_email,))
+    key = (made.email, made.senders[0])
+
+    def wish(current: Current) -> Wish:
+        return Wish(Accounts(users=(made,))) if present else _without(current, "mail_sender", key)
+
+    _apply(wish, f"Sender {made.email}")
+
+
+@deploy("Accounts")
+def alias(
+    source_email: str,
+    destinations: str | list[str] | tuple[str, ...] = (),
+    active: bool | None = None,
+    present: bool = True,
+) -> None:
+    """Add, change or remove an alias.
+
+    + source_email: the address, ``@domain`` for a catch-all, or ``name@*`` for a name in all domains
+    + destinations: where its mail goes, one address or several. Others that are there stay
+    + active: whether it works
+    + present: whether these destinations, or without any the whole alias, should be there
+
+    Raises ``OperationValueError`` for what is no address.
+    """
+    _true_or_false(present=present)
+    targets = [destinations] if isinstance(destinations, str) else list(destinations)
+    if present or targets:
+        made = Alias(**_given(source_email=source_email, destinations=targets, active=active))
+        source_email, targets = made.source_email, list(made.destinations)
+    else:
+        source_email = _alias_source(source_email)
+
+    def wish(current: Current) -> Wish:
+        if present:
+            return Wish(Accounts(aliases=(made,)))
+        table = "mail_wildcard" if source_email.endswith("@*") else "mail_alias"
+        source = source_email.removesuffix("@*")
+        listed = [(source, target) for target in targets]
+        return _without(current, table, *(listed or _aliases_of(current[table], source)))
+
+    _apply(wish, f"Alias {source_email}")
+
+
+@deploy("Accounts")
+def declared(settings: Settings) -> None:
+    """Make the database have the accounts that the settings declare.
+
+    With ``mail_accounts_policy`` ``authoritative``, those that are not declared go; their mail goes only with
+    ``mail_accounts_delete_mail``.
+    """
+    accounts = Accounts(
+        settings.mail_domains, settings.mail_users, settings.mail_aliases, settings.mail_alias_domains
+    )
+    authoritative = settings.mail_accounts_policy == "authoritative"
+    if accounts == Accounts() and not authoritative:
+        return
+
+    def wish(current: Current) -> Wish:
+        absent = undeclared(current, accounts) if authoritative else Absent()
+        return Wish(accounts, absent, settings.mail_accounts_delete_mail)
+
+    databases.of(settings).announce(settings.mail_db_name, sql.query())
+    _accounts(settings=settings, wish=wish, name="Declared in the inventory")
+
+
+def _apply(wish: Callable[[Current], Wish], name: str) -> None:
+    """Fulfil a wish on the host that has the database; on every other one there is nothing to do."""
+    settings = Settings.from_data(cast("Mapping[str, object]", host.data.dict()))  # type: ignore[no-untyped-call]
+    if settings.mail_db_dsn is not None:
+        ours = hosts.same(
+            host, next(iter(host.inventory))
+        )  # any one will do: the database is asked from here
+    else:
+        ours = hosts.has_role(host, "db")
+    if ours:
+        _plan(settings, wish)  # what can't be stops here, before anything is done
+        _accounts(settings=settings, wish=wish, name=name)
+
+
+class _Plan(NamedTuple):
+    """What differs, in rows; which users go, and the directories of mail that go with them."""
+
+    changes: list[Change]
+    gone: list[str]
+    homes: list[str]
+
+
+def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
+    """Raises ``OperationValueError`` for what can't be."""
+    answer = databases.of(settings).query(settings.mail_db_name, sql.query())
+    current = sql.parse(answer)
+    asked = wish(current)
+    try:
+        changes = plan(current, asked.accounts, asked.absent)
+        gone = [change.key for change in changes if (change.sign, change.table) == ("-", "mail_users")]
+        homes = []
+        if gone and asked.delete_mail:
+            homes = deletable_homes(gone, current["mail_users"], settings.mail_home_root)
+    except PlanError as error:
+        raise OperationValueError(str(error)) from None
+    if homes and not hosts.has_role(host, "imap"):
+        raise OperationValueError(f"delete_mail: {homes[0]} is on another host, the one with the role imap")
+    return _Plan(changes, [email for (email,) in gone], homes)
+
+
+@operation()
+def _accounts(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[PyinfraCommand]:
+    database, name, owner = databases.of(settings), settings.mail_db_name, settings.mail_db_owner
+    try:
+        changes, gone, homes = _plan(settings, wish)
+    except OperationValueError as error:
+        if not host.state.is_executing:
+            raise
+        # raised while pyinfra executes, it would end the run of every other host as well
+        yield StringCommand(f"echo {shlex.quote(str(error))} >&2; exit 1")
+        return
+    for change in changes:
+        host.log(str(change))
+    if homes:
+        host.log(f"- mail in {', '.join(homes)}")
+        # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
+        # one takes it up again.
+        yield database.script(name, sql.disable(gone, owner), "disable the users that go")
+        yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
+    if changes:
+        yield database.script(name, sql.script(changes, owner, hash_password), _title(changes))
+    else:
+        host.noop("the accounts are as they should be")
+
+
+def _title(changes: list[Change]) -> str:
+    return f"{len(changes)} change{'s' if len(changes) > 1 else ''} of accounts"
+
+
+def _true_or_false(**values: object) -> None:
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise OperationValueError(f"{name} = {value!r}: must be true or false")
+
+
+def _given(**values: object) -> dict[str, Any]:
+    """Only what was said: a model tells what is enforced from what is a default."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _with(made: User, **secret: str) -> User:
+    said: dict[str, Any] = made.model_dump(exclude_unset=True)
+    return User(**said, **cast("dict[str, Any]", {name: SecretStr(value) for name, value in secret.items()}))
+
+
+def _stored(current: Current, table: str, key: Key) -> list[Key]:
+    """The rows with this key, in whatever case somebody stored them."""
+    return [there for there in current[table] if tuple(part.lower() for part in there) == key]
+
+
+def _without(current: Current, table: str, *keys: Key) -> Wish:
+    return Wish(absent=Absent({table: frozenset(k for key in keys for k in _stored(current, table, key))}))
+
+
+def _aliases_of(rows: Rows, source: str) -> list[Key]:
+    return [(source, target.lower()) for there, target in rows if there.lower() == source]
+
+
+def _alias_source(text: str) -> str:
+    try:
+        return addresses.alias_source(text)
+    except ValueError as error:
+        raise OperationValueError(f"source_email = {text!r}: {error}") from None
+
+
+def _refusal(refused: Mapping[str, object]) -> str:
+    if "password" in refused:
+        return (
+            "password: never as an argument, because others can see it in the process list, the shell's "
+            "history and the output; allowed: password_from=env:NAME, password_from=file:PATH or "
+            "password_from=prompt"
+        )
+    return f"there is no argument {', '.join(sorted(refused))}"

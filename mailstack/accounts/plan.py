@@ -1,0 +1,239 @@
+"""What has to be changed in the database so that it has the accounts that it should. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from mailstack.accounts.sql import KEYS, Key, Rows, Values
+from mailstack.settings.accounts import Alias, AliasDomain, Domain, User, password_hash
+
+_WORDS = {
+    "mail_domain": "domain",
+    "mail_users": "user",
+    "mail_alias": "alias",
+    "mail_sender": "sender",
+    "mail_alias_domain": "alias domain",
+    "mail_wildcard": "alias in all domains",
+}
+
+
+class PlanError(ValueError):
+    """Accounts that can't be made or removed as asked; the message names them."""
+
+
+class Change(NamedTuple):
+    """One row to be inserted (``+``), updated (``~``) or deleted (``-``).
+
+    + key: as it is stored, for an update or a delete
+    + values: what is written; a ``SecretStr`` is a password that is yet to be hashed
+    + note: what people see after the key
+    """
+
+    sign: str
+    table: str
+    key: Key
+    values: Values
+    note: str = ""
+
+    def __str__(self) -> str:
+        """The row as people see it: never with a password or a hash."""
+        return f"{self.sign} {_WORDS[self.table]} {' -> '.join(self.key)}{self.note and ': '}{self.note}"
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Domains, users and aliases that should be there."""
+
+    domains: tuple[Domain, ...] = ()
+    users: tuple[User, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    alias_domains: tuple[AliasDomain, ...] = ()
+
+    def rows(self) -> dict[str, list[Wanted]]:
+        """As rows of the tables."""
+        return {
+            "mail_domain": [_domain_row(domain) for domain in self.domains],
+            "mail_users": [_user_row(user) for user in self.users],
+            "mail_alias": [
+                row for alias in self.aliases if not alias.everywhere for row in _alias_rows(alias)
+            ],
+            "mail_sender": [
+                Wanted((user.email, sender), {}, {}) for user in self.users for sender in user.senders
+            ],
+            "mail_alias_domain": [_alias_domain_row(alias) for alias in self.alias_domains],
+            "mail_wildcard": [
+                row for alias in self.aliases if alias.everywhere for row in _alias_rows(alias)
+            ],
+        }
+
+
+class Wanted(NamedTuple):
+    """A row as it should be: what a new one gets, and what an old one must have."""
+
+    key: Key
+    new: Values
+    enforced: Values
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Keys of rows that should not be there, as they are stored."""
+
+    rows: Mapping[str, frozenset[Key]] = field(default_factory=dict)
+
+    def of(self, table: str) -> frozenset[Key]:
+        """Those of one table."""
+        return self.rows.get(table, frozenset())
+
+
+def plan(current: Mapping[str, Rows], accounts: Accounts, absent: Absent | None = None) -> list[Change]:
+    """What makes the database have these accounts, and not those that are ``absent``.
+
+    Of an account that exists only what was declared is put right: a user that is declared without ``active``
+    stays disabled if somebody disabled it. ``initial_password`` counts only for one that is created.
+
+    + current: the rows of each table
+
+    Raises ``PlanError`` for a new user without a password, an address in no domain, or a domain that goes
+    while addresses in it stay.
+    """
+    absent = absent or Absent()
+    wanted = accounts.rows()
+    wanted["mail_domain"] += _misspelt_domains(wanted, current["mail_domain"])
+    changes = [
+        Change("-", table, key, {})
+        for table in reversed(KEYS)
+        for key in sorted(absent.of(table) & current[table].keys())
+    ]
+    for table in KEYS:
+        changes += _differences(table, wanted[table], current[table])
+    if problems := [*_problems(changes, wanted, current, absent)]:
+        raise PlanError("; ".join(problems))
+    return changes
+
+
+def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
+    """The rows that are in the database and not among ``accounts``."""
+    return Absent(
+        {
+            table: frozenset(current[table])
+            - frozenset(map(_finder(current[table]), (row.key for row in rows)))
+            for table, rows in accounts.rows().items()
+        }
+    )
+
+
+def _domain_row(domain: Domain) -> Wanted:
+    enforced = {"active": domain.active} if "active" in domain.model_fields_set else {}
+    return Wanted((domain.domain_name,), {"active": domain.active}, enforced)
+
+
+def _user_row(user: User) -> Wanted:
+    plain = ("home_directory", "quota_mb", "can_send", "can_receive", "active")
+    enforced: Values = {name: getattr(user, name) for name in plain if name in user.model_fields_set}
+    if user.password_hash is not None:
+        enforced["password"] = user.password_hash.get_secret_value()
+    new = {"password": user.initial_password} | {name: getattr(user, name) for name in plain}
+    return Wanted((user.email,), new | enforced, enforced)
+
+
+def _alias_domain_row(alias: AliasDomain) -> Wanted:
+    enforced = {"domain_name": alias.domain_name}
+    if "active" in alias.model_fields_set:
+        enforced["active"] = alias.active  # type: ignore[assignment]
+    return Wanted((alias.alias_domain,), {"domain_name": alias.domain_name, "active": alias.active}, enforced)
+
+
+def _alias_rows(alias: Alias) -> Iterator[Wanted]:
+    source = alias.source_email.removesuffix("@*")
+    enforced = {"active": alias.active} if "active" in alias.model_fields_set else {}
+    for target in alias.destinations:
+        yield Wanted((source, target), {"active": alias.active}, enforced)
+
+
+def _misspelt_domains(wanted: Mapping[str, list[Wanted]], there: Rows) -> list[Wanted]:
+    """Domains that somebody stored in upper case, and that an address to be written refers to."""
+    declared = {row.key for row in wanted["mail_domain"]}
+    needed = {(_domain_of(row.key[0]),) for table in ("mail_users", "mail_alias") for row in wanted[table]}
+    find = _finder(there)
+    return [Wanted(key, {}, {}) for key in sorted(needed - declared) if find(key) not in (None, key)]
+
+
+def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[Change]:
+    find = _finder(there)
+    for row in wanted:
+        stored = find(row.key)
+        if stored is None:
+            yield Change("+", table, row.key, row.new, "" if row.new.get("active", True) else "disabled")
+            continue
+        values: Values = {}
+        notes = []
+        if stored != row.key:
+            values |= zip(KEYS[table], row.key, strict=True)
+            notes.append("in lower case")
+        for name, value in row.enforced.items():
+            before = there[stored].get(name)
+            if (_normal(before) if name == "password" else before) != value:
+                values[name] = value
+                notes.append(name if name == "password" else f"{name} {_shown(before)} -> {_shown(value)}")
+        if values:
+            yield Change("~", table, stored, values, ", ".join(notes))
+
+
+def _problems(
+    changes: Iterable[Change], wanted: Mapping[str, list[Wanted]], current: Mapping[str, Rows], absent: Absent
+) -> Iterator[str]:
+    domains = {_folded(key) for key in current["mail_domain"].keys() - absent.of("mail_domain")}
+    domains |= {row.key for row in wanted["mail_domain"]}
+    for change in changes:
+        if change.sign != "+" or change.table in ("mail_domain", "mail_wildcard"):
+            continue
+        who, domain = f"{_WORDS[change.table]} {change.key[0]}", _domain_of(change.key[0])
+        if change.table == "mail_alias_domain":
+            domain = change.values["domain_name"]
+        if (domain,) not in domains:
+            yield f"{who}: there is no domain {domain}"
+        elif change.table == "mail_users" and change.values["password"] is None:
+            yield f"{who} is new and has no password; allowed: initial_password or password_hash"
+    for key in sorted(absent.of("mail_domain") & current["mail_domain"].keys()):
+        stay = {
+            f"{_WORDS[table]} {address}"
+            for table in ("mail_users", "mail_alias")
+            for address, *_ in {*current[table], *(row.key for row in wanted[table])} - absent.of(table)
+            if _domain_of(address) == key[0].lower()
+        }
+        stay |= {
+            f"alias domain {name}"
+            for (name,), row in current["mail_alias_domain"].items()
+            if row["domain_name"] == key[0].lower() and (name,) not in absent.of("mail_alias_domain")
+        }
+        if stay:
+            yield f"domain {key[0]} can't go while these stay: {', '.join(sorted(stay))}"
+
+
+def _domain_of(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def _folded(key: Key) -> Key:
+    return tuple(part.lower() for part in key)
+
+
+def _finder(there: Rows) -> Callable[[Key], Key | None]:
+    """Finds a key as it is stored, which may be in upper case; ``None`` if it is not there."""
+    folded = {_folded(key): key for key in sorted(there)}
+    return lambda key: key if key in there else folded.get(key)
+
+
+def _normal(stored: str | None) -> str | None:
+    """A stored hash in the form in which a declared one is written, if it has one."""
+    try:
+        return password_hash(stored) if stored else stored
+    except ValueError:
+        return stored
+
+
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value).lower()

@@ -1,0 +1,144 @@
+"""The services of ``master.cf``: Debian's own, with a login on 587 and 465."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from mailstack.settings.postfix_master import MasterService
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
+
+# name, type, private, unpriv, chroot, wakeup, maxproc, command; as Debian 12 and 13 both have them
+_DEBIAN = """
+pickup    unix        n  -  y  60     1  pickup
+cleanup   unix        n  -  y  -      0  cleanup
+qmgr      unix        n  -  n  300    1  qmgr
+tlsmgr    unix        -  -  y  1000?  1  tlsmgr
+rewrite   unix        -  -  y  -      -  trivial-rewrite
+bounce    unix        -  -  y  -      0  bounce
+defer     unix        -  -  y  -      0  bounce
+trace     unix        -  -  y  -      0  bounce
+verify    unix        -  -  y  -      1  verify
+flush     unix        n  -  y  1000?  0  flush
+proxymap  unix        -  -  n  -      -  proxymap
+proxywrite unix       -  -  n  -      1  proxymap
+smtp      unix        -  -  y  -      -  smtp
+relay     unix        -  -  y  -      -  smtp
+showq     unix        n  -  y  -      -  showq
+error     unix        -  -  y  -      -  error
+retry     unix        -  -  y  -      -  error
+discard   unix        -  -  y  -      -  discard
+local     unix        -  n  n  -      -  local
+virtual   unix        -  n  n  -      -  virtual
+lmtp      unix        -  -  y  -      -  lmtp
+anvil     unix        -  -  y  -      1  anvil
+scache    unix        -  -  y  -      1  scache
+postlog   unix-dgram  n  -  n  -      1  postlogd
+"""
+
+_SUBMISSION = {
+    "smtpd_sasl_auth_enable": "yes",
+    "smtpd_client_restrictions": "permit_sasl_authenticated, reject",
+    "smtpd_helo_restrictions": "",
+    "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
+    # the envelope sender belongs to whoever logged in
+    "smtpd_sender_restrictions": "reject_sender_login_mismatch",
+    "smtpd_forbid_bare_newline_exclusions": "",
+}
+"""RFC 6409: for users only, and each in the user's own name."""
+
+
+_USERS_HEADERS = "regexp:$config_directory/users_headers"
+
+
+def _flag(column: str) -> bool | None:
+    return None if column == "-" else column == "y"
+
+
+def _debian() -> list[MasterService]:
+    services = []
+    for line in _DEBIAN.strip().splitlines():
+        name, kind, private, unpriv, chroot, wakeup, maxproc, command = line.split()
+        services.append(
+            MasterService(
+                name=name,
+                type=kind,  # type: ignore[arg-type]
+                private=_flag(private),
+                unpriv=_flag(unpriv),
+                chroot=_flag(chroot),
+                wakeup=None if wakeup == "-" else wakeup,
+                maxproc=None if maxproc == "-" else int(maxproc),
+                command=command,
+                options={"syslog_name": "postfix/relay"} if name == "relay" else {},
+            )
+        )
+    return services
+
+
+def _service(
+    name: str,
+    kind: str,
+    command: str,
+    options: Mapping[str, str] | None = None,
+    *,
+    maxproc: int | None = None,
+    public: bool = False,
+) -> MasterService:
+    """A service in the chroot."""
+    return MasterService(
+        name=name,
+        type=kind,  # type: ignore[arg-type]
+        private=False if public else None,
+        chroot=True,
+        maxproc=maxproc,
+        command=command,
+        options=dict(options or {}),
+    )
+
+
+def _smtpd(name: str, options: Mapping[str, str] | None = None) -> MasterService:
+    return _service(name, "inet", "smtpd", options, public=True)
+
+
+def _for_strangers(settings: Settings) -> list[MasterService]:
+    if not settings.mail_postscreen:
+        return [_smtpd("smtp")]
+    return [  # as POSTSCREEN_README has them
+        _service("smtp", "inet", "postscreen", maxproc=1, public=True),
+        _service("smtpd", "pass", "smtpd"),
+        _service("dnsblog", "unix", "dnsblog", maxproc=0),
+        _service("tlsproxy", "unix", "tlsproxy", maxproc=0),
+    ]
+
+
+def _for_users(settings: Settings) -> list[MasterService]:
+    options, cleanup = dict(_SUBMISSION), []
+    if settings.mail_hide_client_address:
+        checks = f"{_USERS_HEADERS} {settings.mail_postfix_main.get('header_checks', '')}".rstrip()
+        options["cleanup_service_name"] = "users-cleanup"
+        # public, as cleanup itself: smtpd looks for it there
+        cleanup = [
+            _service("users-cleanup", "unix", "cleanup", {"header_checks": checks}, maxproc=0, public=True)
+        ]
+    submission = {"syslog_name": "postfix/submission", "smtpd_tls_security_level": "encrypt"}
+    submissions = {"syslog_name": "postfix/submissions", "smtpd_tls_wrappermode": "yes"}
+    return [
+        _smtpd("submission", submission | options),
+        _smtpd("submissions", submissions | options),
+        *cleanup,
+    ]
+
+
+def default_services(settings: Settings) -> list[MasterService]:
+    """The services of a mail server for strangers (25) and users (587, 465)."""
+    return [*_for_strangers(settings), *_for_users(settings), *_debian()]
+
+
+def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> list[MasterService]:
+    """``services`` with ``more``: one of the same name and type takes the other's place."""
+    merged = {(service.name, service.type): service for service in services}
+    merged.update({(service.name, service.type): service for service in more})
+    return list(merged.values())

@@ -1,0 +1,198 @@
+"""Everything a user may set: one frozen model, each field named as in the inventory.
+
+``Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])`` is a correct server. What is
+misspelt or impossible raises ``SettingsError``, an ``OperationValueError``, before any host is touched.
+``docs/settings.md`` is made from this model by ``python -m mailstack.settings.reference``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mailstack.settings.abuse import AbuseSettings
+from mailstack.settings.accounts import (
+    Alias,
+    AliasDomain,
+    AliasDomains,
+    Aliases,
+    Domain,
+    Domains,
+    User,
+    Users,
+)
+from mailstack.settings.database import DatabaseSettings, DbEndpoint
+from mailstack.settings.errors import SettingsError, nearest
+from mailstack.settings.postfix import PostfixSettings
+from mailstack.settings.postfix_master import MasterService
+from mailstack.settings.postfix_parameters import (
+    built_in,
+    transport_parameters,
+    transports,
+    unknown_parameters,
+)
+from mailstack.settings.tls import TlsSettings, check_certificate
+from mailstack.settings.types import (
+    DomainName,
+    HostPath,
+    IpAddress,
+    LocalNameOrAddress,
+    Model,
+    SystemId,
+    Text,
+)
+
+__all__ = [
+    "Alias",
+    "AliasDomain",
+    "DbEndpoint",
+    "Domain",
+    "MasterService",
+    "Settings",
+    "SettingsError",
+    "User",
+]
+
+
+class GeneralSettings(Model):
+    """General"""
+
+    mail_hostname: DomainName = Field(
+        description="The server's own name, the one its clients and its MX record use (Postfix `myhostname`)."
+    )
+    mail_domain: DomainName | None = Field(
+        default=None, description="Postfix `mydomain`. Without it, `mail_hostname` without its first label."
+    )
+    mail_address: IpAddress | None = Field(
+        None, description="Where the other hosts of the inventory reach this one. One host alone needs none."
+    )
+    mail_postmaster: LocalNameOrAddress = Field(
+        default="root", description="Where mail to `postmaster` at every domain goes."
+    )
+
+    @property
+    def domain(self) -> str:
+        """``mydomain``: as given, or derived from ``mail_hostname`` (that itself if it has two labels)."""
+        parent = self.mail_hostname.partition(".")[2]
+        return self.mail_domain or (parent if "." in parent else self.mail_hostname)
+
+
+class AccountSettings(Model):
+    """Accounts"""
+
+    mail_domains: Domains = Field(default=(), description="The domains that this server receives mail for.")
+    mail_users: Users = Field(default=(), description="The mailboxes.")
+    mail_aliases: Aliases = Field(default=(), description="Addresses whose mail goes elsewhere.")
+    mail_alias_domains: AliasDomains = Field(
+        default=(), description="Domains that are other names for one of `mail_domains`."
+    )
+    mail_accounts_policy: Literal["add-only", "authoritative"] = Field(
+        default="add-only",
+        description="Whether accounts that are in the database and not declared stay (`add-only`) or go "
+        "(`authoritative`).",
+    )
+    mail_accounts_delete_mail: bool = Field(
+        default=False, description="Whether the mail of an account goes with it when it is deleted."
+    )
+
+
+class DovecotSettings(Model):
+    """Dovecot"""
+
+    mail_pop3: bool = Field(default=False, description="Whether POP3 is offered beside IMAP.")
+    mail_home_root: HostPath = Field(
+        default="/var/vmail", description="The directory with the home directories of all mailboxes."
+    )
+    mail_vmail_uid: SystemId = Field(default=5000, description="The user id of `vmail`, which owns all mail.")
+    mail_vmail_gid: SystemId = Field(default=5000, description="The group id of `vmail`.")
+    mail_dovecot_extra: Text = Field(
+        default="", description="Text for the end of `dovecot.conf`, in the syntax of the host's Dovecot."
+    )
+
+
+class Settings(
+    DovecotSettings,
+    AbuseSettings,
+    PostfixSettings,
+    TlsSettings,
+    DatabaseSettings,
+    AccountSettings,
+    GeneralSettings,
+):
+    """All settings of one mail server."""
+
+    if TYPE_CHECKING:  # what an inventory may have, a list for instance, is more than what is stored
+
+        def __init__(self, **data: object) -> None: ...
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, object]) -> Self:
+        """The settings among a host's data: every key that starts with ``mail_``.
+
+        + data: such as ``host.data.dict()``; other keys are not looked at
+
+        Raises ``SettingsError`` with all that is wrong, each with the setting's name.
+        """
+        return cls(**{key: value for key, value in data.items() if key.startswith("mail_")})
+
+    @model_validator(mode="after")
+    def _hostname_covered(self) -> Self:
+        if self.mail_tls_certificate is not None:
+            check_certificate(
+                self.mail_tls_certificate, self.mail_hostname, datetime.datetime.now(datetime.UTC)
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _socket_reachable(self) -> Self:
+        if self.mail_map_type == "pgsql" and self.mail_db_auth == "peer":
+            raise ValueError(
+                "mail_map_type: 'pgsql' is impossible with mail_db_auth 'peer': smtpd(8) in its chroot has "
+                "no socket of PostgreSQL; allowed: 'proxy:pgsql'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_class_a_domain(self) -> Self:
+        """A domain belongs to one address class (ADDRESS_CLASS_README), or all its mailboxes are 550."""
+        ours = {domain.domain_name for domain in self.mail_domains}
+        others = {alias.alias_domain for alias in self.mail_alias_domains}
+        if both := sorted(ours & others):
+            raise ValueError(f"mail_alias_domains: {both[0]!r} is one of mail_domains too")
+        ours |= others
+        if both := sorted(ours & set(self.mail_relay_domains)):
+            raise ValueError(f"mail_relay_domains: {both[0]!r} is one of mail_domains too")
+        for item in self.mail_mydestination:
+            if self._expanded(item) in ours:
+                raise ValueError(
+                    f"mail_mydestination: {item!r} is {self._expanded(item)!r}, which is one of mail_domains "
+                    "too; take it out of one of them"
+                )
+        return self
+
+    def _expanded(self, item: str) -> str:
+        names = {"myhostname": self.mail_hostname, "mydomain": self.domain}
+        return re.sub(r"[$][{(]?(\w+)[)}]?", lambda match: names.get(match[1], match[0]), item).lower()
+
+    @model_validator(mode="after")
+    def _known_to_postfix(self) -> Self:
+        known = transports(self)
+        for pattern, target in self.mail_transport.items():
+            transport = target.partition(":")[0]
+            if transport and transport not in known:
+                raise ValueError(
+                    f"mail_transport: {pattern!r}: master.cf has no service {transport!r}"
+                    + nearest(transport, known)
+                )
+        if unknown := unknown_parameters(self):
+            names = built_in() | transport_parameters(known)
+            setting = "mail_postfix_main" if unknown[0] in self.mail_postfix_main else "mail_postfix_master"
+            raise ValueError(
+                f"{setting}: Postfix has no parameter {unknown[0]!r}{nearest(unknown[0], names)}; allowed: a "
+                "parameter of postconf(5), or a name that another value refers to as $name"
+            )
+        return self

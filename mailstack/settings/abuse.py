@@ -1,0 +1,87 @@
+"""The settings that keep abuse out, each named after its ``main.cf`` parameter with ``mail_`` in front."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from mailstack.settings.errors import Allowed
+from mailstack.settings.postfix_types import DnsLists
+from mailstack.settings.types import Line, ListOf, Model
+
+Rate = Annotated[int, Field(ge=0), Allowed("a number for each minute; 0 for no limit")]
+Errors = Annotated[int, Field(ge=1), Allowed("a number, 1 or more")]
+Seconds = Annotated[int, Field(ge=1, le=60), Allowed("seconds, 1 to 60")]
+
+
+class AbuseSettings(Model):
+    """Against abuse"""
+
+    mail_smtpd_helo_restrictions: Annotated[
+        ListOf[Line], Allowed("a list of restrictions of postconf(5), read from left to right")
+    ] = Field(
+        default=("permit_mynetworks", "reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname"),
+        description="What a stranger may call itself in HELO. Users, on ports 587 and 465, may say anything.",
+    )
+    mail_smtpd_client_connection_rate_limit: Rate = Field(
+        default=600,
+        description="Connections that one client may make to one service in a minute; further ones get 421. "
+        "All limits for clients leave out `mail_mynetworks`.",
+    )
+    mail_smtpd_client_connection_count_limit: Annotated[
+        int, Field(ge=0), Allowed("a number; 0 for no limit")
+    ] = Field(default=50, description="Connections that one client may have at once.")
+    mail_smtpd_client_message_rate_limit: Rate = Field(
+        default=1200, description="Messages that one client may send in a minute; further ones get 450."
+    )
+    mail_smtpd_client_recipient_rate_limit: Rate = Field(
+        default=6000, description="Recipients that one client may name in a minute; further ones get 450."
+    )
+    mail_smtpd_client_auth_rate_limit: Rate = Field(
+        default=120, description="Logins that one client may try in a minute; further ones get 450."
+    )
+    mail_smtpd_soft_error_limit: Errors = Field(
+        default=10, description="Errors in one session after which each answer comes a second late."
+    )
+    mail_smtpd_hard_error_limit: Errors = Field(
+        default=20, description="Errors in one session after which it is ended with 421."
+    )
+    mail_hide_client_address: bool = Field(
+        default=True,
+        description="Whether `Received` of mail from users leaves out their name and address in the network.",
+    )
+    mail_postscreen: bool = Field(
+        default=False,
+        description="Whether postscreen(8) answers on port 25: it makes a new client wait for its greeting, "
+        "and refuses one that can't.",
+    )
+    mail_postscreen_greet_wait: Seconds = Field(
+        default=6, description="How long a new client waits for its greeting."
+    )
+    mail_postscreen_dnsbl_sites: DnsLists = Field(
+        default=(),
+        description="DNS lists to ask about a new client, needs `mail_postscreen`. One that does not answer "
+        "refuses nobody.",
+    )
+    mail_postscreen_dnsbl_threshold: Annotated[int, Field(ge=1), Allowed("a number, 1 or more")] = Field(
+        default=1, description="The sum of the lists' weights from which on a client is refused."
+    )
+    mail_postscreen_deep_tests: bool = Field(
+        default=False,
+        description="Whether postscreen also looks for faults in the dialogue of a new client, needs "
+        "`mail_postscreen`. Who passes has to connect again, so first mail comes late.",
+    )
+
+    @model_validator(mode="after")
+    def _possible_limits(self) -> Self:
+        if self.mail_smtpd_soft_error_limit > self.mail_smtpd_hard_error_limit:
+            raise ValueError("mail_smtpd_soft_error_limit: is more than mail_smtpd_hard_error_limit")
+        if not self.mail_postscreen and (self.mail_postscreen_dnsbl_sites or self.mail_postscreen_deep_tests):
+            setting = (
+                "mail_postscreen_dnsbl_sites"
+                if self.mail_postscreen_dnsbl_sites
+                else "mail_postscreen_deep_tests"
+            )
+            raise ValueError(f"{setting}: needs mail_postscreen = True")
+        return self

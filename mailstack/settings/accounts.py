@@ -1,0 +1,245 @@
+"""Domains, users and aliases as they are declared. Pure; ``mailstack.accounts`` puts them in the database."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+
+from mailstack import addresses
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import (
+    AliasSource,
+    DomainName,
+    HostPath,
+    ListOf,
+    MailboxAddress,
+    Model,
+    Password,
+    Secret,
+    as_model,
+    each,
+    no_duplicates,
+)
+
+_CRYPT = "[./A-Za-z0-9]"
+_CRYPT_FORMS = {
+    "ARGON2ID": r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+",
+    "BLF-CRYPT": rf"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\${_CRYPT}{{53}}",
+    "SHA512-CRYPT": rf"\$6\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{86}}",
+    "SHA256-CRYPT": rf"\$5\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{43}}",
+    "PBKDF2": r"\$1\$[^$\s]+\$\d+\$[0-9a-f]{40}",
+}
+_SALTED_BYTES = {"SSHA512": 64, "SSHA256": 32}
+
+PASSWORD_SCHEMES = (*_CRYPT_FORMS, *_SALTED_BYTES)
+"""What Dovecot 2.3 and 2.4 were both seen to verify (``doveadm pw -t``) and is not weak by their own list."""
+
+
+def password_hash(text: str) -> str:
+    """``{SCHEME}hash`` from that form or from a bare crypt(5) string, whose scheme its prefix tells.
+
+    Raises ``ValueError``, without the hash, if it is of no form that both generations of Dovecot verify.
+    """
+    if text.startswith("{"):
+        scheme, _, value = text[1:].partition("}")
+        scheme = scheme.upper()
+    else:
+        bare = {scheme: form for scheme, form in _CRYPT_FORMS.items() if scheme != "PBKDF2"}
+        scheme = next((name for name, form in bare.items() if re.fullmatch(form, text)), "")
+        value = text
+    if not _well_formed(scheme, value):
+        raise ValueError("not a complete password hash of a scheme that Dovecot 2.3 and 2.4 verify")
+    return f"{{{scheme}}}{value}"
+
+
+def _well_formed(scheme: str, value: str) -> bool:
+    if scheme in _CRYPT_FORMS:
+        return re.fullmatch(_CRYPT_FORMS[scheme], value) is not None
+    try:
+        # digest and salt; a digest without salt is the unsalted scheme under a wrong name
+        return len(base64.b64decode(value, validate=True)) > _SALTED_BYTES[scheme]
+    except (KeyError, binascii.Error, ValueError):
+        return False
+
+
+def _check_hash(secret: SecretStr) -> SecretStr:
+    return SecretStr(password_hash(secret.get_secret_value()))
+
+
+class Domain(Model):
+    """A domain that this server receives mail for."""
+
+    domain_name: DomainName = Field(description="The domain.")
+    active: bool = Field(
+        default=True, description="A disabled domain's addresses are refused like unknown ones."
+    )
+
+
+class AliasDomain(Model):
+    """Another name for a domain: each address in it is the one of the same name there."""
+
+    alias_domain: DomainName = Field(description="The other name. Never one of `mail_domains`.")
+    domain_name: DomainName = Field(description="The domain, which has the mailboxes.")
+    active: bool = Field(default=True, description="Whether mail to the other name is accepted.")
+
+
+class User(Model):
+    """A mailbox and the account that reads it."""
+
+    email: MailboxAddress = Field(description="The address; also the login name.")
+    initial_password: Password | None = Field(
+        default=None, description="Set when the account is created, and never again: its owner may change it."
+    )
+    password_hash: (
+        Annotated[
+            Secret,
+            AfterValidator(_check_hash),
+            Allowed("`{SCHEME}hash` or a bare crypt string; " + ", ".join(PASSWORD_SCHEMES)),
+        ]
+        | None
+    ) = Field(default=None, description="Enforced on every run.")
+    home_directory: HostPath | None = Field(
+        default=None, description="Where the mail lies; without it, a directory below `mail_home_root`."
+    )
+    quota_mb: Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")] | None = (
+        Field(default=None, description="The size that the mailbox may have, in MiB. 0 or none: no limit.")
+    )
+    can_send: bool = Field(
+        default=True, description="Without it the user can't log in on the ports 465 and 587; IMAP works."
+    )
+    can_receive: bool = Field(
+        default=True, description="Without it mail to the user is refused as to an unknown one; logins work."
+    )
+    senders: Annotated[
+        ListOf[str],
+        each(addresses.address_or_domain),
+        Allowed("a list of addresses, or of `@example.org` for every address there"),
+    ] = Field(
+        default=(), description="Further addresses that the user may send as, beside its own and its aliases."
+    )
+    active: bool = Field(
+        default=True, description="A disabled user is suspended: can't log in and receives nothing."
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        no_duplicates(f"{self.email}: sender", list(self.senders))
+        return self
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.initial_password is not None and self.password_hash is not None:
+            raise ValueError(f"{self.email}: give initial_password or password_hash, not both")
+        return self
+
+
+class Alias(Model):
+    """An address, or a whole domain, whose mail goes elsewhere."""
+
+    source_email: AliasSource = Field(
+        description="The address; `@domain` for a catch-all; `name@*` for a name in all domains."
+    )
+    destinations: Annotated[
+        ListOf[str],
+        each(addresses.destination_address),
+        Field(min_length=1),
+        Allowed("a list of addresses, local or remote"),
+    ] = Field(description="Where the mail goes.")
+    active: bool = Field(default=True, description="A disabled alias is refused like an unknown address.")
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is for a name in all domains."""
+        return self.source_email.endswith("@*")
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        no_duplicates(f"{self.source_email}: destination", list(self.destinations))
+        return self
+
+
+def _alias_mapping(value: object) -> object:
+    """``{source: destination or list}`` is the short form of a list of aliases."""
+    if not isinstance(value, Mapping):
+        return value
+    return [
+        {"source_email": source, "destinations": [target] if isinstance(target, str) else target}
+        for source, target in value.items()
+    ]
+
+
+def _alias_domain_mapping(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    return [{"alias_domain": name, "domain_name": domain} for name, domain in value.items()]
+
+
+def _check_alias_domains(aliases: tuple[AliasDomain, ...]) -> tuple[AliasDomain, ...]:
+    no_duplicates("the alias domain", [alias.alias_domain for alias in aliases])
+    return aliases
+
+
+def _check_domains(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
+    no_duplicates("the domain", [domain.domain_name for domain in domains])
+    return domains
+
+
+def _check_users(users: tuple[User, ...]) -> tuple[User, ...]:
+    no_duplicates("the user", [user.email for user in users])
+    return users
+
+
+def _check_aliases(aliases: tuple[Alias, ...]) -> tuple[Alias, ...]:
+    no_duplicates("the alias", [alias.source_email for alias in aliases])
+    if loop := alias_loop(aliases):
+        raise ValueError(f"the aliases go in a circle: {' -> '.join(loop)}")
+    return aliases
+
+
+def alias_loop(aliases: Iterable[Alias]) -> list[str]:
+    """Addresses that point to one another in a circle, first one repeated at the end; else nothing.
+
+    Postfix accepts mail for such an address and then answers 451 for ever. An alias that has its own
+    address among its destinations keeps a copy and is no circle.
+    """
+    targets = {
+        alias.source_email: [target for target in alias.destinations if target != alias.source_email]
+        for alias in aliases
+        if alias.active
+    }
+    try:
+        TopologicalSorter(targets).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle[::-1]  # graphlib goes from target to source
+    return []
+
+
+Domains = Annotated[
+    ListOf[Annotated[Domain, as_model(Domain, "domain_name")]],
+    AfterValidator(_check_domains),
+    Allowed("a list of domains, or of dictionaries with `domain_name` and `active`"),
+]
+AliasDomains = Annotated[
+    ListOf[Annotated[AliasDomain, as_model(AliasDomain)]],
+    AfterValidator(_check_alias_domains),
+    BeforeValidator(_alias_domain_mapping),
+    Allowed("a dictionary of alias domain to domain, or a list of dictionaries (see AliasDomain)"),
+]
+Users = Annotated[
+    ListOf[Annotated[User, as_model(User)]],
+    AfterValidator(_check_users),
+    Allowed("a list of dictionaries (see User)"),
+]
+Aliases = Annotated[
+    ListOf[Annotated[Alias, as_model(Alias)]],
+    AfterValidator(_check_aliases),
+    BeforeValidator(_alias_mapping),
+    Allowed("a dictionary of address to one or several addresses, or a list of dictionaries (see Alias)"),
+]

@@ -1,0 +1,128 @@
+"""The settings of the database."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
+
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_HBA_LOCAL = r"local\s+\S+\s+\S+\s+{method}"
+_HBA_HOST = r"host(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+\S+\s+(?:[0-9a-f.:]+\s+)?{method}"
+_HBA_METHOD = r"(?:scram-sha-256|md5|peer|ident|cert|reject|gss|ldap|radius|pam)(?:\s.*)?"
+_HBA = re.compile(f"(?:{_HBA_LOCAL}|{_HBA_HOST})".format(method=_HBA_METHOD))
+
+
+class DbEndpoint(NamedTuple):
+    """Where a database server listens, and the ``sslmode`` (libpq) it is to be reached with."""
+
+    host: str
+    port: int
+    sslmode: str | None
+
+
+def _dsn_parts(dsn: str) -> dict[str, str]:
+    """Raises ``ValueError`` without a part of ``dsn`` in it: libpq's own message may quote the password."""
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import parse_dsn
+
+    try:
+        return {name: str(value) for name, value in parse_dsn(dsn).items()}
+    except ProgrammingError:
+        raise ValueError("not a connection string that libpq understands") from None
+
+
+def _check_dsn(secret: SecretStr) -> SecretStr:
+    parts = _dsn_parts(secret.get_secret_value())
+    host, port = parts.get("host", ""), parts.get("port", "5432")
+    if not host or not parts.get("user"):
+        raise ValueError("must have a host and a user")
+    if "/" in host or "," in host:
+        raise ValueError("the host must be one name or address that the mail hosts can reach too")
+    if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        raise ValueError("the port must be a number from 1 to 65535")
+    if parts.get("sslmode", "prefer") not in SSL_MODES:
+        raise ValueError(f"sslmode must be one of {', '.join(SSL_MODES)}")
+    return secret
+
+
+def _check_hba(line: str) -> str:
+    if not _HBA.fullmatch(line):
+        raise ValueError("not a line of pg_hba.conf: TYPE DATABASE USER [ADDRESS] METHOD")
+    return line
+
+
+class DatabaseSettings(Model):
+    """Database"""
+
+    mail_db_name: Identifier = Field(default="mail", description="The database's name.")
+    mail_db_owner: Identifier = Field(
+        default="mailadmin", description="The role that owns the database and its tables."
+    )
+    mail_db_lookup_role: Identifier = Field(
+        default="maillookup",
+        description="The role that Postfix and Dovecot look things up as. It can only read.",
+    )
+    mail_db_auth: Literal["password", "peer"] = Field(
+        default="password",
+        description="How Postfix and Dovecot prove who they are. With `peer` they use the socket of a "
+        "PostgreSQL on the same host, and no database password is on any disk.",
+    )
+    mail_db_host: Host | None = Field(
+        default=None,
+        description="Where Postfix and Dovecot find the database. Without it, the inventory's groups (or "
+        "`mail_db_dsn`) tell.",
+    )
+    mail_db_port: Port = Field(default=5432, description="The port that PostgreSQL listens on.")
+    mail_db_owner_password: Password | None = Field(
+        default=None,
+        description="The password of `mail_db_owner`. Without it, one is generated once and kept.",
+    )
+    mail_db_lookup_password: Password | None = Field(
+        default=None,
+        description="The password of `mail_db_lookup_role`. Without it, one is generated once and kept.",
+    )
+    mail_db_dsn: (
+        Annotated[
+            Secret,
+            AfterValidator(_check_dsn),
+            Allowed("a libpq URI or keyword string with a host and a user, such as `postgresql://admin@db/`"),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="How the machine that runs pyinfra reaches, as an administrator, a PostgreSQL that no "
+        "host of the inventory runs. Needs `mail_db_lookup_password`.",
+    )
+    mail_db_hba: Annotated[
+        ListOf[str],
+        each(_check_hba),
+        Allowed("a list of lines such as `hostssl mail reports 192.0.2.7/32 scram-sha-256`"),
+    ] = Field(default=(), description="Further lines of `pg_hba.conf`.")
+
+    @property
+    def db_endpoint(self) -> DbEndpoint | None:
+        """The server that ``mail_db_dsn`` names, if it is set."""
+        if self.mail_db_dsn is None:
+            return None
+        parts = _dsn_parts(self.mail_db_dsn.get_secret_value())
+        return DbEndpoint(parts["host"], int(parts.get("port", "5432")), parts.get("sslmode"))
+
+    @model_validator(mode="after")
+    def _possible_database(self) -> Self:
+        if self.mail_db_owner == self.mail_db_lookup_role:
+            raise ValueError(
+                f"mail_db_lookup_role: {self.mail_db_lookup_role!r} is mail_db_owner too; they must differ"
+            )
+        if self.mail_db_auth == "peer" and self.mail_db_host is not None:
+            raise ValueError("mail_db_auth: 'peer' works over the local socket only, so without mail_db_host")
+        if self.mail_db_dsn is not None:
+            if self.mail_db_auth != "password":
+                raise ValueError("mail_db_auth: must be 'password' when mail_db_dsn is set")
+            if self.mail_db_lookup_password is None:
+                raise ValueError("mail_db_lookup_password: is required when mail_db_dsn is set")
+        return self

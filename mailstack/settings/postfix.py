@@ -1,0 +1,128 @@
+"""The settings of Postfix, each named after its ``main.cf`` parameter with ``mail_`` in front."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mailstack.addresses import domain_name
+from mailstack.settings.errors import Allowed
+from mailstack.settings.postfix_master import MasterService, Parameters
+from mailstack.settings.postfix_types import (
+    Interfaces,
+    Items,
+    LocalAliases,
+    Networks,
+    Origin,
+    RelayHost,
+    RelayUser,
+    Restrictions,
+    Tables,
+    TlsPolicies,
+    Transports,
+    Virtual,
+)
+from mailstack.settings.types import ListOf, Model, Password, as_model, each, no_duplicates
+
+
+def _check_services(services: tuple[MasterService, ...]) -> tuple[MasterService, ...]:
+    no_duplicates("the service", [f"{service.name} {service.type}" for service in services])
+    return services
+
+
+class PostfixSettings(Model):
+    """Postfix"""
+
+    mail_myorigin: Origin = Field(
+        default="$myhostname", description="The domain that mail from the host itself appears to come from."
+    )
+    mail_mydestination: Items = Field(
+        default=("$myhostname", "localhost"),
+        description="The domains whose addresses are accounts of the host. Never one of `mail_domains`.",
+    )
+    mail_inet_interfaces: Interfaces = Field(
+        default=("all",), description="The addresses that Postfix listens on."
+    )
+    mail_inet_protocols: Literal["all", "ipv4", "ipv6"] = Field(
+        default="all", description="The IP versions that Postfix uses."
+    )
+    mail_mynetworks: Networks = Field(
+        default=("127.0.0.0/8", "[::1]/128"), description="Who may relay mail without logging in."
+    )
+    mail_trusted_forwarders: Networks = Field(
+        default=(),
+        description="Hosts that may use our domains as envelope sender without logging in, because they "
+        "forward our users' mail back to us. They may not relay.",
+    )
+    mail_smtpd_relay_restrictions: Restrictions = Field(
+        default=("permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination"),
+        description="Who may relay. `defer_unauth_destination` refuses with a 4xx, so senders try for days.",
+    )
+    mail_virtual_mailbox_domains: Tables | None = Field(
+        default=None, description="Tables of the domains that have mailboxes. Without it, ours in SQL."
+    )
+    mail_virtual_mailbox_maps: Tables | None = Field(
+        default=None, description="Tables of the mailboxes. Without it, ours in SQL."
+    )
+    mail_virtual_alias_maps: Tables | None = Field(
+        default=None, description="Tables of the aliases. Without it, ours: `mail_virtual`, then SQL."
+    )
+    mail_map_type: Literal["proxy:pgsql", "pgsql"] = Field(
+        default="proxy:pgsql",
+        description="How Postfix queries PostgreSQL. With `pgsql` every process has a connection of its own, "
+        "which exhausts PostgreSQL's 100 under load.",
+    )
+    mail_message_size_limit: Annotated[
+        int, Field(ge=65536, le=2**31 - 1), Allowed("bytes, 65536 (RFC 5321 4.5.3.1.7) to 2147483647")
+    ] = Field(default=52428800, description="The largest message, in bytes.")
+    mail_relayhost: RelayHost = Field(
+        default="", description="Where all mail to other servers goes. Brackets: no MX lookup."
+    )
+    mail_relayhost_user: RelayUser | None = Field(
+        default=None, description="The name to log in to `mail_relayhost` with."
+    )
+    mail_relayhost_password: Password | None = Field(default=None, description="The password for that.")
+    mail_smtp_tls_policy: TlsPolicies = Field(
+        default={},
+        description="How sure Postfix must be of the server before mail for a destination goes out. Others "
+        "get TLS if they offer it. `encrypt`: TLS or nothing; `verify`, `secure`: and a certificate that the "
+        "host trusts; `dane`: as DNSSEC says, for which the host needs a resolver that validates.",
+    )
+    mail_transport: Transports = Field(
+        default={},
+        description="The static table transport(5): which way mail for a domain or an address goes.",
+    )
+    mail_relay_domains: Annotated[
+        ListOf[str], each(domain_name), Allowed("a list of domains, none of them in `mail_domains`")
+    ] = Field(default=(), description="Domains that mail is relayed to for everybody, as a backup MX does.")
+    mail_virtual: Virtual = Field(
+        default={}, description="The static table virtual(5), asked before the database."
+    )
+    mail_local_aliases: LocalAliases = Field(
+        default={"postmaster": ("root",)},
+        description="The table aliases(5) of the host's own accounts. `postmaster` goes to `root` unless "
+        "it is given.",
+    )
+    mail_postfix_main: Parameters = Field(
+        default={},
+        description="Any further parameter of `main.cf`, checked against those that Postfix has. What is set "
+        "here wins over a setting with a name of its own.",
+    )
+    mail_postfix_master: Annotated[
+        ListOf[Annotated[MasterService, as_model(MasterService)]],
+        AfterValidator(_check_services),
+        Allowed("a list of dictionaries (see MasterService)"),
+    ] = Field(
+        default=(),
+        description="Services of `master.cf`. One with the name and type of one of ours takes its place.",
+    )
+
+    @model_validator(mode="after")
+    def _possible_relayhost(self) -> Self:
+        credentials = (self.mail_relayhost_user, self.mail_relayhost_password)
+        if (credentials[0] is None) != (credentials[1] is None):
+            raise ValueError("mail_relayhost_user and mail_relayhost_password: give both or neither")
+        if credentials[0] is not None and not self.mail_relayhost:
+            raise ValueError("mail_relayhost_user: needs a mail_relayhost")
+        return self

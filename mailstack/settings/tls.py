@@ -1,0 +1,141 @@
+"""The settings of TLS: a certificate and key that the user brings, or none."""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import Model, Secret
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+
+def _pem(text: str) -> str:
+    """PEM text as it is, or the text of the file at that path on the control machine."""
+    if "-----BEGIN " not in text:
+        if "\n" in text:
+            raise ValueError("neither PEM text nor the path of a file")
+        try:
+            text = Path(text).expanduser().read_text("ascii")
+        except (OSError, ValueError):  # UnicodeDecodeError is a ValueError
+            raise ValueError("no readable PEM file at that path on this machine") from None
+    if "-----BEGIN " not in text:
+        raise ValueError("that file is not PEM")
+    return text.strip() + "\n"
+
+
+def _certificate(value: str) -> str:
+    text = _pem(value)
+    if "PRIVATE KEY-----" in text:
+        raise ValueError("has a private key in it, which belongs into mail_tls_key: this file is public")
+    _load_certificate(text)
+    return text
+
+
+def _key(value: SecretStr) -> SecretStr:
+    return SecretStr(_pem(value.get_secret_value()))
+
+
+class TlsSettings(Model):
+    """TLS"""
+
+    mail_tls_certificate: (
+        Annotated[
+            str,
+            AfterValidator(_certificate),
+            Allowed("PEM text, or the path of a PEM file on the machine that runs pyinfra"),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="The server's certificate, followed by the intermediate ones. "
+        "Without it, a self-signed one is made once and kept.",
+    )
+    mail_tls_key: (
+        Annotated[
+            Secret,
+            AfterValidator(_key),
+            Allowed("PEM text without a passphrase, or the path of such a file"),
+        ]
+        | None
+    ) = Field(default=None, description="The private key of `mail_tls_certificate`.")
+    mail_tls_min_protocol: Literal["TLSv1.2", "TLSv1.3"] = Field(
+        default="TLSv1.2", description="The oldest protocol that Postfix and Dovecot speak."
+    )
+
+    @property
+    def tls_certificate_pem(self) -> str | None:
+        """The text of the certificate chain, if one was given."""
+        return self.mail_tls_certificate
+
+    @property
+    def tls_key_pem(self) -> str | None:
+        """The text of the private key, if one was given. A secret."""
+        return None if self.mail_tls_key is None else self.mail_tls_key.get_secret_value()
+
+    @model_validator(mode="after")
+    def _key_of_certificate(self) -> Self:
+        if (self.mail_tls_certificate is None) != (self.mail_tls_key is None):
+            raise ValueError("mail_tls_certificate and mail_tls_key: give both or neither")
+        if self.mail_tls_certificate is not None and self.tls_key_pem is not None:
+            _check_pair(self.mail_tls_certificate, self.tls_key_pem)
+        return self
+
+
+def check_certificate(pem: str, hostname: str, now: datetime.datetime) -> None:
+    """Raises ``ValueError`` unless clients that connect to ``hostname`` accept the certificate at ``now``.
+
+    The name must be among the subject alternative names (RFC 6125 6.4; no client looks at the CN any more).
+    """
+    from cryptography import x509
+
+    certificate = _load_certificate(pem)
+    if now > certificate.not_valid_after_utc:
+        raise ValueError(f"mail_tls_certificate: expired on {certificate.not_valid_after_utc:%Y-%m-%d}")
+    if now < certificate.not_valid_before_utc:
+        raise ValueError(
+            f"mail_tls_certificate: not valid before {certificate.not_valid_before_utc:%Y-%m-%d}"
+        )
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        names = [name.lower() for name in extension.value.get_values_for_type(x509.DNSName)]
+    except x509.ExtensionNotFound:
+        names = []
+    wildcard = "*." + hostname.partition(".")[2]
+    if hostname not in names and wildcard not in names:
+        has = ", ".join(names) or "no name at all"
+        raise ValueError(f"mail_tls_certificate: does not cover mail_hostname {hostname!r}; it has {has}")
+
+
+def _load_certificate(pem: str) -> Certificate:
+    from cryptography import x509
+
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())[0]
+    except ValueError:
+        raise ValueError("not a certificate in PEM form") from None
+
+
+def _check_pair(certificate_pem: str, key_pem: str) -> None:
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
+    try:
+        key = load_pem_private_key(key_pem.encode(), password=None)
+    except TypeError:
+        raise ValueError("mail_tls_key: has a passphrase, which a daemon can't type") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("mail_tls_key: not a private key in PEM form") from None
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    of_certificate = _load_certificate(certificate_pem).public_key()
+    if key.public_key().public_bytes(*form) != of_certificate.public_bytes(*form):
+        raise ValueError("mail_tls_key: not the key of mail_tls_certificate")

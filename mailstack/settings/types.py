@@ -1,0 +1,161 @@
+"""The types of settings: each says once what it accepts, for validation, error messages and reference."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from mailstack import addresses
+from mailstack.settings.errors import Allowed, settings_error
+
+T = TypeVar("T")
+
+
+class Model(BaseModel):
+    """Frozen and strict. Raises ``SettingsError`` (an ``OperationValueError``) for anything impossible."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise settings_error(type(self), error) from None
+
+
+def matching(pattern: str, *, forbidden: str = r"(?!)") -> AfterValidator:
+    """Text that matches ``pattern`` as a whole and has no ``forbidden`` part in it."""
+
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text) or re.search(forbidden, text):
+            raise ValueError("not of the right form")
+        return text
+
+    return AfterValidator(check)
+
+
+def as_model(model: type[BaseModel], shorthand: str | None = None) -> BeforeValidator:
+    """Takes a dictionary for a model, and a bare string for its field ``shorthand``."""
+
+    def convert(value: object) -> object:
+        if shorthand is not None and isinstance(value, str):
+            return model(**{shorthand: value})
+        if not isinstance(value, dict):
+            return value
+        if not all(isinstance(key, str) for key in value):
+            raise ValueError("every key must be text")
+        return model(**value)
+
+    return BeforeValidator(convert)
+
+
+def each(check: Callable[[str], str]) -> AfterValidator:
+    """Applies ``check`` to every text in a tuple and names the one that is wrong."""
+
+    def check_all(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_named(text, check) for text in texts)
+
+    return AfterValidator(check_all)
+
+
+def _named(text: str, check: Callable[[str], str]) -> str:
+    try:
+        return check(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+
+
+def no_duplicates(what: str, values: list[str]) -> None:
+    """Raises ``ValueError`` naming the first of ``values`` that is there twice."""
+    seen: set[str] = set()
+    for value in values:
+        if value in seen:
+            raise ValueError(f"{what} {value!r} is there twice")
+        seen.add(value)
+
+
+def _list_to_tuple(value: object) -> object:
+    if isinstance(value, str):
+        raise ValueError("must be a list, not text: put it into [ ]")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _text_to_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else _list_to_tuple(value)
+
+
+def _reveal(value: object) -> object:
+    """pyinfra's own wrapper for secrets, ``HiddenValue``, is as good as ours."""
+    return SecretStr(str(value.unmask())) if hasattr(value, "unmask") else value
+
+
+def _check_password(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not text or text != text.strip() or re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError("not a password that a configuration file can carry")
+    return secret
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        pass
+    # a name of one label is possible here: /etc/hosts or a search domain may know it
+    if not re.fullmatch(r"(?=.{1,253}$)([a-z0-9-]{1,63}[.])*(?![0-9]+$)[a-z0-9-]{1,63}", text.lower()):
+        raise ValueError("neither a host name nor an IP address")
+    return text.lower()
+
+
+def _ip_address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
+ListOf = Annotated[tuple[T, ...], BeforeValidator(_list_to_tuple)]
+OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_text_to_list), Field(min_length=1)]
+
+DomainName = Annotated[str, AfterValidator(addresses.domain_name), Allowed("a domain such as `example.org`")]
+MailboxAddress = Annotated[
+    str,
+    AfterValidator(addresses.mailbox_address),
+    Allowed("an address such as `anna@example.org`; no `+`, `!`, `%`, `/`, quotes or spaces before the `@`"),
+]
+AliasSource = Annotated[
+    str,
+    AfterValidator(addresses.alias_source),
+    Allowed(
+        "an address such as `sales@example.org`, `@example.org` for every other address there, or `abuse@*` "
+        "for that address in all domains where it is no other"
+    ),
+]
+LocalNameOrAddress = Annotated[
+    str,
+    AfterValidator(addresses.local_name_or_address),
+    Allowed("an address, or the name of an account of the host such as `root`"),
+]
+Host = Annotated[str, AfterValidator(_host), Allowed("a host name or an IP address")]
+IpAddress = Annotated[str, AfterValidator(_ip_address), Allowed("an IPv4 or IPv6 address")]
+Port = Annotated[int, Field(ge=1, le=65535), Allowed("a TCP port, 1 to 65535")]
+SystemId = Annotated[int, Field(ge=500, lt=65534), Allowed("a numeric id, 500 to 65533")]
+Identifier = Annotated[
+    str,
+    matching(r"[a-z_][a-z0-9_]{0,62}", forbidden=r"^(pg_.*|postgres|template[01]|public|none)$"),
+    Allowed("a lower-case SQL name, not `postgres`, not beginning with `pg_`"),
+]
+HostPath = Annotated[
+    str,
+    matching(r"(/[A-Za-z0-9._@+=,-]+)+", forbidden=r"/[.]{1,2}(/|$)"),
+    Allowed("an absolute path without `..`, spaces or `%`"),
+]
+Line = Annotated[str, matching(r"[^\x00-\x1f\x7f]+"), Allowed("one line of text")]
+Text = Annotated[str, matching(r"[^\x00]*"), Allowed("text")]
+Secret = Annotated[SecretStr, BeforeValidator(_reveal)]
+Password = Annotated[
+    Secret,
+    AfterValidator(_check_password),
+    Allowed("one line of text, without spaces around it or control characters"),
+]

@@ -1,0 +1,132 @@
+"""Accounts one at a time, from pyinfra's command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailstack.passwords import verify
+from tests.integration import world
+from tests.integration.conftest import Factory
+from tests.targets.containers import Target
+from tests.targets.pyinfra import PyinfraRun
+
+PASSWORD = 'it\'s "se cret" \\ 5'
+EVE = "eve@new.example"
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Iterator[Target]:
+    """A copy of the standard server, with one more domain."""
+    target = module_clone("accounts")
+    assert call(target, "domain", "new.example").changed == ["Accounts | Domain new.example"]
+    yield target
+
+
+@pytest.fixture
+def eve(host: Target) -> Iterator[str]:
+    """A user with a password from the environment, gone afterwards."""
+    call(host, "user", EVE, "password_from=env:PW", env={"PW": PASSWORD}).check()
+    yield EVE
+    call(host, "user", EVE, "present=false").check()
+
+
+def call(target: Target, operation: str, *args: str, **options: Any) -> PyinfraRun:
+    """`pyinfra -y INVENTORY mailstack.accounts.OPERATION ARGS`, with `--json`."""
+    operation = f"mailstack.accounts.{operation}"
+    return target.pyinfra("-y", "--json", operation, *args, data=world.data(), **options)
+
+
+def column(target: Target, name: str) -> str:
+    """What the database has of eve; nothing if she is not there."""
+    sql = f"SELECT {name} FROM mail_users WHERE email = '{EVE}'"
+    return target.exec(
+        ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-d", "mail", "-c", sql]
+    ).stdout.strip()
+
+
+def test_again_is_no_change(host: Target, eve: str) -> None:
+    assert call(host, "domain", "New.Example").changed == []
+    assert call(host, "user", eve).changed == []
+    assert call(host, "user", "EVE@new.example", "password_from=env:PW", env={"PW": PASSWORD}).changed == []
+
+
+def test_password(host: Target, eve: str, tmp_path: Path) -> None:
+    assert verify(column(host, "password"), PASSWORD)
+    file = tmp_path / "password"
+    file.write_text("another one\n")
+    assert call(host, "user", eve, f"password_from=file:{file}").changed
+    assert verify(column(host, "password"), "another one")
+
+
+def test_password_is_nowhere_in_the_output(host: Target) -> None:
+    args = ("-y", "-vvv", "mailstack.accounts.user", EVE, "password_from=env:PW")
+    run = host.pyinfra(*args, data=world.data(), env={"PW": "Tr0ub4dor"}).check()
+    assert f"+ user {EVE}" in run.stdout + run.stderr
+    stored = column(host, "password")
+    assert stored.startswith("{ARGON2ID}")
+    for secret in ("Tr0ub4dor", stored, stored.rpartition("$")[2]):
+        assert secret not in run.stdout + run.stderr
+    call(host, "user", EVE, "present=false").check()
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("password=geheim",), "never as an argument"),
+        (("password_from=geheim",), "not a place that a password can come from"),
+        ((), "no password, and no terminal to ask at"),
+        (("quota_md=1",), "there is no argument quota_md"),
+        (("present=maybe",), "must be true or false"),
+    ],
+)
+def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
+    run = call(host, "user", EVE, *args)
+    assert run.returncode != 0
+    assert said in run.stdout + run.stderr
+    assert "geheim" not in run.stdout + run.stderr
+    assert column(host, "email") == ""
+
+
+def test_attributes(host: Target, eve: str) -> None:
+    assert call(host, "user", eve, "quota_mb=5", "active=false").changed
+    assert column(host, "quota_mb, active") == "5|f"
+    assert call(host, "user", eve, "quota_mb=6").changed
+    assert column(host, "quota_mb, active") == "6|f", "what was not said stays"
+
+
+def test_alias(host: Target, eve: str) -> None:
+    alias = ("alias", "Info@new.example")
+    assert call(host, *alias, f'["{eve}", "x@remote.example.net"]').changed
+    assert call(host, *alias, eve).changed == []
+    assert call(host, *alias, "x@remote.example.net", "present=false").changed
+    assert call(host, *alias, "x@remote.example.net", "present=false").changed == []
+    refused = call(host, "domain", "new.example", "present=false")
+    assert "can't go while these stay: alias info@new.example, user eve@new.example" in refused.stderr
+    assert call(host, *alias, "present=false").changed
+
+
+def test_mail_goes_only_when_asked(host: Target) -> None:
+    home = "/var/vmail/new.example/eve"
+    for asked in ([], ["delete_mail=true"]):
+        call(host, "user", EVE, "password_from=env:PW", env={"PW": PASSWORD}).check()
+        host.exec(f"mkdir -p {home}/Maildir/cur && touch {home}/Maildir/cur/1")
+        assert call(host, "user", EVE, "present=false", *asked).changed
+        assert column(host, "email") == ""
+        left = host.exec(f"find {home}", check=False).stdout.split()
+        assert left == (
+            [] if asked else [home, f"{home}/Maildir", f"{home}/Maildir/cur", f"{home}/Maildir/cur/1"]
+        )
+        assert host.exec("test -d /var/vmail/new.example").returncode == 0
+
+
+def test_a_home_elsewhere_is_never_deleted(host: Target, eve: str) -> None:
+    host.exec("mkdir -p /srv/precious")
+    call(host, "user", eve, "home_directory=/srv/precious").check()
+    run = call(host, "user", eve, "present=false", "delete_mail=true")
+    assert "is not below /var/vmail" in run.stdout + run.stderr and run.returncode != 0
+    assert host.exec("test -d /srv/precious").returncode == 0
+    assert column(host, "active") == "t"

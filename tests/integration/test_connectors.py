@@ -1,0 +1,43 @@
+"""The whole deploy by every connector: as root or with sudo, from here or on the host itself."""
+
+from __future__ import annotations
+
+import json
+
+from tests.integration import clients, world
+from tests.integration.conftest import Factory
+from tests.targets import local
+from tests.targets.containers import Target
+from tests.targets.shell import ROOT
+
+
+def test_ssh_with_sudo_deploys_and_the_other_connectors_agree(bare: Factory) -> None:
+    target = bare("connectors")
+    target.pyinfra("-y", "--sudo", "deploy.py", data=world.data(), connector="ssh-admin").check()
+    assert_serves(target)
+    for connector, sudo in (("ssh-admin", ["--sudo"]), ("ssh", []), ("docker", [])):
+        run = target.pyinfra(
+            "-y", "--json", *sudo, "deploy.py", data=world.data(), connector=connector
+        ).check()
+        assert run.changed == [], connector
+
+
+def test_local_deploys_and_docker_agrees(bare: Factory) -> None:
+    target = bare("connectors")
+    local.install(target)
+    deploy = (ROOT / "deploy.py").read_text()
+    for expected in (True, False):
+        run = local.pyinfra(target, deploy, "-y", "--json", data=world.data())
+        assert run.returncode == 0, run.stderr
+        operations = json.loads(run.stdout)["results"]["operations"]
+        assert any(operation["success"] for operation in operations) == expected
+    assert_serves(target)
+    assert target.pyinfra("-y", "--json", "deploy.py", data=world.data()).check().changed == []
+
+
+def assert_serves(target: Target) -> None:
+    mail = clients.message(world.STRANGER, world.ALICE)
+    with clients.smtp(target) as session:
+        session.send_message(mail)
+    with clients.imap(target, world.ALICE) as session:
+        assert clients.wait_for_mail(session, mail["Message-ID"])

@@ -1,0 +1,103 @@
+"""PostgreSQL or Dovecot is away for a while: everybody is told to come again, and no mail is lost."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+
+import pytest
+
+from tests.integration import clients, world
+from tests.integration.conftest import Factory
+from tests.integration.world import ALICE, BOB, REMOTE, STRANGER
+from tests.targets.containers import Target
+
+#: Seconds. Postfix leaves a server that failed alone for a minute, and Dovecot for up to half of one.
+RECOVERY = 100
+DISABLED = "unknown@disabled.example"
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Target:
+    """A copy of the standard server, whose daemons have been at work."""
+    target = module_clone("away")
+    assert clients.received(target, ALICE, clients.send(target, clients.message(STRANGER, ALICE)))
+    return target
+
+
+def test_both_go_and_come_back(host: Target) -> None:
+    """Mail is taken while Dovecot is away, and then waits for the database, which goes meanwhile."""
+    stop_dovecot(host)
+    sent = {user: clients.send(host, clients.message(STRANGER, user)) for user in (ALICE, BOB)}
+    clients.eventually(lambda: len(clients.log(host, "status=deferred")) >= 2, "both deferred")
+    host.exec("systemctl start dovecot")
+    with clients.imap(host, ALICE):
+        pass
+
+    host.exec("systemctl stop 'postgresql@*'")
+    everybody_is_told_to_come_again(host)
+    before = len(clients.log(host, "status=deferred"))
+
+    def deferred_again() -> bool:
+        host.exec(["postqueue", "-f"])
+        return len(clients.log(host, "status=deferred")) >= before + 2
+
+    clients.eventually(deferred_again, "both deferred again", timeout=90)
+    assert len(clients.queue(host)) == 2
+
+    host.exec("systemctl start postgresql")
+    works_again(host)
+    host.exec(["postqueue", "-f"])
+    for user, message_id in sent.items():
+        clients.received(host, user, message_id, timeout=60)
+        with clients.imap(host, user) as session:
+            assert len(clients.find(session, message_id)) == 1
+    clients.wait_for_empty_queue(host, timeout=60)
+
+
+def stop_dovecot(host: Target) -> None:
+    host.exec("systemctl stop dovecot.socket dovecot.service 2>&1")
+
+
+def everybody_is_told_to_come_again(host: Target) -> None:
+    """What senders and users are told while the database is away: a 4xx, or what means the same."""
+    # the last one may be ours, for all that Postfix can tell
+    addresses = [ALICE, "info@example.org", "unknown@example.org", DISABLED, f"someone@{REMOTE}"]
+    assert {address: clients.replies(host, address) for address in addresses} == dict.fromkeys(addresses, 451)
+
+    with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"):
+        clients.imap(host, ALICE).__enter__()
+
+    with clients.smtp(host, 465) as session, pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+        clients.login(session, ALICE, world.PASSWORDS[ALICE])
+    # 535 means a wrong password; Postfix can't always tell: docs/troubleshooting.md
+    assert refused.value.smtp_code in (454, 535)
+
+
+def works_again(host: Target) -> None:
+    """Wait until mail is taken and read again."""
+
+    def sent_and_read() -> bool:
+        try:
+            message_id = clients.send(host, clients.message(BOB, ALICE), sender=BOB, port=587, user=BOB)
+            return bool(clients.received(host, ALICE, message_id, timeout=5))
+        except (smtplib.SMTPException, imaplib.IMAP4.error, OSError):
+            return False
+
+    clients.eventually(sent_and_read, "mail does not work again", timeout=RECOVERY)
+
+
+def test_nothing_was_bounced_meanwhile(host: Target) -> None:
+    assert clients.log(host, "status=bounced|sender non-delivery") == []
+
+
+def test_mail_survives_a_crash_of_everything(host: Target) -> None:
+    """SIGKILL of every daemon of the mail server, and of PostgreSQL, between the taking and the delivery."""
+    stop_dovecot(host)
+    message_id = clients.send(host, clients.message(STRANGER, ALICE))
+    units = ["'postfix*.service'", "'postgresql@*.service'"]
+    host.exec(f"systemctl kill --signal=KILL --kill-who=all {' '.join(units)}; sleep 1", check=False)
+    host.exec("systemctl reset-failed; systemctl restart postgresql; systemctl start dovecot postfix")
+    works_again(host)
+    host.exec(["postqueue", "-f"])
+    assert clients.received(host, ALICE, message_id, timeout=60)

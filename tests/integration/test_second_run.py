@@ -1,0 +1,156 @@
+"""The second run changes nothing, whatever the settings; and after the first one mail flows."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration import clients, converge, world
+from tests.integration.conftest import Factory
+from tests.targets.containers import Target
+
+HOSTILE = "q'uo\"tes \\ back\\\\slash # % %s $1 ${x} `id` ;|& ~ ünï ©ode 日本 =,:@ @mailstack"
+RELAYED = "someone@elsewhere.example"
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Target:
+    """A copy of the standard server, which every test changes further."""
+    return module_clone("settings")
+
+
+def self_signed(directory: Path, hostname: str = world.HOSTNAME) -> tuple[Path, Path]:
+    """The files of a new certificate and its key."""
+    certificate, key = directory / "cert.pem", directory / "key.pem"
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-noenc",
+        "-days",
+        "90",
+        "-subj",
+        f"/CN={hostname}",
+    ]
+    names = ["-addext", f"subjectAltName=DNS:{hostname}"]
+    subprocess.run([*make, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
+def take(host: Target, data: Mapping[str, Any]) -> None:
+    """Run with `data`: it changes something, a second time nothing, and mail flows."""
+    assert converge.changed(converge.run(host, data))
+    converge.assert_converged(host, data)
+    assert host.pyinfra("--json", "deploy.py", data=data).check().planned == []
+    converge.assert_mail_flows(host)
+
+
+def postmap(host: Target, key: str, table: str) -> str:
+    """What Postfix finds in a table."""
+    return host.exec(["postmap", "-q", key, table]).stdout.rstrip("\n")
+
+
+def test_the_standard_server(host: Target) -> None:
+    data = world.data()
+    converge.run(host, data)
+    converge.assert_converged(host, data)
+    assert host.pyinfra("--json", "deploy.py", data=data).check().planned == []
+    log = host.pyinfra("deploy.py", data=data, input="\n").check().stderr
+    total = re.search(r"Grand total\s+(\d+)\s+(\S+)\s+(\S+)\s+(\d+)", log)
+    assert total is not None
+    operations, changed, failed, unchanged = total.groups()
+    assert (changed, failed, unchanged) == ("-", "-", operations)
+
+
+def test_a_run_that_changes_nothing_asks_the_host_three_times_at_most(host: Target) -> None:
+    log = host.pyinfra("-y", "-vv", "deploy.py", data=world.data()).check().stderr
+    commands = [line for line in log.splitlines() if ">>>" in line and "docker exec" in line]
+    assert 1 <= len(commands) <= 3
+
+
+def test_passwords_may_have_any_character(host: Target, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    data = world.data(
+        mail_db_owner_password=HOSTILE,
+        mail_db_lookup_password=HOSTILE[::-1],
+        mail_relayhost=f"[{world.REMOTE}]:587",
+        mail_relayhost_user="relay+x@example.net",
+        mail_relayhost_password=HOSTILE,
+        mail_tls_certificate=certificate.read_text(),
+        mail_tls_key=key.read_text(),
+    )
+    take(host, data)
+    with clients.imap(host, world.ALICE) as mailbox:
+        assert mailbox.sock.getpeercert(binary_form=True)  # type: ignore[attr-defined]
+    login = postmap(host, f"[{world.REMOTE}]:587", "hash:/etc/postfix/sasl_passwd")
+    assert login == f"relay+x@example.net:{HOSTILE}"
+    assert host.read("/etc/ssl/mailstack/cert.pem") == certificate.read_bytes()
+
+
+def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    data = world.data(
+        mail_tls_certificate=str(certificate),
+        mail_tls_key=str(key),
+        mail_tls_min_protocol="TLSv1.3",
+        mail_db_lookup_password=HOSTILE,
+        mail_map_type="pgsql",
+        mail_pop3=True,
+        mail_relayhost=f"[{world.REMOTE}]:587",
+        mail_relayhost_user=f"relay@{world.REMOTE}",
+        mail_relayhost_password="relay-secret",
+        mail_transport={"quiet.example": "discard:"},
+        mail_relay_domains=["backup.example"],
+        mail_virtual={"static@example.org": [world.BOB]},
+        mail_local_aliases={"root": [world.ALICE], "log": ["/var/log/by-mail"]},
+        mail_postfix_main={"smtpd_banner": "$myhostname ESMTP of ours", "mailbox_size_limit": 1000000000},
+        mail_postfix_master=[
+            {
+                "name": "2525",
+                "type": "inet",
+                "private": False,
+                "chroot": True,
+                "command": "smtpd",
+                "options": {"syslog_name": "postfix/second"},
+            }
+        ],
+        mail_dovecot_extra="login_greeting = Hello # there",
+    )
+    take(host, data)
+    assert b"ESMTP of ours" in banner(host, 2525)
+    mail = clients.message(world.ALICE, RELAYED)
+    with clients.smtp(host, 587, world.ALICE) as session:
+        session.send_message(mail, world.ALICE, [RELAYED])
+    assert f"Delivered-To: {RELAYED}".encode() in clients.wait_at_peer(peer, str(mail["Message-ID"]))
+    assert clients.replies(host, "anyone@backup.example") == 250
+    assert clients.replies(host, "static@example.org") == 250
+    assert postmap(host, "quiet.example", "hash:/etc/postfix/transport") == "discard:"
+    assert postmap(host, "log", "hash:/etc/aliases") == '"/var/log/by-mail"'
+
+
+def test_peer_authentication_leaves_no_password(host: Target) -> None:
+    take(host, world.data(mail_db_auth="peer"))
+    ours = "/etc/postfix/sql /etc/dovecot/dovecot.conf /etc/dovecot/auth-sql.conf.ext /etc/dovecot/dovecot-sql.conf.ext /var/lib/mailstack"
+    assert host.exec(f"grep -rlE '^ *password *=| password=' {ours}", check=False).stdout == ""
+    assert host.exec("ls /var/lib/mailstack/secrets").stdout == ""
+    stored = "SELECT count(*) FROM pg_authid WHERE rolname LIKE 'mail%' AND rolpassword IS NOT NULL"
+    assert host.exec(f'cd /; runuser -u postgres -- psql -XAtc "{stored}"').stdout.strip() == "0"
+
+
+def test_back_to_the_standard_server(host: Target) -> None:
+    take(host, world.data())
+    assert b"of ours" not in banner(host, 25)
+
+
+def banner(host: Target, port: int) -> bytes:
+    """What Postfix says first."""
+    with smtplib.SMTP(timeout=clients.TIMEOUT) as session:
+        return session.connect(host.ip, port)[1]

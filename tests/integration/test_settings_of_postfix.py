@@ -1,0 +1,170 @@
+"""What an inventory may set for Postfix, and POP3, on a host where all of that is set at once."""
+
+from __future__ import annotations
+
+import poplib
+import smtplib
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.integration import clients, world
+from tests.integration.conftest import Factory
+from tests.integration.world import ALICE, BOB, REMOTE, STRANGER
+from tests.targets.containers import Target
+
+HOSTNAME = "first.example.org"
+
+
+def settings(server: Target, peer: Target) -> dict[str, Any]:
+    """The standard server with almost everything different; its relay host is the standard server itself."""
+    return world.data(
+        mail_hostname=HOSTNAME,
+        mail_myorigin="$mydomain",
+        mail_mynetworks=["127.0.0.0/8", "[::1]/128", f"{peer.ip}/32"],
+        mail_relayhost=f"[{server.ip}]:587",
+        mail_relayhost_user=ALICE,
+        mail_relayhost_password=world.PASSWORDS[ALICE],
+        mail_smtpd_relay_restrictions=[
+            "permit_mynetworks",
+            "permit_sasl_authenticated",
+            "defer_unauth_destination",
+        ],
+        mail_map_type="pgsql",
+        mail_message_size_limit=100_000,
+        mail_virtual={"static@example.org": [BOB]},
+        mail_relay_domains=["backup.example"],
+        mail_transport={
+            "backup.example": f"smtp:[{peer.ip}]:25",
+            "gone.example": "error:5.1.2 it moved away",
+        },
+        mail_local_aliases={"postmaster": ["root"], "ops": ["root"]},
+        mail_postfix_main={"smtpd_banner": "$myhostname ESMTP and no more", "smtpd_hard_error_limit": 7},
+        mail_postfix_master=[
+            {
+                "name": "2525",
+                "type": "inet",
+                "private": False,
+                "chroot": True,
+                "command": "smtpd",
+                "options": {"smtpd_banner": "$myhostname ESMTP on another port"},
+            }
+        ],
+        mail_pop3=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory, server: Target, peer: Target) -> Target:
+    """A copy of the standard server with those settings."""
+    target = module_clone("settings", hostname=HOSTNAME)
+    target.pyinfra("-y", "deploy.py", data=settings(server, peer)).check()
+    return target
+
+
+def test_a_second_run_changes_nothing(host: Target, server: Target, peer: Target) -> None:
+    run = host.pyinfra("-y", "--json", "deploy.py", data=settings(server, peer)).check()
+    assert run.changed == []
+
+
+def test_mail_to_elsewhere_goes_through_the_relay_host_with_a_login(host: Target, peer: Target) -> None:
+    message_id = clients.send(
+        host, clients.message(ALICE, f"someone@{REMOTE}"), sender=ALICE, port=587, user=ALICE
+    )
+    copy = clients.wait_at_peer(peer, message_id)
+    assert f"from {HOSTNAME} (".encode() in copy
+    assert f"by {world.HOSTNAME} (Postfix) with ESMTPSA".encode() in copy
+    assert f"from {world.HOSTNAME} (".encode() in copy
+    clients.wait_for_empty_queue(host)
+
+
+def test_the_password_for_it_is_readable_for_postfix_alone(host: Target) -> None:
+    paths = ["/etc/postfix/sasl_passwd", "/etc/postfix/sasl_passwd.db"]
+    assert host.exec(["stat", "-c", "%a %U:%G", *paths]).stdout.splitlines() == ["640 root:postfix"] * 2
+    for path in paths:
+        assert host.exec(["runuser", "-u", "nobody", "--", "cat", path], check=False).returncode != 0
+
+
+def test_processes_may_have_connections_of_their_own(host: Target) -> None:
+    assert host.exec(["postconf", "-h", "virtual_mailbox_maps"]).stdout.startswith("pgsql:")
+    for recipient, mailbox in ((ALICE, ALICE), ("info@example.org", ALICE), (BOB, BOB)):
+        message_id = clients.send(host, clients.message(STRANGER, recipient))
+        assert clients.received(host, mailbox, message_id)
+    assert clients.replies(host, "unknown@example.org") == 550
+    assert clients.replies(host, ALICE, sender=BOB) == 550
+
+
+def test_the_tables_are_in_use(host: Target, peer: Target) -> None:
+    message_id = clients.send(host, clients.message(STRANGER, "static@example.org"))
+    assert clients.received(host, BOB, message_id)
+    mail = clients.message(ALICE, f"direct@{REMOTE}")
+    message_id = clients.send(host, mail, sender=ALICE, port=587, user=ALICE)
+    assert world.HOSTNAME.encode() not in clients.wait_at_peer(peer, message_id), "not by the relay host"
+    assert clients.replies(host, "anyone@backup.example") == 250
+    assert clients.replies(host, f"ops@{HOSTNAME}") == 250
+
+
+def test_the_article_s_restrictions_are_possible(host: Target) -> None:
+    assert clients.replies(host, f"someone@{REMOTE}") == 454
+
+
+def test_mynetworks_may_relay(host: Target, peer: Target) -> None:
+    to = ("--from", STRANGER, "--to", f"someone@{REMOTE}", "--quit-after", "RCPT")
+    assert clients.codes(clients.swaks(peer, host, *to).stdout)[-2:] == [250, 221]
+
+
+def test_the_host_s_own_mail_comes_from_its_domain(host: Target) -> None:
+    message_id = f"<{uuid.uuid4()}@{HOSTNAME}>"
+    host.exec(["sendmail", "-i", BOB], input=f"Message-ID: {message_id}\nSubject: x\n\nx\n")
+    assert clients.received(host, BOB, message_id).startswith(b"Return-Path: <root@example.org>")
+
+
+def test_any_parameter_and_any_service(host: Target) -> None:
+    banners = {25: f"{HOSTNAME} ESMTP and no more", 2525: f"{HOSTNAME} ESMTP on another port"}
+    for port, banner in banners.items():
+        with smtplib.SMTP(timeout=clients.TIMEOUT) as session:
+            assert session.connect(host.ip, port) == (220, banner.encode())
+            assert session.ehlo()[0] == 250
+            assert session.esmtp_features["size"] == "100000"
+
+
+@pytest.mark.parametrize("port", [110, 995])
+def test_pop3_reads_with_tls(host: Target, port: int) -> None:
+    message_id = clients.send(host, clients.message(STRANGER, BOB))
+    assert clients.received(host, BOB, message_id)
+    if port == 110:
+        session = poplib.POP3(host.ip, port, timeout=clients.TIMEOUT)
+        with pytest.raises(poplib.error_proto, match=r"STLS|TLS|[Pp]laintext|[Cc]leartext"):
+            session.user(BOB)
+        session.stls(clients.tls())
+    else:
+        session = poplib.POP3_SSL(host.ip, port, timeout=clients.TIMEOUT, context=clients.tls())
+    try:
+        session.user(BOB)
+        session.pass_(world.PASSWORDS[BOB])
+        count, _ = session.stat()
+        mails = [b"\r\n".join(session.retr(number + 1)[1]) for number in range(count)]
+    finally:
+        session.quit()
+    assert sum(f"Message-ID: {message_id}".encode() in mail for mail in mails) == 1
+
+
+def test_what_is_misspelt_stops_before_the_host_is_touched(host: Target) -> None:
+    before = host.exec("find /etc /var/lib/mailstack -printf '%p %T@\\n' | sort").stdout
+    run = host.pyinfra("-y", "deploy.py", data=world.data(mail_postfix_main={"smtpd_bannner": "x"}))
+    assert run.returncode != 0
+    assert "smtpd_bannner" in run.stderr
+    assert "smtpd_banner" in run.stderr.replace("smtpd_bannner", "")
+    assert host.exec("find /etc /var/lib/mailstack -printf '%p %T@\\n' | sort").stdout == before
+
+
+def test_what_only_postfix_can_tell_is_wrong_leaves_the_old_configuration(host: Target) -> None:
+    before = host.read("/etc/postfix/main.cf")
+    run = host.pyinfra(
+        "-y", "deploy.py", data=world.data(mail_postfix_main={"maximal_queue_lifetime": "long"})
+    )
+    assert run.returncode != 0
+    assert "maximal_queue_lifetime" in run.stderr
+    assert host.read("/etc/postfix/main.cf") == before
+    assert clients.replies(host, ALICE) == 250

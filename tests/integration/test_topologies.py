@@ -1,0 +1,107 @@
+"""The database on another host: one of the inventory, or one that nobody here owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.integration import clients, converge, world
+from tests.integration.conftest import Factory
+from tests.targets.containers import Target
+from tests.targets.networks import Network
+from tests.targets.pyinfra import PyinfraRun, pyinfra
+
+SQL_FILE = "/etc/postfix/sql/virtual_mailboxes.cf"
+ADMIN, ADMIN_PASSWORD = "dbadmin", "an admin's 'password'"
+LOOKUP_PASSWORD = "shared with mail hosts only"
+
+
+@pytest.fixture
+def database(network: Network, debian: int) -> Iterator[Target]:
+    """A bare host of the other Debian release."""
+    target = Target(f"mailstack-database-{debian}", 25 - debian, network, hostname="db.example.org").create()
+    yield target
+    target.remove()
+
+
+def test_the_database_on_a_host_of_its_own(
+    factory: Factory, installed: str, database: Target, tmp_path: Path
+) -> None:
+    mail = factory("mail", image=installed)
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    hosts = {
+        "db": [(f"@docker/{database.name}", world.data(mail_address=database.ip))],
+        "mx": [(f"@docker/{mail.name}", world.data(mail_address=mail.ip))],
+        "imap": [f"@docker/{mail.name}"],
+    }
+    inventory.write_text("".join(f"{group} = {members!r}\n" for group, members in hosts.items()))
+
+    def run() -> PyinfraRun:
+        return pyinfra(inventory, "-y", "--json", "deploy.py").check()
+
+    first = run()
+    assert first.json["results"]["totals"]["error"] == 0
+    assert run().changed == []
+    converge.assert_mail_flows(mail)
+
+    # one password, which the host with the database keeps
+    kept = database.read("/var/lib/mailstack/secrets/db-lookup-password").decode().strip()
+    assert f"password = {kept}" in mail.read(SQL_FILE).decode().splitlines()
+    assert mail.exec("ls /var/lib/mailstack/secrets", check=False).returncode != 0
+    assert database.exec("command -v postconf doveconf", check=False).returncode != 0
+    # it goes over TLS, and from the mail host alone
+    encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr = "
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtc", f"{encrypted}'{mail.ip}'"]
+    assert database.exec(psql).stdout.strip() == "t"
+    with pytest.raises(psycopg2.OperationalError, match=r"no pg_hba\.conf entry"):
+        psycopg2.connect(host=database.ip, dbname="mail", user="maillookup", password=kept)
+
+
+def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, database: Target) -> None:
+    _managed_server(database)
+    mail = factory("mail", image=installed)
+    data = world.data(
+        mail_db_dsn=f"host={database.ip} user={ADMIN} password='an admin\\'s \\'password\\'' sslmode=require",
+        mail_db_lookup_password=LOOKUP_PASSWORD,
+    )
+    first = converge.run(mail, data, "-vvv")
+    for secret in (ADMIN_PASSWORD, LOOKUP_PASSWORD, "SCRAM-SHA-256$", *world.PASSWORDS.values()):
+        assert secret not in first.stdout + first.stderr
+    assert mail.exec("systemctl is-active postgresql", check=False).stdout.strip() != "", "installed, unused"
+    converge.assert_converged(mail, data)
+    converge.assert_mail_flows(mail)
+
+    _as_owner(database, "DROP INDEX mailstack_users_domain")
+    _as_superuser(database, "ALTER ROLE maillookup PASSWORD 'other'")
+    healed = converge.said(converge.run(mail, data))
+    assert any("index mailstack_users_domain" in line for line in healed), healed
+    assert any("role maillookup: password" in line for line in healed), healed
+    converge.assert_converged(mail, data)
+    assert clients.replies(mail, world.ALICE) == 250
+
+
+def _managed_server(target: Target) -> None:
+    """PostgreSQL as a provider runs it: reached over TLS, by an administrator who is no superuser."""
+    target.exec(
+        "DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql", timeout=300
+    )
+    target.exec(
+        "set -e; cd /etc/postgresql/*/main; echo \"listen_addresses = '*'\" > conf.d/all.conf; "
+        "echo 'hostssl all all 0.0.0.0/0 scram-sha-256' >> pg_hba.conf; systemctl restart postgresql"
+    )
+    password = ADMIN_PASSWORD.replace("'", "''")
+    _as_superuser(target, f"CREATE ROLE {ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD '{password}'")
+
+
+def _as_superuser(target: Target, sql: str, *args: str) -> None:
+    psql: list[Any] = ["runuser", "-u", "postgres", "--", "psql", "-Xq", "-v", "ON_ERROR_STOP=1", *args]
+    target.exec(psql, input=sql)
+
+
+def _as_owner(target: Target, sql: str) -> None:
+    _as_superuser(target, sql, "mail")

@@ -1,0 +1,104 @@
+"""The files that some settings lead to, as they would lie on a host; secrets are placeholders.
+
+After a change of templates that is meant:
+
+    python -m tests.render.golden
+
+writes `tests/render/golden/` anew. Read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from mailstack import Settings, dovecot, postfix, postgres
+from mailstack.files import Entry, File
+from mailstack.hosts import SOCKET_DIRECTORY, Endpoint
+
+GOLDEN = Path(__file__).parent / "golden"
+HERE = Endpoint("127.0.0.1")
+
+
+def standard() -> list[Entry]:
+    """Next to nothing set."""
+    settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
+    return [*_mail(settings, HERE), *postgres.files(settings, "15")]
+
+
+def peer() -> list[Entry]:
+    """No password on any disk."""
+    settings = Settings(mail_hostname="mail.example.org", mail_db_auth="peer", mail_pop3=True)
+    return [*_mail(settings, Endpoint(SOCKET_DIRECTORY)), *postgres.files(settings, "17")]
+
+
+def elsewhere() -> list[Entry]:
+    """The database on another host, mail for elsewhere by a relay host, and all tables in use."""
+    settings = Settings(
+        mail_hostname="mx.example.org",
+        mail_domain="example.net",
+        mail_inet_interfaces=["192.0.2.2", "2001:db8::2"],
+        mail_mynetworks=["127.0.0.0/8", "192.0.2.0/24", "[2001:db8::]/32"],
+        mail_map_type="pgsql",
+        mail_db_name="post",
+        mail_db_lookup_role="reader",
+        mail_relayhost="[smtp.example.com]:587",
+        mail_relayhost_user="us",
+        mail_relayhost_password="not in any golden file",
+        mail_transport={"slow.example": "smtp:[192.0.2.7]:26"},
+        mail_relay_domains=["backup.example"],
+        mail_virtual={"static@example.org": ["a@example.org", "b@example.com"]},
+        mail_local_aliases={"root": ["admin@example.org"], "log": ["|/usr/bin/logger -t mail"]},
+        mail_postfix_main={"smtpd_banner": "$myhostname ESMTP", "maximal_queue_lifetime": "3d"},
+        mail_postfix_master=[
+            {
+                "name": "slow",
+                "type": "unix",
+                "maxproc": 1,
+                "command": "smtp",
+                "options": {"smtp_tls_wrappermode": True},
+            }
+        ],
+        mail_tls_min_protocol="TLSv1.3",
+        mail_home_root="/srv/mail",
+        mail_dovecot_extra="mail_max_userip_connections = 50",
+    )
+    database = Endpoint("192.0.2.1", 5433, "verify-full")
+    clients = ["192.0.2.2", "2001:db8::2"]
+    return [*_mail(settings, database), *postgres.files(settings, "17", clients)]
+
+
+CASES = {"standard": standard, "peer": peer, "elsewhere": elsewhere}
+
+
+def _mail(settings: Settings, endpoint: Endpoint) -> list[Entry]:
+    """Postfix, and both generations of Dovecot, each below a directory of its own."""
+    entries = postfix.files(settings, endpoint)
+    for generation in ("2.3", "2.4"):
+        for entry in dovecot.files(settings, generation, endpoint, serves_postfix=True):
+            if isinstance(entry, File):
+                entries.append(File(f"/dovecot-{generation}{entry.path}", entry.content))
+    return entries
+
+
+def texts(case: str) -> dict[str, str]:
+    """The files of one case: path below the root, and text."""
+    return {
+        entry.path.lstrip("/"): entry.content
+        for entry in CASES[case]()
+        if isinstance(entry, File) and entry.content is not None
+    }
+
+
+def write() -> None:
+    """Write all cases anew."""
+    shutil.rmtree(GOLDEN, ignore_errors=True)
+    for case in CASES:
+        for path, text in texts(case).items():
+            file = GOLDEN / case / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,26 @@
+"""Files are what they were, unless somebody meant to change them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.render import golden
+
+
+@pytest.mark.parametrize("case", golden.CASES)
+def test_files_are_as_recorded(case: str) -> None:
+    root = golden.GOLDEN / case
+    recorded = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+    assert golden.texts(case) == recorded, "meant? then run: python -m tests.render.golden"
+
+
+@pytest.mark.parametrize("case", golden.CASES)
+def test_nothing_is_left_to_fill_in_but_secrets(case: str) -> None:
+    for path, text in golden.texts(case).items():
+        assert text.endswith("\n"), path
+        assert "None" not in text and "{{" not in text and "{%" not in text, path
+        assert "\n\n\n" not in text, path
+
+
+def test_no_secret_is_rendered() -> None:
+    assert "not in any golden file" not in str(golden.texts("elsewhere"))

@@ -1,0 +1,48 @@
+"""Where a password may come from; the prompt and the command line are tested on hosts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.accounts.password_source import password_source
+
+EVE = "eve@example.org"
+
+
+def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILSTACK_PW", " as it is ")
+    assert password_source("env:MAILSTACK_PW", EVE)() == " as it is "
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_file(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / "pw"
+    file.write_bytes(f"pässwort{ending}".encode())
+    assert password_source(f"file:{file}", EVE)() == "pässwort"
+
+
+@pytest.mark.parametrize("content", ["", "\n", "two\nlines\n", "a\0b"])
+def test_what_is_no_password(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "pw"
+    file.write_text(content)
+    with pytest.raises(OperationValueError, match="one line, and not empty"):
+        password_source(f"file:{file}", EVE)()
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("env:MAILSTACK_NO_SUCH", "the environment has no MAILSTACK_NO_SUCH"),
+        ("file:/no/such/file", "there is no file /no/such/file"),
+        ("geheim", "not a place that a password can come from"),
+        ("env:", "not a place that a password can come from"),
+        ("prompt:geheim", "not a place that a password can come from"),
+    ],
+)
+def test_impossible_sources_are_refused_at_once(source: str, said: str) -> None:
+    with pytest.raises(OperationValueError, match=said) as error:
+        password_source(source, EVE)
+    assert "geheim" not in str(error.value)

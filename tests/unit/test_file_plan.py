@@ -1,0 +1,171 @@
+"""What must change for files to lie as they should."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import tarfile
+from dataclasses import replace
+
+import pytest
+
+from mailstack import file_plan
+from mailstack.facts.files import Found
+from mailstack.file_plan import Change, archive, index_of, paths, plan, script
+from mailstack.files import Directory, Entry, File, Kept
+from mailstack.operations.config_files import diff
+from mailstack.secrets import placeholder
+
+FILE = File("/etc/x/main.cf", "a = 1\n")
+SECRET = File("/etc/x/sql.cf", f"password = {placeholder('db')}\n", "root", "postfix", 0o640)
+TABLE = File("/etc/x/virtual", "a b\n", indexed="postmap")
+DIRECTORY = Directory("/var/x", "vmail", "vmail", 0o750)
+KEPT = Kept("/etc/x/key.pem", mode=0o600)
+GONE = File("/etc/x/old.conf", None)
+
+
+def found(content: str, **attributes: object) -> Found:
+    """A file of root's, mode 0644, unless `attributes` say otherwise."""
+    there = Found("regular file", 0o644, "root", "root", hashlib.sha256(content.encode()).hexdigest())
+    return replace(there, **attributes)  # type: ignore[arg-type]
+
+
+INDEX = found("the index")
+assert INDEX.sha256 is not None
+SUMS = {index_of(TABLE): INDEX.sha256}
+RIGHT = {
+    FILE.path: found("a = 1\n"),
+    SECRET.path: found("password = s3cret\n", group="postfix", mode=0o640),
+    TABLE.path: found("a b\n"),
+    index_of(TABLE): INDEX,
+    DIRECTORY.path: Found("directory", 0o750, "vmail", "vmail"),
+    KEPT.path: found("whatever", mode=0o600),
+}
+ENTRIES: list[Entry] = [FILE, SECRET, TABLE, DIRECTORY, KEPT, GONE]
+VALUES = {"db": "s3cret"}
+
+
+def reasons(now: dict[str, Found], **values: str | None) -> dict[str, tuple[str, ...]]:
+    """What differs, by path."""
+    changes = plan(ENTRIES, now, SUMS, {**VALUES, **values})
+    return {change.entry.path: change.reasons for change in changes}
+
+
+def test_nothing_differs() -> None:
+    assert reasons(RIGHT) == {}
+
+
+def test_on_a_bare_host_everything_is_missing_that_we_make() -> None:
+    missing = reasons({})
+    assert missing.pop(TABLE.path) == ("missing", "index")
+    assert missing == dict.fromkeys([FILE.path, SECRET.path, DIRECTORY.path], ("missing",))
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "reason"),
+    [
+        (FILE.path, found("a = 2\n"), "content"),
+        (FILE.path, found("a = 1\n", mode=0o664), "mode"),
+        (FILE.path, found("a = 1\n", mode=0o4644), "mode"),
+        (FILE.path, found("a = 1\n", owner="games"), "owner"),
+        (FILE.path, found("a = 1\n", group="games"), "owner"),
+        (FILE.path, found("a = 1\n", kind="symbolic link"), "type"),
+        (FILE.path, Found("directory", 0o755, "root", "root"), "type"),
+        (SECRET.path, found("password = other\n", group="postfix", mode=0o640), "content"),
+        (DIRECTORY.path, Found("directory", 0o755, "vmail", "vmail"), "mode"),
+        (DIRECTORY.path, Found("directory", 0o750, "vmail", "root"), "owner"),
+        (KEPT.path, found("whatever", mode=0o644), "mode"),
+        (GONE.path, found(""), "unwanted"),
+    ],
+)
+def test_one_thing_differs(path: str, wrong: Found, reason: str) -> None:
+    assert reasons({**RIGHT, path: wrong}) == {path: (reason,)}
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [(None, "index"), (found("other"), "index"), (replace(INDEX, mode=0o600), "mode")],
+)
+def test_an_index_is_part_of_its_table(now: Found | None, reason: str) -> None:
+    host = {path: there for path, there in RIGHT.items() if path != index_of(TABLE)}
+    assert reasons({**host, index_of(TABLE): now} if now else host) == {TABLE.path: (reason,)}
+
+
+def test_an_index_that_nobody_recorded_is_built_again() -> None:
+    assert [str(change) for change in plan([TABLE], RIGHT, {}, {})] == ["/etc/x/virtual: index"]
+
+
+def test_a_password_that_does_not_exist_yet_is_a_difference() -> None:
+    assert reasons(RIGHT, db=None) == {SECRET.path: ("content",)}
+
+
+def test_paths_to_look_at() -> None:
+    assert paths([FILE, TABLE]) == ["/etc/x/main.cf", "/etc/x/virtual", "/etc/x/virtual.db"]
+
+
+def test_only_what_has_other_content_is_written() -> None:
+    assert Change(FILE, ("content", "mode")).needs_writing
+    assert Change(FILE, ("type",)).needs_writing
+    assert not Change(FILE, ("mode", "owner")).needs_writing
+
+
+def test_the_archive_has_the_values_owners_and_modes() -> None:
+    packed = base64.b64decode(archive([SECRET], VALUES))
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        (member,) = tar.getmembers()
+        content = tar.extractfile(member)
+        assert content is not None
+        assert content.read() == b"password = s3cret\n"
+    assert (member.name, member.mode) == ("etc/x/sql.cf", 0o640)
+    assert (member.uname, member.gname) == ("root", "postfix")
+
+
+def test_no_file_is_packed_without_its_secret() -> None:
+    with pytest.raises(KeyError, match="db"):
+        archive([SECRET], {"db": None})
+
+
+def written(*changes: Change) -> list[str]:
+    """The script's lines, for these changes to ENTRIES."""
+    lines = script("x", ENTRIES, changes, ["/p/x.reload"], ["check-it"], "/v/x.indexes")
+    return lines.splitlines()
+
+
+def test_the_script_checks_then_marks_then_replaces() -> None:
+    lines = written(Change(FILE, ("content",)))
+    (check,) = [n for n, line in enumerate(lines) if line == "check-it"]
+    (marked,) = [n for n, line in enumerate(lines) if "/p/x.reload" in line]
+    (renamed,) = [n for n, line in enumerate(lines) if "mv -fT" in line]
+    assert check < marked < renamed
+    assert "/etc/x/main.cf" in lines[renamed]
+
+
+def test_the_index_is_replaced_before_its_table() -> None:
+    renamed = [
+        line for line in written(Change(TABLE, ("content",))) if "mv -fT" in line and "mailstack-new" in line
+    ]
+    assert [line.endswith("/etc/x/virtual.db") for line in renamed] == [True, False]
+
+
+def test_attributes_are_put_right_without_writing() -> None:
+    text = "\n".join(written(Change(FILE, ("mode",)), Change(KEPT, ("owner",))))
+    assert "chmod 644 /etc/x/main.cf" in text
+    assert "chown root:root /etc/x/key.pem" in text
+    assert "mv -fT" not in text
+
+
+def test_no_secret_is_in_the_script() -> None:
+    assert "s3cret" not in "\n".join(written(Change(SECRET, ("content",))))
+    assert file_plan.STAGE in "\n".join(written())
+
+
+def test_a_diff_shows_what_changes() -> None:
+    assert diff(FILE, "a = 2\n")[2:] == ["@@ -1 +1 @@", "-a = 2", "+a = 1"]
+
+
+def test_a_diff_shows_neither_the_new_secret_nor_the_old_one() -> None:
+    shown = "\n".join(diff(SECRET, "password = old\nuser = x\n"))
+    assert "*MASKED*" in shown
+    assert "old" not in shown
+    assert "user = x" not in shown, "who knows what lies in a file that not everybody may read"

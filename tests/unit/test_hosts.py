@@ -1,0 +1,87 @@
+"""Who has which role, and who talks to whom; with pyinfra's own inventory, and no host asked."""
+
+from __future__ import annotations
+
+import pytest
+from pyinfra.api.config import Config
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.host import Host
+from pyinfra.api.inventory import Inventory
+from pyinfra.api.state import State
+
+from mailstack import Settings
+from mailstack.hosts import Endpoint, database_clients, database_endpoint, database_host, has_role
+
+HOSTS = {"one": "192.0.2.1", "two": "192.0.2.2", "three": "2001:db8::3"}
+
+
+def inventory(addresses: bool = True, **groups: list[str]) -> dict[str, Host]:
+    """Three hosts in these groups."""
+    given = [(name, {"mail_address": address} if addresses else {}) for name, address in HOSTS.items()]
+    made = Inventory((given, {}), **{group: (members, {}) for group, members in groups.items()})  # type: ignore[no-untyped-call]
+    State(made, Config())  # type: ignore[no-untyped-call]
+    return {host.name: host for host in made}
+
+
+def settings(**more: object) -> Settings:
+    """Settings of a whole server."""
+    return Settings(mail_hostname="mail.example.org", **more)
+
+
+def test_without_groups_a_host_has_all_roles() -> None:
+    host = inventory()["one"]
+    assert all(has_role(host, role) for role in ("db", "mx", "imap"))
+    assert database_host(settings(), host) is host
+
+
+def test_other_groups_are_no_roles() -> None:
+    assert has_role(inventory(web=["one"])["one"], "db")
+
+
+def test_a_host_in_groups_has_their_roles_only() -> None:
+    hosts = inventory(db=["one"], mx=["two"], imap=["two"])
+    assert [has_role(hosts["one"], role) for role in ("db", "mx", "imap")] == [True, False, False]
+    assert [has_role(hosts["two"], role) for role in ("db", "mx", "imap")] == [False, True, True]
+
+
+def test_mail_hosts_use_the_database_host() -> None:
+    hosts = inventory(db=["one"], mx=["two", "three"], imap=["two", "three"])
+    assert database_endpoint(settings(), hosts["one"]) == Endpoint("127.0.0.1")
+    assert database_endpoint(settings(mail_db_port=5433), hosts["two"]) == Endpoint("192.0.2.1", 5433)
+    assert database_clients(settings(), hosts["one"]) == ["192.0.2.2", "2001:db8::3"]
+    assert database_clients(settings(), hosts["two"]) == []
+
+
+def test_hosts_with_a_database_of_their_own_are_no_clients() -> None:
+    hosts = inventory()
+    assert database_clients(settings(), hosts["one"]) == []
+
+
+def test_over_the_socket() -> None:
+    endpoint = database_endpoint(settings(mail_db_auth="peer"), inventory()["one"])
+    assert endpoint.is_socket and endpoint.is_local
+
+
+def test_a_server_of_somebody_else() -> None:
+    host = inventory()["one"]
+    given = settings(mail_db_host="db.example.net", mail_db_port=6432)
+    assert database_host(given, host) is None
+    assert database_endpoint(given, host) == Endpoint("db.example.net", 6432)
+    dsn = settings(
+        mail_db_dsn="postgresql://admin@db.example.net:6543/?sslmode=verify-full", mail_db_lookup_password="x"
+    )
+    assert database_host(dsn, host) is None
+    assert database_endpoint(dsn, host) == Endpoint("db.example.net", 6543, "verify-full")
+    assert not database_endpoint(dsn, host).is_local
+
+
+def test_two_databases_and_no_word_which() -> None:
+    hosts = inventory(db=["one", "two"], mx=["three"])
+    with pytest.raises(OperationValueError, match=r"mail_db_host: three has no database .* 2 hosts"):
+        database_host(settings(), hosts["three"])
+
+
+def test_a_host_that_others_talk_to_says_where_it_is() -> None:
+    hosts = inventory(addresses=False, db=["one"], mx=["two", "three"])
+    with pytest.raises(OperationValueError, match="mail_address: one has none"):
+        database_endpoint(settings(), hosts["two"])

@@ -1,0 +1,71 @@
+"""Which release and versions a host has, from what dpkg and apt say."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstack.facts.platform import Platform, UnsupportedPlatformError, parse
+
+BOOKWORM, TRIXIE = "id=debian\ndebian=12\n", "debian=13\nid=debian\n"
+CANDIDATES_OF_13 = """\
+postfix:
+  Installed: (none)
+  Candidate: 3.10.13-0+deb13u1
+  Version table:
+     3.10.13-0+deb13u1 500
+        500 https://mirror.example/debian trixie/main amd64 Packages
+dovecot-core:
+  Installed: (none)
+  Candidate: 1:2.4.1+dfsg1-6+deb13u2
+  Version table:
+     1:2.4.1+dfsg1-6+deb13u2 500
+"""
+
+
+def test_the_installed_versions_decide() -> None:
+    installed = (
+        "postfix=installed=3.7.11-0+deb12u1\ndovecot-core=installed=1:2.3.19.1+dfsg1-2.1\npostgresql=15\n"
+    )
+    assert parse(BOOKWORM + installed) == Platform(12, "2.3", "3.7", "15")
+
+
+def test_on_a_bare_host_the_candidates_decide() -> None:
+    assert parse(TRIXIE + CANDIDATES_OF_13) == Platform(13, "2.4", "3.10", "17")
+
+
+def test_backports_decide_too() -> None:
+    candidates = CANDIDATES_OF_13.replace("debian trixie", "debian bookworm-backports")
+    assert parse(BOOKWORM + candidates) == Platform(12, "2.4", "3.10", "15")
+
+
+def test_without_package_lists_the_release_decides() -> None:
+    assert parse(BOOKWORM) == Platform(12, "2.3", "3.7", "15")
+    unknown = "N: Unable to locate package postfix\n"
+    assert parse(TRIXIE + unknown) == Platform(13, "2.4", "3.10", "17")
+    none = "postfix:\n  Installed: (none)\n  Candidate: (none)\n"
+    assert parse(TRIXIE + none) == Platform(13, "2.4", "3.10", "17")
+
+
+@pytest.mark.parametrize("status", ["config-files", "not-installed", "half-installed", "unpacked"])
+def test_what_is_not_installed_does_not_count(status: str) -> None:
+    left = f"dovecot-core={status}=1:2.3.19.1+dfsg1-2.1\npostfix={status}=3.7.11-0+deb12u1\n"
+    assert parse(TRIXIE + left + CANDIDATES_OF_13) == Platform(13, "2.4", "3.10", "17")
+
+
+def test_an_upgraded_host_keeps_the_cluster_that_has_the_port() -> None:
+    installed = "postfix=installed=3.10.13-0\ndovecot-core=installed=1:2.4.1+dfsg1-6\n"
+    assert parse(TRIXIE + installed + "postgresql=15\n").postgresql == "15"
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ("id=ubuntu\ndebian=24\n", "ubuntu 24"),
+        ("id=debian\ndebian=11\n", "debian 11"),
+        ("id=debian\n", "debian"),
+        ("", "unknown"),
+    ],
+)
+def test_other_systems_are_refused(release: str, said: str) -> None:
+    with pytest.raises(UnsupportedPlatformError, match=f"this host runs {said}; .* Debian 12 and 13"):
+        parse(release)
