@@ -43,10 +43,15 @@ def paths(entries: Iterable[Entry]) -> list[str]:
     """Every path to look at: the entries and their indexes."""
     listed = []
     for entry in entries:
-        listed.append(entry.path)
+        listed.append(_place(entry))
         if isinstance(entry, File) and entry.indexed:
             listed.append(index_of(entry))
     return listed
+
+
+def _place(entry: Entry) -> str:
+    """A link to a directory is one: mail may lie on another disk. The slash makes stat(1) follow it."""
+    return f"{entry.path}/" if isinstance(entry, Directory) else entry.path
 
 
 def plan(
@@ -64,11 +69,12 @@ def plan(
     """
     changes = []
     for entry in entries:
-        now = found.get(entry.path)
+        now = found.get(_place(entry))
         if isinstance(entry, Directory):
-            reasons = _differences_of_directory(entry, now)
+            reasons = _differences_of_attributes(entry, now) if now else ["missing"]
         elif isinstance(entry, Kept):
-            reasons = _differences_of_attributes(entry, now) if now else []
+            # a link is somebody else's, and so is what it leads to
+            reasons = _differences_of_attributes(entry, now) if now and now.kind == "regular file" else []
         else:
             reasons = _differences(entry, now, values)
             if entry.indexed and entry.content is not None:
@@ -76,12 +82,6 @@ def plan(
         if reasons:
             changes.append(Change(entry, tuple(dict.fromkeys(reasons))))
     return changes
-
-
-def _differences_of_directory(entry: Directory, now: Found | None) -> list[str]:
-    if now is None:
-        return ["missing"]
-    return (["type"] if now.kind != "directory" else []) + _differences_of_attributes(entry, now)
 
 
 def _differences(file: File, now: Found | None, values: secrets.Secrets) -> list[str]:
@@ -106,7 +106,7 @@ def _differences_of_attributes(entry: Entry, now: Found) -> list[str]:
 
 
 def _differences_of_index(file: File, now: Found | None, index_sums: Mapping[str, str]) -> list[str]:
-    if now is None or now.sha256 is None or index_sums.get(index_of(file)) != now.sha256:
+    if now is None or now.kind != "regular file" or index_sums.get(index_of(file)) != now.sha256:
         return ["index"]
     return _differences_of_attributes(file, now)
 

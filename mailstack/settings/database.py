@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -11,10 +12,12 @@ from mailstack.settings.errors import Allowed
 from mailstack.settings.types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
-_HBA_LOCAL = r"local\s+\S+\s+\S+\s+{method}"
-_HBA_HOST = r"host(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+\S+\s+(?:[0-9a-f.:]+\s+)?{method}"
-_HBA_METHOD = r"(?:scram-sha-256|md5|peer|ident|cert|reject|gss|ldap|radius|pam)(?:\s.*)?"
-_HBA = re.compile(f"(?:{_HBA_LOCAL}|{_HBA_HOST})".format(method=_HBA_METHOD))
+_HBA = re.compile(
+    r"(?:local\s+\S+\s+\S+\s+(?:peer|{0})|host(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+"
+    r"(?P<address>\S+)\s+(?:(?P<mask>[0-9a-f.:]+)\s+)?{0})(?:\s+\w+=\S+)*\s*".format(
+        "(?:scram-sha-256|md5|ident|cert|reject|gss|ldap|radius|pam)"
+    )
+)
 
 
 class DbEndpoint(NamedTuple):
@@ -51,8 +54,15 @@ def _check_dsn(secret: SecretStr) -> SecretStr:
 
 
 def _check_hba(line: str) -> str:
-    if not _HBA.fullmatch(line):
+    """PostgreSQL would only log that a line is wrong, go on with the old file, and fail its next start."""
+    if not (match := _HBA.fullmatch(line)):
         raise ValueError("not a line of pg_hba.conf: TYPE DATABASE USER [ADDRESS] METHOD")
+    address, mask = match["address"] or "", match["mask"]
+    if re.match("[0-9]|.*:", address):
+        network = f"{address}/{mask}" if mask else address
+        if "/" not in network:
+            raise ValueError(f"the address {address} has no mask")
+        ipaddress.ip_network(network, strict=False)
     return line
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import imaplib
 import re
+import smtplib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +55,19 @@ def assert_mail_flows(target: Target, user: str = world.ALICE) -> None:
     with clients.imap(target, user) as mailbox:
         for message_id in sent:
             assert clients.wait_for_mail(mailbox, message_id)
+
+
+def assert_mail_flows_again(target: Target) -> None:
+    """As above, once Postfix and Dovecot have found a database that was away; until then it is 4xx."""
+
+    def flows() -> bool:
+        try:
+            assert_mail_flows(target)
+        except (smtplib.SMTPException, imaplib.IMAP4.error):
+            return False
+        return True
+
+    clients.eventually(flows, "mail does not flow", timeout=90)
 
 
 @dataclass(frozen=True)

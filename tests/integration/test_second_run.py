@@ -138,7 +138,8 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
 
 def test_peer_authentication_leaves_no_password(host: Target) -> None:
     take(host, world.data(mail_db_auth="peer"))
-    ours = "/etc/postfix/sql /etc/dovecot/dovecot.conf /etc/dovecot/auth-sql.conf.ext /etc/dovecot/dovecot-sql.conf.ext /var/lib/mailstack"
+    dovecot = " ".join(f"/etc/dovecot/{name}" for name in ("auth-sql.conf.ext", "dovecot-sql.conf.ext"))
+    ours = f"/etc/postfix/sql {dovecot} /var/lib/mailstack"
     assert host.exec(f"grep -rlE '^ *password *=| password=' {ours}", check=False).stdout == ""
     assert host.exec("ls /var/lib/mailstack/secrets").stdout == ""
     stored = "SELECT count(*) FROM pg_authid WHERE rolname LIKE 'mail%' AND rolpassword IS NOT NULL"

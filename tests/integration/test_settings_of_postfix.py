@@ -159,12 +159,12 @@ def test_what_is_misspelt_stops_before_the_host_is_touched(host: Target) -> None
     assert host.exec("find /etc /var/lib/mailstack -printf '%p %T@\\n' | sort").stdout == before
 
 
-def test_what_only_postfix_can_tell_is_wrong_leaves_the_old_configuration(host: Target) -> None:
+def test_a_value_that_postfix_could_not_start_with_leaves_the_old_configuration(host: Target) -> None:
     before = host.read("/etc/postfix/main.cf")
-    run = host.pyinfra(
-        "-y", "deploy.py", data=world.data(mail_postfix_main={"maximal_queue_lifetime": "long"})
-    )
+    values = {"maximal_queue_lifetime": "long", "biff": "maybe", "smtpd_hard_error_limit": "many"}
+    run = host.pyinfra("-y", "deploy.py", data=world.data(mail_postfix_main=values))
     assert run.returncode != 0
-    assert "maximal_queue_lifetime" in run.stderr
+    for name, value in values.items():
+        assert f"main.cf: {name} = {value}: must be " in run.stderr
     assert host.read("/etc/postfix/main.cf") == before
     assert clients.replies(host, ALICE) == 250

@@ -39,7 +39,7 @@ RIGHT = {
     SECRET.path: found("password = s3cret\n", group="postfix", mode=0o640),
     TABLE.path: found("a b\n"),
     index_of(TABLE): INDEX,
-    DIRECTORY.path: Found("directory", 0o750, "vmail", "vmail"),
+    f"{DIRECTORY.path}/": Found("directory", 0o750, "vmail", "vmail"),
     KEPT.path: found("whatever", mode=0o600),
 }
 ENTRIES: list[Entry] = [FILE, SECRET, TABLE, DIRECTORY, KEPT, GONE]
@@ -73,8 +73,6 @@ def test_on_a_bare_host_everything_is_missing_that_we_make() -> None:
         (FILE.path, found("a = 1\n", kind="symbolic link"), "type"),
         (FILE.path, Found("directory", 0o755, "root", "root"), "type"),
         (SECRET.path, found("password = other\n", group="postfix", mode=0o640), "content"),
-        (DIRECTORY.path, Found("directory", 0o755, "vmail", "vmail"), "mode"),
-        (DIRECTORY.path, Found("directory", 0o750, "vmail", "root"), "owner"),
         (KEPT.path, found("whatever", mode=0o644), "mode"),
         (GONE.path, found(""), "unwanted"),
     ],
@@ -85,7 +83,27 @@ def test_one_thing_differs(path: str, wrong: Found, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("now", "reason"),
-    [(None, "index"), (found("other"), "index"), (replace(INDEX, mode=0o600), "mode")],
+    [
+        (Found("directory", 0o755, "vmail", "vmail"), "mode"),
+        (Found("directory", 0o750, "vmail", "root"), "owner"),
+    ],
+)
+def test_a_directory_differs(now: Found, reason: str) -> None:
+    assert reasons({**RIGHT, f"{DIRECTORY.path}/": now}) == {DIRECTORY.path: (reason,)}
+
+
+def test_a_link_in_the_place_of_what_others_make_is_theirs() -> None:
+    assert reasons({**RIGHT, KEPT.path: found("", kind="symbolic link", mode=0o777)}) == {}
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (None, "index"),
+        (found("other"), "index"),
+        (replace(INDEX, kind="symbolic link", mode=0o777), "index"),
+        (replace(INDEX, mode=0o600), "mode"),
+    ],
 )
 def test_an_index_is_part_of_its_table(now: Found | None, reason: str) -> None:
     host = {path: there for path, there in RIGHT.items() if path != index_of(TABLE)}
@@ -102,6 +120,7 @@ def test_a_password_that_does_not_exist_yet_is_a_difference() -> None:
 
 def test_paths_to_look_at() -> None:
     assert paths([FILE, TABLE]) == ["/etc/x/main.cf", "/etc/x/virtual", "/etc/x/virtual.db"]
+    assert paths([DIRECTORY]) == ["/var/x/"], "through a link, too"
 
 
 def test_only_what_has_other_content_is_written() -> None:

@@ -1,0 +1,42 @@
+"""A configuration that a daemon would not take stops the run, and the old one goes on running."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration import converge, world
+from tests.integration.conftest import Factory
+from tests.targets.containers import Target
+
+LOOK = (
+    "find /etc /var/lib/mailstack -type f -exec sha256sum {} + | sort; ls -lR /var/lib/mailstack /etc/dovecot"
+)
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Target:
+    """A copy of the standard server."""
+    target = module_clone("refused")
+    converge.run(target, world.data())
+    return target
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no_such_setting = 1", "no_such_setting"),
+        ("service imap {", "dovecot.conf"),
+        ("ssl = perhaps", "perhaps"),
+    ],
+)
+def test_what_dovecot_does_not_understand(host: Target, text: str, said: str) -> None:
+    before = host.exec(LOOK).stdout
+    run = host.pyinfra("-y", "deploy.py", data=world.data(mail_dovecot_extra=text))
+    assert run.returncode != 0
+    assert said in run.stderr
+    assert host.exec(LOOK).stdout == before
+
+
+def test_the_server_was_not_touched(host: Target) -> None:
+    converge.assert_converged(host, world.data())
+    converge.assert_mail_flows(host)
