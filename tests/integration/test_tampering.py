@@ -181,7 +181,9 @@ HARMS = [
 def test_harm_is_undone(victim: Target, harm: Harm) -> None:
     victim.exec(harm.command)
     run = converge.run(victim, DATA)
-    assert (converge.said(run), converge.changed(run)) == ([*harm.said], [*harm.changed])
+    # after a mask, systemd of Debian 12 wants to be told
+    said = [line.replace("daemon-reload, ", "") for line in converge.said(run)]
+    assert (said, converge.changed(run)) == ([*harm.said], [*harm.changed])
 
 
 @pytest.mark.parametrize("unit", ["postfix@-", "postfix", "dovecot", "postgresql@*"])
