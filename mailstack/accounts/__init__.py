@@ -12,41 +12,20 @@ output. Every operation shows its plan row by row, under ``--dry`` too, and writ
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Callable, Generator, Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from pydantic import SecretStr
-from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
-from pyinfra.api.operation import operation
-from pyinfra.context import host
 
-from mailstack import addresses, hosts
-from mailstack import database as databases
-from mailstack.accounts import sql
-from mailstack.accounts.mail import deletable_homes
+from mailstack import addresses
+from mailstack.accounts.fulfil import Current, Wish, apply, fulfil, stored, without
 from mailstack.accounts.password_source import password_source
-from mailstack.accounts.plan import Absent, Accounts, Change, PlanError, plan, undeclared
+from mailstack.accounts.plan import Absent, Accounts, undeclared
 from mailstack.accounts.sql import Key, Rows
 from mailstack.passwords import hash_password, verify
 from mailstack.settings import Alias, AliasDomain, Domain, Settings, User
-
-Current = Mapping[str, Rows]
-
-
-class Wish(NamedTuple):
-    """What one call asks for, once the rows of the database are known.
-
-    + accounts: that should be there
-    + absent: that should not
-    + delete_mail: whether the mail of users that are deleted goes too
-    """
-
-    accounts: Accounts = Accounts()
-    absent: Absent = Absent()
-    delete_mail: bool = False
 
 
 @deploy("Accounts")
@@ -62,8 +41,8 @@ def domain(domain_name: str, active: bool | None = None, present: bool = True) -
     _true_or_false(present=present)
     made = Domain(**_given(domain_name=domain_name, active=active))
     key = (made.domain_name,)
-    _apply(
-        lambda current: Wish(Accounts(domains=(made,))) if present else _without(current, "mail_domain", key),
+    fulfil(
+        lambda current: Wish(Accounts(domains=(made,))) if present else without(current, "mail_domain", key),
         f"Domain {made.domain_name}",
     )
 
@@ -124,19 +103,19 @@ def user(
     def wish(current: Current) -> Wish:
         key = (made.email,)
         if not present:
-            return _without(current, "mail_users", key)._replace(delete_mail=delete_mail)
-        stored = _stored(current, "mail_users", key)
-        if password_from is None and stored:
+            return without(current, "mail_users", key)._replace(delete_mail=delete_mail)
+        there = stored(current, "mail_users", key)
+        if password_from is None and there:
             return Wish(Accounts(users=(made,)))
         password = source()
-        if not stored:
+        if not there:
             return Wish(Accounts(users=(_with(made, initial_password=password),)))
-        before = current["mail_users"][stored[0]].get("password") or ""
+        before = current["mail_users"][there[0]].get("password") or ""
         if verify(before, password):
             return Wish(Accounts(users=(made,)))
         return Wish(Accounts(users=(_with(made, password_hash=hash_password(password)),)))
 
-    _apply(wish, f"User {made.email}")
+    fulfil(wish, f"User {made.email}")
 
 
 @deploy("Accounts")
@@ -159,9 +138,9 @@ def alias_domain(
     if present and domain_name is None:
         raise OperationValueError("domain_name: which domain is it another name for?")
     key = (made.alias_domain,)
-    _apply(
+    fulfil(
         lambda current: (
-            Wish(Accounts(alias_domains=(made,))) if present else _without(current, "mail_alias_domain", key)
+            Wish(Accounts(alias_domains=(made,))) if present else without(current, "mail_alias_domain", key)
         ),
         f"Alias domain {made.alias_domain}",
     )
@@ -182,9 +161,9 @@ def sender(email: str, sender_email: str, present: bool = True) -> None:
     key = (made.email, made.senders[0])
 
     def wish(current: Current) -> Wish:
-        return Wish(Accounts(users=(made,))) if present else _without(current, "mail_sender", key)
+        return Wish(Accounts(users=(made,))) if present else without(current, "mail_sender", key)
 
-    _apply(wish, f"Sender {made.email}")
+    fulfil(wish, f"Sender {made.email}")
 
 
 @deploy("Accounts")
@@ -217,9 +196,9 @@ def alias(
         table = "mail_wildcard" if source_email.endswith("@*") else "mail_alias"
         source = source_email.removesuffix("@*")
         listed = [(source, target) for target in targets]
-        return _without(current, table, *(listed or _aliases_of(current[table], source)))
+        return without(current, table, *(listed or _aliases_of(current[table], source)))
 
-    _apply(wish, f"Alias {source_email}")
+    fulfil(wish, f"Alias {source_email}")
 
 
 @deploy("Accounts")
@@ -240,77 +219,7 @@ def declared(settings: Settings) -> None:
         absent = undeclared(current, accounts) if authoritative else Absent()
         return Wish(accounts, absent, settings.mail_accounts_delete_mail)
 
-    databases.of(settings).announce(settings.mail_db_name, sql.query())
-    _accounts(settings=settings, wish=wish, name="Declared in the inventory")
-
-
-def _apply(wish: Callable[[Current], Wish], name: str) -> None:
-    """Fulfil a wish on the host that has the database; on every other one there is nothing to do."""
-    settings = Settings.from_data(cast("Mapping[str, object]", host.data.dict()))  # type: ignore[no-untyped-call]
-    if settings.mail_db_dsn is not None:
-        ours = hosts.same(
-            host, next(iter(host.inventory))
-        )  # any one will do: the database is asked from here
-    else:
-        ours = hosts.has_role(host, "db")
-    if ours:
-        _plan(settings, wish)  # what can't be stops here, before anything is done
-        _accounts(settings=settings, wish=wish, name=name)
-
-
-class _Plan(NamedTuple):
-    """What differs, in rows; which users go, and the directories of mail that go with them."""
-
-    changes: list[Change]
-    gone: list[str]
-    homes: list[str]
-
-
-def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
-    """Raises ``OperationValueError`` for what can't be."""
-    answer = databases.of(settings).query(settings.mail_db_name, sql.query())
-    current = sql.parse(answer)
-    asked = wish(current)
-    try:
-        changes = plan(current, asked.accounts, asked.absent)
-        gone = [change.key for change in changes if (change.sign, change.table) == ("-", "mail_users")]
-        homes = []
-        if gone and asked.delete_mail:
-            homes = deletable_homes(gone, current["mail_users"], settings.mail_home_root)
-    except PlanError as error:
-        raise OperationValueError(str(error)) from None
-    if homes and not hosts.has_role(host, "imap"):
-        raise OperationValueError(f"delete_mail: {homes[0]} is on another host, the one with the role imap")
-    return _Plan(changes, [email for (email,) in gone], homes)
-
-
-@operation()
-def _accounts(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[PyinfraCommand]:
-    database, name, owner = databases.of(settings), settings.mail_db_name, settings.mail_db_owner
-    try:
-        changes, gone, homes = _plan(settings, wish)
-    except OperationValueError as error:
-        if not host.state.is_executing:
-            raise
-        # raised while pyinfra executes, it would end the run of every other host as well
-        yield StringCommand(f"echo {shlex.quote(str(error))} >&2; exit 1")
-        return
-    for change in changes:
-        host.log(str(change))
-    if homes:
-        host.log(f"- mail in {', '.join(homes)}")
-        # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
-        # one takes it up again.
-        yield database.script(name, sql.disable(gone, owner), "disable the users that go")
-        yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
-    if changes:
-        yield database.script(name, sql.script(changes, owner, hash_password), _title(changes))
-    else:
-        host.noop("the accounts are as they should be")
-
-
-def _title(changes: list[Change]) -> str:
-    return f"{len(changes)} change{'s' if len(changes) > 1 else ''} of accounts"
+    apply(settings, wish, "Declared in the inventory")
 
 
 def _true_or_false(**values: object) -> None:
@@ -327,15 +236,6 @@ def _given(**values: object) -> dict[str, Any]:
 def _with(made: User, **secret: str) -> User:
     said: dict[str, Any] = made.model_dump(exclude_unset=True)
     return User(**said, **cast("dict[str, Any]", {name: SecretStr(value) for name, value in secret.items()}))
-
-
-def _stored(current: Current, table: str, key: Key) -> list[Key]:
-    """The rows with this key, in whatever case somebody stored them."""
-    return [there for there in current[table] if tuple(part.lower() for part in there) == key]
-
-
-def _without(current: Current, table: str, *keys: Key) -> Wish:
-    return Wish(absent=Absent({table: frozenset(k for key in keys for k in _stored(current, table, key))}))
 
 
 def _aliases_of(rows: Rows, source: str) -> list[Key]:

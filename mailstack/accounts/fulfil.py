@@ -1,0 +1,123 @@
+"""Make the database have the accounts that a call asks for: read, plan, show, write."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Generator, Mapping
+from typing import NamedTuple, cast
+
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from mailstack import database as databases
+from mailstack import hosts
+from mailstack.accounts import sql
+from mailstack.accounts.mail import deletable_homes
+from mailstack.accounts.plan import Absent, Accounts, Change, PlanError, plan
+from mailstack.accounts.sql import Key, Rows
+from mailstack.passwords import hash_password
+from mailstack.settings import Settings
+
+Current = Mapping[str, Rows]
+
+
+class Wish(NamedTuple):
+    """What one call asks for, once the rows of the database are known.
+
+    + accounts: that should be there
+    + absent: that should not
+    + delete_mail: whether the mail of users that are deleted goes too
+    """
+
+    accounts: Accounts = Accounts()
+    absent: Absent = Absent()
+    delete_mail: bool = False
+
+
+def stored(current: Current, table: str, key: Key) -> list[Key]:
+    """The rows with this key, in whatever case somebody stored them."""
+    return [there for there in current[table] if tuple(part.lower() for part in there) == key]
+
+
+def without(current: Current, table: str, *keys: Key) -> Wish:
+    """The wish that these rows should not be there."""
+    return Wish(absent=Absent({table: frozenset(k for key in keys for k in stored(current, table, key))}))
+
+
+def fulfil(wish: Callable[[Current], Wish], name: str) -> None:
+    """Fulfil a wish on the host that has the database; on every other one there is nothing to do."""
+    settings = Settings.from_data(cast("Mapping[str, object]", host.data.dict()))  # type: ignore[no-untyped-call]
+    if settings.mail_db_dsn is not None:
+        # any host will do: the database is asked from here
+        ours = hosts.same(host, next(iter(host.inventory)))
+    else:
+        ours = hosts.has_role(host, "db")
+    if ours:
+        _plan(settings, wish)  # what can't be stops here, before anything is done
+        apply(settings, wish, name)
+
+
+class _Plan(NamedTuple):
+    """What differs, in rows; which users go, and the directories of mail that go with them."""
+
+    changes: list[Change]
+    gone: list[str]
+    homes: list[str]
+
+
+def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
+    """Raises ``OperationValueError`` for what can't be."""
+    answer = databases.of(settings).query(settings.mail_db_name, sql.query())
+    current = sql.parse(answer)
+    asked = wish(current)
+    try:
+        changes = plan(current, asked.accounts, asked.absent)
+        gone = [change.key for change in changes if (change.sign, change.table) == ("-", "mail_users")]
+        homes = []
+        if gone and asked.delete_mail:
+            homes = deletable_homes(gone, current["mail_users"], settings.mail_home_root)
+    except PlanError as error:
+        raise OperationValueError(str(error)) from None
+    if homes and not hosts.has_role(host, "imap"):
+        raise OperationValueError(f"delete_mail: {homes[0]} is on another host, the one with the role imap")
+    return _Plan(changes, [email for (email,) in gone], homes)
+
+
+def apply(settings: Settings, wish: Callable[[Current], Wish], name: str) -> None:
+    """Fulfil a wish in the database that the settings speak of.
+
+    + name: what pyinfra calls the operation
+    """
+    databases.of(settings).announce(settings.mail_db_name, sql.query())
+    _apply(settings=settings, wish=wish, name=name)
+
+
+@operation()
+def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[PyinfraCommand]:
+    database, name, owner = databases.of(settings), settings.mail_db_name, settings.mail_db_owner
+    try:
+        changes, gone, homes = _plan(settings, wish)
+    except OperationValueError as error:
+        if not host.state.is_executing:
+            raise
+        # raised while pyinfra executes, it would end the run of every other host as well
+        yield StringCommand(f"echo {shlex.quote(str(error))} >&2; exit 1")
+        return
+    for change in changes:
+        host.log(str(change))
+    if homes:
+        host.log(f"- mail in {', '.join(homes)}")
+        # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
+        # one takes it up again.
+        yield database.script(name, sql.disable(gone, owner), "disable the users that go")
+        yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
+    if changes:
+        yield database.script(name, sql.script(changes, owner, hash_password), _title(changes))
+    else:
+        host.noop("the accounts are as they should be")
+
+
+def _title(changes: list[Change]) -> str:
+    return f"{len(changes)} change{'s' if len(changes) > 1 else ''} of accounts"
