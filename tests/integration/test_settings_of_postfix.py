@@ -73,7 +73,7 @@ def test_mail_to_elsewhere_goes_through_the_relay_host_with_a_login(host: Target
         host, clients.message(ALICE, f"someone@{REMOTE}"), sender=ALICE, port=587, user=ALICE
     )
     copy = clients.wait_at_peer(peer, message_id)
-    assert f"from {HOSTNAME} (".encode() in copy
+    assert f"by {HOSTNAME} (Postfix)".encode() in copy
     assert f"by {world.HOSTNAME} (Postfix) with ESMTPSA".encode() in copy
     assert f"from {world.HOSTNAME} (".encode() in copy
     clients.wait_for_empty_queue(host)
