@@ -67,7 +67,7 @@ def assert_mail_flows_again(target: Target) -> None:
             return False
         return True
 
-    clients.eventually(flows, "mail does not flow", timeout=90)
+    clients.eventually(flows, "mail does not flow", timeout=180)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 
 LOOK = (
-    "find /etc /var/lib/mailstack -type f -exec sha256sum {} + | sort; ls -lR --ignore=lock /var/lib/mailstack /etc/dovecot"
+    "find /etc /var/lib/mailstack -type f -exec sha256sum {} + | sort; "
+    "ls -lR --ignore=lock /var/lib/mailstack /etc/dovecot"
 )
 
 
