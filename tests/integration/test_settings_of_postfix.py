@@ -37,6 +37,7 @@ def settings(server: Target, peer: Target) -> dict[str, Any]:
         mail_relay_domains=["backup.example"],
         mail_transport={
             "backup.example": f"smtp:[{peer.ip}]:25",
+            f"direct@{REMOTE}": f"smtp:[{peer.ip}]:25",
             "gone.example": "error:5.1.2 it moved away",
         },
         mail_local_aliases={"postmaster": ["root"], "ops": ["root"]},
