@@ -10,7 +10,7 @@ from tests.targets.containers import Target
 
 LOOK = (
     "find /etc /var/lib/mailstack -type f -exec sha256sum {} + | sort; "
-    "ls -lR --ignore=lock /var/lib/mailstack /etc/dovecot"
+    "ls -lR --time-style=+ /var/lib/mailstack /etc/dovecot"
 )
 
 
