@@ -10,7 +10,7 @@ from tests.targets.containers import Target
 
 LOOK = (
     "find /etc /var/lib/mailstack -type f -exec sha256sum {} + | sort; "
-    "ls -lR --time-style=+ /var/lib/mailstack /etc/dovecot"
+    "find /etc /var/lib/mailstack -printf '%y %m %u %g %p %l\\n' | sort"
 )
 
 
