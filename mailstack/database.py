@@ -49,8 +49,10 @@ class HostDatabase:
     """
 
     def __init__(self, port: int = 5432) -> None:
+        # the program itself: Debian's psql is a Perl script around it that takes longer than a query
+        psql = '"$(ls -v /usr/lib/postgresql/*/bin/psql | tail -n 1)"'
         # terse: a DETAIL would show the row that breaks a rule, password hash and all
-        self._psql = f"runuser -u postgres -- psql -XqAt -p {port} -v ON_ERROR_STOP=1 -v VERBOSITY=terse"
+        self._psql = f"runuser -u postgres -- {psql} -XqAt -p {port} -v ON_ERROR_STOP=1 -v VERBOSITY=terse"
 
     def announce(self, database: str, sql: str) -> None:
         """See ``Database.announce``."""
