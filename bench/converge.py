@@ -35,7 +35,7 @@ def main() -> None:
 
 def measure(debian: int) -> tuple[float, float, float, float]:
     """First deploy; median of unchanged runs; of runs that change one setting; of a deploy that is empty."""
-    target = Target(f"mailstack-bench-{debian}", debian, networks.test(debian))
+    target = Target(f"{networks.TEST_NAME}-bench-{debian}", debian, networks.test(debian))
     target.create()
     try:
         with tempfile.NamedTemporaryFile(suffix=".py", prefix="empty-") as empty:

@@ -38,7 +38,7 @@ def network(engine: None, debian: int) -> Iterator[Network]:
 @pytest.fixture(scope="session")
 def peer(network: Network, debian: int) -> Iterator[Target]:
     """The outside world, remote.example.net: takes all mail for itself; its clients are strangers."""
-    target = containers.peer(f"mailstack-peer-{debian}", network, keep=KEEP)
+    target = containers.peer(f"{networks.TEST_NAME}-peer-{debian}", network, keep=KEEP)
     yield target
     if not KEEP:
         target.remove()
@@ -55,8 +55,8 @@ class Deployed:
 @pytest.fixture(scope="session")
 def deployed(network: Network, debian: int) -> Iterator[Deployed]:
     """A target on which `deploy.py` was run with the standard settings, once for all tests."""
-    server = Target(f"mailstack-server-{debian}", debian, network, aliases=(world.HOSTNAME,))
-    image = f"mailstack-deployed:{debian}"
+    server = Target(f"{networks.TEST_NAME}-server-{debian}", debian, network, aliases=(world.HOSTNAME,))
+    image = f"{networks.TEST_NAME}-deployed:{debian}"
     kept = KEEP and server.running() and images.exists(image)
     if not kept:
         server.create()
@@ -81,9 +81,9 @@ def installed(network: Network, debian: int) -> Iterator[str]:
 
     It is made by two runs that were killed: one while apt was at work, which goes on alone, and one after it.
     """
-    image = f"mailstack-installed:{debian}"
+    image = f"{networks.TEST_NAME}-installed:{debian}"
     if not (KEEP and images.exists(image)):
-        host = Target(f"mailstack-installing-{debian}", debian, network).create()
+        host = Target(f"{networks.TEST_NAME}-installing-{debian}", debian, network).create()
         for moment in ("during:1", "after:1"):
             env = {"MAILSTACK_KILL": moment}
             run = ("-y", "tests/integration/kill_switch.py", "deploy.py")
@@ -115,7 +115,7 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
     made: list[Target] = []
 
     def make(name: str, image: str | None = None, hostname: str = world.HOSTNAME) -> Target:
-        target = Target(f"mailstack-{name}-{debian}", debian, network, hostname)
+        target = Target(f"{networks.TEST_NAME}-{name}-{debian}", debian, network, hostname)
         made.append(target)
         return target.create(image)
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
+from tests.targets import networks
 from tests.targets.containers import Target
 from tests.targets.networks import Network
 from tests.targets.pyinfra import PyinfraRun, pyinfra
@@ -23,7 +24,8 @@ LOOKUP_PASSWORD = "shared with mail hosts only"
 @pytest.fixture
 def database(network: Network, debian: int) -> Iterator[Target]:
     """A bare host of the other Debian release."""
-    target = Target(f"mailstack-database-{debian}", 25 - debian, network, hostname="db.example.org").create()
+    name = f"{networks.TEST_NAME}-database-{debian}"
+    target = Target(name, 25 - debian, network, hostname="db.example.org").create()
     yield target
     target.remove()
 

@@ -43,7 +43,7 @@ def main() -> None:
 
 def scratch(debian: int) -> Target:
     """A bare target to try things on by hand."""
-    return Target(f"mailstack-scratch-{debian}", debian, networks.test(debian))
+    return Target(f"{networks.TEST_NAME}-scratch-{debian}", debian, networks.test(debian))
 
 
 def clean(prefix: str = "mailstack") -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from tests.targets.shell import TargetError, docker, locked
 
+#: What the names of the tests' containers, networks and images begin with. Two checkouts that test on one
+#: machine at the same time need a name and a range each.
+TEST_NAME = os.environ.get("MAILSTACK_TEST_NAME", "mailstack")
 #: Where a machine uses one of these itself, as cloud machines do, the environment names another.
 TEST_SUBNET = os.environ.get("MAILSTACK_TEST_SUBNET", "198.51.100.0/24")
 DEMO_SUBNET = os.environ.get("MAILSTACK_DEMO_SUBNET", "198.19.25.0/24")
@@ -65,8 +68,10 @@ def demo() -> Network:
 
 def test(debian: int) -> Network:
     """The network of one Debian's tests: half the range each, so that two test workers never meet."""
-    half = list(ipaddress.ip_network(TEST_SUBNET).subnets())[debian % 2]
-    return Network(f"mailstack-test-{debian}", str(half), f"2001:db8:1:{debian}::/64")
+    whole = ipaddress.IPv4Network(TEST_SUBNET)
+    half = list(whole.subnets())[debian % 2]
+    third = whole.network_address.packed[2]
+    return Network(f"{TEST_NAME}-test-{debian}", str(half), f"2001:db8:{third:x}:{debian}::/64")
 
 
 def build() -> str:
