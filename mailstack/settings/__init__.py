@@ -26,6 +26,7 @@ from mailstack.settings.accounts import (
     Users,
 )
 from mailstack.settings.database import DatabaseSettings, DbEndpoint
+from mailstack.settings.dovecot import DovecotSettings
 from mailstack.settings.errors import SettingsError, nearest
 from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_master import MasterService
@@ -97,20 +98,6 @@ class AccountSettings(Model):
     )
     mail_accounts_delete_mail: bool = Field(
         default=False, description="Whether the mail of an account goes with it when it is deleted."
-    )
-
-
-class DovecotSettings(Model):
-    """Dovecot"""
-
-    mail_pop3: bool = Field(default=False, description="Whether POP3 is offered beside IMAP.")
-    mail_home_root: HostPath = Field(
-        default="/var/vmail", description="The directory with the home directories of all mailboxes."
-    )
-    mail_vmail_uid: SystemId = Field(default=5000, description="The user id of `vmail`, which owns all mail.")
-    mail_vmail_gid: SystemId = Field(default=5000, description="The group id of `vmail`.")
-    mail_dovecot_extra: Text = Field(
-        default="", description="Text for the end of `dovecot.conf`, in the syntax of the host's Dovecot."
     )
 
 
