@@ -39,12 +39,9 @@ from mailstack.settings.postfix_parameters import (
 from mailstack.settings.tls import TlsSettings, check_certificate
 from mailstack.settings.types import (
     DomainName,
-    HostPath,
     IpAddress,
     LocalNameOrAddress,
     Model,
-    SystemId,
-    Text,
 )
 
 __all__ = [
