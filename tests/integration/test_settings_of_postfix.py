@@ -34,7 +34,7 @@ def settings(server: Target, peer: Target) -> dict[str, Any]:
         mail_map_type="pgsql",
         mail_message_size_limit=100_000,
         mail_virtual={"static@example.org": [BOB]},
-        mail_relay_domains=["backup.example"],
+        mail_relay_domains=[{"domain_name": "backup.example", "any_recipient": True}],
         mail_transport={
             "backup.example": f"smtp:[{peer.ip}]:25",
             f"direct@{REMOTE}": f"smtp:[{peer.ip}]:25",
