@@ -43,6 +43,12 @@ class Dialogue:
         """The code that a command is answered with; 0 if the server hangs up instead."""
         return int(self.say(command)[0][:3] or b"0")
 
+    def rest(self) -> bytes:
+        """All that the server says until it hangs up."""
+        with contextlib.suppress(ConnectionError):
+            return self._stream.read()
+        return b""
+
     def starttls(self) -> None:
         """Go on over TLS, after the server has agreed to it."""
         self.connection = clients.tls().wrap_socket(self.connection)
