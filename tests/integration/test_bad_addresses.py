@@ -99,7 +99,7 @@ def test_what_is_taken_arrives_whatever_byte_is_in_its_envelope(
 
         def numbers() -> list[str]:
             session.noop()
-            return session.search(None, "SUBJECT", subject)[1][0].decode().split()
+            return str(session.search(None, "SUBJECT", subject)[1][0], "ascii").split()
 
         clients.eventually(lambda: len(numbers()) == len(taken), f"not all {len(taken)} arrive")
         session.store(",".join(numbers()), "+FLAGS", "\\Deleted")
