@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import hosts, lookups
-from mailstack.components import postgres, tls
+from mailstack import database_passwords, hosts
+from mailstack.components import tls
+from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
@@ -38,7 +39,7 @@ _CHECKS = (
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3)
+    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3)
 
 
 def files(
@@ -54,7 +55,7 @@ def files(
         "settings": settings,
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": lookups,
+        "lookups": engine_of(settings).lookups,
         "folders": FOLDERS,
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,
@@ -100,7 +101,7 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
         files(settings, generation, endpoint, serves_postfix=serves_postfix),
         component="dovecot",
         units=["dovecot"],
-        store=postgres.store(settings),
+        store=database_passwords.store(settings),
         checks=_CHECKS,
     )
     units.running(Unit("dovecot"))
