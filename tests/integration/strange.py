@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.integration.world import REMOTE
+
 HELLO = b"EHLO remote.example.net\r\n"
 MAIL = (b"MAIL FROM:<stranger@remote.example.net>", 250)
 MAIL_ALICE = (b"MAIL FROM:<alice@example.org>", 250)
