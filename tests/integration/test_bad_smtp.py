@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import takewhile
 
 import pytest
 
@@ -35,16 +37,28 @@ def test_strangers_get_the_right_code(server: Target, name: str) -> None:
         assert codes(connection, STRANGE[name]) == STRANGE[name]
 
 
+@contextmanager
+def login(server: Target) -> Iterator[Dialogue]:
+    """Alice's session on 587."""
+    credentials = b64encode(b"\0".join([b"", ALICE.encode(), world.PASSWORDS[ALICE].encode()]))
+    with dialogue(server, 587, greeted=True) as connection:
+        assert connection.code(b"STARTTLS\r\n") == 220
+        connection.starttls()
+        assert [connection.code(command) for command in (HELLO, b"AUTH PLAIN " + credentials + b"\r\n")] == [
+            250,
+            235,
+        ]
+        yield connection
+
+
 def test_users_get_the_right_code(server: Target) -> None:
     found = {}
-    credentials = b64encode(b"\0".join([b"", ALICE.encode(), world.PASSWORDS[ALICE].encode()]))
-    login = b"AUTH PLAIN " + credentials + b"\r\n"
-    for name, steps in USERS.items():
-        with dialogue(server, 587, greeted=True) as connection:
-            assert connection.code(b"STARTTLS\r\n") == 220
-            connection.starttls()
-            assert [connection.code(command) for command in (HELLO, login)] == [250, 235]
-            found[name] = codes(connection, steps)
+    names = list(USERS)
+    for first in range(0, len(names), 5):
+        with login(server) as connection:
+            for name in names[first : first + 5]:
+                found[name] = codes(connection, USERS[name])
+                connection.code(b"RSET\r\n")
     assert found == USERS
 
 
@@ -91,11 +105,16 @@ def test_who_does_not_wait_for_an_answer_is_refused(server: Target) -> None:
 
 
 def test_ten_thousand_commands(server: Target) -> None:
+    """At once, or one after the other: neither comes to its end."""
     with dialogue(server, greeted=True) as connection:
         connection.send(b"NOOP\r\n" * 10_000)
-        answers = connection.rest().splitlines()
-    assert len(answers) < 200
-    assert answers[-1].startswith(b"421")
+        assert connection.answer()[:3] in (b"250", b"554", b"")
+        assert connection.rest().count(b"\n") < 200
+    with dialogue(server, greeted=True) as connection:
+        answers = list(
+            takewhile(lambda code: code == 250, (connection.code(b"NOOP\r\n") for _ in range(10_000)))
+        )
+    assert 100 <= len(answers) < 200
 
 
 def test_a_client_that_vanishes_within_data_has_sent_nothing(server: Target) -> None:
