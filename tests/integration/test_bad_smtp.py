@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator
@@ -115,6 +116,17 @@ def test_ten_thousand_commands(server: Target) -> None:
             takewhile(lambda code: code == 250, (connection.code(b"NOOP\r\n") for _ in range(10_000)))
         )
     assert 100 <= len(answers) < 200
+
+
+def test_messages_that_are_given_up_do_not_slow_down_others(server: Target) -> None:
+    """With Postfix's `in_flow_delay` each message waits for a second from about the hundredth on."""
+    with dialogue(server, greeted=True) as connection:
+        for _ in range(200):
+            assert [connection.code(part + b"\r\n") for part in (MAIL[0], RCPT[0], b"RSET")] == [250] * 3
+    with dialogue(server, greeted=True) as connection:
+        start = time.monotonic()
+        assert codes(connection, [MAIL, RCPT]) == [MAIL, RCPT]
+        assert time.monotonic() - start < 1
 
 
 def test_a_client_that_vanishes_within_data_has_sent_nothing(server: Target) -> None:
