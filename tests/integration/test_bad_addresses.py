@@ -31,7 +31,7 @@ ENVELOPES = [
 
 
 #: An address with as many octets as there may be, 254.
-LONG = "{1}@{0}.{0}.{0}.abc".format("a" * 61, "b" * 63)
+LONG = "{1}@{0}.{0}.{0}.abc".format("a" * 61, "b" * 64)
 DOMAINS = ["all.example", "xn--bcher-kva.example", LONG.partition("@")[2], LONG.partition("@")[2] + "d"]
 
 
@@ -164,5 +164,5 @@ def test_each_spelling_of_an_address(server: Target) -> None:
 
 
 def test_an_address_of_254_octets_and_one_of_255(server: Target) -> None:
-    longer = [f"{LONG}d", LONG.replace("@", "b@"), LONG.replace("@", "bb@")]
-    assert [clients.replies(server, address) for address in (LONG, *longer)] == [250, 501, 501, 501]
+    assert len(LONG) == 254
+    assert [clients.replies(server, address) for address in (LONG, f"{LONG}d")] == [250, 501]

@@ -7,7 +7,6 @@ import uuid
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import takewhile
 
 import pytest
 
@@ -106,23 +105,19 @@ def test_who_does_not_wait_for_an_answer_is_refused(server: Target) -> None:
 
 
 def test_ten_thousand_commands(server: Target) -> None:
-    """At once, or one after the other: neither comes to its end."""
+    """At once: that is none of the pipelining that RFC 2920 allows, so the server hangs up."""
     with dialogue(server, greeted=True) as connection:
         connection.send(b"NOOP\r\n" * 10_000)
         assert connection.answer()[:3] in (b"250", b"554", b"")
         assert connection.rest().count(b"\n") < 200
-    with dialogue(server, greeted=True) as connection:
-        answers = list(
-            takewhile(lambda code: code == 250, (connection.code(b"NOOP\r\n") for _ in range(10_000)))
-        )
-    assert 100 <= len(answers) < 200
 
 
 def test_messages_that_are_given_up_do_not_slow_down_others(server: Target) -> None:
     """With Postfix's `in_flow_delay` each message waits for a second from about the hundredth on."""
-    with dialogue(server, greeted=True) as connection:
-        for _ in range(200):
-            assert [connection.code(part + b"\r\n") for part in (MAIL[0], RCPT[0], b"RSET")] == [250] * 3
+    for _ in range(4):
+        with dialogue(server, greeted=True) as connection:
+            for _ in range(40):
+                assert [connection.code(part + b"\r\n") for part in (MAIL[0], RCPT[0], b"RSET")] == [250] * 3
     with dialogue(server, greeted=True) as connection:
         start = time.monotonic()
         assert codes(connection, [MAIL, RCPT]) == [MAIL, RCPT]
