@@ -104,6 +104,13 @@ def test_who_does_not_wait_for_an_answer_is_refused(server: Target) -> None:
         assert session.search(None, "SUBJECT", marker)[1] == [b""]
 
 
+def test_a_command_of_a_hundred_thousand_octets(server: Target) -> None:
+    """Postfix 3.7 cuts it off at `line_length_limit`, 3.10 hangs up."""
+    with dialogue(server, greeted=True) as connection:
+        assert codes(connection, [MAIL]) == [MAIL]
+        assert connection.code(b"RCPT TO:<alice@example.org" + b" " * 100_000 + b">\r\n") in (501, 554)
+
+
 def test_ten_thousand_commands(server: Target) -> None:
     """At once: that is none of the pipelining that RFC 2920 allows, so the server hangs up."""
     with dialogue(server, greeted=True) as connection:
