@@ -6,6 +6,8 @@ Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,36 +113,79 @@ DOVECOT_ITERATE = f'SELECT u.email AS "user" {_ACTIVE}'
 """Every user, for ``doveadm -A``."""
 
 
-def dovecot_user(settings: Settings, user: str, quota: str) -> str:
+@dataclass(frozen=True)
+class Generation:
+    """What a generation of Dovecot calls things in a query.
+
+    + user, local_part, domain: variables for the login name or address that is looked up; quoted in SQL
+    + service: the variable for what asks: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
+    + quota: the userdb fields for the quota, and what they are made of
+    """
+
+    user: str
+    local_part: str
+    domain: str
+    service: str
+    quota: Mapping[str, str]
+
+
+_MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
+_MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
+
+DOVECOT = {  # 0 is no limit there, too
+    "2.3": Generation(
+        "%u",
+        "%n",
+        "%d",
+        "%s",
+        {"quota_rule": f"'*:storage=' || {_MEGABYTES} || 'M:messages=' || {_MESSAGES}"},
+    ),
+    "2.4": Generation(
+        "%{user}",
+        "%{user | username}",
+        "%{user | domain}",
+        "%{protocol}",
+        {"quota_storage_size": f"{_MEGABYTES} || 'M'", "quota_message_count": _MESSAGES},
+    ),
+}
+
+
+def dovecot_user(settings: Settings, generation: str) -> str:
     """Dovecot's userdb: where a user's mail is, and how much of it there may be.
 
-    + user: Dovecot's variable for the login name, which this generation quotes in SQL
-    + quota: the userdb field for the quota in this generation: ``quota_rule`` or ``quota_storage_size``
+    Postfix asks the quota service about the recipient as the client gave it, before aliases: so for this
+    service alone, an alias that leads to one mailbox and nowhere else is that mailbox. Of one with several
+    targets the message is taken; where there is no room for it, that copy waits.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
     """
-    return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
+    name = DOVECOT[generation]
+    fields = "".join(f", {value} AS {field}" for field, value in name.quota.items())
+    targets = VIRTUAL_ALIASES.replace("%u", name.local_part).replace("%d", name.domain)
+    found = (
+        f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
+        f" (SELECT max(t.address) FROM ({targets}) t HAVING count(*) = 1))"
+    )
+    return (
+        f"SELECT {_home(settings)} AS home{fields} {_ACTIVE} AND u.email ="
+        f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
+    )
 
 
-def dovecot_password(settings: Settings, user: str, quota: str, service: str) -> str:
+def dovecot_password(settings: Settings, generation: str) -> str:
     """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
 
     Who may not send can't log in to Postfix, whose service is ``smtp``: so they can't use the empty sender
     either, which belongs to nobody.
 
-    + user, quota: as for ``dovecot_user``
-    + service: Dovecot's variable for the service that a client logs in to
+    + generation: of Dovecot, ``2.3`` or ``2.4``
     """
+    name = DOVECOT[generation]
+    fields = "".join(f", {value} AS userdb_{field}" for field, value in name.quota.items())
     return (
-        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home,'
-        f" {_QUOTA[quota]} AS userdb_{quota} {_ACTIVE} AND u.email = '{user}'"
-        f" AND (u.can_send OR '{service}' <> 'smtp')"
+        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home{fields}'
+        f" {_ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
     )
-
-
-_QUOTA = {
-    "quota_rule": "'*:storage=' || COALESCE(u.quota_mb, 0) || 'M'",
-    "quota_storage_size": "COALESCE(u.quota_mb, 0) || 'M'",
-}
-"""In Dovecot, too, 0 is no limit."""
 
 
 def _home(settings: Settings) -> str:
