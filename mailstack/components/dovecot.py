@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import hosts, lookups
-from mailstack.components import postgres, tls
+from mailstack import database_passwords, hosts
+from mailstack.components import tls
+from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
@@ -48,7 +49,7 @@ def packages(settings: Settings, generation: str) -> tuple[str, ...]:
     """
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
     search = (_SEARCH[generation],) if settings.mail_full_text_search else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3, *search)
+    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3, *search)
 
 
 class Folder(NamedTuple):
@@ -88,7 +89,7 @@ def files(
         "settings": settings,
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": lookups,
+        "lookups": engine_of(settings).lookups,
         "folders": _folders(settings),
         "quota_warning": _QUOTA_WARNING,
         "quota_warnings": [
@@ -160,7 +161,7 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
         files(settings, generation, endpoint, serves_postfix=serves_postfix),
         component="dovecot",
         units=["dovecot"],
-        store=postgres.store(settings),
+        store=database_passwords.store(settings),
         checks=_CHECKS,
     )
     units.running(Unit("dovecot"))

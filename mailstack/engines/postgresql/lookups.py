@@ -6,9 +6,9 @@ Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from mailstack.engines.contract import DOVECOT
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -113,41 +113,13 @@ DOVECOT_ITERATE = f'SELECT u.email AS "user" {_ACTIVE}'
 """Every user, for ``doveadm -A``."""
 
 
-@dataclass(frozen=True)
-class Generation:
-    """What a generation of Dovecot calls things in a query.
-
-    + user, local_part, domain: variables for the login name or address that is looked up; quoted in SQL
-    + service: the variable for what asks: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
-    + quota: the userdb fields for the quota, and what they are made of
-    """
-
-    user: str
-    local_part: str
-    domain: str
-    service: str
-    quota: Mapping[str, str]
-
-
 _MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
 _MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
-
-DOVECOT = {  # 0 is no limit there, too
-    "2.3": Generation(
-        "%u",
-        "%n",
-        "%d",
-        "%s",
-        {"quota_rule": f"'*:storage=' || {_MEGABYTES} || 'M:messages=' || {_MESSAGES}"},
-    ),
-    "2.4": Generation(
-        "%{user}",
-        "%{user | username}",
-        "%{user | domain}",
-        "%{protocol}",
-        {"quota_storage_size": f"{_MEGABYTES} || 'M'", "quota_message_count": _MESSAGES},
-    ),
+_QUOTA = {
+    "2.3": {"quota_rule": f"'*:storage=' || {_MEGABYTES} || 'M:messages=' || {_MESSAGES}"},
+    "2.4": {"quota_storage_size": f"{_MEGABYTES} || 'M'", "quota_message_count": _MESSAGES},
 }
+"""The userdb fields for the quota of each generation. In Dovecot, too, 0 is no limit."""
 
 
 def dovecot_user(settings: Settings, generation: str) -> str:
@@ -160,7 +132,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     + generation: of Dovecot, ``2.3`` or ``2.4``
     """
     name = DOVECOT[generation]
-    fields = "".join(f", {value} AS {field}" for field, value in name.quota.items())
+    fields = "".join(f", {value} AS {field}" for field, value in _QUOTA[generation].items())
     targets = VIRTUAL_ALIASES.replace("%u", name.local_part).replace("%d", name.domain)
     found = (
         f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
@@ -181,7 +153,7 @@ def dovecot_password(settings: Settings, generation: str) -> str:
     + generation: of Dovecot, ``2.3`` or ``2.4``
     """
     name = DOVECOT[generation]
-    fields = "".join(f", {value} AS userdb_{field}" for field, value in name.quota.items())
+    fields = "".join(f", {value} AS userdb_{field}" for field, value in _QUOTA[generation].items())
     return (
         f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home{fields}'
         f" {_ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
