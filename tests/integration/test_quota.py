@@ -164,7 +164,7 @@ def test_too_many_messages_are_refused_and_the_user_is_told_before(host: Target)
         assert len(told) == 1
         raw = session.fetch(told[0].decode(), "(BODY.PEEK[])")[1][0][1]  # type: ignore[index]
         warning = message_from_bytes(raw, policy=policy.default)  # type: ignore[arg-type]
-        assert warning["To"] == f"<{COUNTED}>"
+        assert warning["To"] == COUNTED
         assert warning["Date"].datetime
         assert warning["Auto-Submitted"] == "auto-generated"
         assert "uses 80 % or more of the space" in warning.get_content()
