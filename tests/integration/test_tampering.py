@@ -111,9 +111,15 @@ def index(command: str, path: str, reason: str = "index", *, reload: bool = True
     return notice if reload else harm
 
 
+RELOADED = ("dovecot: reload", "postfix: reload")
+RELOADING = ("Dovecot | Run dovecot", "Postfix | Run postfix")
+
+
 def unit(command: str, name: str, component: str, words: str) -> Harm:
-    """Harm done to a service."""
-    return Harm(command, (f"{name}: {words}",), (f"{component} | Run {name}",))
+    """Harm done to a service. Those that ask PostgreSQL hear of it when it was started anew."""
+    heard = name == "postgresql" and "start" in words
+    said, changed = (RELOADED, RELOADING) if heard else ((), ())
+    return Harm(command, (f"{name}: {words}", *said), (f"{component} | Run {name}", *changed))
 
 
 def database(sql: str, *said: str) -> Harm:
@@ -126,8 +132,6 @@ def user(command: str, words: str) -> Harm:
     return Harm(command, (f"user vmail: {words}",), ("Dovecot | Make the user vmail",))
 
 
-RELOADED = ("dovecot: reload", "postfix: reload")
-RELOADING = ("Dovecot | Run dovecot", "Postfix | Run postfix")
 HARMS = [
     index("rm /etc/postfix/virtual.db", "/etc/postfix/virtual"),
     index("rm /etc/aliases.db", "/etc/aliases"),
@@ -190,7 +194,7 @@ def test_harm_is_undone(victim: Target, harm: Harm) -> None:
 def test_a_killed_service_runs_again(victim: Target, unit: str) -> None:
     victim.exec(f"systemctl kill -s KILL '{unit}'; sleep 0.2", check=False)
     run = converge.run(victim, DATA)  # systemd may have been quicker
-    assert {word for line in converge.said(run) for word in line.split(": ")[1:]} <= {"start"}
+    assert {word for line in converge.said(run) for word in line.split(": ")[1:]} <= {"start", "reload"}
     converge.assert_mail_flows_again(victim)
 
 
