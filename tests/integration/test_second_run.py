@@ -108,7 +108,18 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
         mail_relayhost_user=f"relay@{world.REMOTE}",
         mail_relayhost_password="relay-secret",
         mail_transport={"quiet.example": "discard:"},
-        mail_relay_domains=["backup.example"],
+        mail_relay_domains=[
+            {"domain_name": "backup.example", "recipients": ["known@backup.example"]},
+            {"domain_name": "any.example", "any_recipient": True, "next_hop": "[192.0.2.9]"},
+        ],
+        mail_sender_relayhosts={
+            "bob@example.org": {
+                "host": f"[{world.REMOTE}]:587",
+                "user": f"relay@{world.REMOTE}",
+                "password": HOSTILE,
+            },
+            "@example.com": f"[{world.REMOTE}]:25",
+        },
         mail_virtual={"static@example.org": [world.BOB]},
         mail_local_aliases={"root": [world.ALICE], "log": ["/var/log/by-mail"]},
         mail_postfix_main={"smtpd_banner": "$myhostname ESMTP of ours", "mailbox_size_limit": 1000000000},
@@ -130,7 +141,10 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
     with clients.smtp(host, 587, world.ALICE) as session:
         session.send_message(mail, world.ALICE, [RELAYED])
     assert f"Delivered-To: {RELAYED}".encode() in clients.wait_at_peer(peer, str(mail["Message-ID"]))
-    assert clients.replies(host, "anyone@backup.example") == 250
+    assert clients.replies(host, "known@backup.example") == clients.replies(host, "x@any.example") == 250
+    assert clients.replies(host, "anyone@backup.example") == 550
+    login = postmap(host, world.BOB, "hash:/etc/postfix/sender_passwd")
+    assert login == f"relay@{world.REMOTE}:{HOSTILE}"
     assert clients.replies(host, "static@example.org") == 250
     assert postmap(host, "quiet.example", "hash:/etc/postfix/transport") == "discard:"
     assert postmap(host, "log", "hash:/etc/aliases") == '"/var/log/by-mail"'

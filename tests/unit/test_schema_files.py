@@ -35,8 +35,8 @@ def test_an_edited_file_is_found() -> None:
     assert edited(pinned) == ["001_mail.sql", "000_gone.sql"]
 
 
-def test_numbers_are_unique_and_without_a_gap() -> None:
-    assert [int(name[:3]) for name in numbered()] == list(range(1, len(numbered()) + 1))
+def test_no_number_is_there_twice() -> None:
+    assert len({name[:3] for name in numbered()}) == len(numbered())
 
 
 @pytest.mark.parametrize("name", ["begin.sql", "objects.sql", *numbered()])

@@ -92,6 +92,17 @@ OWN_SENDERS = (
 """An action for access(5) if the domain is one of ours."""
 
 
+RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
+"""Disabled ones too, for the reason that ``VIRTUAL_DOMAINS`` has."""
+
+RELAY_RECIPIENTS = (
+    "SELECT d.domain_name FROM mail_relay_domain d WHERE d.domain_name = '%d' AND d.active"
+    " AND (d.any_recipient OR '%u' = 'postmaster'"
+    " OR (SELECT 1 FROM mail_relay_recipient r WHERE r.address = '%s') IS NOT NULL)"
+)
+"""Any result means that the primary knows the address; a postmaster it must have (RFC 5321, 4.5.1)."""
+
+
 def virtual_postmaster(target: str) -> str:
     """RFC 5321, 4.5.1: every domain has a postmaster, even if nobody made one.
 
