@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import hosts, lookups
-from mailstack.components import postgres, tls
+from mailstack.components import dovecot_sieve, postgres, tls
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
@@ -38,7 +38,8 @@ _CHECKS = (
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3)
+    sieve = dovecot_sieve.PACKAGES if settings.mail_sieve else ()
+    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3, *sieve)
 
 
 def files(
@@ -76,6 +77,7 @@ def files(
             rendered("dovecot-sql.conf.ext") if generation == "2.3" else None,
             mode=0o600,
         ),
+        *dovecot_sieve.files(settings, generation),
     ]
     if serves_postfix:
         # Debian 13 makes it when Postfix first starts, and Dovecot can't start without
@@ -96,11 +98,12 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
     installed(packages(settings))
     tls.deploy(settings=settings)
     system_user("vmail", settings.mail_vmail_uid, settings.mail_vmail_gid, settings.mail_home_root)
+    entries = files(settings, generation, endpoint, serves_postfix=serves_postfix)
     config_files(
-        files(settings, generation, endpoint, serves_postfix=serves_postfix),
+        entries,
         component="dovecot",
         units=["dovecot"],
         store=postgres.store(settings),
-        checks=_CHECKS,
+        checks=(*_CHECKS, *dovecot_sieve.checks(entries)),
     )
     units.running(Unit("dovecot"))

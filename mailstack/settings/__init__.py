@@ -36,6 +36,7 @@ from mailstack.settings.postfix_parameters import (
     transports,
     unknown_parameters,
 )
+from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
 from mailstack.settings.types import (
     DomainName,
@@ -99,6 +100,7 @@ class AccountSettings(Model):
 
 
 class Settings(
+    SieveSettings,
     DovecotSettings,
     AbuseSettings,
     PostfixSettings,
@@ -161,6 +163,13 @@ class Settings(
     def _expanded(self, item: str) -> str:
         names = {"myhostname": self.mail_hostname, "mydomain": self.domain}
         return re.sub(r"[$][{(]?(\w+)[)}]?", lambda match: names.get(match[1], match[0]), item).lower()
+
+    @model_validator(mode="after")
+    def _folders_filed(self) -> Self:
+        for user in self.mail_users:
+            if user.detail_folders and not self.mail_sieve:
+                raise ValueError(f"mail_users: detail_folders of {user.email} needs mail_sieve")
+        return self
 
     @model_validator(mode="after")
     def _known_to_postfix(self) -> Self:
