@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import hosts, lookups
-from mailstack.components import dovecot_sieve, postgres, tls
+from mailstack import database_passwords, hosts
+from mailstack.components import dovecot_sieve, tls
+from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
@@ -39,7 +40,7 @@ def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
     sieve = dovecot_sieve.PACKAGES if settings.mail_sieve else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3, *sieve)
+    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3, *sieve)
 
 
 def files(
@@ -55,7 +56,7 @@ def files(
         "settings": settings,
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": lookups,
+        "lookups": engine_of(settings).lookups,
         "folders": FOLDERS,
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,
@@ -103,7 +104,7 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
         entries,
         component="dovecot",
         units=["dovecot"],
-        store=postgres.store(settings),
+        store=database_passwords.store(settings),
         checks=(*_CHECKS, *dovecot_sieve.checks(entries)),
     )
     units.running(Unit("dovecot"))

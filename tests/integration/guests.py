@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mailstack.quoting import literal
+from mailstack.engines.postgresql.quoting import literal
 from tests.integration import clients, world
 from tests.targets.containers import Target
 

@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import Any
 
 from mailstack import addresses
-from mailstack.quoting import identifier, literal
+from mailstack.engines.postgresql.quoting import identifier, literal
 
 COLUMNS = {
     "mail_domain": ("domain_name", "active"),
