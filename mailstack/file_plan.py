@@ -195,9 +195,10 @@ def _with_index(file: File, install: str, index_record: str) -> list[str]:
     path, index = shlex.quote(file.path), shlex.quote(index_of(file))
     attributes = f"chown {shlex.quote(f'{file.owner}:{file.group}')} %s; chmod {file.mode:o} %s"
     if file.indexed == "sievec":
-        # the binary names its source and serves for no other, so it can only be made where that lies
+        # the binary names its source and serves for no other, so it can only be made where that lies; and
+        # without -c a Dovecot that runs would say how it is configured, which it was before this change
         made = f"{index}.mailstack-new"
-        make = [f"sievec {path} {made}", attributes % (made, made), f"mv -fT {made} {index}"]
+        make = [f"sievec -c /etc/dovecot/dovecot.conf {path} {made}", attributes % (made, made), f"mv -fT {made} {index}"]
         lines = [f"rm -f {index}", install, *make]
     else:
         made = f'"$stage"{index}'

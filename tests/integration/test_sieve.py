@@ -16,6 +16,7 @@ from tests.integration.world import REMOTE, STRANGER
 from tests.targets.containers import Target
 
 ELSEWHERE = f"elsewhere@{REMOTE}"
+PROTECTED = ("Received", "Return-Path", "Delivered-To", "Auto-Submitted")
 SCRIPT = f"""
 require ["body", "copy", "editheader", "envelope", "fileinto", "imap4flags", "mailbox", "regex", "subaddress",
     "variables"];
@@ -26,6 +27,10 @@ elsif header "subject" "flag" {{ addflag ["\\\\Flagged", "$Label1"]; }}
 elsif header "subject" "header" {{
     addheader "X-Filtered" "yes"; deleteheader "X-Unwanted";
     deleteheader "Subject"; addheader "Subject" "new";
+}}
+elsif header "subject" "protected" {{
+    {" ".join(f'deleteheader "{field}";' for field in PROTECTED)}
+    addheader "Return-Path" "<forged@example.org>"; addheader "X-Sieve-Redirected-From" "filter@example.org";
 }}
 elsif header "subject" "redirect" {{ redirect "{ELSEWHERE}"; }}
 elsif header "subject" "copy" {{ redirect :copy "{ELSEWHERE}"; }}
@@ -99,6 +104,14 @@ def test_imap4flags(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
 def test_editheader(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
     mail = received(mailbox, deliver(server, user, "header", X_Unwanted="1"))
     assert (mail["X-Filtered"], mail["X-Unwanted"], mail.get_all("Subject")) == ("yes", None, ["new"])
+
+
+def test_what_delivery_and_the_end_of_loops_depend_on_stays(
+    server: Target, user: str, mailbox: imaplib.IMAP4
+) -> None:
+    mail = received(mailbox, deliver(server, user, "protected", Auto_Submitted="no"))
+    assert [len(mail.get_all(field) or []) for field in PROTECTED] == [2, 1, 1, 1]
+    assert (mail["Return-Path"], mail["X-Sieve-Redirected-From"]) == (f"<{STRANGER}>", None)
 
 
 def test_tests_of_several_kinds(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:

@@ -173,7 +173,7 @@ def test_a_sieve_script_is_compiled_where_it_lies_and_never_beside_an_old_binary
     steps = [
         "rm -f /etc/x/before.svbin",
         "mv -fT /etc/x/before.sieve.mailstack-new",
-        "sievec /etc/x/before.sieve ",
+        "sievec -c /etc/dovecot/dovecot.conf /etc/x/before.sieve ",
         "chmod 644 /etc/x/before.svbin.mailstack-new",
         "mv -fT /etc/x/before.svbin.mailstack-new",
         "sha256sum",
