@@ -198,8 +198,8 @@ def _with_index(file: File, install: str, index_record: str) -> list[str]:
         # the binary names its source and serves for no other, so it can only be made where that lies; and
         # without -c a Dovecot that runs would say how it is configured, which it was before this change
         made = f"{index}.mailstack-new"
-        make = [f"sievec -c /etc/dovecot/dovecot.conf {path} {made}", attributes % (made, made), f"mv -fT {made} {index}"]
-        lines = [f"rm -f {index}", install, *make]
+        compiling = f"sievec -c /etc/dovecot/dovecot.conf {path} {made}"
+        lines = [f"rm -f {index}", install, compiling, attributes % (made, made), f"mv -fT {made} {index}"]
     else:
         made = f'"$stage"{index}'
         make = [f'{file.indexed} "$stage"{path}', attributes % (made, made), _install(made, index)]

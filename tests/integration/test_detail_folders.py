@@ -14,7 +14,7 @@ from tests.integration.managesieve import install
 from tests.integration.world import REMOTE, STRANGER
 from tests.targets.containers import Target
 
-FOLDERS = ("lists", "a/b", "&ANw-ber", "100%")
+FOLDERS = ("lists", "a/b", "&ANw-ber")
 """The third is Über in modified UTF-7 (RFC 3501, 5.1.3)."""
 
 
@@ -32,13 +32,15 @@ def users(server: Target) -> Iterator[list[str]]:
 
 
 def send(server: Target, address: bytes) -> str:
-    """Send a message to an address of any octets, and return its Message-ID."""
+    """Send a message to an address of any octets, and return its Message-ID; nothing if it is refused."""
     message_id = f"<{uuid.uuid4()}@{REMOTE}>"
     with clients.smtp(server) as session:
         assert session.mail(STRANGER)[0] == 250
         session.send(b"RCPT TO:<" + address + b">\r\n")
-        code, text = session.getreply()
-        assert code == 250, (address, text)
+        code, _ = session.getreply()
+        assert code == 250 or 500 <= code < 600
+        if code != 250:
+            return ""
         assert session.data(f"Message-ID: {message_id}\r\n\r\nx\r\n".encode())[0] == 250
     return message_id
 
@@ -66,7 +68,6 @@ def test_into_the_folder_of_who_wants_that(server: Target, users: list[str]) -> 
         "details+lists@example.org": "lists",
         "DETAILS+lists@Example.org": "lists",
         "details+a/b@example.org": "a/b",
-        "details+100%@example.org": "100%",
         "details+Trash@example.org": "Trash",
         "details+absent@example.org": "INBOX",
         "details@example.org": "INBOX",
@@ -104,7 +105,7 @@ HOSTILE = [
     b"&ANw-ber",
     b"&",
     b"x" * 200,
-    b"\xc3\x9cber",
+    "Über".encode(),
     b"\xff\xfe",
 ]
 
@@ -113,9 +114,15 @@ def test_whatever_a_stranger_writes_after_the_plus(server: Target, users: list[s
     with clients.imap(server, users[0], password=PASSWORD) as mailbox:
         before = folders(mailbox)
         sent = {detail: send(server, b"details+" + detail + b"@example.org") for detail in HOSTILE}
-        arrived = {detail: where(mailbox, message_id) for detail, message_id in sent.items()}
+        assert [detail for detail in HOSTILE if not sent[detail]] == [
+            b"%u",
+            b"%{user}",
+            b"$(id)",
+            b"\xff\xfe",
+        ]
+        arrived = {detail: where(mailbox, message_id) for detail, message_id in sent.items() if message_id}
         assert folders(mailbox) == before
-    assert set(arrived.values()) <= {"INBOX", *FOLDERS}
+    assert {detail for detail in arrived if arrived[detail] != "INBOX"} == {"Über".encode()}
     clients.wait_for_empty_queue(server)
 
 
