@@ -55,6 +55,7 @@ def user(
     home_directory: str | None = None,
     can_send: bool | None = None,
     can_receive: bool | None = None,
+    detail_folders: bool | None = None,
     senders: str | list[str] | tuple[str, ...] = (),
     active: bool | None = None,
     present: bool = True,
@@ -69,6 +70,7 @@ def user(
     + quota_mb: the size of the mailbox in MiB; 0 for no limit
     + home_directory: where the mail lies; by default below ``mail_home_root``
     + can_send, can_receive: whether the user may send, and receive, mail
+    + detail_folders: whether mail to ``user+folder`` goes into that folder, where it is there
     + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
     + active: whether the user may do anything
     + present: whether the user should be there
@@ -92,6 +94,7 @@ def user(
             home_directory=home_directory,
             can_send=can_send,
             can_receive=can_receive,
+            detail_folders=detail_folders,
             senders=[senders] if isinstance(senders, str) else list(senders),
             active=active,
         ),

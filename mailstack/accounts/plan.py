@@ -144,7 +144,7 @@ def _domain_row(domain: Domain) -> Wanted:
 
 
 def _user_row(user: User) -> Wanted:
-    plain = ("home_directory", "quota_mb", "can_send", "can_receive", "active")
+    plain = ("home_directory", "quota_mb", "can_send", "can_receive", "detail_folders", "active")
     enforced: Values = {name: getattr(user, name) for name in plain if name in user.model_fields_set}
     if user.password_hash is not None:
         enforced["password"] = user.password_hash.get_secret_value()

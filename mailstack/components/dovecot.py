@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.components import tls
+from mailstack.components import dovecot_sieve, tls
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
@@ -39,7 +39,8 @@ _CHECKS = (
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3)
+    sieve = dovecot_sieve.PACKAGES if settings.mail_sieve else ()
+    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3, *sieve)
 
 
 def files(
@@ -77,6 +78,7 @@ def files(
             rendered("dovecot-sql.conf.ext") if generation == "2.3" else None,
             mode=0o600,
         ),
+        *dovecot_sieve.files(settings, generation),
     ]
     if serves_postfix:
         # Debian 13 makes it when Postfix first starts, and Dovecot can't start without
@@ -97,11 +99,12 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
     installed(packages(settings))
     tls.deploy(settings=settings)
     system_user("vmail", settings.mail_vmail_uid, settings.mail_vmail_gid, settings.mail_home_root)
+    entries = files(settings, generation, endpoint, serves_postfix=serves_postfix)
     config_files(
-        files(settings, generation, endpoint, serves_postfix=serves_postfix),
+        entries,
         component="dovecot",
         units=["dovecot"],
         store=database_passwords.store(settings),
-        checks=_CHECKS,
+        checks=(*_CHECKS, *dovecot_sieve.checks(entries)),
     )
     units.running(Unit("dovecot"))

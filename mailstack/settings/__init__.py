@@ -38,6 +38,7 @@ from mailstack.settings.postfix_parameters import (
     transports,
     unknown_parameters,
 )
+from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
 from mailstack.settings.types import (
     DomainName,
@@ -106,6 +107,7 @@ class AccountSettings(Model):
 
 
 class Settings(
+    SieveSettings,
     DovecotSettings,
     AbuseSettings,
     PostfixSettings,
@@ -178,6 +180,13 @@ class Settings(
                 raise ValueError(
                     f"mail_transport: {domain.domain_name!r} has a next_hop in mail_relay_domains too"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _folders_filed(self) -> Self:
+        for user in self.mail_users:
+            if user.detail_folders and not self.mail_sieve:
+                raise ValueError(f"mail_users: detail_folders of {user.email} needs mail_sieve")
         return self
 
     @model_validator(mode="after")

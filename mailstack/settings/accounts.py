@@ -148,6 +148,10 @@ class User(Model):
     can_receive: bool = Field(
         default=True, description="Without it mail to the user is refused as to an unknown one; logins work."
     )
+    detail_folders: bool = Field(
+        default=False,
+        description="Whether mail to `user+folder` goes into that folder, if it is there, or into INBOX.",
+    )
     senders: Annotated[
         ListOf[str],
         each(addresses.address_or_domain),

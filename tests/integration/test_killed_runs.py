@@ -32,6 +32,7 @@ def variant(number: int) -> dict[str, Any]:
         mail_db_port=5432 + number % 2,
         mail_virtual={f"static{number}@example.org": [world.ALICE]},
         mail_dovecot_extra=f"login_greeting = greeting {number}",
+        mail_sieve_before=f'if header "x-variant" "variant {number}" {{ keep; }}',
     )
 
 
@@ -46,6 +47,7 @@ def assert_serves(target: Target, number: int) -> None:
         assert ssl.get_server_certificate((target.ip, port)).split() == on_disk.split()
     (shown,) = clients.tls(on_disk).get_ca_certs()
     assert shown["subject"] == ((("commonName", f"mail{number}.example.org"),),)
+    assert f'"variant {number}"' in target.exec(["sieve-dump", "/etc/dovecot/sieve/before.svbin"]).stdout
     show = "cd /; runuser -u postgres -- psql -XAtc 'SHOW port'"
     assert target.exec(show).stdout.strip() == str(5432 + number % 2)
     assert clients.replies(target, f"static{number}@example.org") == 250

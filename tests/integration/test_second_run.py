@@ -134,6 +134,13 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
             }
         ],
         mail_dovecot_extra="login_greeting = Hello # there",
+        mail_sieve_before='require "editheader"; addheader "X-Before" "ünï 日本 ${x} %u";',
+        mail_sieve_after="/* nothing */",
+        mail_sieve_max_actions=100,
+        mail_sieve_max_redirects=10,
+        mail_sieve_max_script_size=65536,
+        mail_sieve_max_scripts=0,
+        mail_sieve_max_storage=1048576,
     )
     take(host, data)
     assert b"ESMTP of ours" in banner(host, 2525)
@@ -151,7 +158,7 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
 
 
 def test_peer_authentication_leaves_no_password(host: Target) -> None:
-    take(host, world.data(mail_db_auth="peer"))
+    take(host, world.data(mail_db_auth="peer", mail_sieve=False))
     dovecot = " ".join(f"/etc/dovecot/{name}" for name in ("auth-sql.conf.ext", "dovecot-sql.conf.ext"))
     ours = f"/etc/postfix/sql {dovecot} /var/lib/mailstack"
     assert host.exec(f"grep -rlE '^ *password *=| password=' {ours}", check=False).stdout == ""

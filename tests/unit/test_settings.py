@@ -55,6 +55,8 @@ MISSPELT = [
     ("mail_postfix_main_cf", "mail_postfix_main"),
     ("mail_vmail_uuid", "mail_vmail_uid"),
     ("mail_pop", "mail_pop3"),
+    ("mail_seive", "mail_sieve"),
+    ("mail_sieve_max_redirect", "mail_sieve_max_redirects"),
 ]
 
 
@@ -65,6 +67,13 @@ def test_a_misspelt_name_is_answered_with_the_nearest_right_one(name: str, right
 
 
 IMPOSSIBLE: list[tuple[str, object, str]] = [
+    ("mail_sieve", "yes", "must be true or false"),
+    ("mail_sieve_before", ["keep;"], "must be text"),
+    ("mail_sieve_after", "keep;\0", "not of the right form"),
+    ("mail_sieve_max_redirects", -1, "allowed: 0 to 100"),
+    ("mail_sieve_max_actions", 0, "allowed: 1 to 1000"),
+    ("mail_sieve_max_script_size", "1M", "must be a whole number"),
+    ("mail_sieve_max_storage", 100, "allowed: bytes, 1024 to"),
     ("mail_hostname", "mail", "at least two labels"),
     ("mail_hostname", "mail_1.example.org", "not a domain name"),
     ("mail_hostname", "192.0.2.1", "not a domain name"),
@@ -201,6 +210,11 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
     ({"mail_transport": {"x.example": "sender-relay:[b.example]"}}, "no service 'sender-relay'"),
     ({"mail_mydestination": ["$mydomain"], "mail_domains": ["example.org"]}, "'$mydomain' is 'example.org'"),
     ({"mail_mydestination": ["${mydomain}"], "mail_domains": ["example.org"]}, "is 'example.org'"),
+    ({"mail_sieve": False, "mail_sieve_before": "keep;"}, "mail_sieve_before: no script runs"),
+    (
+        {"mail_sieve": False, "mail_users": [{"email": "a@example.org", "detail_folders": True}]},
+        "detail_folders of a@example.org needs mail_sieve",
+    ),
     ({"mail_db_dsn": "postgresql://admin@db.example.net/"}, "mail_db_lookup_password: is required"),
     (
         {

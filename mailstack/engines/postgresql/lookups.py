@@ -128,7 +128,10 @@ def dovecot_user(settings: Settings, user: str, quota: str) -> str:
     + user: Dovecot's variable for the login name, which this generation quotes in SQL
     + quota: the userdb field for the quota in this generation: ``quota_rule`` or ``quota_storage_size``
     """
-    return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
+    # only delivery wants to know, so it is no field of a login
+    folders = f", {_DETAIL_FOLDERS[quota]}" if settings.mail_sieve else ""
+    fields = f"{_home(settings)} AS home, {_QUOTA[quota]} AS {quota}{folders}"
+    return f"SELECT {fields} {_ACTIVE} AND u.email = '{user}'"
 
 
 def dovecot_password(settings: Settings, user: str, quota: str, service: str) -> str:
@@ -152,6 +155,15 @@ _QUOTA = {
     "quota_storage_size": "COALESCE(u.quota_mb, 0) || 'M'",
 }
 """In Dovecot, too, 0 is no limit."""
+
+_DETAIL_FOLDERS = {
+    quota: f"CASE WHEN u.detail_folders THEN 'yes' ELSE 'no' END AS \"{field}\""
+    for quota, field in (
+        ("quota_rule", "sieve_env_detail_folders"),
+        ("quota_storage_size", "sieve_environment/detail_folders"),
+    )
+}
+"""What detail.sieve finds in its environment, in the generation with that field for the quota."""
 
 
 def _home(settings: Settings) -> str:

@@ -28,6 +28,7 @@ COLUMNS = {
         "quota_mb",
         "can_send",
         "can_receive",
+        "detail_folders",
         "active",
         "domain_name",
     ),
