@@ -29,17 +29,36 @@ from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings
 
 
 @deploy("Accounts")
-def domain(domain_name: str, active: bool | None = None, present: bool = True) -> None:
+def domain(
+    domain_name: str,
+    active: bool | None = None,
+    quota_mb: int | None = None,
+    quota_messages: int | None = None,
+    user_quota_mb: int | None = None,
+    user_quota_messages: int | None = None,
+    present: bool = True,
+) -> None:
     """Add, change or remove a domain.
 
     + domain_name: the domain
     + active: whether its addresses are accepted; a new one is, and an old one stays as it is
+    + quota_mb, quota_messages: the sums that the quotas of its users may have, in MiB and in messages
+    + user_quota_mb, user_quota_messages: the quotas of its users that have none of their own; 0 for no limit
     + present: whether it should be there; it can't go while addresses in it stay
 
     Raises ``OperationValueError`` for what is no domain.
     """
     _true_or_false(present=present)
-    made = Domain(**_given(domain_name=domain_name, active=active))
+    made = Domain(
+        **_given(
+            domain_name=domain_name,
+            active=active,
+            quota_mb=quota_mb,
+            quota_messages=quota_messages,
+            user_quota_mb=user_quota_mb,
+            user_quota_messages=user_quota_messages,
+        )
+    )
     key = (made.domain_name,)
     fulfil(
         lambda current: Wish(Accounts(domains=(made,))) if present else without(current, "mail_domain", key),
@@ -52,6 +71,7 @@ def user(
     email: str,
     password_from: str | None = None,
     quota_mb: int | None = None,
+    quota_messages: int | None = None,
     home_directory: str | None = None,
     can_send: bool | None = None,
     can_receive: bool | None = None,
@@ -67,7 +87,7 @@ def user(
     + email: the address, which is also the login name
     + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; a new user
       without it is prompted for. Given for a user that exists, it is the new password
-    + quota_mb: the size of the mailbox in MiB; 0 for no limit
+    + quota_mb, quota_messages: the size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: where the mail lies; by default below ``mail_home_root``
     + can_send, can_receive: whether the user may send, and receive, mail
     + detail_folders: whether mail to ``user+folder`` goes into that folder, where it is there
@@ -91,6 +111,7 @@ def user(
         **_given(
             email=email,
             quota_mb=quota_mb,
+            quota_messages=quota_messages,
             home_directory=home_directory,
             can_send=can_send,
             can_receive=can_receive,

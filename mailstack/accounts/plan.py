@@ -139,12 +139,22 @@ def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
 
 
 def _domain_row(domain: Domain) -> Wanted:
-    enforced = {"active": domain.active} if "active" in domain.model_fields_set else {}
-    return Wanted((domain.domain_name,), {"active": domain.active}, enforced)
+    plain = ("quota_mb", "quota_messages", "user_quota_mb", "user_quota_messages", "active")
+    new: Values = {name: getattr(domain, name) for name in plain}
+    enforced = {name: value for name, value in new.items() if name in domain.model_fields_set}
+    return Wanted((domain.domain_name,), new, enforced)
 
 
 def _user_row(user: User) -> Wanted:
-    plain = ("home_directory", "quota_mb", "can_send", "can_receive", "detail_folders", "active")
+    plain = (
+        "home_directory",
+        "quota_mb",
+        "quota_messages",
+        "can_send",
+        "can_receive",
+        "detail_folders",
+        "active",
+    )
     enforced: Values = {name: getattr(user, name) for name in plain if name in user.model_fields_set}
     if user.password_hash is not None:
         enforced["password"] = user.password_hash.get_secret_value()

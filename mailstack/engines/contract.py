@@ -51,6 +51,26 @@ class Step(NamedTuple):
     transaction: bool = True
 
 
+class Variables(NamedTuple):
+    """What Dovecot calls things in a query, where it quotes them for SQL.
+
+    + user, local_part, domain: of the login name or address that is looked up
+    + service: what asks: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
+    """
+
+    user: str
+    local_part: str
+    domain: str
+    service: str
+
+
+DOVECOT = {
+    "2.3": Variables("%u", "%n", "%d", "%s"),
+    "2.4": Variables("%{user}", "%{user | username}", "%{user | domain}", "%{protocol}"),
+}
+"""By the generation of Dovecot."""
+
+
 class Lookups(Protocol):
     """What Postfix and Dovecot ask, in the engine's SQL: its module ``lookups``, which says more."""
 
@@ -67,11 +87,11 @@ class Lookups(Protocol):
     def virtual_postmaster(self, target: str) -> str:
         """RFC 5321, 4.5.1: every domain has a postmaster."""
 
-    def dovecot_user(self, settings: Settings, user: str, quota: str) -> str:
-        """Dovecot's userdb."""
+    def dovecot_user(self, settings: Settings, generation: str) -> str:
+        """Dovecot's userdb, for the generation ``2.3`` or ``2.4``."""
 
-    def dovecot_password(self, settings: Settings, user: str, quota: str, service: str) -> str:
-        """Dovecot's passdb."""
+    def dovecot_password(self, settings: Settings, generation: str) -> str:
+        """Dovecot's passdb, for the generation ``2.3`` or ``2.4``."""
 
 
 class Dialect(Protocol):

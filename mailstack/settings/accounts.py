@@ -73,10 +73,28 @@ def _check_hash(secret: SecretStr) -> SecretStr:
     return SecretStr(password_hash(secret.get_secret_value()))
 
 
+_Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")]
+_Messages = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("a number, 0 for no limit")]
+
+
 class Domain(Model):
     """A domain that this server receives mail for."""
 
     domain_name: DomainName = Field(description="The domain.")
+    quota_mb: _Megabytes | None = Field(
+        default=None,
+        description="The sum that the quotas of all users of the domain may have, in MiB; each must have one "
+        "then. 0 or none: no limit.",
+    )
+    quota_messages: _Messages | None = Field(
+        default=None, description="The same for numbers of messages. 0 or none: no limit."
+    )
+    user_quota_mb: _Megabytes | None = Field(
+        default=None, description="`quota_mb` of every user of the domain that has none of its own."
+    )
+    user_quota_messages: _Messages | None = Field(
+        default=None, description="`quota_messages` of every user of the domain that has none of its own."
+    )
     active: bool = Field(
         default=True, description="A disabled domain's addresses are refused like unknown ones."
     )
@@ -139,8 +157,13 @@ class User(Model):
     home_directory: HostPath | None = Field(
         default=None, description="Where the mail lies; without it, a directory below `mail_home_root`."
     )
-    quota_mb: Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")] | None = (
-        Field(default=None, description="The size that the mailbox may have, in MiB. 0 or none: no limit.")
+    quota_mb: _Megabytes | None = Field(
+        default=None,
+        description="The size that the mailbox may have, in MiB. None: what the domain says; 0: no limit.",
+    )
+    quota_messages: _Messages | None = Field(
+        default=None,
+        description="The number of messages that it may have. None: what the domain says; 0: no limit.",
     )
     can_send: bool = Field(
         default=True, description="Without it the user can't log in on the ports 465 and 587; IMAP works."

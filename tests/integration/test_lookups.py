@@ -48,18 +48,23 @@ def with_key(query: str) -> str:
     return query.replace("domain77", "relay77") if "mail_relay" in query else query
 
 
+def by_dovecot(query: str, service: str, address: str = ADDRESS) -> str:
+    """The query as Dovecot 2.3 asks it for a service."""
+    user, _, domain = address.partition("@")
+    for variable, value in {"%u": address, "%n": user, "%d": domain, "%s": service}.items():
+        query = query.replace(variable, value)
+    return query
+
+
 #: Each query, by the name of its file in /etc/postfix/sql or of its function.
-QUERIES = (
-    {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()}
-    | {
-        f"dovecot_user, {quota}": lookups.dovecot_user(SETTINGS, ADDRESS, quota)
-        for quota in ("quota_rule", "quota_storage_size")
-    }
-    | {
-        f"dovecot_password, {quota}": lookups.dovecot_password(SETTINGS, ADDRESS, quota, "imap")
-        for quota in ("quota_rule", "quota_storage_size")
-    }
-)
+QUERIES = {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()} | {
+    "dovecot_user": by_dovecot(lookups.dovecot_user(SETTINGS, "2.3"), "lmtp"),
+    "dovecot_user, quota": by_dovecot(lookups.dovecot_user(SETTINGS, "2.3"), "quota-status"),
+    "dovecot_user, quota of an alias": by_dovecot(
+        lookups.dovecot_user(SETTINGS, "2.3"), "quota-status", "user6500@domain1.example"
+    ),
+    "dovecot_password": by_dovecot(lookups.dovecot_password(SETTINGS, "2.3"), "imap"),
+}
 
 
 def test_no_lookup_reads_a_whole_table(server: Target) -> None:

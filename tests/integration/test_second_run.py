@@ -133,6 +133,13 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
                 "options": {"syslog_name": "postfix/second"},
             }
         ],
+        mail_full_text_search=False,
+        mail_shared_folders=True,
+        mail_compression="gz",
+        mail_autoexpunge={"Trash": "30d", "Old mail": "1w"},
+        mail_quota_warnings=[90, 50],
+        mail_quota_warning_subject="Postfach zu {percent} % voll",
+        mail_quota_warning_text="いっぱい\n",
         mail_dovecot_extra="login_greeting = Hello # there",
         mail_sieve_before='require "editheader"; addheader "X-Before" "ünï 日本 ${x} %u";',
         mail_sieve_after="/* nothing */",

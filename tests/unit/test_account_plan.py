@@ -45,6 +45,15 @@ def rows(there: dict[str, Rows], absent: Absent | None = None, **accounts: Any) 
     return [str(change) for change in plan(there, Accounts(**accounts), absent)]
 
 
+def test_a_domain_s_quotas_are_put_right() -> None:
+    there = current("example.org")
+    wanted = Domain(domain_name="example.org", quota_mb=100, user_quota_mb=10)
+    assert rows(there, domains=(wanted,)) == [
+        "~ domain example.org: quota_mb none -> 100, user_quota_mb none -> 10"
+    ]
+    assert rows(there, domains=(Domain(domain_name="example.org"),)) == []
+
+
 def test_everything_is_new() -> None:
     alice = user(email="alice@example.org", initial_password="geheim")
     dave = user(email="dave@example.org", initial_password="geheim", active=False)

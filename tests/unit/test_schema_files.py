@@ -35,8 +35,9 @@ def test_an_edited_file_is_found() -> None:
     assert edited(pinned) == ["001_mail.sql", "000_gone.sql"]
 
 
-def test_no_number_is_there_twice() -> None:
-    assert len({name[:3] for name in numbered()}) == len(numbered())
+def test_numbers_are_unique() -> None:
+    numbers = [name[:3] for name in numbered()]
+    assert sorted(set(numbers)) == numbers
 
 
 @pytest.mark.parametrize("name", ["begin.sql", "objects.sql", *numbered()])

@@ -20,12 +20,20 @@ from mailstack import addresses
 from mailstack.engines.postgresql.quoting import identifier, literal
 
 COLUMNS = {
-    "mail_domain": ("domain_name", "active"),
+    "mail_domain": (
+        "domain_name",
+        "quota_mb",
+        "quota_messages",
+        "user_quota_mb",
+        "user_quota_messages",
+        "active",
+    ),
     "mail_users": (
         "email",
         "password",
         "home_directory",
         "quota_mb",
+        "quota_messages",
         "can_send",
         "can_receive",
         "detail_folders",
