@@ -25,7 +25,7 @@ from mailstack.accounts.password_source import password_source
 from mailstack.accounts.plan import Absent, Accounts, undeclared
 from mailstack.accounts.sql import Key, Rows
 from mailstack.passwords import hash_password, verify
-from mailstack.settings import Alias, AliasDomain, Domain, Settings, User
+from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
 
 
 @deploy("Accounts")
@@ -75,6 +75,7 @@ def user(
     home_directory: str | None = None,
     can_send: bool | None = None,
     can_receive: bool | None = None,
+    detail_folders: bool | None = None,
     senders: str | list[str] | tuple[str, ...] = (),
     active: bool | None = None,
     present: bool = True,
@@ -89,6 +90,7 @@ def user(
     + quota_mb, quota_messages: the size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: where the mail lies; by default below ``mail_home_root``
     + can_send, can_receive: whether the user may send, and receive, mail
+    + detail_folders: whether mail to ``user+folder`` goes into that folder, where it is there
     + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
     + active: whether the user may do anything
     + present: whether the user should be there
@@ -113,6 +115,7 @@ def user(
             home_directory=home_directory,
             can_send=can_send,
             can_receive=can_receive,
+            detail_folders=detail_folders,
             senders=[senders] if isinstance(senders, str) else list(senders),
             active=active,
         ),
@@ -223,6 +226,43 @@ def alias(
 
 
 @deploy("Accounts")
+def relay_domain(
+    domain_name: str,
+    recipients: str | list[str] | tuple[str, ...] = (),
+    any_recipient: bool | None = None,
+    active: bool | None = None,
+    present: bool = True,
+) -> None:
+    """Add, change or remove a domain that mail is relayed to, and who is known there.
+
+    + domain_name: the domain
+    + recipients: addresses that the primary knows. Others that are there stay
+    + any_recipient: whether mail to every address is taken
+    + active: whether mail is taken at all
+    + present: whether these recipients, or without any the whole domain, should be there
+
+    Raises ``OperationValueError`` for what is no domain, or an address elsewhere.
+    """
+    _true_or_false(present=present)
+    targets = [recipients] if isinstance(recipients, str) else list(recipients)
+    made = RelayDomain(
+        **_given(domain_name=domain_name, recipients=targets, any_recipient=any_recipient, active=active)
+    )
+
+    def wish(current: Current) -> Wish:
+        if present:
+            return Wish(Accounts(relay_domains=(made,)))
+        if made.recipients:
+            return without(current, "mail_relay_recipient", *((address,) for address in made.recipients))
+        known = [key for key in current["mail_relay_recipient"] if key[0].endswith(f"@{made.domain_name}")]
+        domains = stored(current, "mail_relay_domain", (made.domain_name,))
+        gone = {"mail_relay_domain": frozenset(domains), "mail_relay_recipient": frozenset(known)}
+        return Wish(absent=Absent(gone))
+
+    fulfil(wish, f"Relay domain {made.domain_name}")
+
+
+@deploy("Accounts")
 def declared(settings: Settings) -> None:
     """Make the database have the accounts that the settings declare.
 
@@ -230,7 +270,11 @@ def declared(settings: Settings) -> None:
     ``mail_accounts_delete_mail``.
     """
     accounts = Accounts(
-        settings.mail_domains, settings.mail_users, settings.mail_aliases, settings.mail_alias_domains
+        settings.mail_domains,
+        settings.mail_users,
+        settings.mail_aliases,
+        settings.mail_alias_domains,
+        settings.mail_relay_domains,
     )
     authoritative = settings.mail_accounts_policy == "authoritative"
     if accounts == Accounts() and not authoritative:

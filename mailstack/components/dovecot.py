@@ -10,7 +10,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.components import tls
+from mailstack.components import dovecot_sieve, tls
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
@@ -49,7 +49,8 @@ def packages(settings: Settings, generation: str) -> tuple[str, ...]:
     """
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
     search = (_SEARCH[generation],) if settings.mail_full_text_search else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3, *search)
+    sieve = dovecot_sieve.PACKAGES if settings.mail_sieve else ()
+    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3, *search, *sieve)
 
 
 class Folder(NamedTuple):
@@ -118,6 +119,7 @@ def files(
             rendered("dovecot-sql.conf.ext") if generation == "2.3" else None,
             mode=0o600,
         ),
+        *dovecot_sieve.files(settings, generation),
         File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
     ]
     if settings.mail_shared_folders:
@@ -157,11 +159,12 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
     installed(packages(settings, generation))
     tls.deploy(settings=settings)
     system_user("vmail", settings.mail_vmail_uid, settings.mail_vmail_gid, settings.mail_home_root)
+    entries = files(settings, generation, endpoint, serves_postfix=serves_postfix)
     config_files(
-        files(settings, generation, endpoint, serves_postfix=serves_postfix),
+        entries,
         component="dovecot",
         units=["dovecot"],
         store=database_passwords.store(settings),
-        checks=_CHECKS,
+        checks=(*_CHECKS, *dovecot_sieve.checks(entries)),
     )
     units.running(Unit("dovecot"))

@@ -80,6 +80,8 @@ class Lookups(Protocol):
     VIRTUAL_IDENTITY: str
     SENDER_LOGINS: str
     OWN_SENDERS: str
+    RELAY_DOMAINS: str
+    RELAY_RECIPIENTS: str
     DOVECOT_ITERATE: str
 
     def virtual_postmaster(self, target: str) -> str:

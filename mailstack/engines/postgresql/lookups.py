@@ -94,6 +94,17 @@ OWN_SENDERS = (
 """An action for access(5) if the domain is one of ours."""
 
 
+RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
+"""Disabled ones too, for the reason that ``VIRTUAL_DOMAINS`` has."""
+
+RELAY_RECIPIENTS = (
+    "SELECT d.domain_name FROM mail_relay_domain d WHERE d.domain_name = '%d' AND d.active"
+    " AND (d.any_recipient OR '%u' = 'postmaster'"
+    " OR (SELECT 1 FROM mail_relay_recipient r WHERE r.address = '%s') IS NOT NULL)"
+)
+"""Any result means that the primary knows the address; a postmaster it must have (RFC 5321, 4.5.1)."""
+
+
 def virtual_postmaster(target: str) -> str:
     """RFC 5321, 4.5.1: every domain has a postmaster, even if nobody made one.
 
@@ -133,6 +144,8 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     """
     name = DOVECOT[generation]
     fields = "".join(f", {value} AS {field}" for field, value in _QUOTA[generation].items())
+    if settings.mail_sieve:  # only delivery wants to know, so it is no field of a login
+        fields += f", {_DETAIL_FOLDERS[generation]}"
     targets = VIRTUAL_ALIASES.replace("%u", name.local_part).replace("%d", name.domain)
     found = (
         f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
@@ -158,6 +171,16 @@ def dovecot_password(settings: Settings, generation: str) -> str:
         f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home{fields}'
         f" {_ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
     )
+
+
+_DETAIL_FOLDERS = {
+    generation: f"CASE WHEN u.detail_folders THEN 'yes' ELSE 'no' END AS \"{field}\""
+    for generation, field in (
+        ("2.3", "sieve_env_detail_folders"),
+        ("2.4", "sieve_environment/detail_folders"),
+    )
+}
+"""What detail.sieve finds in its environment."""
 
 
 def _home(settings: Settings) -> str:

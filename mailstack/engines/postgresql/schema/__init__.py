@@ -36,6 +36,7 @@ COLUMNS = {
         "quota_messages",
         "can_send",
         "can_receive",
+        "detail_folders",
         "active",
         "domain_name",
     ),
@@ -43,6 +44,8 @@ COLUMNS = {
     "mail_alias_domain": ("alias_domain", "domain_name", "active"),
     "mail_wildcard": ("local_part", "destination_email", "active"),
     "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
+    "mail_relay_domain": ("domain_name", "any_recipient", "active"),
+    "mail_relay_recipient": ("address", "domain_name"),
     "mailstack_schema": ("file_name", "sha256", "applied_at"),
     "mailstack_objects": ("name", "md5"),
 }
