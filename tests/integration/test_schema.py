@@ -101,7 +101,14 @@ TAMPERED = {
         "constraint mailstack_sender_user on mail_sender",
         "constraint mailstack_users_domain on mail_users",
         "trigger mailstack_fold on mail_users",
+        "trigger mailstack_quota on mail_users",
     ],
+    "ALTER TABLE mail_domain DROP COLUMN user_quota_mb": [
+        "column mail_domain.user_quota_mb",
+        "constraint mailstack_domain_quota on mail_domain",
+    ],
+    "ALTER TABLE mail_users ALTER quota_messages TYPE integer": ["column mail_users.quota_messages"],
+    "ALTER TABLE mail_domain DISABLE TRIGGER mailstack_quota": ["trigger mailstack_quota on mail_domain"],
     "ALTER TABLE mail_users DROP CONSTRAINT mailstack_users_form;"
     "ALTER TABLE mail_users ADD CONSTRAINT mailstack_users_form CHECK (true)": [
         "constraint mailstack_users_form on mail_users"

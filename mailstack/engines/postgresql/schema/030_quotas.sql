@@ -15,7 +15,7 @@ DROP FUNCTION IF EXISTS mailstack_quota();
 ALTER TABLE mail_users
     ALTER quota_messages DROP DEFAULT, ALTER quota_messages DROP NOT NULL,
     ALTER quota_messages TYPE bigint USING quota_messages::text::bigint,
-    ADD CONSTRAINT mailstack_users_quota_messages CHECK (quota_messages >= 0) NOT VALID;
+    ADD CONSTRAINT mailstack_users_quota_messages CHECK (quota_messages >= 0);
 ALTER TABLE mail_domain
     ALTER quota_mb DROP DEFAULT, ALTER quota_mb DROP NOT NULL,
     ALTER quota_mb TYPE bigint USING quota_mb::text::bigint,
@@ -27,7 +27,7 @@ ALTER TABLE mail_domain
     ALTER user_quota_messages TYPE bigint USING user_quota_messages::text::bigint,
     ADD CONSTRAINT mailstack_domain_quota CHECK (
         quota_mb >= 0 AND quota_messages >= 0 AND user_quota_mb >= 0 AND user_quota_messages >= 0
-    ) NOT VALID;
+    );
 
 -- The quotas of a domain's users add up to its own at most, and so does their mail: nobody has to count it.
 -- Looked at when the transaction ends, so that users and domains may change in any order.
