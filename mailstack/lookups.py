@@ -6,7 +6,9 @@ Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from mailstack.passwords import CURRENT_SCHEME
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -120,7 +122,9 @@ def dovecot_user(settings: Settings, user: str, quota: str) -> str:
     return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
 
 
-def dovecot_password(settings: Settings, user: str, quota: str, service: str) -> str:
+def dovecot_password(
+    settings: Settings, user: str, quota: str, service: str, hashes: Literal["all", "old", "current"] = "all"
+) -> str:
     """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
 
     Who may not send can't log in to Postfix, whose service is ``smtp``: so they can't use the empty sender
@@ -128,12 +132,49 @@ def dovecot_password(settings: Settings, user: str, quota: str, service: str) ->
 
     + user, quota: as for ``dovecot_user``
     + service: Dovecot's variable for the service that a client logs in to
+    + hashes: whether only users with a hash of the current scheme are found, or only the others
     """
     return (
-        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home,'
+        _login(settings, user, quota, service, "u.password")
+        + {
+            "all": "",
+            "old": f" AND NOT {_OF_CURRENT_SCHEME}",
+            "current": f" AND {_OF_CURRENT_SCHEME}",
+        }[hashes]
+    )
+
+
+def dovecot_app_password(settings: Settings, user: str, quota: str, service: str, digest: str) -> str:
+    """Dovecot's passdb for app passwords: a row, by what was sent, is the proof that it was right.
+
+    + user, quota, service: as for ``dovecot_password``
+    + digest: Dovecot's variable for ``passwords.app_digest`` of what the client sent
+    """
+    return (
+        _login(settings, user, quota, service, "NULL AS password, 'Y' AS nopassword")
+        + " AND EXISTS (SELECT 1 FROM mail_app_password a"
+        + f" WHERE a.email = u.email AND a.digest = '{digest}' AND (a.service = 'all'"
+        + f" OR a.service = 'imap' AND '{service}' IN ('imap', 'pop3') OR a.service = '{service}'))"
+    )
+
+
+def dovecot_login(settings: Settings, user: str, service: str) -> str:
+    """What Dovecot does after a login, as ``mail_db_login_role``: it writes, and finds nobody."""
+    return (
+        f"SELECT password FROM mailstack_record_login('{user}', '{service}',"
+        f" {settings.mail_last_login_minutes}) AS password"
+    )
+
+
+def _login(settings: Settings, user: str, quota: str, service: str, password: str) -> str:
+    return (
+        f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home,'
         f" {_QUOTA[quota]} AS userdb_{quota} {_ACTIVE} AND u.email = '{user}'"
         f" AND (u.can_send OR '{service}' <> 'smtp')"
     )
+
+
+_OF_CURRENT_SCHEME = f"upper(substr(u.password, 1, {len(CURRENT_SCHEME) + 2})) = '{{{CURRENT_SCHEME}}}'"
 
 
 _QUOTA = {

@@ -23,6 +23,7 @@ _ATTRIBUTES = {
 
 OWNER_PASSWORD = "db-owner-password"
 LOOKUP_PASSWORD = "db-lookup-password"
+LOGIN_PASSWORD = "db-login-password"
 """The names of their passwords among the secrets."""
 
 _READ_ONLY = "default_transaction_read_only=on"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pyinfra.api.deploy import deploy as pyinfra_deploy
@@ -17,6 +18,7 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit, restart_if_differs
 from mailstack.operations.users import system_user
+from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ if TYPE_CHECKING:
 
 FOLDERS = (("Drafts", "Drafts"), ("Junk", "Junk"), ("Sent", "Sent"), ("Trash", "Trash"))
 """Name and special use (RFC 6154) of the folders that every account has."""
+
+_APP_DIGEST = {
+    "2.3": f"%{{sha256;rounds={APP_DIGEST_ROUNDS},salt={APP_DIGEST_SALT}:password}}",
+    "2.4": f"%{{password | sha256(rounds={APP_DIGEST_ROUNDS}, salt='{APP_DIGEST_SALT}') | hexlify}}",
+}
+"""``passwords.app_digest`` of what a client sent, as each generation computes it."""
 
 _DIRECTORY = "/etc/dovecot"
 _STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
@@ -38,7 +46,8 @@ _CHECKS = (
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3)
+    upgrade = ("dovecot-auth-lua", "postgresql-client") if settings.mail_password_upgrade else ()
+    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3, *upgrade)
 
 
 def files(
@@ -55,6 +64,7 @@ def files(
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
         "lookups": lookups,
+        "app_digest": _APP_DIGEST[generation],
         "folders": FOLDERS,
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,
@@ -70,17 +80,34 @@ def files(
         Directory(root, "vmail", "vmail", 0o750),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
         File(f"{_DIRECTORY}/auth-sql.conf.ext", rendered("auth-sql.conf.ext"), mode=0o600),
-        File(
-            f"{_DIRECTORY}/dovecot-sql.conf.ext",
-            # 2.4 has no such file; one that an upgrade left behind still has the password
-            rendered("dovecot-sql.conf.ext") if generation == "2.3" else None,
-            mode=0o600,
+        # 2.4 has no such files; one that an upgrade left behind still has the password
+        *(
+            File(f"{_DIRECTORY}/{name}", rendered(name) if wanted else None, mode=0o600)
+            for name, wanted in {
+                "dovecot-sql.conf.ext": generation == "2.3",
+                "dovecot-sql-old.conf.ext": generation == "2.3" and settings.mail_password_upgrade,
+                "dovecot-sql-app.conf.ext": generation == "2.3",
+                "dovecot-sql-login.conf.ext": generation == "2.3" and settings.mail_last_login_minutes > 0,
+            }.items()
         ),
+        *_upgrade_files(settings, values),
     ]
     if serves_postfix:
         # Debian 13 makes it when Postfix first starts, and Dovecot can't start without
         entries.append(Directory("/var/spool/postfix/private", "postfix", "root", 0o700))
     return entries
+
+
+def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:
+    """What replaces old hashes. It runs as ``dovecot``, so the password it writes with is that user's."""
+    for name, owner, mode in (
+        ("upgrade-password.lua", "root", 0o644),
+        ("upgrade-password", "root", 0o755),
+        ("upgrade-password.pgpass", "dovecot", 0o600),
+    ):
+        wanted = settings.mail_password_upgrade and (not name.endswith("pgpass") or values["password"])
+        content = render(f"dovecot/{name}", **values) if wanted else None
+        yield File(f"{_DIRECTORY}/{name}", content, owner, owner, mode)
 
 
 @pyinfra_deploy("Dovecot")

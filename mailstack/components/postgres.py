@@ -16,7 +16,7 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.kept_secrets import kept_secrets
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
-from mailstack.roles import LOOKUP_PASSWORD, OWNER_PASSWORD
+from mailstack.roles import LOGIN_PASSWORD, LOOKUP_PASSWORD, OWNER_PASSWORD
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("postgresql",)
 _OWNER = ("postgres", "postgres")
+_PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, LOGIN_PASSWORD)
 
 
 def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list[Entry]:
@@ -41,7 +42,7 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
     }
     return [
         Directory(secrets.DIRECTORY, mode=0o700),
-        *(_kept_password(settings, name) for name in (OWNER_PASSWORD, LOOKUP_PASSWORD)),
+        *(_kept_password(settings, name) for name in _PASSWORDS),
         File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
         File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
         File(
@@ -67,6 +68,7 @@ def store(settings: Settings) -> secrets.Store:
     given = {
         OWNER_PASSWORD: settings.mail_db_owner_password,
         LOOKUP_PASSWORD: settings.mail_db_lookup_password,
+        LOGIN_PASSWORD: settings.mail_db_login_password,
     }
     owner = hosts.database_host(settings, host)
     return secrets.Store(
@@ -89,5 +91,5 @@ def deploy(settings: Settings) -> None:
         units.running(Unit("postgresql", f"postgresql@{version}-main"))
         if settings.mail_db_auth == "password":
             given = store(settings).given
-            kept_secrets([name for name in (OWNER_PASSWORD, LOOKUP_PASSWORD) if name not in given])
+            kept_secrets([name for name in _PASSWORDS if name not in given])
     sql.converge(settings, database.of(settings), store(settings))

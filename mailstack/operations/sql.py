@@ -89,6 +89,7 @@ def _role_scripts(
     wanted = {
         roles.OWNER_PASSWORD: roles.Role(settings.mail_db_owner, owner=True),
         roles.LOOKUP_PASSWORD: roles.Role(settings.mail_db_lookup_role, read_only=True),
+        roles.LOGIN_PASSWORD: roles.Role(settings.mail_db_login_role),
     }
     for secret, role in wanted.items():
         current = server.get("roles", {}).get(role.name)
@@ -113,9 +114,9 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
     return NoPassword.GENERATE
 
 
-def _names(settings: Settings) -> tuple[str, str]:
-    return settings.mail_db_owner, settings.mail_db_lookup_role
+def _names(settings: Settings) -> tuple[str, ...]:
+    return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_login_role
 
 
 def _schema(settings: Settings) -> Schema:
-    return Schema(settings.mail_db_owner, settings.mail_db_lookup_role)
+    return Schema(settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_login_role)

@@ -20,6 +20,7 @@ from mailstack.settings.accounts import (
     AliasDomain,
     AliasDomains,
     Aliases,
+    AppPassword,
     Domain,
     Domains,
     User,
@@ -47,6 +48,7 @@ from mailstack.settings.types import (
 __all__ = [
     "Alias",
     "AliasDomain",
+    "AppPassword",
     "DbEndpoint",
     "Domain",
     "MasterService",
@@ -137,6 +139,15 @@ class Settings(
             raise ValueError(
                 "mail_map_type: 'pgsql' is impossible with mail_db_auth 'peer': smtpd(8) in its chroot has "
                 "no socket of PostgreSQL; allowed: 'proxy:pgsql'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _login_role_can_connect(self) -> Self:
+        if self.mail_db_dsn is not None and self.mail_db_login_password is None and self.records_logins:
+            raise ValueError(
+                "mail_db_login_password: is required when mail_db_dsn is set, unless mail_last_login_minutes "
+                "is 0 and mail_password_upgrade is off"
             )
         return self
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
+from mailstack.settings.errors import Allowed
 from mailstack.settings.types import HostPath, Model, SystemId, Text
 
 
@@ -16,6 +19,31 @@ class DovecotSettings(Model):
     )
     mail_vmail_uid: SystemId = Field(default=5000, description="The user id of `vmail`, which owns all mail.")
     mail_vmail_gid: SystemId = Field(default=5000, description="The group id of `vmail`.")
+    mail_max_userip_connections: Annotated[int, Field(ge=1, le=1_000_000), Allowed("a number, 1 or more")] = (
+        Field(
+            default=20,
+            description="How many connections one user may have at once from one address, for each of IMAP "
+            "and POP3. One program may use five, and a household has one address.",
+        )
+    )
+    mail_last_login_minutes: Annotated[
+        int, Field(ge=0, le=525_600), Allowed("minutes, up to 525600; 0 for not at all")
+    ] = Field(
+        default=60,
+        description="Logins are recorded in the table `mail_last_login`, for each user and service not more "
+        "often than this.",
+    )
+    mail_password_upgrade: bool = Field(
+        default=False,
+        description="Whether a good login replaces a stored hash of an older scheme by one of today's, "
+        "ARGON2ID. There is no way back, and other programs that verify these hashes must know it too: so "
+        "it is off.",
+    )
     mail_dovecot_extra: Text = Field(
         default="", description="Text for the end of `dovecot.conf`, in the syntax of the host's Dovecot."
     )
+
+    @property
+    def records_logins(self) -> bool:
+        """Whether Dovecot writes to the database after a login."""
+        return self.mail_last_login_minutes > 0 or self.mail_password_upgrade

@@ -8,7 +8,7 @@ import pytest
 
 from mailstack.schema import Schema, numbered, text_of
 
-SCHEMA = Schema("mailadmin", "maillookup")
+SCHEMA = Schema("mailadmin", "maillookup", "maillogin")
 
 
 def released(text: str) -> dict[str, str]:
@@ -35,8 +35,8 @@ def test_an_edited_file_is_found() -> None:
     assert edited(pinned) == ["001_mail.sql", "000_gone.sql"]
 
 
-def test_numbers_are_unique_and_without_a_gap() -> None:
-    assert [int(name[:3]) for name in numbered()] == list(range(1, len(numbered()) + 1))
+def test_numbers_are_unique() -> None:
+    assert len({name[:3] for name in numbered()}) == len(numbered())
 
 
 @pytest.mark.parametrize("name", ["begin.sql", "objects.sql", *numbered()])
@@ -48,7 +48,7 @@ def test_other_roles_are_another_schema() -> None:
     """So that a renamed lookup role gets its grants."""
     state = {"applied": {}, "recorded": 0, "drift": []}
     assert SCHEMA.differences(None) == SCHEMA.differences(state) == list(numbered())
-    assert Schema("mailadmin", "other").script() != SCHEMA.script()
+    assert Schema("mailadmin", "other", "maillogin").script() != SCHEMA.script()
 
 
 def test_a_table_that_is_lost_speaks_for_what_was_in_it() -> None:
