@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pyinfra.api.exceptions import OperationValueError
 
+from mailstack.engines import engine_of
+
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 Role = Literal["db", "mx", "imap"]
 ROLES: tuple[Role, ...] = ("db", "mx", "imap")
-SOCKET_DIRECTORY = "/run/postgresql"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
             )
         return Endpoint(_address(owner), settings.mail_db_port)
     if settings.mail_db_auth == "peer":
-        return Endpoint(SOCKET_DIRECTORY, settings.mail_db_port)
+        return Endpoint(engine_of(settings).socket, settings.mail_db_port)
     return Endpoint("127.0.0.1", settings.mail_db_port)
 
 

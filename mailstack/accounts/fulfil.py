@@ -11,12 +11,12 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from mailstack import database as databases
 from mailstack import hosts
 from mailstack.accounts import sql
 from mailstack.accounts.mail import deletable_homes
 from mailstack.accounts.plan import Absent, Accounts, Change, PlanError, plan
 from mailstack.accounts.sql import Key, Rows
+from mailstack.engines import engine_of
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
 
@@ -72,7 +72,8 @@ class _Plan(NamedTuple):
 
 def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
     """Raises ``OperationValueError`` for what can't be."""
-    answer = databases.of(settings).query(settings.mail_db_name, sql.query())
+    engine = engine_of(settings)
+    answer = engine.database(settings).query(settings.mail_db_name, sql.query(engine.dialect))
     current = sql.parse(answer)
     asked = wish(current)
     try:
@@ -93,13 +94,15 @@ def apply(settings: Settings, wish: Callable[[Current], Wish], name: str) -> Non
 
     + name: what pyinfra calls the operation
     """
-    databases.of(settings).announce(settings.mail_db_name, sql.query())
+    engine = engine_of(settings)
+    engine.database(settings).announce(settings.mail_db_name, sql.query(engine.dialect))
     _apply(settings=settings, wish=wish, name=name)
 
 
 @operation()
 def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[PyinfraCommand]:
-    database, name, owner = databases.of(settings), settings.mail_db_name, settings.mail_db_owner
+    engine, name, owner = engine_of(settings), settings.mail_db_name, settings.mail_db_owner
+    database = engine.database(settings)
     try:
         changes, gone, homes, first = _plan(settings, wish)
     except OperationValueError as error:
@@ -114,12 +117,13 @@ def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[Pyi
         host.log(f"- mail in {', '.join(homes)}")
         # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
         # one takes it up again.
-        yield database.script(name, sql.disable(gone, owner), "disable the users that go")
+        yield database.script(name, sql.disable(engine.dialect, gone, owner), "disable the users that go")
         yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
     if changes and first:
         yield FunctionCommand(first, (), {})
     if changes:
-        yield database.script(name, sql.script(changes, owner, hash_password), _title(changes))
+        script = sql.script(engine.dialect, changes, owner, hash_password)
+        yield database.script(name, script, _title(changes))
     else:
         host.noop("the accounts are as they should be")
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from mailstack.quoting import UNLOGGED, identifier, literal
-
 if TYPE_CHECKING:
     from mailstack.accounts.plan import Change
+    from mailstack.engines import Dialect
 
 Key = tuple[str, ...]
 Values = dict[str, Any]
 Rows = Mapping[Key, Values]
+Written = Callable[["str | int | bool | SecretStr | None"], str]
+"""What turns a value into SQL."""
 
 KEYS: dict[str, Key] = {
     "mail_domain": ("domain_name",),
@@ -28,10 +29,9 @@ KEYS: dict[str, Key] = {
 """The tables, in the order in which foreign keys allow rows to be made, and their keys."""
 
 
-def query() -> str:
+def query(dialect: Dialect) -> str:
     """SQL that returns all rows as JSON; a table that is not there yet has none."""
-    parts = ", ".join(f"'{table}', {_rows_of(table)}" for table in KEYS)
-    return f"SELECT json_build_object({parts})::text"
+    return dialect.read_tables(tuple(KEYS))
 
 
 def parse(answer: Mapping[str, Any] | None) -> dict[str, Rows]:
@@ -45,78 +45,60 @@ def parse(answer: Mapping[str, Any] | None) -> dict[str, Rows]:
     }
 
 
-def script(changes: Iterable[Change], owner: str, hash_password: Callable[[str], str]) -> str:
+def script(
+    dialect: Dialect, changes: Iterable[Change], owner: str, hash_password: Callable[[str], str]
+) -> str:
     """The changes as a script for one transaction.
 
     + owner: the role that owns the tables
     + hash_password: makes what is stored from a password
     """
     changes = tuple(changes)
-    statements = [
-        UNLOGGED,
-        "SET LOCAL search_path = public, pg_temp;",
-        "DO $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('mailstack')); END $$;",
-        f"SET LOCAL ROLE {identifier(owner)};",
-    ]
+
+    def written(value: str | int | bool | SecretStr | None) -> str:
+        plain = hash_password(value.get_secret_value()) if isinstance(value, SecretStr) else value
+        return dialect.literal(plain)
+
+    statements = dialect.begin(owner)
     for table in reversed(KEYS):
-        statements += _delete(table, [c for c in changes if c.table == table and c.sign == "-"])
+        statements += _delete(table, [c for c in changes if c.table == table and c.sign == "-"], written)
     for table in KEYS:
         ours = [change for change in changes if change.table == table]
-        statements += [_update(change, hash_password) for change in ours if change.sign == "~"]
-        statements += _insert(table, [change for change in ours if change.sign == "+"], hash_password)
+        statements += [_update(change, written) for change in ours if change.sign == "~"]
+        statements += _insert(dialect, table, [change for change in ours if change.sign == "+"], written)
     return "\n".join(statements)
 
 
-def disable(emails: Iterable[str], owner: str) -> str:
+def disable(dialect: Dialect, emails: Iterable[str], owner: str) -> str:
     """A script that lets nobody log in to these accounts, or deliver to them.
 
     + emails: as they are stored
     """
-    listed = ", ".join(literal(email) for email in emails)
-    return (
-        "SET LOCAL search_path = public, pg_temp;\n"
-        f"SET LOCAL ROLE {identifier(owner)};\n"
-        f"UPDATE mail_users SET active = false WHERE email IN ({listed});"
-    )
+    listed = ", ".join(map(dialect.literal, emails))
+    statement = f"UPDATE mail_users SET active = false WHERE email IN ({listed});"
+    return "\n".join([*dialect.begin(owner), statement])
 
 
-def _rows_of(table: str) -> str:
-    """``query_to_xml`` takes a query as text, so that a table that is not there is no error."""
-    text = literal(f"SELECT jsonb_strip_nulls(to_jsonb(t)) AS row FROM public.{table} t")
-    return (
-        "(SELECT coalesce(json_agg(row::json), '[]') FROM XMLTABLE('/table/row' PASSING "
-        f"CASE WHEN to_regclass('public.{table}') IS NOT NULL "
-        f"THEN query_to_xml({text}, false, false, '') END COLUMNS row text))"
-    )
-
-
-def _delete(table: str, changes: list[Change]) -> list[str]:
+def _delete(table: str, changes: list[Change], written: Written) -> list[str]:
     if not changes:
         return []
-    keys = ", ".join(f"({', '.join(literal(part) for part in change.key)})" for change in changes)
+    keys = ", ".join(f"({', '.join(map(written, change.key))})" for change in changes)
     return [f"DELETE FROM {table} WHERE ({', '.join(KEYS[table])}) IN ({keys});"]
 
 
-def _update(change: Change, hash_password: Callable[[str], str]) -> str:
-    assigned = ", ".join(f"{name} = {_value(value, hash_password)}" for name, value in change.values.items())
+def _update(change: Change, written: Written) -> str:
+    assigned = ", ".join(f"{name} = {written(value)}" for name, value in change.values.items())
     named = zip(KEYS[change.table], change.key, strict=True)
-    where = " AND ".join(f"{name} = {literal(part)}" for name, part in named)
+    where = " AND ".join(f"{name} = {written(part)}" for name, part in named)
     return f"UPDATE {change.table} SET {assigned} WHERE {where};"
 
 
-def _insert(table: str, changes: list[Change], hash_password: Callable[[str], str]) -> list[str]:
+def _insert(dialect: Dialect, table: str, changes: list[Change], written: Written) -> list[str]:
     """All new rows in one statement: thousands take a moment. Somebody else may have been quicker."""
     if not changes:
         return []
     columns = (*KEYS[table], *changes[0].values)
     rows = ",\n".join(
-        f"({', '.join(_value(value, hash_password) for value in (*change.key, *change.values.values()))})"
-        for change in changes
+        f"({', '.join(map(written, (*change.key, *change.values.values())))})" for change in changes
     )
-    return [f"INSERT INTO {table} ({', '.join(columns)}) VALUES\n{rows}\nON CONFLICT DO NOTHING;"]
-
-
-def _value(value: str | int | bool | SecretStr | None, hash_password: Callable[[str], str]) -> str:
-    if isinstance(value, SecretStr):
-        return literal(hash_password(value.get_secret_value()))
-    return literal(value)
+    return [dialect.insert_new(table, columns, rows)]

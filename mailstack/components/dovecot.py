@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import hosts, lookups
-from mailstack.components import postgres, tls
+from mailstack import database_passwords, hosts
+from mailstack.components import tls
+from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
@@ -45,9 +46,10 @@ _CHECKS = (
 
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
+    engine = engine_of(settings)
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    upgrade = ("dovecot-auth-lua", "postgresql-client") if settings.mail_password_upgrade else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", "dovecot-pgsql", *pop3, *upgrade)
+    upgrade = ("dovecot-auth-lua", *engine.client_packages) if settings.mail_password_upgrade else ()
+    return ("dovecot-imapd", "dovecot-lmtpd", *engine.dovecot_packages, *pop3, *upgrade)
 
 
 def files(
@@ -63,7 +65,7 @@ def files(
         "settings": settings,
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": lookups,
+        "lookups": engine_of(settings).lookups,
         "app_digest": _APP_DIGEST[generation],
         "folders": FOLDERS,
         "serves_postfix": serves_postfix,
@@ -127,7 +129,7 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
         files(settings, generation, endpoint, serves_postfix=serves_postfix),
         component="dovecot",
         units=["dovecot"],
-        store=postgres.store(settings),
+        store=database_passwords.store(settings),
         checks=_CHECKS,
     )
     units.running(Unit("dovecot"))

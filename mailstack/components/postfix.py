@@ -8,8 +8,9 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import hosts, lookups
-from mailstack.components import postfix_checks, postfix_services, postgres, tls
+from mailstack import database_passwords, hosts
+from mailstack.components import postfix_checks, postfix_services, tls
+from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
@@ -38,7 +39,8 @@ RELAYHOST_PASSWORD = "relayhost-password"
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     # the mechanisms of the SASL client are a package of their own
-    return ("postfix", "postfix-pgsql", *(("libsasl2-modules",) if settings.mail_relayhost_user else ()))
+    sasl = ("libsasl2-modules",) if settings.mail_relayhost_user else ()
+    return ("postfix", *engine_of(settings).postfix_packages, *sasl)
 
 
 def unit(debian: int) -> Unit:
@@ -71,6 +73,7 @@ def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
 
 def queries(settings: Settings) -> dict[str, str]:
     """What is asked of the database, by the name of the file in ``/etc/postfix/sql``."""
+    lookups = engine_of(settings).lookups
     postmaster = settings.mail_postmaster
     if "@" not in postmaster:
         postmaster = f"{postmaster}@{settings.mail_hostname}"
@@ -98,7 +101,7 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
         "postfix/main.cf",
         settings=settings,
         index=INDEX,
-        database_environment=_environment(endpoint),
+        database_environment=engine_of(settings).postfix_environment(endpoint),
         certificate=tls.CERTIFICATE,
         excluded_ciphers=tls.EXCLUDED_CIPHERS,
         key=tls.KEY,
@@ -204,12 +207,6 @@ def _hosts(endpoint: Endpoint) -> str:
     return f"inet:{address}:{endpoint.port}"
 
 
-def _environment(endpoint: Endpoint) -> str:
-    """What libpq must know and pgsql_table(5) has no parameter for."""
-    sslmode = endpoint.sslmode or ("prefer" if endpoint.is_local else "require")
-    return f"PGCONNECT_TIMEOUT=5 PGSSLMODE={sslmode}"
-
-
 COMMENTS = {
     "virtual_domains": "virtual_mailbox_domains: which domains are ours",
     "virtual_mailboxes": "virtual_mailbox_maps: which mailboxes there are; the result is not used",
@@ -234,7 +231,7 @@ def deploy(settings: Settings) -> None:
         raise OperationValueError(
             f"mail_postfix_main: Postfix {platform.postfix} has no {', '.join(unknown)}"
         )
-    store = postgres.store(settings)
+    store = database_passwords.store(settings)
     if settings.mail_relayhost_password is not None:
         store = store.with_given(RELAYHOST_PASSWORD, settings.mail_relayhost_password.get_secret_value())
     installed(packages(settings))

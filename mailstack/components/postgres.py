@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import database, hosts, secrets
+from mailstack import database_passwords, hosts, secrets
+from mailstack.engines import PASSWORDS
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File, Kept
@@ -16,7 +17,6 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.kept_secrets import kept_secrets
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
-from mailstack.roles import LOGIN_PASSWORD, LOOKUP_PASSWORD, OWNER_PASSWORD
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("postgresql",)
 _OWNER = ("postgres", "postgres")
-_PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, LOGIN_PASSWORD)
 
 
 def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list[Entry]:
@@ -42,7 +41,7 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
     }
     return [
         Directory(secrets.DIRECTORY, mode=0o700),
-        *(_kept_password(settings, name) for name in _PASSWORDS),
+        *(_kept_password(settings, name) for name in PASSWORDS),
         File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
         File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
         File(
@@ -60,23 +59,6 @@ def _kept_password(settings: Settings, name: str) -> Entry:
     return File(path, None) if settings.mail_db_auth == "peer" else Kept(path, mode=0o600)
 
 
-def store(settings: Settings) -> secrets.Store:
-    """The passwords of the database roles, for whatever runs on the current host.
-
-    Those that the settings give, else those that the host with the database keeps.
-    """
-    given = {
-        OWNER_PASSWORD: settings.mail_db_owner_password,
-        LOOKUP_PASSWORD: settings.mail_db_lookup_password,
-        LOGIN_PASSWORD: settings.mail_db_login_password,
-    }
-    owner = hosts.database_host(settings, host)
-    return secrets.Store(
-        {name: value.get_secret_value() for name, value in given.items() if value is not None},
-        owner=None if owner is None or hosts.same(owner, host) else owner,
-    )
-
-
 @pyinfra_deploy("PostgreSQL")
 def deploy(settings: Settings) -> None:
     """Install PostgreSQL and make the mail database in it.
@@ -90,6 +72,6 @@ def deploy(settings: Settings) -> None:
         config_files(files(settings, version, clients), component="postgresql", units=["postgresql"])
         units.running(Unit("postgresql", f"postgresql@{version}-main"))
         if settings.mail_db_auth == "password":
-            given = store(settings).given
-            kept_secrets([name for name in _PASSWORDS if name not in given])
-    sql.converge(settings, database.of(settings), store(settings))
+            given = database_passwords.store(settings).given
+            kept_secrets([name for name in PASSWORDS if name not in given])
+    sql.converge(settings, database_passwords.store(settings))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mailstack.schema import Schema
+from mailstack.engines.postgresql.schema import Schema
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 

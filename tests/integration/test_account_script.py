@@ -11,6 +11,7 @@ import pytest
 
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.plan import Accounts, plan, undeclared
+from mailstack.engines.postgresql import dialect
 from mailstack.passwords import hash_password
 from mailstack.settings.accounts import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
@@ -47,9 +48,11 @@ def accounts(users: int, **attributes: Any) -> Accounts:
 
 def write(database: Scratch, wanted: Accounts, *, authoritative: bool = False) -> list[str]:
     """Plan and write; the rows of the plan."""
-    current = account_sql.parse(database.json(account_sql.query()))
+    current = account_sql.parse(database.json(account_sql.query(dialect)))
     changes = plan(current, wanted, undeclared(current, wanted) if authoritative else None)
-    database.run(account_sql.script(changes, database.schema.owner, lambda text: f"{{X}}{text}"), one=True)
+    database.run(
+        account_sql.script(dialect, changes, database.schema.owner, lambda text: f"{{X}}{text}"), one=True
+    )
     return [str(change) for change in changes]
 
 
@@ -84,7 +87,7 @@ def test_all_or_nothing(database: Scratch) -> None:
     """A script that fails in its last line has changed nothing, and says no hash of a password."""
     wanted = accounts(2)
     changes = plan(account_sql.parse(None), wanted)
-    script = account_sql.script(changes, database.schema.owner, lambda text: f"{{X}}{text}")
+    script = account_sql.script(dialect, changes, database.schema.owner, lambda text: f"{{X}}{text}")
     error = database.refused(f"BEGIN;\n{script}\nSELECT 1/0;\nCOMMIT;")
     assert "division by zero" in error and "DROP TABLE" not in error
     assert database.run("SELECT count(*) FROM mail_domain") == "0"
@@ -99,7 +102,7 @@ def test_thousands_are_quick(database: Scratch) -> None:
 
 def test_before_the_schema_is_there(server: Target) -> None:
     with scratch(server, "nothing") as made:
-        assert json.loads(made.run(account_sql.query())) == {
+        assert json.loads(made.run(account_sql.query(dialect))) == {
             "mail_domain": [],
             "mail_users": [],
             "mail_alias": [],

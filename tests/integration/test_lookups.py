@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from mailstack import Settings, lookups
+from mailstack import Settings
 from mailstack.components import postfix
+from mailstack.engines.postgresql import lookups
 from tests.integration import clients, world
 from tests.targets.containers import Target
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailstack.schema import numbered
+from mailstack.engines.postgresql.schema import numbered
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 

@@ -8,7 +8,8 @@ import pytest
 
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.plan import Accounts, plan, undeclared
-from mailstack.schema import numbered
+from mailstack.engines.postgresql import dialect
+from mailstack.engines.postgresql.schema import numbered
 from mailstack.settings.accounts import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
@@ -154,7 +155,7 @@ def test_accounts_in_upper_case_become_the_declared_ones(database: Scratch) -> N
         (User(email="alice@example.org", home_directory="/var/vmail/alice"),),
         (Alias(source_email="a@example.org", destinations=("b@example.org",)),),
     )
-    current = account_sql.parse(database.json(account_sql.query()))
+    current = account_sql.parse(database.json(account_sql.query(dialect)))
     changes = plan(current, accounts, undeclared(current, accounts))
     assert [str(change) for change in changes] == [
         "- alias Info@nowhere.example -> alice",
@@ -164,7 +165,7 @@ def test_accounts_in_upper_case_become_the_declared_ones(database: Scratch) -> N
         "~ domain Example.ORG: in lower case",
         "~ user Alice@Example.ORG: in lower case, home_directory example.org/alice -> /var/vmail/alice",
     ]
-    database.run(account_sql.script(changes, database.schema.owner, str), one=True)
-    again = account_sql.parse(database.json(account_sql.query()))
+    database.run(account_sql.script(dialect, changes, database.schema.owner, str), one=True)
+    again = account_sql.parse(database.json(account_sql.query(dialect)))
     assert plan(again, accounts, undeclared(again, accounts)) == []
     assert again["mail_users"][("alice@example.org",)]["note"] == "hi"

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from mailstack import addresses, lookups
-from mailstack.quoting import literal
+from mailstack import addresses
+from mailstack.engines.postgresql import lookups
+from mailstack.engines.postgresql.quoting import literal
 from mailstack.settings import Settings
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target

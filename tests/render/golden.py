@@ -13,8 +13,9 @@ import shutil
 from pathlib import Path
 
 from mailstack import Settings, dovecot, postfix, postgres
+from mailstack.engines.postgresql import POSTGRESQL
 from mailstack.files import Entry, File
-from mailstack.hosts import SOCKET_DIRECTORY, Endpoint
+from mailstack.hosts import Endpoint
 
 GOLDEN = Path(__file__).parent / "golden"
 HERE = Endpoint("127.0.0.1")
@@ -29,7 +30,7 @@ def standard() -> list[Entry]:
 def peer() -> list[Entry]:
     """No password on any disk."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_auth="peer", mail_pop3=True)
-    return [*_mail(settings, Endpoint(SOCKET_DIRECTORY)), *postgres.files(settings, "17")]
+    return [*_mail(settings, Endpoint(POSTGRESQL.socket)), *postgres.files(settings, "17")]
 
 
 def elsewhere() -> list[Entry]:

@@ -11,6 +11,7 @@ from mailstack.accounts import sql as account_sql
 from mailstack.accounts.mail import deletable_homes
 from mailstack.accounts.plan import Absent, Accounts, PlanError, plan, undeclared
 from mailstack.accounts.sql import Rows
+from mailstack.engines.postgresql import dialect
 from mailstack.passwords import app_digest, origin
 from mailstack.settings.accounts import Alias, Domain, User
 
@@ -58,7 +59,7 @@ def test_everything_is_new() -> None:
         "+ alias info@example.org -> alice@example.org",
         "+ alias info@example.org -> x@example.net",
     ]
-    sql = account_sql.script(changes, "mailadmin", lambda password: f"hash of {len(password)}")
+    sql = account_sql.script(dialect, changes, "mailadmin", lambda password: f"hash of {len(password)}")
     assert sql.count("INSERT") == 3
     assert sql.count("'hash of 6'") == 2
     assert "geheim" not in sql
@@ -123,7 +124,7 @@ def test_rows_in_upper_case_are_adopted() -> None:
         "~ domain Example.org: in lower case",
         "~ user Alice@Example.org: in lower case",
     ]
-    sql = account_sql.script(changes, "mailadmin", str)
+    sql = account_sql.script(dialect, changes, "mailadmin", str)
     assert "SET email = 'alice@example.org' WHERE email = 'Alice@Example.org'" in sql
     declared = Accounts((Domain(domain_name="example.org"),), accounts.users)
     assert undeclared(there, declared).rows["mail_users"] == frozenset()
@@ -171,7 +172,7 @@ def test_thousands_are_quick() -> None:
     users = tuple(user(email=f"user{n}@example.org", initial_password="x") for n in range(5000))
     start = time.monotonic()
     changes = plan(current("example.org"), Accounts(users=users))
-    sql = account_sql.script(changes, "mailadmin", lambda _: "hash")
+    sql = account_sql.script(dialect, changes, "mailadmin", lambda _: "hash")
     assert time.monotonic() - start < 2
     assert sql.count("INSERT") == 1
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailstack.quoting import identifier, literal
+from mailstack.engines.postgresql.quoting import identifier, literal
 
 
 @pytest.mark.parametrize(

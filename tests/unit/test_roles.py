@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mailstack import scram
-from mailstack.roles import NoPassword, Password, Role, changes
+from mailstack.engines.postgresql import scram
+from mailstack.engines.postgresql.roles import NoPassword, Password, Role, changes
 
 OWNER = Role("mailadmin", owner=True)
 LOOKUP = Role("maillookup", read_only=True)

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from mailstack.schema import Schema, numbered, text_of
+from mailstack.engines.postgresql.schema import Schema, numbered, text_of
 
 SCHEMA = Schema("mailadmin", "maillookup", "maillogin")
 

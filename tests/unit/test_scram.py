@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mailstack import scram
+from mailstack.engines.postgresql import scram
 
 # What PostgreSQL 17 stored for these passwords (CREATE ROLE … PASSWORD): quotes, other normal forms, other
 # spaces, mapped to nothing, right to left, control, private and unassigned characters, long ones.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
-from mailstack import scram
-from mailstack.quoting import identifier, literal
+from mailstack.engines.postgresql import scram
+from mailstack.engines.postgresql.quoting import identifier, literal
 
 _ATTRIBUTES = {
     "rolsuper": ("SUPERUSER", False),
@@ -20,11 +20,6 @@ _ATTRIBUTES = {
     "rolbypassrls": ("BYPASSRLS", False),
 }
 """Columns of ``pg_roles``, their words in ``ALTER ROLE``, and what they should be."""
-
-OWNER_PASSWORD = "db-owner-password"
-LOOKUP_PASSWORD = "db-lookup-password"
-LOGIN_PASSWORD = "db-login-password"
-"""The names of their passwords among the secrets."""
 
 _READ_ONLY = "default_transaction_read_only=on"
 

@@ -6,11 +6,12 @@ Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mailstack.passwords import CURRENT_SCHEME
 
 if TYPE_CHECKING:
+    from mailstack.engines.contract import Hashes
     from mailstack.settings import Settings
 
 _ACTIVE_USER = (
@@ -122,9 +123,7 @@ def dovecot_user(settings: Settings, user: str, quota: str) -> str:
     return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
 
 
-def dovecot_password(
-    settings: Settings, user: str, quota: str, service: str, hashes: Literal["all", "old", "current"] = "all"
-) -> str:
+def dovecot_password(settings: Settings, user: str, quota: str, service: str, hashes: Hashes = "all") -> str:
     """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
 
     Who may not send can't log in to Postfix, whose service is ``smtp``: so they can't use the empty sender

@@ -17,8 +17,8 @@ from importlib.resources import files
 from typing import Any
 
 from mailstack import addresses
+from mailstack.engines.postgresql.quoting import identifier, literal
 from mailstack.passwords import CURRENT_SCHEME
-from mailstack.quoting import identifier, literal
 from mailstack.settings.accounts import APP_PASSWORD_NAME, CRYPT_FORMS, PASSWORD_SCHEMES
 
 COLUMNS = {

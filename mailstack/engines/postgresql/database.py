@@ -1,4 +1,4 @@
-"""How to reach the mail database as one who may change it.
+"""How to reach the mail database as one who may change it: two ways to be a ``Database``.
 
 Two ways, one contract: through ``psql`` as the superuser on the host that runs PostgreSQL, or, where no
 pyinfra host owns the server (``mail_db_dsn``), through ``psycopg2`` from the control machine.
@@ -8,38 +8,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.facts.reading import Probe, announce, read
-
-if TYPE_CHECKING:
-    from mailstack.settings import Settings
-
-
-class Database(Protocol):
-    """A PostgreSQL server that has, or will have, the mail database."""
-
-    def announce(self, database: str, sql: str) -> None:
-        """Say that ``query`` will be asked this, so that one command can carry it with others."""
-
-    def query(self, database: str, sql: str) -> Any | None:
-        """Run a query that returns one JSON value.
-
-        Returns ``None`` while the server or ``database`` is not there yet. Nothing of it is printed.
-        Raises ``OperationError`` for a query that fails.
-        """
-
-    def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
-        """A command that runs ``sql``, as one transaction unless told otherwise.
-
-        pyinfra shows ``title``, never the SQL.
-        """
-
-    def can_login(self, database: str, role: str, password: str) -> bool | None:
-        """Whether ``role`` may log in with ``password``; ``None`` where the verifier can be read instead."""
 
 
 class HostDatabase:
@@ -69,7 +43,7 @@ class HostDatabase:
         return StringCommand(f": {shlex.quote(title)}; cd / && {psql}", _stdin=sql)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
-        """See ``Database.can_login``: the superuser reads the verifier."""
+        """Whether ``role`` may log in with ``password``: the superuser reads the verifier instead."""
         return None
 
     def _probe(self, database: str, sql: str) -> Probe[Any | None]:
@@ -148,7 +122,7 @@ class DsnDatabase:
             connection.close()
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
-        """See ``Database.can_login``: an administrator who is no superuser can't read verifiers."""
+        """Whether ``role`` may log in with ``password``; who is no superuser can't read verifiers."""
         import psycopg2
 
         try:
@@ -161,8 +135,4 @@ class DsnDatabase:
         return True
 
 
-def of(settings: Settings) -> Database:
-    """The database that the settings speak of."""
-    if settings.mail_db_dsn is not None:
-        return DsnDatabase(settings.mail_db_dsn.get_secret_value())
-    return HostDatabase(settings.mail_db_port)
+Server = HostDatabase | DsnDatabase

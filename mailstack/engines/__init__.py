@@ -1,0 +1,42 @@
+"""The database servers that can have the mail database; all that differs between them is in here.
+
+Each is a package of its own with the same contents: its tables, its lookups, its roles, and how to reach it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.engines.contract import (
+    LOGIN_PASSWORD,
+    LOOKUP_PASSWORD,
+    OWNER_PASSWORD,
+    PASSWORDS,
+    Database,
+    Dialect,
+    Engine,
+    Lookups,
+    Step,
+)
+from mailstack.engines.postgresql import POSTGRESQL
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
+__all__ = [
+    "LOGIN_PASSWORD",
+    "LOOKUP_PASSWORD",
+    "OWNER_PASSWORD",
+    "PASSWORDS",
+    "Database",
+    "Dialect",
+    "Engine",
+    "Lookups",
+    "Step",
+    "engine_of",
+]
+
+
+def engine_of(settings: Settings) -> Engine:
+    """The engine that the settings speak of."""
+    return POSTGRESQL

@@ -1,0 +1,156 @@
+"""What the rest of mailstack wants of a database server, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from pyinfra.api.command import PyinfraCommand
+
+    from mailstack.hosts import Endpoint
+    from mailstack.secrets import Store
+    from mailstack.settings import Settings
+
+
+OWNER_PASSWORD = "db-owner-password"
+LOOKUP_PASSWORD = "db-lookup-password"
+LOGIN_PASSWORD = "db-login-password"
+PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, LOGIN_PASSWORD)
+"""The names of the roles' passwords among the secrets."""
+
+
+Hashes = Literal["all", "old", "current"]
+"""Which users a password query finds: all, or by the scheme of their hash."""
+
+
+class Database(Protocol):
+    """A server that has, or will have, the mail database; reached as one who may change it."""
+
+    def announce(self, database: str, sql: str) -> None:
+        """Say that ``query`` will be asked this, so that one command can carry it with others."""
+
+    def query(self, database: str, sql: str) -> Any | None:
+        """Run a query that returns one JSON value.
+
+        Returns ``None`` while the server or ``database`` is not there yet. Nothing of it is printed.
+        Raises ``OperationError`` for a query that fails.
+        """
+
+    def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
+        """A command that runs ``sql``, as one transaction unless told otherwise.
+
+        pyinfra shows ``title``, never the SQL.
+        """
+
+
+class Step(NamedTuple):
+    """One thing to put right, in words, and the SQL that does it.
+
+    + database: where it is run
+    + transaction: whether as one transaction
+    """
+
+    title: str
+    database: str
+    sql: str
+    transaction: bool = True
+
+
+class Lookups(Protocol):
+    """What Postfix and Dovecot ask, in the engine's SQL: its module ``lookups``, which says more."""
+
+    VIRTUAL_DOMAINS: str
+    VIRTUAL_MAILBOXES: str
+    VIRTUAL_ALIASES: str
+    VIRTUAL_IDENTITY: str
+    SENDER_LOGINS: str
+    OWN_SENDERS: str
+    DOVECOT_ITERATE: str
+
+    def virtual_postmaster(self, target: str) -> str:
+        """RFC 5321, 4.5.1: every domain has a postmaster."""
+
+    def dovecot_user(self, settings: Settings, user: str, quota: str) -> str:
+        """Dovecot's userdb."""
+
+    def dovecot_password(
+        self, settings: Settings, user: str, quota: str, service: str, hashes: Hashes = "all"
+    ) -> str:
+        """Dovecot's passdb."""
+
+    def dovecot_app_password(
+        self, settings: Settings, user: str, quota: str, service: str, digest: str
+    ) -> str:
+        """Dovecot's passdb for app passwords."""
+
+    def dovecot_login(self, settings: Settings, user: str, service: str) -> str:
+        """What Dovecot does after a login, as the role for that."""
+
+
+class Dialect(Protocol):
+    """How the engine spells what changes accounts need: its module ``dialect``."""
+
+    def literal(self, value: str | int | bool | None) -> str:
+        """A constant. Raises ``ValueError`` for text that can't be stored."""
+
+    def begin(self, owner: str) -> list[str]:
+        """Statements that begin a transaction on the tables of ``owner``, out of the server's log."""
+
+    def read_tables(self, tables: Sequence[str]) -> str:
+        """A query for all rows as JSON, ``{table: [{column: value}]}``, without the columns that are NULL.
+
+        A table that is not there yet has none.
+        """
+
+    def insert_new(self, table: str, columns: Sequence[str], rows: str) -> str:
+        """Insert ``rows``, written as for VALUES, but for those whose key is there already."""
+
+
+class Engine(Protocol):
+    """A kind of database server."""
+
+    @property
+    def port(self) -> int:
+        """Where it listens by default."""
+
+    @property
+    def socket(self) -> str:
+        """What clients on its host are told to connect through its socket."""
+
+    @property
+    def postfix_packages(self) -> tuple[str, ...]:
+        """What Postfix needs of Debian to ask it."""
+
+    @property
+    def dovecot_packages(self) -> tuple[str, ...]:
+        """What Dovecot needs of Debian to ask it."""
+
+    @property
+    def client_packages(self) -> tuple[str, ...]:
+        """The engine's command-line client."""
+
+    @property
+    def lookups(self) -> Lookups:
+        """What Postfix and Dovecot ask."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How accounts are changed."""
+
+    def database(self, settings: Settings) -> Database:
+        """The server that the settings speak of."""
+
+    def postfix_environment(self, endpoint: Endpoint) -> str:
+        """Environment variables that Postfix needs to reach it, as in ``import_environment``."""
+
+    def announce(self, settings: Settings) -> None:
+        """Say what ``steps`` will ask."""
+
+    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+        """What differs in roles, database and schema, in the order in which it is put right.
+
+        + passwords: of the roles
+
+        Raises ``OperationError`` if the server refuses a query.
+        """

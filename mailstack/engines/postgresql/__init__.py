@@ -1,0 +1,51 @@
+"""PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.engines.postgresql import converge, dialect, lookups
+from mailstack.engines.postgresql.database import DsnDatabase, HostDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mailstack.engines.contract import Dialect, Engine, Lookups, Step
+    from mailstack.engines.postgresql.database import Server
+    from mailstack.hosts import Endpoint
+    from mailstack.secrets import Store
+    from mailstack.settings import Settings
+
+
+class PostgreSql:
+    """See ``mailstack.engines.contract.Engine``."""
+
+    port = 5432
+    socket = "/run/postgresql"
+    postfix_packages = ("postfix-pgsql",)
+    dovecot_packages = ("dovecot-pgsql",)
+    client_packages = ("postgresql-client",)
+    lookups: Lookups = lookups
+    dialect: Dialect = dialect
+
+    def database(self, settings: Settings) -> Server:
+        """The server of ``mail_db_dsn``, else that of the current host."""
+        if settings.mail_db_dsn is not None:
+            return DsnDatabase(settings.mail_db_dsn.get_secret_value())
+        return HostDatabase(settings.mail_db_port)
+
+    def postfix_environment(self, endpoint: Endpoint) -> str:
+        """What libpq must know and pgsql_table(5) has no parameter for."""
+        sslmode = endpoint.sslmode or ("prefer" if endpoint.is_local else "require")
+        return f"PGCONNECT_TIMEOUT=5 PGSSLMODE={sslmode}"
+
+    def announce(self, settings: Settings) -> None:
+        """See ``Engine.announce``."""
+        converge.announce(settings, self.database(settings))
+
+    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+        """See ``Engine.steps``."""
+        return converge.steps(settings, self.database(settings), passwords)
+
+
+POSTGRESQL: Engine = PostgreSql()

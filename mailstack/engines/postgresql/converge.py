@@ -1,0 +1,96 @@
+"""The roles, the database and its schema: what differs, and the SQL that puts it right."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pyinfra.api.exceptions import OperationError
+from pyinfra.context import host
+
+from mailstack.engines.contract import LOGIN_PASSWORD, LOOKUP_PASSWORD, OWNER_PASSWORD, Step
+from mailstack.engines.postgresql import roles
+from mailstack.engines.postgresql.quoting import UNLOGGED, identifier
+from mailstack.engines.postgresql.roles import NoPassword, Password
+from mailstack.engines.postgresql.schema import Schema
+
+if TYPE_CHECKING:
+    from mailstack.engines.postgresql.database import Server
+    from mailstack.secrets import Store
+    from mailstack.settings import Settings
+
+_SERVER = "postgres"
+"""The database that every server has: to see what others there are."""
+
+
+def announce(settings: Settings, database: Server) -> None:
+    """See ``Engine.announce``."""
+    database.announce(_SERVER, roles.query(_names(settings), settings.mail_db_name))
+    database.announce(settings.mail_db_name, _schema(settings).query())
+
+
+def steps(settings: Settings, database: Server, passwords: Store) -> Iterator[Step]:
+    """See ``Engine.steps``."""
+    name, schema = settings.mail_db_name, _schema(settings)
+    server = database.query(_SERVER, roles.query(_names(settings), name)) or {}
+    for title, sql in _role_scripts(settings, database, server, passwords):
+        yield Step(title, _SERVER, sql)
+    state = None
+    if server.get("database"):
+        state = database.query(name, schema.query())
+    else:
+        yield Step(f"database {name}: created", _SERVER, create_database(settings), transaction=False)
+    if differences := schema.differences(state):
+        yield Step(f"schema: {', '.join(differences)}", name, schema.script())
+
+
+def create_database(settings: Settings) -> str:
+    """SQL that makes the database.
+
+    The locale is ``C``: addresses are ASCII, and an index in the order of bytes survives every update of the
+    operating system's locales.
+    """
+    return (
+        f"CREATE DATABASE {identifier(settings.mail_db_name)} OWNER {identifier(settings.mail_db_owner)} "
+        "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'"
+    )
+
+
+def _role_scripts(
+    settings: Settings, database: Server, server: Mapping[str, Any], passwords: Store
+) -> Generator[tuple[str, str]]:
+    """For each role that differs, what is put right and the SQL."""
+    wanted = {
+        OWNER_PASSWORD: roles.Role(settings.mail_db_owner, owner=True),
+        LOOKUP_PASSWORD: roles.Role(settings.mail_db_lookup_role, read_only=True),
+        LOGIN_PASSWORD: roles.Role(settings.mail_db_login_role),
+    }
+    for secret, role in wanted.items():
+        current = server.get("roles", {}).get(role.name)
+        password = _password(settings, passwords, secret)
+        if isinstance(password, Password) and current and not server["reads_verifiers"]:
+            password = password._replace(logs_in=database.can_login(_SERVER, role.name, password.value))
+        made = roles.changes(role, current, password, superuser=server.get("superuser", True))
+        if made:
+            title = f"role {role.name}: {', '.join(change.title for change in made)}"
+            yield title, UNLOGGED + "\n".join(change.sql for change in made)
+
+
+def _password(settings: Settings, passwords: Store, secret: str) -> Password | NoPassword:
+    if settings.mail_db_auth == "peer":
+        return NoPassword.REMOVE
+    if settings.mail_db_dsn is not None and secret not in passwords.given:
+        return NoPassword.KEEP  # no host of ours keeps a generated one
+    if (value := passwords[secret]) is not None:
+        return Password(value)
+    if host.state.is_executing:
+        raise OperationError(f"{secret} has not been generated")
+    return NoPassword.GENERATE
+
+
+def _names(settings: Settings) -> tuple[str, ...]:
+    return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_login_role
+
+
+def _schema(settings: Settings) -> Schema:
+    return Schema(*_names(settings))
