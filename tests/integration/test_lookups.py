@@ -28,7 +28,10 @@ INSERT INTO mail_wildcard SELECT 'user' || n, 'alice@example.org' FROM generate_
 INSERT INTO mail_sender (email, sender_email)
     SELECT 'user' || n || '@domain' || n || '.example', 'boss' || n || '@domain.example'
     FROM generate_series(1, 5000) AS n;
-ANALYZE mail_sender, mail_alias_domain, mail_wildcard, mail_domain, mail_users, mail_alias;
+INSERT INTO mail_app_password (email, name, digest)
+    SELECT 'user' || n || '@domain' || n || '.example', 'phone', lpad(n::text, 64, '0')
+    FROM generate_series(1, 5000) AS n;
+ANALYZE mail_app_password, mail_sender, mail_alias_domain, mail_wildcard, mail_domain, mail_users, mail_alias;
 """
 ADDRESS = "user77@domain77.example"
 DOMAIN = "domain77.example"
@@ -52,6 +55,12 @@ QUERIES = (
     | {
         f"dovecot_password, {quota}": lookups.dovecot_password(SETTINGS, ADDRESS, quota, "imap")
         for quota in ("quota_rule", "quota_storage_size")
+    }
+    | {
+        "dovecot_password, old": lookups.dovecot_password(SETTINGS, ADDRESS, "quota_rule", "imap", "old"),
+        "dovecot_app_password": lookups.dovecot_app_password(
+            SETTINGS, ADDRESS, "quota_rule", "imap", "77".zfill(64)
+        ),
     }
 )
 
