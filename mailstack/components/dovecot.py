@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,9 @@ _APP_DIGEST = {
     "2.4": f"%{{password | sha256(rounds={APP_DIGEST_ROUNDS}, salt='{APP_DIGEST_SALT}') | hexlify}}",
 }
 """``passwords.app_digest`` of what a client sent, as each generation computes it."""
+
+_USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~"
+"""Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand."""
 
 _DIRECTORY = "/etc/dovecot"
 _STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
@@ -68,6 +72,7 @@ def files(
         "lookups": engine_of(settings).lookups,
         "app_digest": _APP_DIGEST[generation],
         "folders": FOLDERS,
+        "username_chars": _USERNAME_CHARS,
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,
         "excluded_ciphers": tls.EXCLUDED_CIPHERS,

@@ -6,7 +6,6 @@ import imaplib
 import poplib
 import shlex
 import smtplib
-import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,9 +26,9 @@ PASSWORD = "pä\"ss'w\\ord $(id) %u %{password} {PLAIN}"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, with POP3."""
+    """A copy of the standard server, with POP3, and ten connections for a user."""
     target = module_clone("logins")
-    converge.run(target, world.data(mail_pop3=True))
+    converge.run(target, world.data(mail_pop3=True, mail_max_userip_connections=10))
     return target
 
 
@@ -73,7 +72,7 @@ def logged_in(service: str, target: Target, user: str, password: str) -> bool:
 
 def all_at_once(target: Target, attempts: Mapping[tuple[str, str, str], bool]) -> None:
     """Try every (service, user, password), each of which works or does not: a refusal takes 2 s."""
-    with ThreadPoolExecutor(12) as pool:
+    with ThreadPoolExecutor(8) as pool:
         results = pool.map(lambda attempt: logged_in(attempt[0], target, *attempt[1:]), attempts)
     assert dict(zip(attempts, results, strict=True)) == attempts
 
@@ -103,6 +102,7 @@ def test_hashes_of_many_schemes_side_by_side(host: Target) -> None:
     with users(host, stored):
         good = {(service, user, PASSWORD): True for service in LOGIN for user in stored}
         bad = {("imap", user, PASSWORD + "x"): False for user in stored}
+        bad |= {("smtp", user, text): False for user, text in stored.items()}
         all_at_once(host, good | bad)
 
 
@@ -182,17 +182,17 @@ def test_a_login_that_cannot_be_recorded_is_a_login(host: Target) -> None:
         assert logged_in("smtp", host, ALICE, world.PASSWORDS[ALICE])
         return time.monotonic() - start
 
-    assert seconds() < 3
+    assert seconds() < 8
     clients.sql(host, "ALTER TABLE mail_last_login ADD CONSTRAINT never CHECK (service = '') NOT VALID")
     try:
-        assert seconds() < 3
+        assert seconds() < 8
         assert clients.sql(host, "SELECT count(*) FROM mail_last_login") == "0"
     finally:
         clients.sql(host, "ALTER TABLE mail_last_login DROP CONSTRAINT never")
     gone = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'maillogin'"
     clients.sql(host, f"ALTER ROLE maillogin NOLOGIN; {gone}")
     try:
-        assert seconds() < 3
+        assert seconds() < 8
     finally:
         clients.sql(host, "ALTER ROLE maillogin LOGIN")
 
@@ -211,7 +211,7 @@ def answer(service: str, target: Target, user: str, password: str) -> tuple[obje
 
 @pytest.mark.parametrize("service", LOGIN)
 def test_a_failed_login_tells_nothing(host: Target, service: str) -> None:
-    """Neither by its words nor, as far as the pause hides it, by its time whether there is such a user."""
+    """Neither by its words nor by its time, of which the pause hides the rest, whether there is that user."""
     names = {
         "wrong password": ALICE,
         "the same with another hash": BOB,
@@ -222,18 +222,14 @@ def test_a_failed_login_tells_nothing(host: Target, service: str) -> None:
         "unknown domain": "alice@unknown.example",
         "no domain": "alice",
     }
-    rounds = [name for name in names for _ in range(3)]
-    with ThreadPoolExecutor(len(rounds)) as pool:
-        answers = list(pool.map(lambda name: answer(service, host, names[name], "wrong"), rounds))
-    assert len({said for said, _ in answers}) == 1, answers
-    assert all(1 < seconds < 8 for _, seconds in answers), "each is delayed"
-    medians = [
-        statistics.median(
-            seconds for name, (_, seconds) in zip(rounds, answers, strict=True) if name == wanted
-        )
-        for wanted in names
-    ]
-    assert max(medians) - min(medians) < 1.5
+    with ThreadPoolExecutor(len(names)) as pool:
+        rounds = [
+            list(pool.map(lambda user: answer(service, host, user, "wrong"), names.values())) for _ in "12"
+        ]
+    assert len({said for answers in rounds for said, _ in answers}) == 1, rounds
+    quickest = [min(seconds for _, seconds in both) for both in zip(*rounds, strict=True)]
+    assert min(quickest) > 1, "each is delayed"
+    assert max(quickest) - min(quickest) < 2
 
 
 def session_of(target: Target, user: str) -> imaplib.IMAP4:
@@ -245,7 +241,7 @@ def session_of(target: Target, user: str) -> imaplib.IMAP4:
 
 def test_one_user_has_only_so_many_connections(host: Target) -> None:
     with ThreadPoolExecutor(10) as pool:
-        sessions = list(pool.map(lambda _: session_of(host, BOB), range(20)))
+        sessions = list(pool.map(lambda _: session_of(host, BOB), range(10)))
     try:
         with pytest.raises(imaplib.IMAP4.error, match="LIMIT"):
             session_of(host, BOB)
