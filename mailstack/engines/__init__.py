@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack.engines.contract import (
-    LOGIN_PASSWORD,
     LOOKUP_PASSWORD,
     OWNER_PASSWORD,
     PASSWORDS,
+    UPGRADE_PASSWORD,
     Database,
     Dialect,
     Engine,
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 __all__ = [
-    "LOGIN_PASSWORD",
     "LOOKUP_PASSWORD",
     "OWNER_PASSWORD",
     "PASSWORDS",
+    "UPGRADE_PASSWORD",
     "Database",
     "Dialect",
     "Engine",

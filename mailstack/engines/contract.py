@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 OWNER_PASSWORD = "db-owner-password"
 LOOKUP_PASSWORD = "db-lookup-password"
-LOGIN_PASSWORD = "db-login-password"
-PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, LOGIN_PASSWORD)
+UPGRADE_PASSWORD = "db-upgrade-password"
+PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, UPGRADE_PASSWORD)
 """The names of the roles' passwords among the secrets."""
 
 
@@ -85,7 +85,7 @@ class Lookups(Protocol):
         """Dovecot's passdb for app passwords."""
 
     def dovecot_login(self, settings: Settings, user: str, service: str) -> str:
-        """What Dovecot does after a login, as the role for that."""
+        """What Dovecot does after a login."""
 
 
 class Dialect(Protocol):

@@ -143,11 +143,11 @@ class Settings(
         return self
 
     @model_validator(mode="after")
-    def _login_role_can_connect(self) -> Self:
-        if self.mail_db_dsn is not None and self.mail_db_login_password is None and self.records_logins:
+    def _upgrade_role_can_connect(self) -> Self:
+        missing = self.mail_db_dsn is not None and self.mail_db_upgrade_password is None
+        if missing and self.mail_password_upgrade:
             raise ValueError(
-                "mail_db_login_password: is required when mail_db_dsn is set, unless mail_last_login_minutes "
-                "is 0 and mail_password_upgrade is off"
+                "mail_db_upgrade_password: is required when mail_db_dsn and mail_password_upgrade are set"
             )
         return self
 

@@ -77,9 +77,9 @@ class DatabaseSettings(Model):
         default="maillookup",
         description="The role that Postfix and Dovecot look things up as. It can only read.",
     )
-    mail_db_login_role: Identifier = Field(
-        default="maillogin",
-        description="The role that Dovecot records logins and upgrades hashes as. It can do nothing else.",
+    mail_db_upgrade_role: Identifier = Field(
+        default="mailupgrade",
+        description="The role for `mail_password_upgrade`. It can do nothing else.",
     )
     mail_db_auth: Literal["password", "peer"] = Field(
         default="password",
@@ -100,9 +100,9 @@ class DatabaseSettings(Model):
         default=None,
         description="The password of `mail_db_lookup_role`. Without it, one is generated once and kept.",
     )
-    mail_db_login_password: Password | None = Field(
+    mail_db_upgrade_password: Password | None = Field(
         default=None,
-        description="The password of `mail_db_login_role`. Without it, one is generated once and kept.",
+        description="The password of `mail_db_upgrade_role`. Without it, one is generated once and kept.",
     )
     mail_db_dsn: (
         Annotated[
@@ -114,8 +114,8 @@ class DatabaseSettings(Model):
     ) = Field(
         default=None,
         description="How the machine that runs pyinfra reaches, as an administrator, a PostgreSQL that no "
-        "host of the inventory runs. Needs `mail_db_lookup_password`, and `mail_db_login_password` unless "
-        "`mail_last_login_minutes` is 0 and `mail_password_upgrade` off.",
+        "host of the inventory runs. Needs `mail_db_lookup_password`; `mail_password_upgrade` needs "
+        "`mail_db_upgrade_password` then.",
     )
     mail_db_hba: Annotated[
         ListOf[str],
@@ -138,8 +138,8 @@ class DatabaseSettings(Model):
                 f"mail_db_lookup_role: {self.mail_db_lookup_role!r} is mail_db_owner too; they must differ"
             )
         for name, role in (("owner", self.mail_db_owner), ("lookup_role", self.mail_db_lookup_role)):
-            if self.mail_db_login_role == role:
-                raise ValueError(f"mail_db_login_role: {role!r} is mail_db_{name} too; they must differ")
+            if self.mail_db_upgrade_role == role:
+                raise ValueError(f"mail_db_upgrade_role: {role!r} is mail_db_{name} too; they must differ")
         if self.mail_db_auth == "peer" and self.mail_db_host is not None:
             raise ValueError("mail_db_auth: 'peer' works over the local socket only, so without mail_db_host")
         if self.mail_db_dsn is not None:

@@ -42,8 +42,3 @@ class DovecotSettings(Model):
     mail_dovecot_extra: Text = Field(
         default="", description="Text for the end of `dovecot.conf`, in the syntax of the host's Dovecot."
     )
-
-    @property
-    def records_logins(self) -> bool:
-        """Whether Dovecot writes to the database after a login."""
-        return self.mail_last_login_minutes > 0 or self.mail_password_upgrade

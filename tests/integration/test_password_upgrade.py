@@ -96,14 +96,14 @@ def test_an_app_password_never_becomes_the_password(host: Target) -> None:
 
 def test_where_it_fails_the_login_works(host: Target) -> None:
     with users(host, {GRACE: hashed(host, "SHA512-CRYPT")[0]}):
-        gone = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'maillogin'"
-        clients.sql(host, f"ALTER ROLE maillogin NOLOGIN; {gone}")
+        gone = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'mailupgrade'"
+        clients.sql(host, f"ALTER ROLE mailupgrade NOLOGIN; {gone}")
         try:
             for service in ("imap", "smtp"):
                 assert logged_in(service, host, GRACE, PASSWORD)
             assert stored(host, GRACE).startswith("{SHA512-CRYPT}")
         finally:
-            clients.sql(host, "ALTER ROLE maillogin LOGIN")
+            clients.sql(host, "ALTER ROLE mailupgrade LOGIN")
         assert logged_in("imap", host, GRACE, PASSWORD)
         assert verify(stored(host, GRACE), PASSWORD)
 
@@ -113,12 +113,13 @@ def test_the_role_can_do_nothing_else(host: Target) -> None:
     current = stored(host, world.ALICE)
 
     def as_login(sql: str) -> str:
-        psql = "psql -XAtq mail -c 'SET SESSION AUTHORIZATION maillogin' -f - 2>&1"
+        psql = "psql -XAtq mail -c 'SET SESSION AUTHORIZATION mailupgrade' -f - 2>&1"
         return host.exec(f"cd /; runuser -u postgres -- {psql}", input=sql, check=False).stdout.strip()
 
     assert as_login(f"SELECT mailstack_upgrade_password('{world.ALICE}', '{current}')") == "f"
     with users(host, {GRACE: hashed(host, "SHA512-CRYPT")[0]}):
         assert as_login(f"SELECT mailstack_upgrade_password('{GRACE}', '{{PLAIN}}x')") == "f"
+    assert "permission denied" in as_login("SELECT mailstack_record_login('alice@example.org', 'imap', 0)")
     for table in ("mail_users", "mail_last_login", "mail_app_password", "mail_domain"):
         assert "permission denied" in as_login(f"SELECT * FROM {table}")
         assert "permission denied" in as_login(f"DELETE FROM {table}")

@@ -85,13 +85,13 @@ TAMPERED = {
     "ALTER TABLE mail_last_login ALTER at TYPE text": ["column mail_last_login.at"],
     "ALTER TABLE mail_users DROP COLUMN password_origin": ["column mail_users.password_origin"],
     "ALTER FUNCTION mailstack_upgrade_password SECURITY INVOKER": ["function mailstack_upgrade_password"],
-    "GRANT EXECUTE ON FUNCTION mailstack_record_login TO scratch_lookup": [
+    "GRANT EXECUTE ON FUNCTION mailstack_upgrade_password TO scratch_lookup": [
+        "grant EXECUTE on function mailstack_upgrade_password to scratch_lookup"
+    ],
+    "REVOKE EXECUTE ON FUNCTION mailstack_record_login FROM scratch_lookup": [
         "grant EXECUTE on function mailstack_record_login to scratch_lookup"
     ],
-    "REVOKE EXECUTE ON FUNCTION mailstack_record_login FROM scratch_login": [
-        "grant EXECUTE on function mailstack_record_login to scratch_login"
-    ],
-    "GRANT SELECT ON mail_users TO scratch_login": ["grant SELECT on table mail_users to scratch_login"],
+    "GRANT SELECT ON mail_users TO scratch_upgrade": ["grant SELECT on table mail_users to scratch_upgrade"],
     "DROP TABLE mail_wildcard, mail_alias_domain": ["table mail_alias_domain", "table mail_wildcard"],
     "ALTER TABLE mail_alias DISABLE TRIGGER mailstack_circle": ["trigger mailstack_circle on mail_alias"],
     "CREATE OR REPLACE FUNCTION mailstack_in_circle(source text, destination text) RETURNS boolean"

@@ -70,7 +70,6 @@ def test_a_server_of_somebody_else() -> None:
     dsn = settings(
         mail_db_dsn="postgresql://admin@db.example.net:6543/?sslmode=verify-full",
         mail_db_lookup_password="x",
-        mail_db_login_password="x",
     )
     assert database_host(dsn, host) is None
     assert database_endpoint(dsn, host) == Endpoint("db.example.net", 6543, "verify-full")

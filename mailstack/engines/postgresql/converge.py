@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
-from mailstack.engines.contract import LOGIN_PASSWORD, LOOKUP_PASSWORD, OWNER_PASSWORD, Step
+from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
 from mailstack.engines.postgresql import roles
 from mailstack.engines.postgresql.quoting import UNLOGGED, identifier
 from mailstack.engines.postgresql.roles import NoPassword, Password
@@ -63,7 +63,7 @@ def _role_scripts(
     wanted = {
         OWNER_PASSWORD: roles.Role(settings.mail_db_owner, owner=True),
         LOOKUP_PASSWORD: roles.Role(settings.mail_db_lookup_role, read_only=True),
-        LOGIN_PASSWORD: roles.Role(settings.mail_db_login_role),
+        UPGRADE_PASSWORD: roles.Role(settings.mail_db_upgrade_role),
     }
     for secret, role in wanted.items():
         current = server.get("roles", {}).get(role.name)
@@ -89,7 +89,7 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
 
 
 def _names(settings: Settings) -> tuple[str, ...]:
-    return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_login_role
+    return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_upgrade_role
 
 
 def _schema(settings: Settings) -> Schema:

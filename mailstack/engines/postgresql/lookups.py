@@ -158,7 +158,7 @@ def dovecot_app_password(settings: Settings, user: str, quota: str, service: str
 
 
 def dovecot_login(settings: Settings, user: str, service: str) -> str:
-    """What Dovecot does after a login, as ``mail_db_login_role``: it writes, and finds nobody."""
+    """What Dovecot does after a login: it records it, and finds nobody."""
     return (
         f"SELECT password FROM mailstack_record_login('{user}', '{service}',"
         f" {settings.mail_last_login_minutes}) AS password"

@@ -68,7 +68,8 @@ ALTER TABLE mail_last_login
         ON UPDATE CASCADE ON DELETE CASCADE;
 
 -- Record a good login, unless one is recorded of the last so many minutes. Returns no row: Dovecot asks after
--- a login, and must not take anything for an answer. A row that somebody holds is not waited for.
+-- a login, and must not take anything for an answer. Whatever goes wrong is a warning in PostgreSQL's log and no
+-- error, which would cost Dovecot the connection; and a row that somebody holds is not waited for.
 CREATE FUNCTION mailstack_record_login(login text, used text, minutes integer) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $record$
 BEGIN
@@ -79,6 +80,8 @@ BEGIN
         INSERT INTO mail_last_login (email, service, at) VALUES (login, used, now())
         ON CONFLICT (email, service) DO UPDATE SET at = excluded.at;
     END IF;
+EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'login not recorded: %', SQLERRM;
 END $record$;
 
 -- Put a hash of today's scheme in the place of an older one, and never in the place of another. What is
@@ -98,9 +101,10 @@ END $upgrade$;
 REVOKE ALL ON FUNCTION mailstack_record_login(text, text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mailstack_upgrade_password(text, text) FROM PUBLIC;
 
--- Who asks after a login may do these two things, and read nothing.
-DO $mailstack$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO {login}', current_database()); END $mailstack$;
-GRANT USAGE ON SCHEMA public TO {login};
-GRANT EXECUTE ON FUNCTION mailstack_record_login(text, text, integer) TO {login};
-GRANT EXECUTE ON FUNCTION mailstack_upgrade_password(text, text) TO {login};
+GRANT EXECUTE ON FUNCTION mailstack_record_login(text, text, integer) TO {lookup};
 GRANT SELECT ON mail_app_password TO {lookup};
+
+-- What upgrades hashes can do that, and read nothing.
+DO $mailstack$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO {upgrade}', current_database()); END $mailstack$;
+GRANT USAGE ON SCHEMA public TO {upgrade};
+GRANT EXECUTE ON FUNCTION mailstack_upgrade_password(text, text) TO {upgrade};

@@ -52,12 +52,12 @@ class Schema:
 
     + owner: the role that owns everything
     + lookup: the role that may only read
-    + login: the role that may record a login and upgrade a hash
+    + upgrade: the role that may upgrade a hash
     """
 
     owner: str
     lookup: str
-    login: str
+    upgrade: str
 
     def query(self) -> str:
         """SQL that returns ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
@@ -123,7 +123,7 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
             "owner": identifier(self.owner),
             "owner_name": literal(self.owner),
             "lookup": identifier(self.lookup),
-            "login": identifier(self.login),
+            "upgrade": identifier(self.upgrade),
             "tables": ", ".join(literal(table) for table in COLUMNS),
             "columns": ", ".join(f"({literal(table)}, {literal(column)})" for table, column in columns),
             "domain": literal(addresses.DOMAIN),
