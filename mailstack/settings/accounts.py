@@ -94,7 +94,7 @@ class AliasDomain(Model):
 
 def _check_app_password(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
-    if len(text) < 24 or len(set(text)) < 8 or not re.fullmatch(r"[\x21-\x7e]+", text):
+    if len(text) < 24 or len(set(text)) < 8 or not re.fullmatch(r"[A-Za-z0-9._+/=-]+", text):
         raise ValueError("not a password that nobody can guess")
     return secret
 
@@ -109,7 +109,9 @@ class AppPassword(Model):
         Annotated[
             Secret,
             AfterValidator(_check_app_password),
-            Allowed("24 or more ASCII characters without spaces, at random, as from `openssl rand -hex 16`"),
+            Allowed(
+                "24 or more of `A-Z`, `a-z`, `0-9` and `._+/=-` at random, as from `openssl rand -hex 16`"
+            ),
         ]
         | None
     ) = Field(default=None, description="Enforced on every run. One that is there needs none.")

@@ -102,9 +102,12 @@ class Talk(NamedTuple):
 
 @contextmanager
 def talk(server: Target, port: int) -> Iterator[Talk]:
-    """A bare connection with TLS, after the greeting."""
+    """A bare connection with TLS, after the greeting.
+
+    By IPv6: Postfix counts logins by address, and those of other tests come from another.
+    """
     with (
-        socket.create_connection((server.ip, port), timeout=clients.TIMEOUT) as connection,
+        socket.create_connection((server.ip6, port), timeout=clients.TIMEOUT) as connection,
         clients.tls().wrap_socket(connection) as secured,
     ):
         made = Talk(secured)
@@ -142,11 +145,7 @@ def test_names_and_passwords_by_smtp(server: Target) -> None:
     def tried(credentials: bytes) -> bytes:
         with talk(server, 465) as connection:
             connection.say(b"EHLO x\r\n", rb"^250 [^\n]*\n")
-            first = connection.say(b"AUTH PLAIN " + credentials + b"\r\n", rb"^\d{3} [^\n]*\n")
-            if len(credentials) < 2048:  # a longer line is taken for two, and may end the session
-                good = connection.say(b"AUTH PLAIN " + plain(ALICE) + b"\r\n", rb"^\d{3} [^\n]*\n")
-                assert good.startswith(b"235"), (first, good)
-            return first
+            return connection.say(b"AUTH PLAIN " + credentials + b"\r\n", rb"^\d{3} [^\n]*\n")
 
     with ThreadPoolExecutor(20) as pool:
         found = dict(zip(LOGINS, pool.map(tried, LOGINS.values()), strict=True))
@@ -242,7 +241,10 @@ SMTP_TALK: dict[str, tuple[bytes, list[int]]] = {
     "no mechanism": (b"AUTH\r\n", [501]),
     "NUL": (b"AUTH PLAIN AGFsa\0WNl\r\n", [535]),
     "bare CR": (b"AUTH PLAIN AGFsa\rWNl\r\n", [501]),
-    "a line that is too long": (b"AUTH PLAIN " + b"A" * 3_000 + b"\r\n", [535, 500]),
+    "a line that is too long": (
+        b"AUTH PLAIN " + b"A" * 3_000 + b"\r\n",
+        [535],
+    ),  # 3.10 takes the rest for another
     "an answer that is too long": (b"AUTH PLAIN\r\n" + b"A" * 50_000 + b"\r\n", [334, 500]),
     "a second login": (b"AUTH PLAIN " + plain(ALICE) + b"\r\nAUTH PLAIN " + plain(BOB) + b"\r\n", [235, 503]),
     "in a transaction": (b"MAIL FROM:<>\r\nAUTH PLAIN " + plain(ALICE) + b"\r\n", [250, 503]),
@@ -260,7 +262,8 @@ def test_by_smtp(server: Target, name: str) -> None:
     with talk(server, 465) as connection:
         connection.say(b"EHLO x\r\n", rb"^250 [^\n]*\n")
         said = connection.say(sent, rb"(^\d{3} [^\n]*\n[^$]*){%d}" % len(expected))
-        assert [int(code) for code in re.findall(rb"^(\d{3}) ", said, re.MULTILINE)] == expected, said
+        codes = [int(code) for code in re.findall(rb"^(\d{3}) ", said, re.MULTILINE)]
+        assert codes[: len(expected)] == expected, said
     with clients.smtp(server, 465, ALICE) as session:
         assert session.mail(ALICE)[0] == 250
 
