@@ -25,6 +25,8 @@ KEYS: dict[str, Key] = {
     "mail_app_password": ("email", "name"),
     "mail_alias_domain": ("alias_domain",),
     "mail_wildcard": ("local_part", "destination_email"),
+    "mail_relay_domain": ("domain_name",),
+    "mail_relay_recipient": ("address",),
 }
 """The tables, in the order in which foreign keys allow rows to be made, and their keys."""
 

@@ -70,7 +70,7 @@ def deploy(settings: Settings) -> None:
         installed(PACKAGES)
         clients = hosts.database_clients(settings, host)
         config_files(files(settings, version, clients), component="postgresql", units=["postgresql"])
-        units.running(Unit("postgresql", f"postgresql@{version}-main"))
+        units.running(Unit("postgresql", f"postgresql@{version}-main", clients=("dovecot", "postfix")))
         if settings.mail_db_auth == "password":
             given = database_passwords.store(settings).given
             kept_secrets([name for name in PASSWORDS if name not in given])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
+
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
 
@@ -57,6 +59,36 @@ class Step(NamedTuple):
     transaction: bool = True
 
 
+class Variables(NamedTuple):
+    """What Dovecot calls things in a query, where it quotes them for SQL.
+
+    + user, local_part, domain: of the login name or address that is looked up
+    + service: what asks: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
+    + app_digest: ``passwords.app_digest`` of what a client sent
+    """
+
+    user: str
+    local_part: str
+    domain: str
+    service: str
+    app_digest: str
+
+
+DOVECOT = {
+    "2.3": Variables(
+        "%u", "%n", "%d", "%s", f"%{{sha256;rounds={APP_DIGEST_ROUNDS},salt={APP_DIGEST_SALT}:password}}"
+    ),
+    "2.4": Variables(
+        "%{user}",
+        "%{user | username}",
+        "%{user | domain}",
+        "%{protocol}",
+        f"%{{password | sha256(rounds={APP_DIGEST_ROUNDS}, salt='{APP_DIGEST_SALT}') | hexlify}}",
+    ),
+}
+"""By the generation of Dovecot."""
+
+
 class Lookups(Protocol):
     """What Postfix and Dovecot ask, in the engine's SQL: its module ``lookups``, which says more."""
 
@@ -66,25 +98,23 @@ class Lookups(Protocol):
     VIRTUAL_IDENTITY: str
     SENDER_LOGINS: str
     OWN_SENDERS: str
+    RELAY_DOMAINS: str
+    RELAY_RECIPIENTS: str
     DOVECOT_ITERATE: str
 
     def virtual_postmaster(self, target: str) -> str:
         """RFC 5321, 4.5.1: every domain has a postmaster."""
 
-    def dovecot_user(self, settings: Settings, user: str, quota: str) -> str:
-        """Dovecot's userdb."""
+    def dovecot_user(self, settings: Settings, generation: str) -> str:
+        """Dovecot's userdb, for the generation ``2.3`` or ``2.4``."""
 
-    def dovecot_password(
-        self, settings: Settings, user: str, quota: str, service: str, hashes: Hashes = "all"
-    ) -> str:
-        """Dovecot's passdb."""
+    def dovecot_password(self, settings: Settings, generation: str, hashes: Hashes = "all") -> str:
+        """Dovecot's passdb, for the generation ``2.3`` or ``2.4``."""
 
-    def dovecot_app_password(
-        self, settings: Settings, user: str, quota: str, service: str, digest: str
-    ) -> str:
+    def dovecot_app_password(self, settings: Settings, generation: str) -> str:
         """Dovecot's passdb for app passwords."""
 
-    def dovecot_login(self, settings: Settings, user: str, service: str) -> str:
+    def dovecot_login(self, settings: Settings, generation: str) -> str:
         """What Dovecot does after a login."""
 
 

@@ -110,6 +110,8 @@ def test_before_the_schema_is_there(server: Target) -> None:
             "mail_app_password": [],
             "mail_alias_domain": [],
             "mail_wildcard": [],
+            "mail_relay_domain": [],
+            "mail_relay_recipient": [],
         }
 
 

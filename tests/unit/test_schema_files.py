@@ -36,7 +36,8 @@ def test_an_edited_file_is_found() -> None:
 
 
 def test_numbers_are_unique() -> None:
-    assert len({name[:3] for name in numbered()}) == len(numbered())
+    numbers = [name[:3] for name in numbered()]
+    assert sorted(set(numbers)) == numbers
 
 
 @pytest.mark.parametrize("name", ["begin.sql", "objects.sql", *numbered()])
