@@ -19,7 +19,8 @@ from typing import Any
 from mailstack import addresses
 from mailstack.engines.postgresql.quoting import identifier, literal
 from mailstack.passwords import CURRENT_SCHEME
-from mailstack.settings.accounts import APP_PASSWORD_NAME, CRYPT_FORMS, PASSWORD_SCHEMES
+from mailstack.settings.accounts import APP_PASSWORD_NAME
+from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
 
 COLUMNS = {
     "mail_domain": (
