@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyinfra.context import host
 
 from mailstack import hosts, secrets
-from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD
+from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -21,6 +21,7 @@ def store(settings: Settings) -> secrets.Store:
     given = {
         OWNER_PASSWORD: settings.mail_db_owner_password,
         LOOKUP_PASSWORD: settings.mail_db_lookup_password,
+        UPGRADE_PASSWORD: settings.mail_db_upgrade_password,
     }
     owner = hosts.database_host(settings, host)
     return secrets.Store(

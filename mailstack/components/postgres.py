@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, secrets
-from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD
+from mailstack.engines import PASSWORDS
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File, Kept
@@ -41,7 +41,7 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
     }
     return [
         Directory(secrets.DIRECTORY, mode=0o700),
-        *(_kept_password(settings, name) for name in (OWNER_PASSWORD, LOOKUP_PASSWORD)),
+        *(_kept_password(settings, name) for name in PASSWORDS),
         File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
         File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
         File(
@@ -73,5 +73,5 @@ def deploy(settings: Settings) -> None:
         units.running(Unit("postgresql", f"postgresql@{version}-main", clients=("dovecot", "postfix")))
         if settings.mail_db_auth == "password":
             given = database_passwords.store(settings).given
-            kept_secrets([name for name in (OWNER_PASSWORD, LOOKUP_PASSWORD) if name not in given])
+            kept_secrets([name for name in PASSWORDS if name not in given])
     sql.converge(settings, database_passwords.store(settings))

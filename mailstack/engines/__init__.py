@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from mailstack.engines.contract import (
     LOOKUP_PASSWORD,
     OWNER_PASSWORD,
+    PASSWORDS,
+    UPGRADE_PASSWORD,
     Database,
     Dialect,
     Engine,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LOOKUP_PASSWORD",
     "OWNER_PASSWORD",
+    "PASSWORDS",
+    "UPGRADE_PASSWORD",
     "Database",
     "Dialect",
     "Engine",

@@ -20,6 +20,7 @@ from mailstack.settings.accounts import (
     AliasDomain,
     AliasDomains,
     Aliases,
+    AppPassword,
     Domain,
     Domains,
     RelayDomain,
@@ -50,6 +51,7 @@ from mailstack.settings.types import (
 __all__ = [
     "Alias",
     "AliasDomain",
+    "AppPassword",
     "DbEndpoint",
     "Domain",
     "MasterService",
@@ -146,6 +148,15 @@ class Settings(
             raise ValueError(
                 "mail_map_type: 'pgsql' is impossible with mail_db_auth 'peer': smtpd(8) in its chroot has "
                 "no socket of PostgreSQL; allowed: 'proxy:pgsql'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _upgrade_role_can_connect(self) -> Self:
+        missing = self.mail_db_dsn is not None and self.mail_db_upgrade_password is None
+        if missing and self.mail_password_upgrade:
+            raise ValueError(
+                "mail_db_upgrade_password: is required when mail_db_dsn and mail_password_upgrade are set"
             )
         return self
 

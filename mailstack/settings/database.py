@@ -77,6 +77,10 @@ class DatabaseSettings(Model):
         default="maillookup",
         description="The role that Postfix and Dovecot look things up as. It can only read.",
     )
+    mail_db_upgrade_role: Identifier = Field(
+        default="mailupgrade",
+        description="The role for `mail_password_upgrade`. It can do nothing else.",
+    )
     mail_db_auth: Literal["password", "peer"] = Field(
         default="password",
         description="How Postfix and Dovecot prove who they are. With `peer` they use the socket of a "
@@ -96,6 +100,10 @@ class DatabaseSettings(Model):
         default=None,
         description="The password of `mail_db_lookup_role`. Without it, one is generated once and kept.",
     )
+    mail_db_upgrade_password: Password | None = Field(
+        default=None,
+        description="The password of `mail_db_upgrade_role`. Without it, one is generated once and kept.",
+    )
     mail_db_dsn: (
         Annotated[
             Secret,
@@ -106,7 +114,8 @@ class DatabaseSettings(Model):
     ) = Field(
         default=None,
         description="How the machine that runs pyinfra reaches, as an administrator, a PostgreSQL that no "
-        "host of the inventory runs. Needs `mail_db_lookup_password`.",
+        "host of the inventory runs. Needs `mail_db_lookup_password`; `mail_password_upgrade` needs "
+        "`mail_db_upgrade_password` then.",
     )
     mail_db_hba: Annotated[
         ListOf[str],
@@ -128,6 +137,9 @@ class DatabaseSettings(Model):
             raise ValueError(
                 f"mail_db_lookup_role: {self.mail_db_lookup_role!r} is mail_db_owner too; they must differ"
             )
+        for name, role in (("owner", self.mail_db_owner), ("lookup_role", self.mail_db_lookup_role)):
+            if self.mail_db_upgrade_role == role:
+                raise ValueError(f"mail_db_upgrade_role: {role!r} is mail_db_{name} too; they must differ")
         if self.mail_db_auth == "peer" and self.mail_db_host is not None:
             raise ValueError("mail_db_auth: 'peer' works over the local socket only, so without mail_db_host")
         if self.mail_db_dsn is not None:

@@ -59,7 +59,8 @@ def where(mailbox: imaplib.IMAP4, message_id: str) -> str:
 
 
 def folders(mailbox: imaplib.IMAP4) -> list[str]:
-    return sorted(map(str, mailbox.list()[1]))
+    """The names of all folders."""
+    return sorted(str(line).rpartition(' "/" ')[2] for line in mailbox.list()[1])
 
 
 def test_into_the_folder_of_who_wants_that(server: Target, users: list[str]) -> None:
@@ -92,10 +93,7 @@ HOSTILE = [
     b"a//b",
     b"INBOX",
     b"inbox",
-    b"%u",
-    b"%{user}",
     b"${folder}",
-    b"$(id)",
     b"`id`",
     b"*",
     b"?",
@@ -104,25 +102,19 @@ HOSTILE = [
     b"lists+more",
     b"&ANw-ber",
     b"&",
-    b"x" * 200,
-    "Über".encode(),
-    b"\xff\xfe",
+    b"x" * 56,
 ]
+REFUSED = [b"%u", b"%{user}", b"$(id)", b"x" * 57, "Über".encode(), b"\xff\xfe"]
+"""No addresses that we take, whatever stands before the plus: the message is not bounced later."""
 
 
 def test_whatever_a_stranger_writes_after_the_plus(server: Target, users: list[str]) -> None:
     with clients.imap(server, users[0], password=PASSWORD) as mailbox:
         before = folders(mailbox)
-        sent = {detail: send(server, b"details+" + detail + b"@example.org") for detail in HOSTILE}
-        assert [detail for detail in HOSTILE if not sent[detail]] == [
-            b"%u",
-            b"%{user}",
-            b"$(id)",
-            b"\xff\xfe",
-        ]
-        arrived = {detail: where(mailbox, message_id) for detail, message_id in sent.items() if message_id}
+        sent = {detail: send(server, b"details+" + detail + b"@example.org") for detail in HOSTILE + REFUSED}
+        assert [detail for detail in sent if not sent[detail]] == REFUSED
+        assert {detail: where(mailbox, sent[detail]) for detail in HOSTILE} == dict.fromkeys(HOSTILE, "INBOX")
         assert folders(mailbox) == before
-    assert {detail for detail in arrived if arrived[detail] != "INBOX"} == {"Über".encode()}
     clients.wait_for_empty_queue(server)
 
 

@@ -24,6 +24,7 @@ class PostgreSql:
     socket = "/run/postgresql"
     postfix_packages = ("postfix-pgsql",)
     dovecot_packages = ("dovecot-pgsql",)
+    client_packages = ("postgresql-client",)
     lookups: Lookups = lookups
     dialect: Dialect = dialect
 
