@@ -39,7 +39,7 @@ _CHECKS = (
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3)
+    return ("dovecot-imapd", "dovecot-lmtpd", f"dovecot-{engine_of(settings).driver}", *pop3)
 
 
 def files(
@@ -51,11 +51,14 @@ def files(
     + endpoint: where the database is
     + serves_postfix: whether a Postfix on this host uses its LMTP and logins
     """
+    engine = engine_of(settings)
     values = {
         "settings": settings,
+        "driver": engine.driver,
+        "user": engine.lookup_user(settings, "dovecot"),
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": engine_of(settings).lookups,
+        "lookups": engine.lookups,
         "folders": FOLDERS,
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,

@@ -95,20 +95,16 @@ class Engine(Protocol):
     """A kind of database server."""
 
     @property
+    def driver(self) -> str:
+        """What Postfix, Dovecot and the packages that they need for it call it."""
+
+    @property
     def port(self) -> int:
         """Where it listens by default."""
 
     @property
     def socket(self) -> str:
         """What clients on its host are told to connect through its socket."""
-
-    @property
-    def postfix_packages(self) -> tuple[str, ...]:
-        """What Postfix needs of Debian to ask it."""
-
-    @property
-    def dovecot_packages(self) -> tuple[str, ...]:
-        """What Dovecot needs of Debian to ask it."""
 
     @property
     def lookups(self) -> Lookups:
@@ -121,16 +117,26 @@ class Engine(Protocol):
     def database(self, settings: Settings) -> Database:
         """The server that the settings speak of."""
 
+    def lookup_user(self, settings: Settings, daemon: str) -> str:
+        """The name by which the server knows a daemon that looks things up.
+
+        + daemon: its account on the host
+        """
+
+    def postfix_hosts(self, endpoint: Endpoint) -> str:
+        """Where Postfix finds it, as its SQL tables want that said."""
+
     def postfix_environment(self, endpoint: Endpoint) -> str:
         """Environment variables that Postfix needs to reach it, as in ``import_environment``."""
 
     def announce(self, settings: Settings) -> None:
         """Say what ``steps`` will ask."""
 
-    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
         """What differs in roles, database and schema, in the order in which it is put right.
 
         + passwords: of the roles
+        + clients: IP addresses of other hosts that look things up
 
         Raises ``OperationError`` if the server refuses a query.
         """

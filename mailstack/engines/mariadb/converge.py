@@ -1,0 +1,78 @@
+"""The accounts, the database and its schema: what differs, and the SQL that puts it right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pyinfra.api.exceptions import OperationError
+from pyinfra.context import host
+
+from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, Step
+from mailstack.engines.mariadb import schema, users
+from mailstack.engines.mariadb.quoting import identifier
+from mailstack.engines.mariadb.users import SOCKET, Account
+
+if TYPE_CHECKING:
+    from mailstack.engines.contract import Database
+    from mailstack.secrets import Store
+    from mailstack.settings import Settings
+
+_SERVER = "mysql"
+"""The database that every server has: to see what others there are."""
+
+DAEMONS = ("postfix", "dovecot")
+"""Accounts of the host that look things up where there is no password; the server has them by these names."""
+
+_READABLE = ("mail_domain", "mail_users", "mail_alias", "mail_sender", "mail_alias_domain", "mail_wildcard")
+"""What the lookups read."""
+
+
+def announce(settings: Settings, database: Database) -> None:
+    """See ``Engine.announce``."""
+    database.announce(_SERVER, _users_query(settings))
+    database.announce(settings.mail_db_name, schema.query())
+
+
+def steps(settings: Settings, database: Database, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
+    """See ``Engine.steps``; grants name tables, so the accounts come last."""
+    name = settings.mail_db_name
+    server = database.query(_SERVER, _users_query(settings)) or {}
+    state = None
+    if server.get("database"):
+        state = database.query(name, schema.query())
+    else:
+        made = f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;"
+        yield Step(f"database {name}: created", _SERVER, made, transaction=False)
+    if differences := schema.differences(state):
+        yield Step(f"schema: {', '.join(differences)}", name, schema.script(), transaction=False)
+    for title, sql in users.changes(wanted(settings, passwords, clients), server):
+        yield Step(title, _SERVER, sql, transaction=False)
+
+
+def wanted(settings: Settings, passwords: Store, clients: Sequence[str]) -> list[Account]:
+    """The accounts that there should be."""
+    name = settings.mail_db_name
+    lookup = {f"{name}.{table}": frozenset({"SELECT"}) for table in _READABLE}
+    if settings.mail_db_auth == "peer":
+        return [Account(daemon, SOCKET, lookup) for daemon in DAEMONS]
+    owner = {users.on_database(name): frozenset(users.OWNER_PRIVILEGES)}
+    secret = _password(passwords, LOOKUP_PASSWORD)
+    return [
+        Account(settings.mail_db_owner, "127.0.0.1", owner, _password(passwords, OWNER_PASSWORD)),
+        Account(settings.mail_db_lookup_role, "127.0.0.1", lookup, secret),
+        *(Account(settings.mail_db_lookup_role, address, lookup, secret, tls=True) for address in clients),
+    ]
+
+
+def _password(passwords: Store, secret: str) -> str:
+    if (value := passwords[secret]) is not None:
+        return value
+    if host.state.is_executing:
+        raise OperationError(f"{secret} has not been generated")
+    return "to be generated before the account is made"
+
+
+def _users_query(settings: Settings) -> str:
+    ours = (settings.mail_db_owner, settings.mail_db_lookup_role, *DAEMONS)
+    return users.query(ours, settings.mail_db_name)
