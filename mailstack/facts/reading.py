@@ -2,8 +2,9 @@
 
 A round trip costs more than anything it carries, so operations don't ask pyinfra for one fact after the
 other. Each operation *announces* its probe while the deploy is prepared; the first one that is executed
-reads all announced probes at once, and the others find their answer there. An answer is dropped as soon as
-any operation has changed the host, whoever wrote that operation.
+reads all announced probes at once, and the others find their answer there. The answers are dropped as soon
+as any operation has changed the host, whoever wrote that operation; the next one that wants to know reads
+what it and those after it have announced.
 
 Answers may hold secrets, so what is read is never printed, at any ``-v``.
 """
@@ -51,7 +52,6 @@ class _Readings:
     announced: dict[Probe[Any], None] = field(default_factory=dict)
     answers: dict[Probe[Any], str] = field(default_factory=dict)
     moment: tuple[bool, int] = (False, 0)
-    batched: bool = False
 
 
 _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
@@ -75,11 +75,10 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
         readings.answers.clear()
         readings.moment = moment
     if probe not in readings.answers:
-        probes = [probe]
-        if host.state.is_executing and not readings.batched:
-            readings.batched = True
-            probes = list(dict.fromkeys([*readings.announced, probe]))
-        readings.answers.update(_ask(host, probes))
+        rest = readings.announced if host.state.is_executing else {}
+        readings.answers.update(_ask(host, dict.fromkeys([*rest, probe])))
+    if host.state.is_executing:
+        readings.announced.pop(probe, None)
     return probe.parse(readings.answers[probe])
 
 

@@ -1,0 +1,33 @@
+"""A whole server's accounts, declared in the inventory, go in with one run; the next has nothing to do."""
+
+from __future__ import annotations
+
+from mailstack.addresses import mailbox_address
+from tests.integration import clients, converge, crowd, world
+from tests.integration.conftest import Factory
+
+
+def test_a_crowd_moves_in(clone: Factory) -> None:
+    target = clone("import")
+    people = crowd.data()
+    data = world.data(**people)
+    assert converge.changed(converge.run(target, data)) == ["Declared in the inventory"]
+    converge.assert_converged(target, data)
+    counts = "SELECT count(*) FROM mail_{}"
+    for table, there in (("domain", crowd.DOMAINS), ("users", crowd.USERS)):
+        assert int(clients.sql(target, counts.format(table))) >= there
+    sources = "SELECT count(DISTINCT source_email) FROM mail_alias"
+    assert int(clients.sql(target, sources)) >= crowd.ALIASES
+
+    users = people["mail_users"]
+    for user in (users[0], users[1], users[crowd.USERS // 2 + 1], users[-1]):
+        email = mailbox_address(user["email"])
+        message_id = clients.send(target, clients.message(world.STRANGER, email))
+        with clients.imap(target, email, password=crowd.PASSWORD) as mailbox:
+            assert clients.wait_for_mail(mailbox, message_id)
+    with clients.smtp(target) as session:
+        session.mail(world.STRANGER)
+        for source in [*people["mail_aliases"]][-20:]:
+            assert session.rcpt(mailbox_address(source))[0] == 250
+        nobody = mailbox_address(f"nobody@{people['mail_domains'][1]}")
+        assert session.rcpt(nobody)[0] == 550
