@@ -102,7 +102,7 @@ class DatabaseSettings(Model):
     )
     mail_db_port: Port | None = Field(
         default=None,
-        description="The port that the server listens on: 5432, or 3306 for MariaDB, if nothing else is said.",
+        description="The port that the server listens on; without it 5432, or 3306 for MariaDB.",
     )
     mail_db_owner_password: Password | None = Field(
         default=None,

@@ -70,8 +70,8 @@ class PostfixSettings(Model):
     )
     mail_map_type: Literal["proxy:pgsql", "pgsql", "proxy:mysql", "mysql"] | None = Field(
         default=None,
-        description="How Postfix queries the database: `proxy:pgsql`, or `proxy:mysql` for MariaDB, if nothing "
-        "else is said. With `pgsql` or `mysql` every process has a connection of its own, which exhausts the "
+        description="How Postfix queries the database; without it `proxy:pgsql`, or `proxy:mysql` for "
+        "MariaDB. With `pgsql` or `mysql` every process has a connection of its own, which exhausts the "
         "server's under load.",
     )
     mail_message_size_limit: Annotated[
