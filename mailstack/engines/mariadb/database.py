@@ -17,7 +17,7 @@ SOCKET = "/run/mysqld/mysqld.sock"
 # binary-mode: no commands of the client in the text, but DELIMITER
 _CLIENT = (
     f"mariadb --no-defaults --protocol=socket --socket={SOCKET} --user=root --default-character-set=utf8mb4"
-    " --batch --raw --skip-column-names --binary-mode"
+    " --batch --raw --skip-column-names --binary-mode --loose-skip-print-query-on-error"
 )
 
 

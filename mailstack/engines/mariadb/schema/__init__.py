@@ -48,12 +48,11 @@ def query() -> str:
     A query that names a table that is not there would be an error, so those are made when it is known.
     """
     drift = f"""
-SELECT
-    COUNT(*),
-    JSON_ARRAYAGG(IF(found.name IS NULL OR MD5(found.definition) <> recorded.md5, recorded.name, NULL))
-INTO @recorded, @drift
+SELECT JSON_ARRAYAGG(recorded.name ORDER BY recorded.name), (SELECT COUNT(*) FROM mailstack_objects)
+INTO @drift, @recorded
 FROM mailstack_objects AS recorded LEFT JOIN ({FILES.render("objects.sql", values())}) AS found
-    ON found.name = recorded.name"""
+    ON found.name = recorded.name
+WHERE found.name IS NULL OR MD5(found.definition) <> recorded.md5"""
     return f"""{SESSION}
 SET SESSION group_concat_max_len = 16777216, @applied = NULL, @recorded = 0,
     @drift = '["table mailstack_objects"]', @schema_there = ({_there("mailstack_schema")}),
@@ -74,8 +73,6 @@ def _there(table: str) -> str:
 
 def differences(state: Mapping[str, Any] | None) -> list[str]:
     """What has to be put right, by name; ``None``: there is no database yet."""
-    if state:
-        state = {**state, "drift": sorted(name for name in state["drift"] if name)}
     return FILES.differences(state, values())
 
 

@@ -1,7 +1,7 @@
 -- As JSON: whether the database is there, the accounts that are called {users}, and what those may do anywhere
 -- and everybody else in the database.
 SELECT JSON_OBJECT(
-    'database', EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = {database}),
+    'database', (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = {database}),
     'accounts', (
         SELECT JSON_OBJECTAGG(CONCAT(user, '@', host), JSON_COMPACT(priv)) FROM mysql.global_priv
         WHERE user IN ({users})
