@@ -37,7 +37,7 @@ def files(settings: Settings) -> list[Entry]:
     paths = [f"{secrets.DIRECTORY}/{name}" for name in NAMES]
     # one that was generated before the settings changed to "peer" has no use any more
     unwanted = settings.mail_db_auth == "peer"
-    kept = [File(path, None) if unwanted else Kept(path, mode=0o600) for path in paths]
+    kept = [File(path, None, activation=None) if unwanted else Kept(path, mode=0o600) for path in paths]
     return [Directory(secrets.DIRECTORY, mode=0o700), *kept]
 
 

@@ -36,7 +36,7 @@ class File:
     + content: the text; ``None`` if the file must not exist. Secrets are placeholders
       (see ``mailstack.secrets``) until the operation writes them
     + mode: permission bits
-    + activation: what the daemon needs before it uses a new version
+    + activation: what the daemon needs before it uses a new version; ``None``: it does not read this file
     + indexed: whether Postfix reads it through an index that ``postmap(1)`` or, for
       ``aliases(5)``, ``postalias(1)`` makes; the index gets the same owner and mode
     """
@@ -46,7 +46,7 @@ class File:
     owner: str = "root"
     group: str = "root"
     mode: int = 0o644
-    activation: Activation = "reload"
+    activation: Activation | None = "reload"
     indexed: Literal["postmap", "postalias"] | None = None
 
 

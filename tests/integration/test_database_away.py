@@ -95,7 +95,7 @@ def test_nothing_was_bounced_meanwhile(host: Target) -> None:
 
 
 def test_mail_survives_a_crash_of_everything(host: Target) -> None:
-    """SIGKILL of every daemon of the mail server, and of the database, between the taking and the delivery."""
+    """SIGKILL of every daemon of the mail server and of the database, between taking and delivery."""
     stop_dovecot(host)
     message_id = clients.send(host, clients.message(STRANGER, ALICE))
     processes, unit = UNITS[world.ENGINE]
