@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 PACKAGES = ("mariadb-server",)
+_SERVICE = "/etc/systemd/system/mariadb.service.d/mailstack.conf"
 
 
-def files(settings: Settings, clients: Sequence[str] = ()) -> list[Entry]:
+def files(settings: Settings, clients: Sequence[str] = (), *, with_dovecot: bool = True) -> list[Entry]:
     """The server's configuration.
 
     + clients: IP addresses of other hosts that look things up
+    + with_dovecot: whether Dovecot runs on the same host
     """
     return [
         *database_passwords.files(settings),
@@ -37,6 +39,8 @@ def files(settings: Settings, clients: Sequence[str] = ()) -> list[Entry]:
             render("mariadb/90-mailstack.cnf", settings=settings, clients=clients),
             activation="restart",
         ),
+        # daemon-reload alone makes it count
+        File(_SERVICE, render("mariadb/service.conf") if with_dovecot else None, activation=None),
     ]
 
 
@@ -50,7 +54,9 @@ def deploy(settings: Settings) -> None:
         raise OperationValueError("mail_db_engine: the component mariadb is for 'mysql'")
     installed(PACKAGES)
     clients = hosts.database_clients(settings, host)
-    config_files(files(settings, clients), component="mariadb", units=["mariadb"])
+    with_dovecot = hosts.has_role(host, "imap") or hosts.has_role(host, "mx")
+    entries = files(settings, clients, with_dovecot=with_dovecot)
+    config_files(entries, component="mariadb", units=["mariadb"])
     units.running(Unit("mariadb"))
     if settings.mail_db_auth == "password":
         kept_secrets(database_passwords.generated(settings))
