@@ -76,9 +76,16 @@ def destination_address(text: str) -> str:
     return _address(text, LOCAL_PART)
 
 
+def destination_or_domain(text: str) -> str:
+    """Any address, or ``@domain`` for every address there. Raises ``ValueError`` if it is neither."""
+    if text.startswith("@"):
+        return "@" + domain_name(text[1:])
+    return destination_address(text)
+
+
 def local_name(text: str) -> str:
     """The name of an account of the host itself, such as ``root``. Raises ``ValueError`` if it is none."""
-    if not re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,63}", text.lower()):
+    if not text.isascii() or not re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,63}", text.lower()):
         raise ValueError("not the name of a local account")
     return text.lower()
 
@@ -92,6 +99,8 @@ def _address(text: str, local_pattern: str) -> str:
     local, at, domain = text.rpartition("@")
     if not at:
         raise ValueError("not an address: the @ is missing")
+    if not local.isascii():  # some letters of other scripts have one of ours as their lower case: KELVIN SIGN
+        raise ValueError("not an address: what stands before the @ must be ASCII")
     local = local.lower()
     if not re.fullmatch(local_pattern, local):
         raise ValueError(f"not an address: what stands before the @ must match {local_pattern}")

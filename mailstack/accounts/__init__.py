@@ -25,21 +25,40 @@ from mailstack.accounts.password_source import password_source
 from mailstack.accounts.plan import Absent, Accounts, undeclared
 from mailstack.accounts.sql import Key, Rows
 from mailstack.passwords import hash_password, verify
-from mailstack.settings import Alias, AliasDomain, Domain, Settings, User
+from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
 
 
 @deploy("Accounts")
-def domain(domain_name: str, active: bool | None = None, present: bool = True) -> None:
+def domain(
+    domain_name: str,
+    active: bool | None = None,
+    quota_mb: int | None = None,
+    quota_messages: int | None = None,
+    user_quota_mb: int | None = None,
+    user_quota_messages: int | None = None,
+    present: bool = True,
+) -> None:
     """Add, change or remove a domain.
 
     + domain_name: the domain
     + active: whether its addresses are accepted; a new one is, and an old one stays as it is
+    + quota_mb, quota_messages: the sums that the quotas of its users may have, in MiB and in messages
+    + user_quota_mb, user_quota_messages: the quotas of its users that have none of their own; 0 for no limit
     + present: whether it should be there; it can't go while addresses in it stay
 
     Raises ``OperationValueError`` for what is no domain.
     """
     _true_or_false(present=present)
-    made = Domain(**_given(domain_name=domain_name, active=active))
+    made = Domain(
+        **_given(
+            domain_name=domain_name,
+            active=active,
+            quota_mb=quota_mb,
+            quota_messages=quota_messages,
+            user_quota_mb=user_quota_mb,
+            user_quota_messages=user_quota_messages,
+        )
+    )
     key = (made.domain_name,)
     fulfil(
         lambda current: Wish(Accounts(domains=(made,))) if present else without(current, "mail_domain", key),
@@ -52,9 +71,11 @@ def user(
     email: str,
     password_from: str | None = None,
     quota_mb: int | None = None,
+    quota_messages: int | None = None,
     home_directory: str | None = None,
     can_send: bool | None = None,
     can_receive: bool | None = None,
+    detail_folders: bool | None = None,
     senders: str | list[str] | tuple[str, ...] = (),
     active: bool | None = None,
     present: bool = True,
@@ -66,9 +87,10 @@ def user(
     + email: the address, which is also the login name
     + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; a new user
       without it is prompted for. Given for a user that exists, it is the new password
-    + quota_mb: the size of the mailbox in MiB; 0 for no limit
+    + quota_mb, quota_messages: the size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: where the mail lies; by default below ``mail_home_root``
     + can_send, can_receive: whether the user may send, and receive, mail
+    + detail_folders: whether mail to ``user+folder`` goes into that folder, where it is there
     + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
     + active: whether the user may do anything
     + present: whether the user should be there
@@ -89,9 +111,11 @@ def user(
         **_given(
             email=email,
             quota_mb=quota_mb,
+            quota_messages=quota_messages,
             home_directory=home_directory,
             can_send=can_send,
             can_receive=can_receive,
+            detail_folders=detail_folders,
             senders=[senders] if isinstance(senders, str) else list(senders),
             active=active,
         ),
@@ -202,6 +226,43 @@ def alias(
 
 
 @deploy("Accounts")
+def relay_domain(
+    domain_name: str,
+    recipients: str | list[str] | tuple[str, ...] = (),
+    any_recipient: bool | None = None,
+    active: bool | None = None,
+    present: bool = True,
+) -> None:
+    """Add, change or remove a domain that mail is relayed to, and who is known there.
+
+    + domain_name: the domain
+    + recipients: addresses that the primary knows. Others that are there stay
+    + any_recipient: whether mail to every address is taken
+    + active: whether mail is taken at all
+    + present: whether these recipients, or without any the whole domain, should be there
+
+    Raises ``OperationValueError`` for what is no domain, or an address elsewhere.
+    """
+    _true_or_false(present=present)
+    targets = [recipients] if isinstance(recipients, str) else list(recipients)
+    made = RelayDomain(
+        **_given(domain_name=domain_name, recipients=targets, any_recipient=any_recipient, active=active)
+    )
+
+    def wish(current: Current) -> Wish:
+        if present:
+            return Wish(Accounts(relay_domains=(made,)))
+        if made.recipients:
+            return without(current, "mail_relay_recipient", *((address,) for address in made.recipients))
+        known = [key for key in current["mail_relay_recipient"] if key[0].endswith(f"@{made.domain_name}")]
+        domains = stored(current, "mail_relay_domain", (made.domain_name,))
+        gone = {"mail_relay_domain": frozenset(domains), "mail_relay_recipient": frozenset(known)}
+        return Wish(absent=Absent(gone))
+
+    fulfil(wish, f"Relay domain {made.domain_name}")
+
+
+@deploy("Accounts")
 def declared(settings: Settings) -> None:
     """Make the database have the accounts that the settings declare.
 
@@ -209,7 +270,11 @@ def declared(settings: Settings) -> None:
     ``mail_accounts_delete_mail``.
     """
     accounts = Accounts(
-        settings.mail_domains, settings.mail_users, settings.mail_aliases, settings.mail_alias_domains
+        settings.mail_domains,
+        settings.mail_users,
+        settings.mail_aliases,
+        settings.mail_alias_domains,
+        settings.mail_relay_domains,
     )
     authoritative = settings.mail_accounts_policy == "authoritative"
     if accounts == Accounts() and not authoritative:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailstack.accounts.sql import KEYS, Key, Rows, Values
-from mailstack.settings.accounts import Alias, AliasDomain, Domain, User, password_hash
+from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User, password_hash
 
 _WORDS = {
     "mail_domain": "domain",
@@ -16,7 +16,12 @@ _WORDS = {
     "mail_sender": "sender",
     "mail_alias_domain": "alias domain",
     "mail_wildcard": "alias in all domains",
+    "mail_relay_domain": "relay domain",
+    "mail_relay_recipient": "relay recipient",
 }
+
+
+_IN_NO_DOMAIN = ("mail_domain", "mail_wildcard", "mail_relay_domain", "mail_relay_recipient")
 
 
 class PlanError(ValueError):
@@ -50,6 +55,7 @@ class Accounts:
     users: tuple[User, ...] = ()
     aliases: tuple[Alias, ...] = ()
     alias_domains: tuple[AliasDomain, ...] = ()
+    relay_domains: tuple[RelayDomain, ...] = ()
 
     def rows(self) -> dict[str, list[Wanted]]:
         """As rows of the tables."""
@@ -65,6 +71,10 @@ class Accounts:
             "mail_alias_domain": [_alias_domain_row(alias) for alias in self.alias_domains],
             "mail_wildcard": [
                 row for alias in self.aliases if alias.everywhere for row in _alias_rows(alias)
+            ],
+            "mail_relay_domain": [_relay_domain_row(domain) for domain in self.relay_domains],
+            "mail_relay_recipient": [
+                Wanted((address,), {}, {}) for domain in self.relay_domains for address in domain.recipients
             ],
         }
 
@@ -109,7 +119,10 @@ def plan(current: Mapping[str, Rows], accounts: Accounts, absent: Absent | None 
     ]
     for table in KEYS:
         changes += _differences(table, wanted[table], current[table])
-    if problems := [*_problems(changes, wanted, current, absent)]:
+    if problems := [
+        *_problems(changes, wanted, current, absent),
+        *_in_two_classes(changes, wanted, current, absent),
+    ]:
         raise PlanError("; ".join(problems))
     return changes
 
@@ -126,12 +139,22 @@ def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
 
 
 def _domain_row(domain: Domain) -> Wanted:
-    enforced = {"active": domain.active} if "active" in domain.model_fields_set else {}
-    return Wanted((domain.domain_name,), {"active": domain.active}, enforced)
+    plain = ("quota_mb", "quota_messages", "user_quota_mb", "user_quota_messages", "active")
+    new: Values = {name: getattr(domain, name) for name in plain}
+    enforced = {name: value for name, value in new.items() if name in domain.model_fields_set}
+    return Wanted((domain.domain_name,), new, enforced)
 
 
 def _user_row(user: User) -> Wanted:
-    plain = ("home_directory", "quota_mb", "can_send", "can_receive", "active")
+    plain = (
+        "home_directory",
+        "quota_mb",
+        "quota_messages",
+        "can_send",
+        "can_receive",
+        "detail_folders",
+        "active",
+    )
     enforced: Values = {name: getattr(user, name) for name in plain if name in user.model_fields_set}
     if user.password_hash is not None:
         enforced["password"] = user.password_hash.get_secret_value()
@@ -144,6 +167,12 @@ def _alias_domain_row(alias: AliasDomain) -> Wanted:
     if "active" in alias.model_fields_set:
         enforced["active"] = alias.active  # type: ignore[assignment]
     return Wanted((alias.alias_domain,), {"domain_name": alias.domain_name, "active": alias.active}, enforced)
+
+
+def _relay_domain_row(domain: RelayDomain) -> Wanted:
+    plain = ("any_recipient", "active")
+    enforced: Values = {name: getattr(domain, name) for name in plain if name in domain.model_fields_set}
+    return Wanted((domain.domain_name,), {name: getattr(domain, name) for name in plain}, enforced)
 
 
 def _alias_rows(alias: Alias) -> Iterator[Wanted]:
@@ -188,7 +217,7 @@ def _problems(
     domains = {_folded(key) for key in current["mail_domain"].keys() - absent.of("mail_domain")}
     domains |= {row.key for row in wanted["mail_domain"]}
     for change in changes:
-        if change.sign != "+" or change.table in ("mail_domain", "mail_wildcard"):
+        if change.sign != "+" or change.table in _IN_NO_DOMAIN:
             continue
         who, domain = f"{_WORDS[change.table]} {change.key[0]}", _domain_of(change.key[0])
         if change.table == "mail_alias_domain":
@@ -211,6 +240,20 @@ def _problems(
         }
         if stay:
             yield f"domain {key[0]} can't go while these stay: {', '.join(sorted(stay))}"
+
+
+def _in_two_classes(
+    changes: Iterable[Change], wanted: Mapping[str, list[Wanted]], current: Mapping[str, Rows], absent: Absent
+) -> Iterator[str]:
+    """New domains that are to be ours and relayed to at once (ADDRESS_CLASS_README of Postfix)."""
+
+    def names(*tables: str) -> set[str]:
+        there = {_folded(key) for table in tables for key in current[table].keys() - absent.of(table)}
+        return {name for (name,) in there | {row.key for table in tables for row in wanted[table]}}
+
+    both = names("mail_relay_domain") & names("mail_domain", "mail_alias_domain")
+    new = {change.key[0] for change in changes if change.sign == "+"}
+    yield from (f"{name} can't be a domain of ours and a relay domain" for name in sorted(both & new))
 
 
 def _domain_of(address: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from email.message import EmailMessage
+from email.policy import default
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.components import tls
+from mailstack.components import dovecot_sieve, tls
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
@@ -24,11 +26,15 @@ if TYPE_CHECKING:
     from mailstack.hosts import Endpoint
     from mailstack.settings import Settings
 
-FOLDERS = (("Drafts", "Drafts"), ("Junk", "Junk"), ("Sent", "Sent"), ("Trash", "Trash"))
-"""Name and special use (RFC 6154) of the folders that every account has."""
+FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
+"""The folders that every account has; each has the special use (RFC 6154) of that name."""
 
 _DIRECTORY = "/etc/dovecot"
 _STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
+_QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
+_SEARCH = {"2.3": "dovecot-fts-xapian", "2.4": "dovecot-flatcurve"}
+"""What each Debian has for full-text search without a server of its own; both are made on Xapian."""
+_UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"}
 _CHECKS = (
     f"{_STAGED} -n >/dev/null",
     # a reload of 2.4 starts no new protocol: the login processes miss their directory
@@ -36,10 +42,40 @@ _CHECKS = (
 )
 
 
-def packages(settings: Settings) -> tuple[str, ...]:
-    """The Debian packages that the settings need."""
+def packages(settings: Settings, generation: str) -> tuple[str, ...]:
+    """The Debian packages that the settings need.
+
+    + generation: ``2.3`` or ``2.4``
+    """
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", f"dovecot-{engine_of(settings).driver}", *pop3)
+    search = (_SEARCH[generation],) if settings.mail_full_text_search else ()
+    sieve = dovecot_sieve.PACKAGES if settings.mail_sieve else ()
+    driver = f"dovecot-{engine_of(settings).driver}"
+    return ("dovecot-imapd", "dovecot-lmtpd", driver, *pop3, *search, *sieve)
+
+
+class Folder(NamedTuple):
+    """A folder that Dovecot is told about.
+
+    + special_use: of RFC 6154, for a folder that every account has
+    + autoexpunge: how old mail becomes in it, as Dovecot says it
+    """
+
+    name: str
+    special_use: str | None
+    autoexpunge: str | None
+
+
+def _folders(settings: Settings) -> list[Folder]:
+    ages = settings.mail_autoexpunge
+    return [
+        Folder(
+            name,
+            name if name in FOLDERS else None,
+            ages[name][:-1] + _UNITS[ages[name][-1]] if name in ages else None,
+        )
+        for name in dict.fromkeys([*FOLDERS, *ages])
+    ]
 
 
 def files(
@@ -59,7 +95,14 @@ def files(
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
         "lookups": engine.lookups,
-        "folders": FOLDERS,
+        "folders": _folders(settings),
+        "quota_warning": _QUOTA_WARNING,
+        "quota_warnings": [
+            (resource, percentage)
+            for percentage in settings.mail_quota_warnings
+            for resource in ("storage", "messages")
+        ],
+        "shared": f"{settings.mail_home_root}/.shared",
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,
         "excluded_ciphers": tls.EXCLUDED_CIPHERS,
@@ -80,11 +123,31 @@ def files(
             rendered("dovecot-sql.conf.ext") if generation == "2.3" else None,
             mode=0o600,
         ),
+        *dovecot_sieve.files(settings, generation),
+        File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
     ]
+    if settings.mail_shared_folders:
+        entries.append(Directory(f"{root}/.shared", "vmail", "vmail", 0o700))
     if serves_postfix:
         # Debian 13 makes it when Postfix first starts, and Dovecot can't start without
         entries.append(Directory("/var/spool/postfix/private", "postfix", "root", 0o700))
     return entries
+
+
+def _quota_warning(settings: Settings) -> str | None:
+    """The script that tells users how full their mailboxes are, with a whole message for each percentage."""
+    if not settings.mail_quota_warnings:
+        return None
+    messages = {}
+    for percentage in settings.mail_quota_warnings:
+        message = EmailMessage(policy=default.clone(max_line_length=76))
+        message["Subject"] = settings.mail_quota_warning_subject.replace("{percent}", str(percentage))
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is to answer it
+        text = settings.mail_quota_warning_text.replace("{percent}", str(percentage))
+        # quoted-printable has no line that could end a here-document
+        message.set_content(text, cte="quoted-printable")
+        messages[percentage] = message.as_string()
+    return render("dovecot/quota-warning", settings=settings, messages=messages)
 
 
 @pyinfra_deploy("Dovecot")
@@ -97,14 +160,15 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
     """
     generation = read(PLATFORM).dovecot
     endpoint = hosts.database_endpoint(settings, host)
-    installed(packages(settings))
+    installed(packages(settings, generation))
     tls.deploy(settings=settings)
     system_user("vmail", settings.mail_vmail_uid, settings.mail_vmail_gid, settings.mail_home_root)
+    entries = files(settings, generation, endpoint, serves_postfix=serves_postfix)
     config_files(
-        files(settings, generation, endpoint, serves_postfix=serves_postfix),
+        entries,
         component="dovecot",
         units=["dovecot"],
         store=database_passwords.store(settings),
-        checks=_CHECKS,
+        checks=(*_CHECKS, *dovecot_sieve.checks(entries)),
     )
     units.running(Unit("dovecot"))

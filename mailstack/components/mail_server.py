@@ -9,6 +9,8 @@ from pyinfra.context import host
 
 from mailstack import accounts, hosts
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import read
 from mailstack.operations.packages import installed
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def deploy(settings: Settings) -> None:
     if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
         names += database.PACKAGES
     if has_mail:
-        names += [*tls.PACKAGES, *dovecot.packages(settings), *postfix.packages(settings)]
+        names += [*tls.PACKAGES, *dovecot.packages(settings, read(PLATFORM).dovecot)]
+        names += postfix.packages(settings)
     installed(names)  # all at once: apt takes most of a first deploy
     if has_database:
         database.deploy(settings=settings)

@@ -57,7 +57,7 @@ def deploy(settings: Settings) -> None:
     with_dovecot = hosts.has_role(host, "imap") or hosts.has_role(host, "mx")
     entries = files(settings, clients, with_dovecot=with_dovecot)
     config_files(entries, component="mariadb", units=["mariadb"])
-    units.running(Unit("mariadb"))
+    units.running(Unit("mariadb", clients=("dovecot", "postfix")))
     if settings.mail_db_auth == "password":
         kept_secrets(database_passwords.generated(settings))
     sql.converge(settings, database_passwords.store(settings), clients)

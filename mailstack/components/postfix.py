@@ -9,7 +9,7 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.components import postfix_checks, postfix_services, tls
+from mailstack.components import postfix_checks, postfix_services, postfix_tables, tls
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
@@ -18,7 +18,6 @@ from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
-from mailstack.secrets import placeholder
 from mailstack.settings.postfix_parameters import unknown_parameters
 from mailstack.templates import render
 
@@ -30,16 +29,12 @@ if TYPE_CHECKING:
 
 DIRECTORY = "/etc/postfix"
 SQL_DIRECTORY = f"{DIRECTORY}/sql"
-INDEX = "hash"
-"""Debian's default_database_type on 12 and 13; a table is ``hash:/etc/postfix/…`` in main.cf."""
-_NO_BRACKETS = str.maketrans("", "", "[]")
-RELAYHOST_PASSWORD = "relayhost-password"
 
 
 def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     # the mechanisms of the SASL client are a package of their own
-    sasl = ("libsasl2-modules",) if settings.mail_relayhost_user else ()
+    sasl = ("libsasl2-modules",) if postfix_tables.passwords(settings) else ()
     return ("postfix", f"postfix-{engine_of(settings).driver}", *sasl)
 
 
@@ -58,7 +53,8 @@ def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
         File(f"{DIRECTORY}/main.cf", _main_cf(settings, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
-        *_tables(settings),
+        File(f"{DIRECTORY}/impossible_recipients", render("postfix/impossible_recipients")),
+        *postfix_tables.files(settings),
         *(
             File(
                 f"{SQL_DIRECTORY}/{name}.cf",
@@ -85,6 +81,8 @@ def queries(settings: Settings) -> dict[str, str]:
         "virtual_postmaster": lookups.virtual_postmaster(postmaster),
         "sender_logins": lookups.SENDER_LOGINS,
         "own_senders": lookups.OWN_SENDERS,
+        "relay_domains": lookups.RELAY_DOMAINS,
+        "relay_recipients": lookups.RELAY_RECIPIENTS,
     }
 
 
@@ -94,13 +92,13 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
         return f"{settings.map_type}:$config_directory/sql/{name}.cf"
 
     aliases = [
-        f"{INDEX}:{DIRECTORY}/virtual",
+        f"{postfix_tables.INDEX}:{DIRECTORY}/virtual",
         *map(sql, ("virtual_aliases", "virtual_identity", "virtual_postmaster")),
     ]
     text = render(
         "postfix/main.cf",
         settings=settings,
-        index=INDEX,
+        index=postfix_tables.INDEX,
         database_environment=engine_of(settings).postfix_environment(endpoint),
         certificate=tls.CERTIFICATE,
         excluded_ciphers=tls.EXCLUDED_CIPHERS,
@@ -110,6 +108,8 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
         virtual_alias_maps=_maps(settings.mail_virtual_alias_maps, aliases),
         own_senders=sql("own_senders"),
         sender_logins=sql("sender_logins"),
+        relay_domains=sql("relay_domains"),
+        relay_recipients=sql("relay_recipients"),
     )
     return _override(text, settings.mail_postfix_main)
 
@@ -140,54 +140,6 @@ def _master_cf(settings: Settings) -> str:
     return render("postfix/master.cf", services="".join(service.render() for service in services))
 
 
-def _tables(settings: Settings) -> list[Entry]:
-    """The static tables, each with the index that Postfix reads."""
-
-    def table(name: str, rows: Mapping[str, str], *, manual: str, secret: bool = False) -> File:
-        text = render("postfix/table", rows=list(rows.items()), separator=" ", manual=manual)
-        path = f"{DIRECTORY}/{name}"
-        if secret:
-            return File(path, text, group="postfix", mode=0o640, indexed="postmap")
-        return File(path, text, indexed="postmap")
-
-    login = {}
-    if settings.mail_relayhost_user:
-        login = {settings.mail_relayhost: f"{settings.mail_relayhost_user}:{placeholder(RELAYHOST_PASSWORD)}"}
-    aliases = {
-        name: ", ".join(map(_quoted, targets)) for name, targets in settings.mail_local_aliases.items()
-    }
-    return [
-        table("virtual", {k: ", ".join(v) for k, v in settings.mail_virtual.items()}, manual="virtual(5)"),
-        table("tls_policy", settings.mail_smtp_tls_policy, manual="postconf(5), smtp_tls_policy_maps"),
-        table("transport", settings.mail_transport, manual="transport(5)"),
-        File(
-            f"{DIRECTORY}/trusted_forwarders",
-            render(
-                "postfix/table",
-                # cidr_table(5) has IPv6 without brackets
-                rows=[
-                    (network.translate(_NO_BRACKETS), "permit")
-                    for network in settings.mail_trusted_forwarders
-                ],
-                separator=" ",
-                manual="cidr_table(5)",
-            ),
-        ),
-        table("relay_domains", dict.fromkeys(settings.mail_relay_domains, "OK"), manual="postconf(5)"),
-        table("sasl_passwd", login, manual="postconf(5), smtp_sasl_password_maps", secret=True),
-        File(
-            "/etc/aliases",
-            render("postfix/table", rows=list(aliases.items()), separator=": ", manual="aliases(5)"),
-            indexed="postalias",
-        ),
-    ]
-
-
-def _quoted(target: str) -> str:
-    """A command or a file name in aliases(5) may have spaces and commas in it."""
-    return f'"{target}"' if target.startswith(("|", "/", ":include:")) else target
-
-
 def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> str:
     engine = engine_of(settings)
     return render(
@@ -211,6 +163,8 @@ COMMENTS = {
     "virtual_postmaster": "virtual_alias_maps: the postmaster of every domain (RFC 5321, 4.5.1)",
     "sender_logins": "smtpd_sender_login_maps: who may send as this address",
     "own_senders": "check_sender_access: what strangers get who send in our name",
+    "relay_domains": "relay_domains: whose mail goes on to another server",
+    "relay_recipients": "relay_recipient_maps: whom that server knows; the result is not used",
 }
 
 
@@ -228,8 +182,8 @@ def deploy(settings: Settings) -> None:
             f"mail_postfix_main: Postfix {platform.postfix} has no {', '.join(unknown)}"
         )
     store = database_passwords.store(settings)
-    if settings.mail_relayhost_password is not None:
-        store = store.with_given(RELAYHOST_PASSWORD, settings.mail_relayhost_password.get_secret_value())
+    for name, password in postfix_tables.passwords(settings).items():
+        store = store.with_given(name, password.get_secret_value())
     installed(packages(settings))
     tls.deploy(settings=settings)
     config_files(

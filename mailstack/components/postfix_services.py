@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from mailstack.settings.postfix_master import MasterService
+from mailstack.settings.postfix_parameters import transports
+from mailstack.settings.postfix_relays import SENDER_RELAY
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -50,6 +52,17 @@ _SUBMISSION = {
 }
 """RFC 6409: for users only, and each in the user's own name."""
 
+
+_SENDER_RELAY_OPTIONS = {
+    "syslog_name": f"postfix/{SENDER_RELAY}",
+    "smtp_sasl_auth_enable": "yes",
+    "smtp_sender_dependent_authentication": "yes",
+    "smtp_sasl_password_maps": "hash:/etc/postfix/sender_passwd",
+    # the password goes out over TLS or not at all
+    "smtp_tls_security_level": "encrypt",
+    "smtp_sasl_security_options": "noanonymous,noplaintext",
+    "smtp_sasl_tls_security_options": "noanonymous",
+}
 
 _USERS_HEADERS = "regexp:$config_directory/users_headers"
 
@@ -132,9 +145,16 @@ def _for_users(settings: Settings) -> list[MasterService]:
     ]
 
 
+def _to_others(settings: Settings) -> list[MasterService]:
+    """A transport of its own: elsewhere Postfix would show a sender's password to any server that asks."""
+    if SENDER_RELAY not in transports(settings):
+        return []
+    return [_service(SENDER_RELAY, "unix", "smtp", _SENDER_RELAY_OPTIONS)]
+
+
 def default_services(settings: Settings) -> list[MasterService]:
     """The services of a mail server for strangers (25) and users (587, 465)."""
-    return [*_for_strangers(settings), *_for_users(settings), *_debian()]
+    return [*_for_strangers(settings), *_for_users(settings), *_to_others(settings), *_debian()]
 
 
 def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> list[MasterService]:

@@ -66,7 +66,7 @@ def deploy(settings: Settings) -> None:
         installed(PACKAGES)
         clients = hosts.database_clients(settings, host)
         config_files(files(settings, version, clients), component="postgresql", units=["postgresql"])
-        units.running(Unit("postgresql", f"postgresql@{version}-main"))
+        units.running(Unit("postgresql", f"postgresql@{version}-main", clients=("dovecot", "postfix")))
         if settings.mail_db_auth == "password":
             kept_secrets(database_passwords.generated(settings))
     sql.converge(settings, database_passwords.store(settings))

@@ -51,6 +51,26 @@ class Step(NamedTuple):
     transaction: bool = True
 
 
+class Variables(NamedTuple):
+    """What Dovecot calls things in a query, where it quotes them for SQL.
+
+    + user, local_part, domain: of the login name or address that is looked up
+    + service: what asks: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
+    """
+
+    user: str
+    local_part: str
+    domain: str
+    service: str
+
+
+DOVECOT = {
+    "2.3": Variables("%u", "%n", "%d", "%s"),
+    "2.4": Variables("%{user}", "%{user | username}", "%{user | domain}", "%{protocol}"),
+}
+"""By the generation of Dovecot."""
+
+
 class Lookups(Protocol):
     """What Postfix and Dovecot ask, in the engine's SQL: its module ``lookups``, which says more."""
 
@@ -60,16 +80,18 @@ class Lookups(Protocol):
     VIRTUAL_IDENTITY: str
     SENDER_LOGINS: str
     OWN_SENDERS: str
+    RELAY_DOMAINS: str
+    RELAY_RECIPIENTS: str
     DOVECOT_ITERATE: str
 
     def virtual_postmaster(self, target: str) -> str:
         """RFC 5321, 4.5.1: every domain has a postmaster."""
 
-    def dovecot_user(self, settings: Settings, user: str, quota: str) -> str:
-        """Dovecot's userdb."""
+    def dovecot_user(self, settings: Settings, generation: str) -> str:
+        """Dovecot's userdb, for the generation ``2.3`` or ``2.4``."""
 
-    def dovecot_password(self, settings: Settings, user: str, quota: str, service: str) -> str:
-        """Dovecot's passdb."""
+    def dovecot_password(self, settings: Settings, generation: str) -> str:
+        """Dovecot's passdb, for the generation ``2.3`` or ``2.4``."""
 
 
 class Dialect(Protocol):
@@ -80,6 +102,9 @@ class Dialect(Protocol):
 
     def begin(self, owner: str) -> list[str]:
         """Statements that begin a transaction on the tables of ``owner``, out of the server's log."""
+
+    def end(self) -> list[str]:
+        """Statements that end what ``begin`` began, before the transaction is committed."""
 
     def read_tables(self, tables: Sequence[str]) -> str:
         """A query for all rows as JSON, ``{table: [{column: value}]}``, without the columns that are NULL.

@@ -23,6 +23,8 @@ from mailstack.settings.accounts import (
     Aliases,
     Domain,
     Domains,
+    RelayDomain,
+    RelayDomains,
     User,
     Users,
 )
@@ -37,6 +39,7 @@ from mailstack.settings.postfix_parameters import (
     transports,
     unknown_parameters,
 )
+from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
 from mailstack.settings.types import (
     DomainName,
@@ -51,6 +54,7 @@ __all__ = [
     "DbEndpoint",
     "Domain",
     "MasterService",
+    "RelayDomain",
     "Settings",
     "SettingsError",
     "User",
@@ -89,6 +93,10 @@ class AccountSettings(Model):
     mail_alias_domains: AliasDomains = Field(
         default=(), description="Domains that are other names for one of `mail_domains`."
     )
+    mail_relay_domains: RelayDomains = Field(
+        default=(),
+        description="Domains whose mail goes on to another server, for everybody, as a backup MX does it.",
+    )
     mail_accounts_policy: Literal["add-only", "authoritative"] = Field(
         default="add-only",
         description="Whether accounts that are in the database and not declared stay (`add-only`) or go "
@@ -100,6 +108,7 @@ class AccountSettings(Model):
 
 
 class Settings(
+    SieveSettings,
     DovecotSettings,
     AbuseSettings,
     PostfixSettings,
@@ -160,19 +169,37 @@ class Settings(
         if both := sorted(ours & others):
             raise ValueError(f"mail_alias_domains: {both[0]!r} is one of mail_domains too")
         ours |= others
-        if both := sorted(ours & set(self.mail_relay_domains)):
+        relayed = {domain.domain_name for domain in self.mail_relay_domains}
+        if both := sorted(ours & relayed):
             raise ValueError(f"mail_relay_domains: {both[0]!r} is one of mail_domains too")
         for item in self.mail_mydestination:
-            if self._expanded(item) in ours:
-                raise ValueError(
-                    f"mail_mydestination: {item!r} is {self._expanded(item)!r}, which is one of mail_domains "
-                    "too; take it out of one of them"
-                )
+            for setting, names in (("mail_domains", ours), ("mail_relay_domains", relayed)):
+                if (name := self._expanded(item)) in names:
+                    raise ValueError(
+                        f"mail_mydestination: {item!r} is {name!r}, which is one of {setting} too; take it "
+                        "out of one of them"
+                    )
         return self
 
     def _expanded(self, item: str) -> str:
         names = {"myhostname": self.mail_hostname, "mydomain": self.domain}
         return re.sub(r"[$][{(]?(\w+)[)}]?", lambda match: names.get(match[1], match[0]), item).lower()
+
+    @model_validator(mode="after")
+    def _one_next_hop(self) -> Self:
+        for domain in self.mail_relay_domains:
+            if domain.next_hop is not None and domain.domain_name in self.mail_transport:
+                raise ValueError(
+                    f"mail_transport: {domain.domain_name!r} has a next_hop in mail_relay_domains too"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _folders_filed(self) -> Self:
+        for user in self.mail_users:
+            if user.detail_folders and not self.mail_sieve:
+                raise ValueError(f"mail_users: detail_folders of {user.email} needs mail_sieve")
+        return self
 
     @model_validator(mode="after")
     def _known_to_postfix(self) -> Self:

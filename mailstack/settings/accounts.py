@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from mailstack import addresses
 from mailstack.settings.errors import Allowed
+from mailstack.settings.postfix_types import NextHop
 from mailstack.settings.types import (
     AliasSource,
     DomainName,
@@ -72,10 +73,28 @@ def _check_hash(secret: SecretStr) -> SecretStr:
     return SecretStr(password_hash(secret.get_secret_value()))
 
 
+_Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")]
+_Messages = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("a number, 0 for no limit")]
+
+
 class Domain(Model):
     """A domain that this server receives mail for."""
 
     domain_name: DomainName = Field(description="The domain.")
+    quota_mb: _Megabytes | None = Field(
+        default=None,
+        description="The sum that the quotas of all users of the domain may have, in MiB; each must have one "
+        "then. 0 or none: no limit.",
+    )
+    quota_messages: _Messages | None = Field(
+        default=None, description="The same for numbers of messages. 0 or none: no limit."
+    )
+    user_quota_mb: _Megabytes | None = Field(
+        default=None, description="`quota_mb` of every user of the domain that has none of its own."
+    )
+    user_quota_messages: _Messages | None = Field(
+        default=None, description="`quota_messages` of every user of the domain that has none of its own."
+    )
     active: bool = Field(
         default=True, description="A disabled domain's addresses are refused like unknown ones."
     )
@@ -87,6 +106,37 @@ class AliasDomain(Model):
     alias_domain: DomainName = Field(description="The other name. Never one of `mail_domains`.")
     domain_name: DomainName = Field(description="The domain, which has the mailboxes.")
     active: bool = Field(default=True, description="Whether mail to the other name is accepted.")
+
+
+class RelayDomain(Model):
+    """A domain whose mail goes on to another server, its primary: this server is its backup MX."""
+
+    domain_name: DomainName = Field(description="The domain. Never one of `mail_domains`.")
+    recipients: Annotated[
+        ListOf[str], each(addresses.destination_address), Allowed("a list of addresses in that domain")
+    ] = Field(
+        default=(),
+        description="The addresses that the primary knows. Mail to others, but for `postmaster`, is refused.",
+    )
+    any_recipient: bool = Field(
+        default=False,
+        description="Whether mail to every address is taken. What the primary then refuses goes back to "
+        "whoever the sender claimed to be.",
+    )
+    next_hop: NextHop | None = Field(
+        default=None, description="The primary. Without it, the best of the domain's other MX hosts."
+    )
+    active: bool = Field(
+        default=True, description="A disabled relay domain's addresses are refused like unknown ones."
+    )
+
+    @model_validator(mode="after")
+    def _of_this_domain(self) -> Self:
+        no_duplicates(f"{self.domain_name}: recipient", list(self.recipients))
+        for address in self.recipients:
+            if not address.endswith(f"@{self.domain_name}"):
+                raise ValueError(f"{self.domain_name}: the recipient {address!r} is in another domain")
+        return self
 
 
 class User(Model):
@@ -107,14 +157,23 @@ class User(Model):
     home_directory: HostPath | None = Field(
         default=None, description="Where the mail lies; without it, a directory below `mail_home_root`."
     )
-    quota_mb: Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")] | None = (
-        Field(default=None, description="The size that the mailbox may have, in MiB. 0 or none: no limit.")
+    quota_mb: _Megabytes | None = Field(
+        default=None,
+        description="The size that the mailbox may have, in MiB. None: what the domain says; 0: no limit.",
+    )
+    quota_messages: _Messages | None = Field(
+        default=None,
+        description="The number of messages that it may have. None: what the domain says; 0: no limit.",
     )
     can_send: bool = Field(
         default=True, description="Without it the user can't log in on the ports 465 and 587; IMAP works."
     )
     can_receive: bool = Field(
         default=True, description="Without it mail to the user is refused as to an unknown one; logins work."
+    )
+    detail_folders: bool = Field(
+        default=False,
+        description="Whether mail to `user+folder` goes into that folder, if it is there, or into INBOX.",
     )
     senders: Annotated[
         ListOf[str],
@@ -180,6 +239,18 @@ def _alias_domain_mapping(value: object) -> object:
     return [{"alias_domain": name, "domain_name": domain} for name, domain in value.items()]
 
 
+def _relay_domain_mapping(value: object) -> object:
+    """``{domain: recipients}`` is the short form of a list of relay domains."""
+    if not isinstance(value, Mapping):
+        return value
+    return [{"domain_name": name, "recipients": recipients} for name, recipients in value.items()]
+
+
+def _check_relay_domains(domains: tuple[RelayDomain, ...]) -> tuple[RelayDomain, ...]:
+    no_duplicates("the relay domain", [domain.domain_name for domain in domains])
+    return domains
+
+
 def _check_alias_domains(aliases: tuple[AliasDomain, ...]) -> tuple[AliasDomain, ...]:
     no_duplicates("the alias domain", [alias.alias_domain for alias in aliases])
     return aliases
@@ -231,6 +302,14 @@ AliasDomains = Annotated[
     AfterValidator(_check_alias_domains),
     BeforeValidator(_alias_domain_mapping),
     Allowed("a dictionary of alias domain to domain, or a list of dictionaries (see AliasDomain)"),
+]
+RelayDomains = Annotated[
+    ListOf[Annotated[RelayDomain, as_model(RelayDomain, "domain_name")]],
+    AfterValidator(_check_relay_domains),
+    BeforeValidator(_relay_domain_mapping),
+    Allowed(
+        "a dictionary of domain to its recipients, or a list of domains or dictionaries (see RelayDomain)"
+    ),
 ]
 Users = Annotated[
     ListOf[Annotated[User, as_model(User)]],

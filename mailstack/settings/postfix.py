@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mailstack.addresses import domain_name
 from mailstack.settings.errors import Allowed
 from mailstack.settings.postfix_master import MasterService, Parameters
+from mailstack.settings.postfix_relays import SenderRelays
 from mailstack.settings.postfix_types import (
     Interfaces,
     Items,
@@ -23,7 +23,7 @@ from mailstack.settings.postfix_types import (
     Transports,
     Virtual,
 )
-from mailstack.settings.types import ListOf, Model, Password, as_model, each, no_duplicates
+from mailstack.settings.types import ListOf, Model, Password, as_model, no_duplicates
 
 
 def _check_services(services: tuple[MasterService, ...]) -> tuple[MasterService, ...]:
@@ -84,6 +84,11 @@ class PostfixSettings(Model):
         default=None, description="The name to log in to `mail_relayhost` with."
     )
     mail_relayhost_password: Password | None = Field(default=None, description="The password for that.")
+    mail_sender_relayhosts: SenderRelays = Field(
+        default={},
+        description="Where mail of some senders to other servers goes instead, with a login of their own. "
+        "With a password it goes over TLS or waits.",
+    )
     mail_smtp_tls_policy: TlsPolicies = Field(
         default={},
         description="How sure Postfix must be of the server before mail for a destination goes out. Others "
@@ -94,9 +99,6 @@ class PostfixSettings(Model):
         default={},
         description="The static table transport(5): which way mail for a domain or an address goes.",
     )
-    mail_relay_domains: Annotated[
-        ListOf[str], each(domain_name), Allowed("a list of domains, none of them in `mail_domains`")
-    ] = Field(default=(), description="Domains that mail is relayed to for everybody, as a backup MX does.")
     mail_virtual: Virtual = Field(
         default={}, description="The static table virtual(5), asked before the database."
     )

@@ -8,6 +8,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from mailstack.settings.postfix_relays import SENDER_RELAY
+
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
@@ -52,9 +54,10 @@ def transport_parameters(transports: Iterable[str]) -> frozenset[str]:
 
 
 def transports(settings: Settings) -> list[str]:
-    """Every service that mail can be handed to: Postfix's own, and those in ``mail_postfix_master``."""
+    """Every service that mail can be handed to: Postfix's own, ours, and those in ``mail_postfix_master``."""
     ours = [service.name for service in settings.mail_postfix_master if service.type in ("unix", "inet")]
-    return [*TRANSPORTS, *ours]
+    senders = [SENDER_RELAY] if any(relay.user for relay in settings.mail_sender_relayhosts.values()) else []
+    return [*TRANSPORTS, *senders, *ours]
 
 
 def unknown_parameters(settings: Settings, postfix_version: str | None = None) -> list[str]:

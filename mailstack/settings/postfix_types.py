@@ -5,13 +5,15 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field
 
 from mailstack import addresses
 from mailstack.settings.errors import Allowed, nearest
-from mailstack.settings.types import Line, ListOf, OneOrMore, each, matching
+from mailstack.settings.types import Line, ListOf, OneOrMore, each, matching, no_duplicates
+
+T = TypeVar("T")
 
 TABLE_TYPES = (
     "btree",
@@ -104,8 +106,10 @@ def _refuses_strangers(restrictions: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _relayhost(text: str) -> str:
-    if not text:
-        return text
+    return _next_hop(text) if text else text
+
+
+def _next_hop(text: str) -> str:
     match = re.fullmatch(r"(?:\[(?P<exact>[^\[\]]+)\]|(?P<domain>[^\[\]:]+))(?::(?P<port>[a-z0-9-]+))?", text)
     if match is None or not _is_port(match["port"]):
         raise ValueError("not of the form [host]:port, [host], host:port or host")
@@ -149,11 +153,19 @@ def _tls_policies(table: dict[str, str]) -> dict[str, str]:
 
 def _virtual(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     return {
-        _in_table(source, _virtual_source): tuple(
-            _in_table(t, addresses.local_name_or_address) for t in targets
-        )
-        for source, targets in table.items()
+        source: tuple(_in_table(target, addresses.local_name_or_address) for target in targets)
+        for source, targets in folded(table, addresses.destination_or_domain).items()
     }
+
+
+def folded(table: dict[str, T], check: Callable[[str], str]) -> dict[str, T]:
+    """The table with each key as ``check`` returns it.
+
+    Raises ``ValueError`` with the key that ``check`` refuses, or that is there twice in two spellings.
+    """
+    keys = [_in_table(key, check) for key in table]
+    no_duplicates("the key", keys)
+    return dict(zip(keys, table.values(), strict=True))
 
 
 def _dns_list(text: str) -> str:
@@ -163,12 +175,6 @@ def _dns_list(text: str) -> str:
         raise ValueError("not of the form domain, domain=filter or domain=filter*weight")
     addresses.domain_name(match[1])
     return text
-
-
-def _virtual_source(text: str) -> str:
-    if text.startswith("@"):
-        return "@" + addresses.domain_name(text[1:])
-    return addresses.destination_address(text)
 
 
 def _in_table(text: str, check: Callable[[str], str]) -> str:
@@ -181,8 +187,8 @@ def _in_table(text: str, check: Callable[[str], str]) -> str:
 def _local_aliases(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Adds ``postmaster``, which every host must take mail for (RFC 5321 4.5.1)."""
     given = {
-        _in_table(name, addresses.local_name): tuple(_in_table(t, _local_target) for t in targets)
-        for name, targets in table.items()
+        name: tuple(_in_table(target, _local_target) for target in targets)
+        for name, targets in folded(table, addresses.local_name).items()
     }
     return {"postmaster": ("root",)} | given
 
@@ -226,6 +232,7 @@ DnsLists = Annotated[
 Tables = Annotated[
     ListOf[str], each(_table), Allowed("a list of Postfix tables such as `hash:/etc/postfix/x`")
 ]
+NextHop = Annotated[str, AfterValidator(_next_hop), Allowed("`[host]:port`, `[host]`, `host:port` or `host`")]
 RelayHost = Annotated[
     str,
     AfterValidator(_relayhost),

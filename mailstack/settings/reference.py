@@ -12,11 +12,20 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from mailstack.settings import Settings
-from mailstack.settings.accounts import Alias, AliasDomain, Domain, User
+from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User
 from mailstack.settings.errors import allowed
 from mailstack.settings.postfix_master import MasterService
+from mailstack.settings.postfix_relays import SenderRelay
 
-_PARTS: tuple[type[BaseModel], ...] = (Domain, User, Alias, AliasDomain, MasterService)
+_PARTS: tuple[type[BaseModel], ...] = (
+    Domain,
+    User,
+    Alias,
+    AliasDomain,
+    RelayDomain,
+    SenderRelay,
+    MasterService,
+)
 _NAMES = {str: "text", int: "number", bool: "true or false", SecretStr: "secret text"}
 _INTRODUCTION = """\
 <!-- Made by `python -m mailstack.settings.reference`. Do not edit. -->

@@ -109,6 +109,8 @@ def test_before_the_schema_is_there(server: Target) -> None:
             "mail_sender": [],
             "mail_alias_domain": [],
             "mail_wildcard": [],
+            "mail_relay_domain": [],
+            "mail_relay_recipient": [],
         }
 
 

@@ -92,8 +92,18 @@ def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
 def test_attributes(host: Target, eve: str) -> None:
     assert call(host, "user", eve, "quota_mb=5", "active=false").changed
     assert column(host, f"quota_mb, {ACTIVE}") == "5|no"
-    assert call(host, "user", eve, "quota_mb=6").changed
-    assert column(host, f"quota_mb, {ACTIVE}") == "6|no", "what was not said stays"
+    assert call(host, "user", eve, "quota_mb=6", "quota_messages=7").changed
+    assert column(host, f"quota_mb, quota_messages, {ACTIVE}") == "6|7|no", "what was not said stays"
+
+
+def test_quotas_of_a_domain(host: Target, eve: str) -> None:
+    quotas = ("domain", "new.example", "quota_mb=8", "user_quota_mb=5")
+    assert call(host, *quotas).changed
+    assert call(host, *quotas).changed == []
+    refused = call(host, "user", eve, "quota_mb=9")
+    assert "add up to 9 MiB, more than the 8 of the domain" in refused.stdout + refused.stderr
+    assert call(host, "user", eve, "quota_mb=8").changed
+    assert call(host, "domain", "new.example", "quota_mb=0", "user_quota_mb=0").changed
 
 
 def test_alias(host: Target, eve: str) -> None:

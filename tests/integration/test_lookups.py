@@ -28,6 +28,10 @@ INSERT INTO mail_wildcard SELECT 'user' || n, 'alice@example.org' FROM generate_
 INSERT INTO mail_sender (email, sender_email)
     SELECT 'user' || n || '@domain' || n || '.example', 'boss' || n || '@domain.example'
     FROM generate_series(1, 5000) AS n;
+INSERT INTO mail_relay_domain SELECT 'relay' || n || '.example' FROM generate_series(1, 5000) AS n;
+INSERT INTO mail_relay_recipient
+    SELECT 'user' || n || '@relay' || n || '.example' FROM generate_series(1, 5000) AS n;
+ANALYZE mail_relay_domain, mail_relay_recipient;
 ANALYZE mail_sender, mail_alias_domain, mail_wildcard, mail_domain, mail_users, mail_alias;
 """
 ADDRESS = "user77@domain77.example"
@@ -37,23 +41,30 @@ DOMAIN = "domain77.example"
 def with_key(query: str) -> str:
     """The query with the key in it, as pgsql_table(5) puts it there."""
     by_domain = "domain_name = '%s'" in query
+    postmaster = "'%u' = 'postmaster'" in query and "mail_relay" not in query
     query = query.replace("%s", DOMAIN if by_domain else ADDRESS)
-    user = "postmaster" if "'%u' = 'postmaster'" in query else ADDRESS.partition("@")[0]
-    return query.replace("%u", user).replace("%d", DOMAIN)
+    user = "postmaster" if postmaster else ADDRESS.partition("@")[0]
+    query = query.replace("%u", user).replace("%d", DOMAIN)
+    return query.replace("domain77", "relay77") if "mail_relay" in query else query
+
+
+def by_dovecot(query: str, service: str, address: str = ADDRESS) -> str:
+    """The query as Dovecot 2.3 asks it for a service."""
+    user, _, domain = address.partition("@")
+    for variable, value in {"%u": address, "%n": user, "%d": domain, "%s": service}.items():
+        query = query.replace(variable, value)
+    return query
 
 
 #: Each query, by the name of its file in /etc/postfix/sql or of its function.
-QUERIES = (
-    {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()}
-    | {
-        f"dovecot_user, {quota}": lookups.dovecot_user(SETTINGS, ADDRESS, quota)
-        for quota in ("quota_rule", "quota_storage_size")
-    }
-    | {
-        f"dovecot_password, {quota}": lookups.dovecot_password(SETTINGS, ADDRESS, quota, "imap")
-        for quota in ("quota_rule", "quota_storage_size")
-    }
-)
+QUERIES = {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()} | {
+    "dovecot_user": by_dovecot(lookups.dovecot_user(SETTINGS, "2.3"), "lmtp"),
+    "dovecot_user, quota": by_dovecot(lookups.dovecot_user(SETTINGS, "2.3"), "quota-status"),
+    "dovecot_user, quota of an alias": by_dovecot(
+        lookups.dovecot_user(SETTINGS, "2.3"), "quota-status", "user6500@domain1.example"
+    ),
+    "dovecot_password": by_dovecot(lookups.dovecot_password(SETTINGS, "2.3"), "imap"),
+}
 
 
 def test_no_lookup_reads_a_whole_table(server: Target) -> None:

@@ -75,6 +75,16 @@ TAMPERED = {
     ],
     "DROP TABLE mail_sender": ["table mail_sender"],
     "DROP TABLE mail_wildcard, mail_alias_domain": ["table mail_alias_domain", "table mail_wildcard"],
+    "DROP TABLE mail_relay_recipient": ["table mail_relay_recipient"],
+    "ALTER TABLE mail_relay_recipient DROP COLUMN domain_name": [
+        "column mail_relay_recipient.domain_name",
+        "constraint mailstack_relay_recipient_domain on mail_relay_recipient",
+        "index mailstack_relay_recipient_domain on mail_relay_recipient",
+    ],
+    "ALTER TABLE mail_relay_domain ALTER any_recipient SET DEFAULT true": [
+        "column mail_relay_domain.any_recipient"
+    ],
+    "DROP TRIGGER mailstack_one_class ON mail_domain": ["trigger mailstack_one_class on mail_domain"],
     "ALTER TABLE mail_alias DISABLE TRIGGER mailstack_circle": ["trigger mailstack_circle on mail_alias"],
     "CREATE OR REPLACE FUNCTION mailstack_in_circle(source text, destination text) RETURNS boolean"
     " LANGUAGE sql AS 'SELECT false'": ["function mailstack_in_circle"],
@@ -91,7 +101,14 @@ TAMPERED = {
         "constraint mailstack_sender_user on mail_sender",
         "constraint mailstack_users_domain on mail_users",
         "trigger mailstack_fold on mail_users",
+        "trigger mailstack_quota on mail_users",
     ],
+    "ALTER TABLE mail_domain DROP COLUMN user_quota_mb": [
+        "column mail_domain.user_quota_mb",
+        "constraint mailstack_domain_quota on mail_domain",
+    ],
+    "ALTER TABLE mail_users ALTER quota_messages TYPE integer": ["column mail_users.quota_messages"],
+    "ALTER TABLE mail_domain DISABLE TRIGGER mailstack_quota": ["trigger mailstack_quota on mail_domain"],
     "ALTER TABLE mail_users DROP CONSTRAINT mailstack_users_form;"
     "ALTER TABLE mail_users ADD CONSTRAINT mailstack_users_form CHECK (true)": [
         "constraint mailstack_users_form on mail_users"

@@ -43,9 +43,11 @@ INSERT INTO mail_alias (source_email, destination_email, active) VALUES
 """
 ROWS = """
 SELECT jsonb_build_array(
-    (SELECT jsonb_agg(to_jsonb(t) - 'active' ORDER BY domain_name) FROM mail_domain t),
+    (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(t)) - 'active' ORDER BY domain_name) FROM mail_domain t),
     (SELECT jsonb_agg(
-        to_jsonb(t) - '{active,domain_name,quota_mb,can_send,can_receive}'::text[] ORDER BY email
+        jsonb_strip_nulls(to_jsonb(t))
+            - '{active,domain_name,quota_mb,can_send,can_receive,detail_folders}'::text[]
+        ORDER BY email
     ) FROM mail_users t),
     (SELECT jsonb_agg(to_jsonb(t) - 'active' - 'domain_name' ORDER BY source_email) FROM mail_alias t)
 )

@@ -113,7 +113,18 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
         mail_relayhost_user=f"relay@{world.REMOTE}",
         mail_relayhost_password="relay-secret",
         mail_transport={"quiet.example": "discard:"},
-        mail_relay_domains=["backup.example"],
+        mail_relay_domains=[
+            {"domain_name": "backup.example", "recipients": ["known@backup.example"]},
+            {"domain_name": "any.example", "any_recipient": True, "next_hop": "[192.0.2.9]"},
+        ],
+        mail_sender_relayhosts={
+            "bob@example.org": {
+                "host": f"[{world.REMOTE}]:587",
+                "user": f"relay@{world.REMOTE}",
+                "password": HOSTILE,
+            },
+            "@example.com": f"[{world.REMOTE}]:25",
+        },
         mail_virtual={"static@example.org": [world.BOB]},
         mail_local_aliases={"root": [world.ALICE], "log": ["/var/log/by-mail"]},
         mail_postfix_main={"smtpd_banner": "$myhostname ESMTP of ours", "mailbox_size_limit": 1000000000},
@@ -127,7 +138,21 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
                 "options": {"syslog_name": "postfix/second"},
             }
         ],
+        mail_full_text_search=False,
+        mail_shared_folders=True,
+        mail_compression="gz",
+        mail_autoexpunge={"Trash": "30d", "Old mail": "1w"},
+        mail_quota_warnings=[90, 50],
+        mail_quota_warning_subject="Postfach zu {percent} % voll",
+        mail_quota_warning_text="いっぱい\n",
         mail_dovecot_extra="login_greeting = Hello # there",
+        mail_sieve_before='require "editheader"; addheader "X-Before" "ünï 日本 ${x} %u";',
+        mail_sieve_after="/* nothing */",
+        mail_sieve_max_actions=100,
+        mail_sieve_max_redirects=10,
+        mail_sieve_max_script_size=65536,
+        mail_sieve_max_scripts=0,
+        mail_sieve_max_storage=1048576,
     )
     take(host, data)
     assert b"ESMTP of ours" in banner(host, 2525)
@@ -135,14 +160,17 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
     with clients.smtp(host, 587, world.ALICE) as session:
         session.send_message(mail, world.ALICE, [RELAYED])
     assert f"Delivered-To: {RELAYED}".encode() in clients.wait_at_peer(peer, str(mail["Message-ID"]))
-    assert clients.replies(host, "anyone@backup.example") == 250
+    assert clients.replies(host, "known@backup.example") == clients.replies(host, "x@any.example") == 250
+    assert clients.replies(host, "anyone@backup.example") == 550
+    login = postmap(host, world.BOB, "hash:/etc/postfix/sender_passwd")
+    assert login == f"relay@{world.REMOTE}:{HOSTILE}"
     assert clients.replies(host, "static@example.org") == 250
     assert postmap(host, "quiet.example", "hash:/etc/postfix/transport") == "discard:"
     assert postmap(host, "log", "hash:/etc/aliases") == '"/var/log/by-mail"'
 
 
 def test_peer_authentication_leaves_no_password(host: Target) -> None:
-    take(host, world.data(mail_db_auth="peer"))
+    take(host, world.data(mail_db_auth="peer", mail_sieve=False))
     dovecot = " ".join(f"/etc/dovecot/{name}" for name in ("auth-sql.conf.ext", "dovecot-sql.conf.ext"))
     ours = f"/etc/postfix/sql {dovecot} /var/lib/mailstack"
     assert host.exec(f"grep -rlE '^ *password *=| password=' {ours}", check=False).stdout == ""

@@ -34,7 +34,7 @@ def settings(server: Target, peer: Target) -> dict[str, Any]:
         mail_map_type="pgsql",
         mail_message_size_limit=100_000,
         mail_virtual={"static@example.org": [BOB]},
-        mail_relay_domains=["backup.example"],
+        mail_relay_domains=[{"domain_name": "backup.example", "any_recipient": True}],
         mail_transport={
             "backup.example": f"smtp:[{peer.ip}]:25",
             f"direct@{REMOTE}": f"smtp:[{peer.ip}]:25",
@@ -129,6 +129,24 @@ def test_any_parameter_and_any_service(host: Target) -> None:
             assert session.connect(host.ip, port) == (220, banner.encode())
             assert session.ehlo()[0] == 250
             assert session.esmtp_features["size"] == "100000"
+
+
+def test_a_message_of_exactly_the_limit_and_one_of_an_octet_more(host: Target) -> None:
+    for octets, code in ((100_000, 250), (100_001, 552)):
+        message_id = f"<{uuid.uuid4()}@{REMOTE}>"
+        head = f"Message-ID: {message_id}\r\n\r\n".encode()
+        text = head + b"x" * (octets - len(head) - 2) + b"\r\n"
+        with clients.smtp(host) as session:
+            session.mail(STRANGER)  # and no SIZE
+            session.rcpt(BOB)
+            assert session.data(text)[0] == code
+        if code == 250:
+            assert clients.received(host, BOB, message_id)
+    with clients.smtp(host) as session:
+        assert session.mail(STRANGER, ["SIZE=100000"])[0] == 250
+        session.rset()
+        assert session.mail(STRANGER, ["SIZE=100001"])[0] == 552
+    assert clients.replies(host, BOB) == 250
 
 
 @pytest.mark.parametrize("port", [110, 995])

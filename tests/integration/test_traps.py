@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import imaplib
 import smtplib
-import socket
 import time
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
 from tests.integration import clients, world
+from tests.integration.dialogues import dialogue
 from tests.integration.world import ALICE, BOB, CAROL, REMOTE, STRANGER
 from tests.targets.containers import Target
 
@@ -21,35 +19,16 @@ from tests.targets.containers import Target
 SMUGGLING = ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r", "\n.\r", "\r.\n"]
 
 
-@contextmanager
-def dialogue(server: Target, port: int = 25) -> Iterator[socket.socket]:
-    """A bare connection, for what no honest client would send."""
-    with socket.create_connection((server.ip, port), timeout=clients.TIMEOUT) as connection:
-        yield connection
-
-
-def say(connection: socket.socket, *commands: bytes) -> list[bytes]:
-    """Send each command, and return the last line of each answer."""
-    answers = []
-    stream = connection.makefile("rb")
-    for command in commands:
-        connection.sendall(command)
-        while (line := stream.readline())[3:4] == b"-":
-            pass
-        answers.append(line)
-    return answers
-
-
 @pytest.mark.parametrize("end", SMUGGLING, ids=[repr(end) for end in SMUGGLING])
 def test_no_message_is_smuggled_in_another(server: Target, end: str) -> None:
     outer, inner = (f"<{uuid.uuid4()}@{REMOTE}>" for _ in range(2))
     smuggled = f"MAIL FROM:<admin@{REMOTE}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\nMessage-ID: {inner}\r\n\r\nsmuggled"
     with dialogue(server) as connection:
-        say(connection, b"", f"EHLO {REMOTE}\r\n".encode(), f"MAIL FROM:<{STRANGER}>\r\n".encode())
-        assert say(connection, f"RCPT TO:<{ALICE}>\r\n".encode(), b"DATA\r\n")[-1].startswith(b"354")
+        connection.say(b"", f"EHLO {REMOTE}\r\n".encode(), f"MAIL FROM:<{STRANGER}>\r\n".encode())
+        assert connection.say(f"RCPT TO:<{ALICE}>\r\n".encode(), b"DATA\r\n")[-1].startswith(b"354")
         data = f"Message-ID: {outer}\r\n\r\nbefore{end}{smuggled}\r\n.\r\n"
-        assert say(connection, data.encode())[0].startswith((b"250", b"5"))
-        say(connection, b"QUIT\r\n")
+        assert connection.say(data.encode())[0].startswith((b"250", b"5"))
+        connection.say(b"QUIT\r\n")
     clients.wait_for_empty_queue(server)
     with clients.imap(server, BOB) as session:
         assert not clients.find(session, inner)
@@ -62,8 +41,8 @@ def test_one_strange_byte_does_not_disturb_the_others(server: Target) -> None:
     for address in (b"\xff@example.org", b"alice@\xff.example.org", b"alice\xff@example.org"):
         for before, command in ((b"", b"MAIL FROM:<%s>\r\n"), (b"MAIL FROM:<>\r\n", b"RCPT TO:<%s>\r\n")):
             with dialogue(server) as connection:
-                say(connection, b"", f"EHLO {REMOTE}\r\n".encode(), *filter(None, [before]))
-                assert say(connection, command % address)[0].startswith(b"5")
+                connection.say(b"", f"EHLO {REMOTE}\r\n".encode(), *filter(None, [before]))
+                assert connection.say(command % address)[0].startswith(b"5")
         assert {one: clients.replies(server, one) for one in normal} == normal
     assert clients.log(server, "cannot escape") == []
 
@@ -74,9 +53,9 @@ def test_utf_8_where_it_may_not_be_is_delivered_nevertheless(server: Target) -> 
     mail = f"Message-ID: {message_id}\r\nSubject: Grüße\r\n\r\nx\r\n"
     envelope = ["MAIL FROM:<jörg@remote.example.net>", f"RCPT TO:<{ALICE}>", "DATA"]
     with dialogue(server) as connection:
-        say(connection, b"", f"EHLO {REMOTE}\r\n".encode())
-        say(connection, *(f"{command}\r\n".encode() for command in envelope))
-        assert say(connection, f"{mail}.\r\n".encode())[0].startswith(b"250")
+        connection.say(b"", f"EHLO {REMOTE}\r\n".encode())
+        connection.say(*(f"{command}\r\n".encode() for command in envelope))
+        assert connection.say(f"{mail}.\r\n".encode())[0].startswith(b"250")
     assert clients.received(server, ALICE, message_id)
 
 
@@ -102,11 +81,11 @@ def test_nobody_may_ask_who_is_there(server: Target) -> None:
 
 def test_commands_wait_for_their_answers(server: Target) -> None:
     with dialogue(server) as connection:
-        say(connection, b"")
+        connection.say(b"")
         mail = f"HELO {REMOTE}\r\nMAIL FROM:<{STRANGER}>\r\nRCPT TO:<{ALICE}>\r\nDATA\r\n"
-        connection.sendall(mail.encode())
+        connection.send(mail.encode())
         answers = b""
-        while piece := connection.recv(4096):
+        while piece := connection.connection.recv(4096):
             answers += piece
             if answers.count(b"\r\n") >= 4:
                 break

@@ -47,7 +47,14 @@ def elsewhere() -> list[Entry]:
         mail_relayhost_user="us",
         mail_relayhost_password="not in any golden file",
         mail_transport={"slow.example": "smtp:[192.0.2.7]:26"},
-        mail_relay_domains=["backup.example"],
+        mail_relay_domains=[
+            "backup.example",
+            {"domain_name": "other.example", "any_recipient": True, "next_hop": "[192.0.2.8]:26"},
+        ],
+        mail_sender_relayhosts={
+            "@example.org": "[plain.example.com]",
+            "a@example.org": {"host": "[smtp.example.com]:587", "user": "a", "password": "not in a file"},
+        },
         mail_virtual={"static@example.org": ["a@example.org", "b@example.com"]},
         mail_local_aliases={"root": ["admin@example.org"], "log": ["|/usr/bin/logger -t mail"]},
         mail_postfix_main={"smtpd_banner": "$myhostname ESMTP", "maximal_queue_lifetime": "3d"},

@@ -84,6 +84,7 @@ def test_a_user_has_one_password_at_most() -> None:
         ({"email": "a+b@example.org"}, "what stands before the @"),
         ({"quota_mb": -1}, "quota_mb = -1"),
         ({"quota_mb": "5"}, "must be a whole number"),
+        ({"quota_messages": -1}, "quota_messages = -1"),
         ({"quota": 5}, "did you mean 'quota_mb'?"),
         ({"home_directory": "/srv/../x"}, "an absolute path without `..`"),
         ({"home_directory": "anna"}, "an absolute path"),

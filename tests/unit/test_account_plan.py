@@ -12,7 +12,7 @@ from mailstack.accounts.mail import deletable_homes
 from mailstack.accounts.plan import Absent, Accounts, PlanError, plan, undeclared
 from mailstack.accounts.sql import Rows
 from mailstack.engines.postgresql import dialect
-from mailstack.settings.accounts import Alias, Domain, User
+from mailstack.settings.accounts import Alias, Domain, RelayDomain, User
 
 HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
 
@@ -43,6 +43,15 @@ def current(*domains: str, users: Any = (), aliases: Any = ()) -> dict[str, Rows
 
 def rows(there: dict[str, Rows], absent: Absent | None = None, **accounts: Any) -> list[str]:
     return [str(change) for change in plan(there, Accounts(**accounts), absent)]
+
+
+def test_a_domain_s_quotas_are_put_right() -> None:
+    there = current("example.org")
+    wanted = Domain(domain_name="example.org", quota_mb=100, user_quota_mb=10)
+    assert rows(there, domains=(wanted,)) == [
+        "~ domain example.org: quota_mb none -> 100, user_quota_mb none -> 10"
+    ]
+    assert rows(there, domains=(Domain(domain_name="example.org"),)) == []
 
 
 def test_everything_is_new() -> None:
@@ -174,6 +183,47 @@ def test_thousands_are_quick() -> None:
     sql = account_sql.script(dialect, changes, "mailadmin", lambda _: "hash")
     assert time.monotonic() - start < 2
     assert sql.count("INSERT") == 1
+
+
+def relay_domain(**data: Any) -> RelayDomain:
+    """With a list where the model has a tuple."""
+    return RelayDomain(**data)
+
+
+def test_relay_domains_and_their_recipients() -> None:
+    there = current("example.org")
+    backup = relay_domain(domain_name="backup.example", recipients=["a@backup.example"], active=False)
+    changes = plan(there, Accounts(relay_domains=(backup,)))
+    assert [str(change) for change in changes] == [
+        "+ relay domain backup.example: disabled",
+        "+ relay recipient a@backup.example",
+    ]
+    stored = account_sql.parse(
+        {
+            "mail_relay_domain": [{"domain_name": "backup.example", "any_recipient": False, "active": True}],
+            "mail_relay_recipient": [{"address": "b@backup.example", "domain_name": "backup.example"}],
+        }
+    )
+    assert rows(stored, relay_domains=(backup,)) == [
+        "~ relay domain backup.example: active true -> false",
+        "+ relay recipient a@backup.example",
+    ]
+    assert [str(change) for change in plan(stored, Accounts(), undeclared(stored, Accounts()))] == [
+        "- relay recipient b@backup.example",
+        "- relay domain backup.example",
+    ]
+
+
+def test_a_domain_is_ours_or_a_relay_domain() -> None:
+    there = current("example.org")
+    backup = relay_domain(domain_name="example.org")
+    with pytest.raises(PlanError, match=r"example\.org can't be a domain of ours and a relay domain"):
+        plan(there, Accounts(relay_domains=(backup,)))
+    absent = Absent({"mail_domain": frozenset({("example.org",)})})
+    assert rows(there, absent, relay_domains=(backup,)) == [
+        "- domain example.org",
+        "+ relay domain example.org",
+    ]
 
 
 def test_homes_that_may_be_deleted() -> None:

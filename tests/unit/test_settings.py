@@ -55,6 +55,8 @@ MISSPELT = [
     ("mail_postfix_main_cf", "mail_postfix_main"),
     ("mail_vmail_uuid", "mail_vmail_uid"),
     ("mail_pop", "mail_pop3"),
+    ("mail_seive", "mail_sieve"),
+    ("mail_sieve_max_redirect", "mail_sieve_max_redirects"),
 ]
 
 
@@ -65,6 +67,13 @@ def test_a_misspelt_name_is_answered_with_the_nearest_right_one(name: str, right
 
 
 IMPOSSIBLE: list[tuple[str, object, str]] = [
+    ("mail_sieve", "yes", "must be true or false"),
+    ("mail_sieve_before", ["keep;"], "must be text"),
+    ("mail_sieve_after", "keep;\0", "not of the right form"),
+    ("mail_sieve_max_redirects", -1, "allowed: 0 to 100"),
+    ("mail_sieve_max_actions", 0, "allowed: 1 to 1000"),
+    ("mail_sieve_max_script_size", "1M", "must be a whole number"),
+    ("mail_sieve_max_storage", 100, "allowed: bytes, 1024 to"),
     ("mail_hostname", "mail", "at least two labels"),
     ("mail_hostname", "mail_1.example.org", "not a domain name"),
     ("mail_hostname", "192.0.2.1", "not a domain name"),
@@ -120,7 +129,6 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("mail_transport", {"example.net": "smtp"}, "is not transport:nexthop"),
     ("mail_transport", {"example.net": "smpt:[192.0.2.1]"}, "no service 'smpt'; did you mean 'smtp'?"),
     ("mail_transport", {"exa mple.net": "smtp:"}, "not a pattern of transport(5)"),
-    ("mail_relay_domains", ["example"], "'example': not a domain name"),
     ("mail_virtual", {"anna": "root"}, "'anna': not an address: the @ is missing"),
     ("mail_virtual", {"anna@example.org": []}, "must not be empty"),
     ("mail_local_aliases", {"anna@example.org": "root"}, "not the name of a local account"),
@@ -188,8 +196,25 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
         {"mail_relay_domains": ["a.example"], "mail_domains": ["a.example"]},
         "'a.example' is one of mail_domains",
     ),
+    (
+        {"mail_relay_domains": ["a.example"], "mail_alias_domains": {"a.example": "example.net"}},
+        "mail_relay_domains: 'a.example' is one of mail_domains too",
+    ),
+    (
+        {
+            "mail_relay_domains": [{"domain_name": "a.example", "next_hop": "[b.example]"}],
+            "mail_transport": {"a.example": "smtp:[c.example]"},
+        },
+        "mail_transport: 'a.example' has a next_hop in mail_relay_domains too",
+    ),
+    ({"mail_transport": {"x.example": "sender-relay:[b.example]"}}, "no service 'sender-relay'"),
     ({"mail_mydestination": ["$mydomain"], "mail_domains": ["example.org"]}, "'$mydomain' is 'example.org'"),
     ({"mail_mydestination": ["${mydomain}"], "mail_domains": ["example.org"]}, "is 'example.org'"),
+    ({"mail_sieve": False, "mail_sieve_before": "keep;"}, "mail_sieve_before: no script runs"),
+    (
+        {"mail_sieve": False, "mail_users": [{"email": "a@example.org", "detail_folders": True}]},
+        "detail_folders of a@example.org needs mail_sieve",
+    ),
     ({"mail_db_dsn": "postgresql://admin@db.example.net/"}, "mail_db_lookup_password: is required"),
     (
         {
@@ -214,6 +239,10 @@ SECRETS: list[dict[str, object]] = [
     {"mail_db_pasword": "hunter2"},
     {"mail_relayhost_password": "hunter2"},
     {"mail_relayhost_password": "hunter2\0"},
+    {"mail_sender_relayhosts": {"@example.org": {"host": "", "user": "u", "password": "hunter2"}}},
+    {"mail_sender_relayhosts": {"@example.org": {"host": "[r.example.net]", "password": "hunter2"}}},
+    {"mail_sender_relayhosts": {"@example.org": {"host": "[r.de]", "user": "u", "passwort": "hunter2"}}},
+    {"mail_sender_relayhosts": {"@b.de": {"host": "[r.de]", "user": "u", "password": "hunter2\n"}}},
     {"mail_tls_key": "hunter2"},
     {"mail_tls_key": "-----BEGIN PRIVATE KEY-----\nhunter2\n"},
     {"mail_db_dsn": "postgresql://admin:hunter2@/"},
@@ -255,6 +284,7 @@ def test_no_secret_is_in_the_repr() -> None:
         mail_relayhost="[smtp.example.net]:587",
         mail_relayhost_user="anna",
         mail_relayhost_password="hunter2",
+        mail_sender_relayhosts={"@a.example": {"host": "[r.de]", "user": "u", "password": "hunter2"}},
         mail_users=[{"email": "anna@example.org", "initial_password": "hunter2"}],
     )
     assert "hunter2" not in repr(made) + str(made)
@@ -280,6 +310,8 @@ def test_sound_values_are_kept_in_one_form() -> None:
         mail_inet_interfaces=["127.0.0.1", "[::1]", "$myhostname"],
         mail_relayhost="[2001:db8::1]:587",
         mail_transport={"*": "smtp:", "x@example.com": "error:5.1.1 gone", ".example.com": ":[192.0.2.9]"},
+        mail_relay_domains={"Backup.example": ["Anna+x@backup.example"]},
+        mail_sender_relayhosts={"@Example.org": "[smtp.example.net]:587"},
         mail_virtual={"Anna@Example.org": "root", "@example.net": ["a@example.com", "b@example.com"]},
         mail_local_aliases={"root": "anna@example.org", "list": ["|/usr/bin/list -x", ":include:/etc/l"]},
         mail_postfix_main={"biff": False, "smtpd_tls_loglevel": 1, "smtpd_banner": "$myhostname ESMTP"},
@@ -287,6 +319,8 @@ def test_sound_values_are_kept_in_one_form() -> None:
         mail_smtpd_relay_restrictions=["permit_mynetworks", "check_client_access hash:/x", "defer"],
     )
     assert [domain.domain_name for domain in made.mail_domains] == ["xn--bcher-kva.example", "example.net"]
+    assert made.mail_relay_domains[0].recipients == ("anna+x@backup.example",)
+    assert made.mail_sender_relayhosts["@example.org"].host == "[smtp.example.net]:587"
     assert made.mail_virtual["anna@example.org"] == ("root",)
     assert made.mail_virtual["@example.net"] == ("a@example.com", "b@example.com")
     assert made.mail_local_aliases["postmaster"] == ("root",)

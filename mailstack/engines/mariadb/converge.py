@@ -24,7 +24,7 @@ _SERVER = "mysql"
 DAEMONS = ("postfix", "dovecot")
 """Accounts of the host that look things up where there is no password; the server has them by these names."""
 
-_READABLE = ("mail_domain", "mail_users", "mail_alias", "mail_sender", "mail_alias_domain", "mail_wildcard")
+_READABLE = tuple(table for table in schema.tables() if table.startswith("mail_"))
 """What the lookups read."""
 
 

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 
 from mailstack.engines.mariadb.quoting import SESSION, literal
 
-__all__ = ["begin", "insert_new", "literal", "read_tables"]
+__all__ = ["begin", "end", "insert_new", "literal", "read_tables"]
 
 
 def begin(owner: str) -> list[str]:
     """What stands before changes: alone. Logs are off in every script, and tables have no owner here."""
-    return ["DO GET_LOCK('mailstack', 300);"]
+    return ["DO GET_LOCK('mailstack', 300);", "SET @mailstack_later = TRUE;"]
+
+
+def end() -> list[str]:
+    """See ``Dialect.end``: what ``begin`` put off."""
+    return ["CALL mailstack_check_quotas(NULL);"]
 
 
 def read_tables(tables: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailstack.engines.contract import DOVECOT
 from mailstack.engines.mariadb.quoting import literal
 
 if TYPE_CHECKING:
@@ -86,6 +87,15 @@ OWN_SENDERS = (
 )
 
 
+RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
+
+RELAY_RECIPIENTS = (
+    "SELECT d.domain_name FROM mail_relay_domain d WHERE d.domain_name = '%d' AND d.active"
+    " AND (d.any_recipient OR '%u' = 'postmaster'"
+    " OR (SELECT 1 FROM mail_relay_recipient r WHERE r.address = '%s') IS NOT NULL)"
+)
+
+
 def virtual_postmaster(target: str) -> str:
     """See ``mailstack.engines.postgresql.lookups.virtual_postmaster``."""
     return (
@@ -98,24 +108,42 @@ def virtual_postmaster(target: str) -> str:
 DOVECOT_ITERATE = f"SELECT u.email AS `user` {_ACTIVE}"
 
 
-def dovecot_user(settings: Settings, user: str, quota: str) -> str:
+_MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
+_MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
+_QUOTA = {
+    "2.3": {"quota_rule": f"CONCAT('*:storage=', {_MEGABYTES}, 'M:messages=', {_MESSAGES})"},
+    "2.4": {"quota_storage_size": f"CONCAT({_MEGABYTES}, 'M')", "quota_message_count": _MESSAGES},
+}
+
+
+def dovecot_user(settings: Settings, generation: str) -> str:
     """See ``mailstack.engines.postgresql.lookups.dovecot_user``."""
-    return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
-
-
-def dovecot_password(settings: Settings, user: str, quota: str, service: str) -> str:
-    """See ``mailstack.engines.postgresql.lookups.dovecot_password``."""
+    name = DOVECOT[generation]
+    fields = "".join(f", {value} AS {field}" for field, value in _QUOTA[generation].items())
+    if settings.mail_sieve:
+        fields += f", IF(u.detail_folders, 'yes', 'no') AS `{_DETAIL_FOLDERS[generation]}`"
+    targets = VIRTUAL_ALIASES.replace("%u", name.local_part).replace("%d", name.domain)
+    found = (
+        f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
+        f" (SELECT MAX(t.address) FROM ({targets}) t HAVING COUNT(*) = 1))"
+    )
     return (
-        f"SELECT u.email AS `user`, u.password, {_home(settings)} AS userdb_home,"
-        f" {_QUOTA[quota]} AS userdb_{quota} {_ACTIVE} AND u.email = '{user}'"
-        f" AND (u.can_send OR '{service}' <> 'smtp')"
+        f"SELECT {_home(settings)} AS home{fields} {_ACTIVE} AND u.email ="
+        f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
     )
 
 
-_QUOTA = {
-    "quota_rule": "CONCAT('*:storage=', COALESCE(u.quota_mb, 0), 'M')",
-    "quota_storage_size": "CONCAT(COALESCE(u.quota_mb, 0), 'M')",
-}
+def dovecot_password(settings: Settings, generation: str) -> str:
+    """See ``mailstack.engines.postgresql.lookups.dovecot_password``."""
+    name = DOVECOT[generation]
+    fields = "".join(f", {value} AS userdb_{field}" for field, value in _QUOTA[generation].items())
+    return (
+        f"SELECT u.email AS `user`, u.password, {_home(settings)} AS userdb_home{fields}"
+        f" {_ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
+    )
+
+
+_DETAIL_FOLDERS = {"2.3": "sieve_env_detail_folders", "2.4": "sieve_environment/detail_folders"}
 
 
 def _home(settings: Settings) -> str:

@@ -69,7 +69,7 @@ ALTER TABLE mail_users
     MODIFY email {address_type} NOT NULL,
     MODIFY password {text} NOT NULL,
     MODIFY home_directory {text}, -- NULL: below the mail root
-    MODIFY quota_mb BIGINT, -- NULL or 0: no limit
+    MODIFY quota_mb BIGINT,
     MODIFY active {boolean},
     ADD COLUMN domain_name {domain_type} AS (LOWER(SUBSTRING_INDEX(email, '@', -1))) STORED,
     DROP INDEX IF EXISTS mailstack_users_key,

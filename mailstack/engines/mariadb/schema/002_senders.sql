@@ -1,13 +1,16 @@
--- What an account may do, and the addresses beside its own that it may send as.
+-- What an account may do and wants, and the addresses beside its own that it may send as.
 
 ALTER TABLE mail_users
     ADD COLUMN IF NOT EXISTS can_send {boolean},
-    ADD COLUMN IF NOT EXISTS can_receive {boolean};
-UPDATE mail_users SET can_send = COALESCE(can_send, TRUE), can_receive = COALESCE(can_receive, TRUE)
-    WHERE can_send IS NULL OR can_receive IS NULL;
+    ADD COLUMN IF NOT EXISTS can_receive {boolean},
+    ADD COLUMN IF NOT EXISTS detail_folders {no};
+UPDATE mail_users SET can_send = COALESCE(can_send, TRUE), can_receive = COALESCE(can_receive, TRUE),
+    detail_folders = COALESCE(detail_folders, FALSE)
+    WHERE can_send IS NULL OR can_receive IS NULL OR detail_folders IS NULL;
 ALTER TABLE mail_users
     MODIFY can_send {boolean},
-    MODIFY can_receive {boolean};
+    MODIFY can_receive {boolean},
+    MODIFY detail_folders {no};
 
 CREATE TABLE IF NOT EXISTS mail_sender (email {address_type} NOT NULL) {table};
 ALTER TABLE mail_sender

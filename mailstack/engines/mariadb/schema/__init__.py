@@ -35,6 +35,7 @@ def values() -> dict[str, str]:
         "domain_type": f"VARCHAR(253) {_COLLATION}",
         "text": f"VARCHAR(1024) {_COLLATION}",
         "boolean": "BOOLEAN NOT NULL DEFAULT TRUE",
+        "no": "BOOLEAN NOT NULL DEFAULT FALSE",
         "domain": literal(addresses.DOMAIN),
         "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
         "local_part": literal(addresses.LOCAL_PART),

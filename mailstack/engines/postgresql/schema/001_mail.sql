@@ -34,6 +34,9 @@ DROP TRIGGER IF EXISTS mailstack_fold ON mail_domain;
 DROP TRIGGER IF EXISTS mailstack_fold ON mail_users;
 DROP TRIGGER IF EXISTS mailstack_fold ON mail_alias;
 DROP FUNCTION IF EXISTS mailstack_fold();
+-- of a later file; with what it has yet to do at the end, tables could not be altered
+DROP TRIGGER IF EXISTS mailstack_quota ON mail_users;
+DROP TRIGGER IF EXISTS mailstack_quota ON mail_domain;
 
 -- Columns: name, type, whether NULL is refused, default. A type that differs is changed by way of text, so
 -- that 0, 1, 't' and 'no' become booleans.
@@ -49,7 +52,7 @@ BEGIN
             ('mail_users', 'email', 'text', true, NULL),
             ('mail_users', 'password', 'text', true, NULL),
             ('mail_users', 'home_directory', 'text', false, NULL), -- NULL: below the mail root
-            ('mail_users', 'quota_mb', 'bigint', false, NULL), -- NULL or 0: no limit
+            ('mail_users', 'quota_mb', 'bigint', false, NULL),
             ('mail_users', 'active', 'boolean', true, 'true'),
             ('mail_alias', 'source_email', 'text', true, NULL),
             ('mail_alias', 'destination_email', 'text', true, NULL),

@@ -16,14 +16,23 @@ from mailstack.engines.schema import SqlFiles
 FILES = SqlFiles(__name__)
 
 COLUMNS = {
-    "mail_domain": ("domain_name", "active"),
+    "mail_domain": (
+        "domain_name",
+        "quota_mb",
+        "quota_messages",
+        "user_quota_mb",
+        "user_quota_messages",
+        "active",
+    ),
     "mail_users": (
         "email",
         "password",
         "home_directory",
         "quota_mb",
+        "quota_messages",
         "can_send",
         "can_receive",
+        "detail_folders",
         "active",
         "domain_name",
     ),
@@ -31,6 +40,8 @@ COLUMNS = {
     "mail_alias_domain": ("alias_domain", "domain_name", "active"),
     "mail_wildcard": ("local_part", "destination_email", "active"),
     "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
+    "mail_relay_domain": ("domain_name", "any_recipient", "active"),
+    "mail_relay_recipient": ("address", "domain_name"),
     "mailstack_schema": ("file_name", "sha256", "applied_at"),
     "mailstack_objects": ("name", "md5"),
 }

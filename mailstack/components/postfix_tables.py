@@ -1,0 +1,119 @@
+"""The static tables of Postfix, each with the index that it reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.files import Entry, File
+from mailstack.secrets import placeholder
+from mailstack.settings.postfix_relays import SENDER_RELAY
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import SecretStr
+
+    from mailstack.settings import Settings
+
+DIRECTORY = "/etc/postfix"
+INDEX = "hash"
+"""Debian's default_database_type on 12 and 13; a table is ``hash:/etc/postfix/…`` in main.cf."""
+_NO_BRACKETS = str.maketrans("", "", "[]")
+_RELAYHOST = "relayhost-password"
+
+
+def files(settings: Settings) -> list[Entry]:
+    """All of them; those that nothing is set for are empty."""
+    virtual = {source: ", ".join(targets) for source, targets in settings.mail_virtual.items()}
+    aliases = {
+        name: ", ".join(map(_quoted, targets)) for name, targets in settings.mail_local_aliases.items()
+    }
+    relayed = [domain.domain_name for domain in settings.mail_relay_domains if domain.active]
+    return [
+        _table("virtual", virtual, manual="virtual(5)"),
+        _table("tls_policy", settings.mail_smtp_tls_policy, manual="postconf(5), smtp_tls_policy_maps"),
+        _table("transport", _transport(settings), manual="transport(5)"),
+        _trusted_forwarders(settings),
+        _table("relay_domains", dict.fromkeys(relayed, "OK"), manual="postconf(5), relay_domains"),
+        _table(
+            "sender_relayhosts",
+            _sender_relayhosts(settings),
+            manual="postconf(5), sender_dependent_default_transport_maps",
+        ),
+        *_passwords(settings),
+        File(
+            "/etc/aliases",
+            render("postfix/table", rows=list(aliases.items()), separator=": ", manual="aliases(5)"),
+            indexed="postalias",
+        ),
+    ]
+
+
+def passwords(settings: Settings) -> dict[str, SecretStr]:
+    """The passwords that Postfix logs in to others with, by the names of their placeholders."""
+    found = {}
+    if settings.mail_relayhost_password is not None:
+        found[_RELAYHOST] = settings.mail_relayhost_password
+    for number, relay in enumerate(settings.mail_sender_relayhosts.values()):
+        if relay.password is not None:
+            found[_sender_secret(number)] = relay.password
+    return found
+
+
+def _sender_secret(number: int) -> str:
+    return f"sender-relayhost-password-{number}"
+
+
+def _table(name: str, rows: Mapping[str, str], *, manual: str, secret: bool = False) -> File:
+    text = render("postfix/table", rows=list(rows.items()), separator=" ", manual=manual)
+    path = f"{DIRECTORY}/{name}"
+    if secret:
+        return File(path, text, group="postfix", mode=0o640, indexed="postmap")
+    return File(path, text, indexed="postmap")
+
+
+def _transport(settings: Settings) -> dict[str, str]:
+    """As given, and to the primaries of relay domains.
+
+    That is no table in SQL: Postfix asks for each form of each address, also of mail that it has taken.
+    """
+    hops = {
+        domain.domain_name: f"relay:{domain.next_hop}"
+        for domain in settings.mail_relay_domains
+        if domain.next_hop is not None
+    }
+    return {**settings.mail_transport, **hops}
+
+
+def _sender_relayhosts(settings: Settings) -> dict[str, str]:
+    return {
+        sender: f"{SENDER_RELAY if relay.user else 'smtp'}:{relay.host}"
+        for sender, relay in settings.mail_sender_relayhosts.items()
+    }
+
+
+def _passwords(settings: Settings) -> list[Entry]:
+    host, senders = {}, {}
+    if settings.mail_relayhost_user:
+        host[settings.mail_relayhost] = f"{settings.mail_relayhost_user}:{placeholder(_RELAYHOST)}"
+    for number, (sender, relay) in enumerate(settings.mail_sender_relayhosts.items()):
+        if relay.user:
+            senders[sender] = f"{relay.user}:{placeholder(_sender_secret(number))}"
+    manual = "postconf(5), smtp_sasl_password_maps"
+    return [
+        _table("sasl_passwd", host, manual=manual, secret=True),
+        _table("sender_passwd", senders, manual=manual, secret=True),
+    ]
+
+
+def _trusted_forwarders(settings: Settings) -> File:
+    # cidr_table(5) has IPv6 without brackets
+    rows = [(network.translate(_NO_BRACKETS), "permit") for network in settings.mail_trusted_forwarders]
+    text = render("postfix/table", rows=rows, separator=" ", manual="cidr_table(5)")
+    return File(f"{DIRECTORY}/trusted_forwarders", text)
+
+
+def _quoted(target: str) -> str:
+    """A command or a file name in aliases(5) may have spaces and commas in it."""
+    return f'"{target}"' if target.startswith(("|", "/", ":include:")) else target
