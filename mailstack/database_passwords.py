@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from pyinfra.context import host
 
 from mailstack import hosts, secrets
-from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD
+from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, PASSWORDS, UPGRADE_PASSWORD
 from mailstack.files import Directory, Entry, File, Kept
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
-
-NAMES = (OWNER_PASSWORD, LOOKUP_PASSWORD)
 
 
 def store(settings: Settings) -> secrets.Store:
@@ -24,6 +22,7 @@ def store(settings: Settings) -> secrets.Store:
     given = {
         OWNER_PASSWORD: settings.mail_db_owner_password,
         LOOKUP_PASSWORD: settings.mail_db_lookup_password,
+        UPGRADE_PASSWORD: settings.mail_db_upgrade_password,
     }
     owner = hosts.database_host(settings, host)
     return secrets.Store(
@@ -34,7 +33,7 @@ def store(settings: Settings) -> secrets.Store:
 
 def files(settings: Settings) -> list[Entry]:
     """Where those that were generated are kept, on the host with the database."""
-    paths = [f"{secrets.DIRECTORY}/{name}" for name in NAMES]
+    paths = [f"{secrets.DIRECTORY}/{name}" for name in PASSWORDS]
     # one that was generated before the settings changed to "peer" has no use any more
     unwanted = settings.mail_db_auth == "peer"
     kept = [File(path, None, activation=None) if unwanted else Kept(path, mode=0o600) for path in paths]
@@ -44,4 +43,4 @@ def files(settings: Settings) -> list[Entry]:
 def generated(settings: Settings) -> list[str]:
     """The names of those that are to be generated."""
     given = store(settings).given
-    return [name for name in NAMES if name not in given]
+    return [name for name in PASSWORDS if name not in given]

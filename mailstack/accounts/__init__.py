@@ -12,7 +12,6 @@ output. Every operation shows its plan row by row, under ``--dry`` too, and writ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import SecretStr
@@ -20,12 +19,14 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import addresses
+from mailstack.accounts.arguments import given, refusal, true_or_false
 from mailstack.accounts.fulfil import Current, Wish, apply, fulfil, stored, without
+from mailstack.accounts.new_file import NewFile
 from mailstack.accounts.password_source import password_source
 from mailstack.accounts.plan import Absent, Accounts, undeclared
 from mailstack.accounts.sql import Key, Rows
-from mailstack.passwords import hash_password, verify
-from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
+from mailstack.passwords import generate_app_password, hash_password, verify
+from mailstack.settings import Alias, AliasDomain, AppPassword, Domain, RelayDomain, Settings, User
 
 
 @deploy("Accounts")
@@ -48,9 +49,9 @@ def domain(
 
     Raises ``OperationValueError`` for what is no domain.
     """
-    _true_or_false(present=present)
+    true_or_false(present=present)
     made = Domain(
-        **_given(
+        **given(
             domain_name=domain_name,
             active=active,
             quota_mb=quota_mb,
@@ -105,10 +106,10 @@ def user(
         pyinfra INVENTORY mailstack.accounts.user alice@example.org password_from=file:alice.txt quota_mb=500
     """
     if refused:
-        raise OperationValueError(_refusal(refused))
-    _true_or_false(present=present, delete_mail=delete_mail)
+        raise OperationValueError(refusal(refused))
+    true_or_false(present=present, delete_mail=delete_mail)
     made = User(
-        **_given(
+        **given(
             email=email,
             quota_mb=quota_mb,
             quota_messages=quota_messages,
@@ -143,6 +144,55 @@ def user(
 
 
 @deploy("Accounts")
+def app_password(
+    email: str,
+    app_name: str,
+    service: str | None = None,
+    password_to: str | None = None,
+    password_from: str | None = None,
+    present: bool = True,
+    **refused: object,
+) -> None:
+    """Give a user a further password, for one program or device, or take it away.
+
+    + email: the user
+    + app_name: what it is called, such as ``phone``
+    + service: ``imap`` for reading mail, ``smtp`` for sending it, ``all`` for both and ManageSieve
+    + password_to: a file, not there yet, on the machine that runs pyinfra: a new password is generated and
+      written there, for you alone to read. Nothing else ever shows it
+    + password_from: where a password comes from that was generated elsewhere: as for ``user``
+    + present: whether it should be there
+
+    Raises ``OperationValueError`` for anything impossible, before the host is asked.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.app_password alice@example.org phone password_to=phone.txt
+    """
+    if refused:
+        raise OperationValueError(refusal(refused))
+    true_or_false(present=present)
+    if password_to is not None and password_from is not None:
+        raise OperationValueError("password_to: not with password_from")
+    made = AppPassword(**given(name=app_name, service=service))
+    user = User(email=email)
+    source = password_source(password_from, f"{app_name} of {user.email}") if password_from else None
+    file = NewFile(password_to, generate_app_password()) if password_to is not None else None
+
+    def wish(current: Current) -> Wish:
+        if not present:
+            return without(current, "mail_app_password", (user.email, made.name))
+        password = source() if source else file.text if file else None
+        app = AppPassword(**made.model_dump(exclude_unset=True), **given(password=password))
+        asked = Accounts(users=(User(email=email, app_passwords=(app,)),))
+        return Wish(asked, first=file.write if file else None)
+
+    fulfil(wish, f"App password {made.name} of {user.email}")
+
+
+@deploy("Accounts")
 def alias_domain(
     alias_domain: str, domain_name: str | None = None, active: bool | None = None, present: bool = True
 ) -> None:
@@ -155,9 +205,9 @@ def alias_domain(
 
     Raises ``OperationValueError`` for what is no domain.
     """
-    _true_or_false(present=present)
+    true_or_false(present=present)
     made = AliasDomain(
-        **_given(alias_domain=alias_domain, domain_name=domain_name or alias_domain, active=active)
+        **given(alias_domain=alias_domain, domain_name=domain_name or alias_domain, active=active)
     )
     if present and domain_name is None:
         raise OperationValueError("domain_name: which domain is it another name for?")
@@ -180,7 +230,7 @@ def sender(email: str, sender_email: str, present: bool = True) -> None:
 
     Raises ``OperationValueError`` for what is no address.
     """
-    _true_or_false(present=present)
+    true_or_false(present=present)
     made = User(email=email, senders=(sender_email,))
     key = (made.email, made.senders[0])
 
@@ -206,10 +256,10 @@ def alias(
 
     Raises ``OperationValueError`` for what is no address.
     """
-    _true_or_false(present=present)
+    true_or_false(present=present)
     targets = [destinations] if isinstance(destinations, str) else list(destinations)
     if present or targets:
-        made = Alias(**_given(source_email=source_email, destinations=targets, active=active))
+        made = Alias(**given(source_email=source_email, destinations=targets, active=active))
         source_email, targets = made.source_email, list(made.destinations)
     else:
         source_email = _alias_source(source_email)
@@ -243,10 +293,10 @@ def relay_domain(
 
     Raises ``OperationValueError`` for what is no domain, or an address elsewhere.
     """
-    _true_or_false(present=present)
+    true_or_false(present=present)
     targets = [recipients] if isinstance(recipients, str) else list(recipients)
     made = RelayDomain(
-        **_given(domain_name=domain_name, recipients=targets, any_recipient=any_recipient, active=active)
+        **given(domain_name=domain_name, recipients=targets, any_recipient=any_recipient, active=active)
     )
 
     def wish(current: Current) -> Wish:
@@ -287,17 +337,6 @@ def declared(settings: Settings) -> None:
     apply(settings, wish, "Declared in the inventory")
 
 
-def _true_or_false(**values: object) -> None:
-    for name, value in values.items():
-        if not isinstance(value, bool):
-            raise OperationValueError(f"{name} = {value!r}: must be true or false")
-
-
-def _given(**values: object) -> dict[str, Any]:
-    """Only what was said: a model tells what is enforced from what is a default."""
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def _with(made: User, **secret: str) -> User:
     said: dict[str, Any] = made.model_dump(exclude_unset=True)
     return User(**said, **cast("dict[str, Any]", {name: SecretStr(value) for name, value in secret.items()}))
@@ -312,13 +351,3 @@ def _alias_source(text: str) -> str:
         return addresses.alias_source(text)
     except ValueError as error:
         raise OperationValueError(f"source_email = {text!r}: {error}") from None
-
-
-def _refusal(refused: Mapping[str, object]) -> str:
-    if "password" in refused:
-        return (
-            "password: never as an argument, because others can see it in the process list, the shell's "
-            "history and the output; allowed: password_from=env:NAME, password_from=file:PATH or "
-            "password_from=prompt"
-        )
-    return f"there is no argument {', '.join(sorted(refused))}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailstack.accounts.sql import KEYS, Key, Rows, Values
+from mailstack.passwords import app_digest, origin
 from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User, password_hash
 
 _WORDS = {
@@ -14,6 +15,7 @@ _WORDS = {
     "mail_users": "user",
     "mail_alias": "alias",
     "mail_sender": "sender",
+    "mail_app_password": "app password",
     "mail_alias_domain": "alias domain",
     "mail_wildcard": "alias in all domains",
     "mail_relay_domain": "relay domain",
@@ -22,6 +24,9 @@ _WORDS = {
 
 
 _IN_NO_DOMAIN = ("mail_domain", "mail_wildcard", "mail_relay_domain", "mail_relay_recipient")
+
+_SECRETS = {"password": "password", "digest": "password"}
+"""Columns that are never shown, and what is said of a change in them."""
 
 
 class PlanError(ValueError):
@@ -68,6 +73,7 @@ class Accounts:
             "mail_sender": [
                 Wanted((user.email, sender), {}, {}) for user in self.users for sender in user.senders
             ],
+            "mail_app_password": [row for user in self.users for row in _app_password_rows(user)],
             "mail_alias_domain": [_alias_domain_row(alias) for alias in self.alias_domains],
             "mail_wildcard": [
                 row for alias in self.aliases if alias.everywhere for row in _alias_rows(alias)
@@ -162,6 +168,15 @@ def _user_row(user: User) -> Wanted:
     return Wanted((user.email,), new | enforced, enforced)
 
 
+def _app_password_rows(user: User) -> Iterator[Wanted]:
+    for app in user.app_passwords:
+        enforced: Values = {"service": app.service} if "service" in app.model_fields_set else {}
+        if app.password is not None:
+            enforced["digest"] = app_digest(app.password.get_secret_value())
+        new: Values = {"digest": None, "service": app.service}
+        yield Wanted((user.email, app.name), new | enforced, enforced)
+
+
 def _alias_domain_row(alias: AliasDomain) -> Wanted:
     enforced = {"domain_name": alias.domain_name}
     if "active" in alias.model_fields_set:
@@ -204,9 +219,11 @@ def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[
             notes.append("in lower case")
         for name, value in row.enforced.items():
             before = there[stored].get(name)
-            if (_normal(before) if name == "password" else before) != value:
-                values[name] = value
-                notes.append(name if name == "password" else f"{name} {_shown(before)} -> {_shown(value)}")
+            if before == value or (name == "password" and _same_password(there[stored], value)):
+                continue
+            values[name] = value
+            secret = _SECRETS.get(name)
+            notes.append(secret or f"{name} {_shown(before)} -> {_shown(value)}")
         if values:
             yield Change("~", table, stored, values, ", ".join(notes))
 
@@ -226,6 +243,8 @@ def _problems(
             yield f"{who}: there is no domain {domain}"
         elif change.table == "mail_users" and change.values["password"] is None:
             yield f"{who} is new and has no password; allowed: initial_password or password_hash"
+        elif change.table == "mail_app_password" and change.values["digest"] is None:
+            yield f"{who}: {change.key[1]} is new and has no password"
     for key in sorted(absent.of("mail_domain") & current["mail_domain"].keys()):
         stay = {
             f"{_WORDS[table]} {address}"
@@ -270,10 +289,20 @@ def _finder(there: Rows) -> Callable[[Key], Key | None]:
     return lambda key: key if key in there else folded.get(key)
 
 
-def _normal(stored: str | None) -> str | None:
+def _same_password(row: Values, declared: str) -> bool:
+    """Whether the stored hash is the declared one, or the one that a login has put in its place."""
+    stored = row.get("password") or ""
+    bare = declared.partition("}")[2]
+    return _normal(stored) == declared or row.get("password_origin") in (
+        origin(declared, stored),
+        origin(bare, stored),
+    )
+
+
+def _normal(stored: str) -> str:
     """A stored hash in the form in which a declared one is written, if it has one."""
     try:
-        return password_hash(stored) if stored else stored
+        return password_hash(stored)
     except ValueError:
         return stored
 

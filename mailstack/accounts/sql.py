@@ -22,6 +22,7 @@ KEYS: dict[str, Key] = {
     "mail_users": ("email",),
     "mail_alias": ("source_email", "destination_email"),
     "mail_sender": ("email", "sender_email"),
+    "mail_app_password": ("email", "name"),
     "mail_alias_domain": ("alias_domain",),
     "mail_wildcard": ("local_part", "destination_email"),
     "mail_relay_domain": ("domain_name",),

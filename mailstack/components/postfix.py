@@ -53,6 +53,7 @@ def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
         File(f"{DIRECTORY}/main.cf", _main_cf(settings, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
+        File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
         File(f"{DIRECTORY}/impossible_recipients", render("postfix/impossible_recipients")),
         *postfix_tables.files(settings),
         *(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from mailstack.engines.contract import (
     LOOKUP_PASSWORD,
     OWNER_PASSWORD,
+    PASSWORDS,
+    UPGRADE_PASSWORD,
     Database,
     Dialect,
     Engine,
@@ -26,6 +28,8 @@ __all__ = [
     "ENGINES",
     "LOOKUP_PASSWORD",
     "OWNER_PASSWORD",
+    "PASSWORDS",
+    "UPGRADE_PASSWORD",
     "Database",
     "Dialect",
     "Engine",

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mailstack.engines import ENGINES
 from mailstack.settings.abuse import AbuseSettings
 from mailstack.settings.accounts import (
     Alias,
     AliasDomain,
     AliasDomains,
     Aliases,
+    AppPassword,
     Domain,
     Domains,
     RelayDomain,
@@ -51,6 +51,7 @@ from mailstack.settings.types import (
 __all__ = [
     "Alias",
     "AliasDomain",
+    "AppPassword",
     "DbEndpoint",
     "Domain",
     "MasterService",
@@ -144,11 +145,11 @@ class Settings(
     @property
     def map_type(self) -> str:
         """``mail_map_type``, or what it is by default."""
-        return self.mail_map_type or f"proxy:{ENGINES[self.mail_db_engine].driver}"
+        return self.mail_map_type or f"proxy:{self.db_driver}"
 
     @model_validator(mode="after")
     def _socket_reachable(self) -> Self:
-        driver = ENGINES[self.mail_db_engine].driver
+        driver = self.db_driver
         if self.map_type not in (driver, f"proxy:{driver}"):
             raise ValueError(
                 f"mail_map_type: {self.map_type!r} is impossible with mail_db_engine "
@@ -158,6 +159,15 @@ class Settings(
             raise ValueError(
                 f"mail_map_type: {driver!r} is impossible with mail_db_auth 'peer': smtpd(8) in its chroot "
                 f"has no socket of the database; allowed: 'proxy:{driver}'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _upgrade_role_can_connect(self) -> Self:
+        missing = self.mail_db_dsn is not None and self.mail_db_upgrade_password is None
+        if missing and self.mail_password_upgrade:
+            raise ValueError(
+                "mail_db_upgrade_password: is required when mail_db_dsn and mail_password_upgrade are set"
             )
         return self
 

@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
@@ -25,11 +25,12 @@ from mailstack.settings.types import (
     Secret,
     as_model,
     each,
+    matching,
     no_duplicates,
 )
 
 _CRYPT = "[./A-Za-z0-9]"
-_CRYPT_FORMS = {
+CRYPT_FORMS = {
     "ARGON2ID": r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+",
     "BLF-CRYPT": rf"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\${_CRYPT}{{53}}",
     "SHA512-CRYPT": rf"\$6\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{86}}",
@@ -38,8 +39,10 @@ _CRYPT_FORMS = {
 }
 _SALTED_BYTES = {"SSHA512": 64, "SSHA256": 32}
 
-PASSWORD_SCHEMES = (*_CRYPT_FORMS, *_SALTED_BYTES)
+PASSWORD_SCHEMES = (*CRYPT_FORMS, *_SALTED_BYTES)
 """What Dovecot 2.3 and 2.4 were both seen to verify (``doveadm pw -t``) and is not weak by their own list."""
+
+APP_PASSWORD_NAME = "[a-z0-9][a-z0-9._-]{0,62}"
 
 
 def password_hash(text: str) -> str:
@@ -51,7 +54,7 @@ def password_hash(text: str) -> str:
         scheme, _, value = text[1:].partition("}")
         scheme = scheme.upper()
     else:
-        bare = {scheme: form for scheme, form in _CRYPT_FORMS.items() if scheme != "PBKDF2"}
+        bare = {scheme: form for scheme, form in CRYPT_FORMS.items() if scheme != "PBKDF2"}
         scheme = next((name for name, form in bare.items() if re.fullmatch(form, text)), "")
         value = text
     if not _well_formed(scheme, value):
@@ -60,8 +63,8 @@ def password_hash(text: str) -> str:
 
 
 def _well_formed(scheme: str, value: str) -> bool:
-    if scheme in _CRYPT_FORMS:
-        return re.fullmatch(_CRYPT_FORMS[scheme], value) is not None
+    if scheme in CRYPT_FORMS:
+        return re.fullmatch(CRYPT_FORMS[scheme], value) is not None
     try:
         # digest and salt; a digest without salt is the unsalted scheme under a wrong name
         return len(base64.b64decode(value, validate=True)) > _SALTED_BYTES[scheme]
@@ -106,6 +109,36 @@ class AliasDomain(Model):
     alias_domain: DomainName = Field(description="The other name. Never one of `mail_domains`.")
     domain_name: DomainName = Field(description="The domain, which has the mailboxes.")
     active: bool = Field(default=True, description="Whether mail to the other name is accepted.")
+
+
+def _check_app_password(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if len(text) < 24 or len(set(text)) < 8 or not re.fullmatch(r"[A-Za-z0-9._+/=-]+", text):
+        raise ValueError("not a password that nobody can guess")
+    return secret
+
+
+class AppPassword(Model):
+    """A further password of a user, for one program or device, which can be taken away alone."""
+
+    name: Annotated[str, matching(APP_PASSWORD_NAME), Allowed("up to 63 of `a-z`, `0-9`, `.`, `_`, `-`")] = (
+        Field(description="What it is called, such as `phone`.")
+    )
+    password: (
+        Annotated[
+            Secret,
+            AfterValidator(_check_app_password),
+            Allowed(
+                "24 or more of `A-Z`, `a-z`, `0-9` and `._+/=-` at random, as from `openssl rand -hex 16`"
+            ),
+        ]
+        | None
+    ) = Field(default=None, description="Enforced on every run. One that is there needs none.")
+    service: Literal["all", "imap", "smtp"] = Field(
+        default="all",
+        description="What it is good for: `imap` for reading mail by IMAP and POP3, `smtp` for sending, "
+        "`all` for these and ManageSieve.",
+    )
 
 
 class RelayDomain(Model):
@@ -182,6 +215,10 @@ class User(Model):
     ] = Field(
         default=(), description="Further addresses that the user may send as, beside its own and its aliases."
     )
+    app_passwords: Annotated[
+        ListOf[Annotated[AppPassword, as_model(AppPassword, "name")]],
+        Allowed("a list of dictionaries (see AppPassword)"),
+    ] = Field(default=(), description="Further passwords, one for each program or device.")
     active: bool = Field(
         default=True, description="A disabled user is suspended: can't log in and receives nothing."
     )
@@ -189,6 +226,7 @@ class User(Model):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         no_duplicates(f"{self.email}: sender", list(self.senders))
+        no_duplicates(f"{self.email}: app password", [app.name for app in self.app_passwords])
         return self
 
     @model_validator(mode="after")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from mailstack.engines import ENGINES
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
+
+if TYPE_CHECKING:
+    from mailstack.engines import Engine
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HBA = re.compile(
@@ -89,6 +91,10 @@ class DatabaseSettings(Model):
         default="maillookup",
         description="The role that Postfix and Dovecot look things up as. It can only read.",
     )
+    mail_db_upgrade_role: Identifier = Field(
+        default="mailupgrade",
+        description="The role for `mail_password_upgrade`. It can do nothing else.",
+    )
     mail_db_auth: Literal["password", "peer"] = Field(
         default="password",
         description="How Postfix and Dovecot prove who they are. With `peer` they use the socket of a "
@@ -112,6 +118,10 @@ class DatabaseSettings(Model):
         default=None,
         description="The password of `mail_db_lookup_role`. Without it, one is generated once and kept.",
     )
+    mail_db_upgrade_password: Password | None = Field(
+        default=None,
+        description="The password of `mail_db_upgrade_role`. Without it, one is generated once and kept.",
+    )
     mail_db_dsn: (
         Annotated[
             Secret,
@@ -122,7 +132,8 @@ class DatabaseSettings(Model):
     ) = Field(
         default=None,
         description="How the machine that runs pyinfra reaches, as an administrator, a PostgreSQL that no "
-        "host of the inventory runs. Needs `mail_db_lookup_password`.",
+        "host of the inventory runs. Needs `mail_db_lookup_password`; `mail_password_upgrade` needs "
+        "`mail_db_upgrade_password` then.",
     )
     mail_db_hba: Annotated[
         ListOf[str],
@@ -133,7 +144,18 @@ class DatabaseSettings(Model):
     @property
     def db_port(self) -> int:
         """The port that the server listens on."""
-        return self.mail_db_port or ENGINES[self.mail_db_engine].port
+        return self.mail_db_port or self._engine.port
+
+    @property
+    def db_driver(self) -> str:
+        """What Postfix and Dovecot call the engine."""
+        return self._engine.driver
+
+    @property
+    def _engine(self) -> Engine:
+        from mailstack.engines import ENGINES  # which need the settings' models themselves
+
+        return ENGINES[self.mail_db_engine]
 
     @property
     def db_endpoint(self) -> DbEndpoint | None:
@@ -150,7 +172,7 @@ class DatabaseSettings(Model):
         for name in ("mail_db_dsn", "mail_db_hba"):
             if getattr(self, name):
                 raise ValueError(f"{name}: is for PostgreSQL; not allowed with mail_db_engine 'mysql'")
-        for name in ("mail_db_name", "mail_db_owner", "mail_db_lookup_role"):
+        for name in ("mail_db_name", "mail_db_owner", "mail_db_lookup_role", "mail_db_upgrade_role"):
             if getattr(self, name) in _TAKEN_IN_MARIADB:
                 raise ValueError(
                     f"{name}: {getattr(self, name)!r} is taken in MariaDB; allowed: another name"
@@ -169,6 +191,9 @@ class DatabaseSettings(Model):
             raise ValueError(
                 f"mail_db_lookup_role: {self.mail_db_lookup_role!r} is mail_db_owner too; they must differ"
             )
+        for name, role in (("owner", self.mail_db_owner), ("lookup_role", self.mail_db_lookup_role)):
+            if self.mail_db_upgrade_role == role:
+                raise ValueError(f"mail_db_upgrade_role: {role!r} is mail_db_{name} too; they must differ")
         if self.mail_db_auth == "peer" and self.mail_db_host is not None:
             raise ValueError("mail_db_auth: 'peer' works over the local socket only, so without mail_db_host")
         if self.mail_db_dsn is not None:

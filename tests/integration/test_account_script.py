@@ -107,6 +107,7 @@ def test_before_the_schema_is_there(server: Target) -> None:
             "mail_users": [],
             "mail_alias": [],
             "mail_sender": [],
+            "mail_app_password": [],
             "mail_alias_domain": [],
             "mail_wildcard": [],
             "mail_relay_domain": [],

@@ -109,6 +109,8 @@ def test_drift_of_an_adopted_database_is_put_right(database: Scratch) -> None:
         "ALTER TABLE mail_users DROP CONSTRAINT mailstack_users_key CASCADE"
     )
     assert database.differences(after=tampered) == [
+        "constraint mailstack_app_password_user on mail_app_password",
+        "constraint mailstack_last_login_user on mail_last_login",
         "constraint mailstack_sender_user on mail_sender",
         "constraint mailstack_users_key on mail_users",
         "index mailstack_alias_destination on mail_alias",

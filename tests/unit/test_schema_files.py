@@ -8,7 +8,7 @@ import pytest
 
 from mailstack.engines.postgresql.schema import FILES, Schema
 
-SCHEMA = Schema("mailadmin", "maillookup")
+SCHEMA = Schema("mailadmin", "maillookup", "mailupgrade")
 
 
 def released(text: str) -> dict[str, str]:
@@ -49,7 +49,7 @@ def test_other_roles_are_another_schema() -> None:
     """So that a renamed lookup role gets its grants."""
     state = {"applied": {}, "recorded": 0, "drift": []}
     assert SCHEMA.differences(None) == SCHEMA.differences(state) == list(FILES.numbered())
-    assert Schema("mailadmin", "other").script() != SCHEMA.script()
+    assert Schema("mailadmin", "other", "mailupgrade").script() != SCHEMA.script()
 
 
 def test_a_table_that_is_lost_speaks_for_what_was_in_it() -> None:

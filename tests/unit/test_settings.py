@@ -220,6 +220,19 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
         {
             "mail_db_dsn": "postgresql://admin@db.example.net/",
             "mail_db_lookup_password": "p",
+            "mail_password_upgrade": True,
+        },
+        "mail_db_upgrade_password: is required",
+    ),
+    ({"mail_db_upgrade_role": "mailadmin"}, "mail_db_upgrade_role: 'mailadmin' is mail_db_owner too"),
+    ({"mail_db_upgrade_role": "maillookup"}, "is mail_db_lookup_role too"),
+    ({"mail_max_userip_connections": 0}, "allowed: a number, 1 or more"),
+    ({"mail_last_login_minutes": -1}, "allowed: minutes, up to 525600"),
+    ({"mail_password_upgrade": "yes"}, "must be true or false"),
+    (
+        {
+            "mail_db_dsn": "postgresql://admin@db.example.net/",
+            "mail_db_lookup_password": "p",
             "mail_db_auth": "peer",
         },
         "must be 'password' when mail_db_dsn is set",
@@ -260,6 +273,11 @@ SECRETS: list[dict[str, object]] = [
     {"mail_users": [{"email": "anna", "initial_password": "hunter2"}]},
     {
         "mail_users": [
+            {"email": "anna@example.org", "app_passwords": [{"name": "phone", "password": "hunter2"}]}
+        ]
+    },
+    {
+        "mail_users": [
             {"email": "anna@example.org", "initial_password": "hunter2", "password_hash": SOUND_HASH}
         ]
     },
@@ -280,12 +298,19 @@ def test_no_secret_is_in_the_repr() -> None:
     made = settings(
         mail_db_owner_password="hunter2",
         mail_db_lookup_password=HiddenValue("hunter2"),  # type: ignore[no-untyped-call]
+        mail_db_upgrade_password="hunter2",
         mail_db_dsn=SecretStr("postgresql://admin:hunter2@db.example.net:5433/x?sslmode=verify-full"),
         mail_relayhost="[smtp.example.net]:587",
         mail_relayhost_user="anna",
         mail_relayhost_password="hunter2",
         mail_sender_relayhosts={"@a.example": {"host": "[r.de]", "user": "u", "password": "hunter2"}},
-        mail_users=[{"email": "anna@example.org", "initial_password": "hunter2"}],
+        mail_users=[
+            {
+                "email": "anna@example.org",
+                "initial_password": "hunter2",
+                "app_passwords": [{"name": "phone", "password": "hunter2-hunter2-and-24-letters"}],
+            }
+        ],
     )
     assert "hunter2" not in repr(made) + str(made)
     assert made.mail_db_lookup_password is not None

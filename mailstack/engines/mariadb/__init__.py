@@ -22,6 +22,7 @@ class MariaDb:
     driver = "mysql"
     port = 3306
     socket = SOCKET
+    client_packages = ("mariadb-client",)
     lookups: Lookups = lookups
     dialect: Dialect = dialect
 
@@ -32,6 +33,10 @@ class MariaDb:
     def lookup_user(self, settings: Settings, daemon: str) -> str:
         """See ``Engine.lookup_user``; by the socket it is the daemon's account of the host."""
         return daemon if settings.mail_db_auth == "peer" else settings.mail_db_lookup_role
+
+    def upgrade_user(self, settings: Settings) -> str:
+        """See ``Engine.upgrade_user``."""
+        return "dovecot" if settings.mail_db_auth == "peer" else settings.mail_db_upgrade_role
 
     def postfix_hosts(self, endpoint: Endpoint) -> str:
         """mysql_table(5) cuts the port off at the last colon, so IPv6 needs no brackets."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
-from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, Step
+from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
 from mailstack.engines.mariadb import schema, users
 from mailstack.engines.mariadb.quoting import identifier
 from mailstack.engines.mariadb.users import SOCKET, Account
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 _SERVER = "mysql"
 """The database that every server has: to see what others there are."""
 
+_HERE = "127.0.0.1"
 DAEMONS = ("postfix", "dovecot")
 """Accounts of the host that look things up where there is no password; the server has them by these names."""
 
-_READABLE = tuple(table for table in schema.tables() if table.startswith("mail_"))
+_READABLE = tuple(
+    table for table in schema.tables() if table.startswith("mail_") and table != "mail_last_login"
+)
 """What the lookups read."""
 
 
@@ -54,15 +57,20 @@ def wanted(settings: Settings, passwords: Store, clients: Sequence[str]) -> list
     """The accounts that there should be."""
     name = settings.mail_db_name
     lookup = {f"{name}.{table}": frozenset({"SELECT"}) for table in _READABLE}
+    lookup[f"FUNCTION {name}.mailstack_record_login"] = frozenset({"EXECUTE"})
+    upgrade = {f"FUNCTION {name}.mailstack_upgrade_password": frozenset({"EXECUTE"})}
     if settings.mail_db_auth == "peer":
-        return [Account(daemon, SOCKET, lookup) for daemon in DAEMONS]
+        return [Account("postfix", SOCKET, lookup), Account("dovecot", SOCKET, lookup | upgrade)]
     owner = {users.on_database(name): frozenset(users.OWNER_PRIVILEGES)}
-    secret = _password(passwords, LOOKUP_PASSWORD)
-    return [
-        Account(settings.mail_db_owner, "127.0.0.1", owner, _password(passwords, OWNER_PASSWORD)),
-        Account(settings.mail_db_lookup_role, "127.0.0.1", lookup, secret),
-        *(Account(settings.mail_db_lookup_role, address, lookup, secret, tls=True) for address in clients),
-    ]
+    made = [Account(settings.mail_db_owner, _HERE, owner, _password(passwords, OWNER_PASSWORD))]
+    for role, grants, secret in (
+        (settings.mail_db_lookup_role, lookup, LOOKUP_PASSWORD),
+        (settings.mail_db_upgrade_role, upgrade, UPGRADE_PASSWORD),
+    ):
+        password = _password(passwords, secret)
+        made.append(Account(role, _HERE, grants, password))
+        made += [Account(role, address, grants, password, tls=True) for address in clients]
+    return made
 
 
 def _password(passwords: Store, secret: str) -> str:
@@ -74,5 +82,5 @@ def _password(passwords: Store, secret: str) -> str:
 
 
 def _users_query(settings: Settings) -> str:
-    ours = (settings.mail_db_owner, settings.mail_db_lookup_role, *DAEMONS)
-    return users.query(ours, settings.mail_db_name)
+    roles = (settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_upgrade_role)
+    return users.query((*roles, *DAEMONS), settings.mail_db_name)

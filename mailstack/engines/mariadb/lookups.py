@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.mariadb.quoting import literal
+from mailstack.passwords import CURRENT_SCHEME
 
 if TYPE_CHECKING:
+    from mailstack.engines.contract import Hashes
     from mailstack.settings import Settings
 
 _ACTIVE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name WHERE u.active AND d.active"
@@ -133,12 +135,38 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     )
 
 
-def dovecot_password(settings: Settings, generation: str) -> str:
+def dovecot_password(settings: Settings, generation: str, hashes: Hashes = "all") -> str:
     """See ``mailstack.engines.postgresql.lookups.dovecot_password``."""
+    current = f"UPPER(SUBSTR(u.password, 1, {len(CURRENT_SCHEME) + 2})) = '{{{CURRENT_SCHEME}}}'"
+    narrowed = {"all": "", "current": f" AND {current}", "old": f" AND NOT {current}"}
+    return _login(settings, generation, "u.password") + narrowed[hashes]
+
+
+def dovecot_app_password(settings: Settings, generation: str) -> str:
+    """See ``mailstack.engines.postgresql.lookups.dovecot_app_password``."""
+    name = DOVECOT[generation]
+    return (
+        _login(settings, generation, "NULL AS password, 'Y' AS nopassword")
+        + " AND EXISTS (SELECT 1 FROM mail_app_password a"
+        + f" WHERE a.email = u.email AND a.digest = '{name.app_digest}' AND (a.service = 'all'"
+        + f" OR a.service = 'imap' AND '{name.service}' IN ('imap', 'pop3') OR a.service = '{name.service}'))"
+    )
+
+
+def dovecot_login(settings: Settings, generation: str) -> str:
+    """See ``mailstack.engines.postgresql.lookups.dovecot_login``; what records it returns false, and waits for no row."""
+    name = DOVECOT[generation]
+    return (
+        "SET STATEMENT innodb_lock_wait_timeout = 1 FOR SELECT NULL AS password FROM DUAL WHERE"
+        f" mailstack_record_login('{name.user}', '{name.service}', {settings.mail_last_login_minutes})"
+    )
+
+
+def _login(settings: Settings, generation: str, password: str) -> str:
     name = DOVECOT[generation]
     fields = "".join(f", {value} AS userdb_{field}" for field, value in _QUOTA[generation].items())
     return (
-        f"SELECT u.email AS `user`, u.password, {_home(settings)} AS userdb_home{fields}"
+        f"SELECT u.email AS `user`, {password}, {_home(settings)} AS userdb_home{fields}"
         f" {_ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
     )
 

@@ -23,6 +23,7 @@ class PostgreSql:
     driver = "pgsql"
     port = 5432
     socket = "/run/postgresql"
+    client_packages = ("postgresql-client",)
     lookups: Lookups = lookups
     dialect: Dialect = dialect
 
@@ -35,6 +36,10 @@ class PostgreSql:
     def lookup_user(self, settings: Settings, daemon: str) -> str:
         """The one role; ``pg_ident.conf`` says which accounts of the host may have it without a password."""
         return settings.mail_db_lookup_role
+
+    def upgrade_user(self, settings: Settings) -> str:
+        """See ``Engine.upgrade_user``."""
+        return settings.mail_db_upgrade_role
 
     def postfix_hosts(self, endpoint: Endpoint) -> str:
         """Not as a URI: Postfix would take user and password from that alone, and log it at a failure."""

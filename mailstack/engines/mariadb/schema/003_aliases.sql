@@ -42,7 +42,7 @@ DELIMITER //
 
 -- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
 -- is none. Two writers at once wait for each other, so that neither closes the other's circle.
-CREATE FUNCTION mailstack_in_circle(source {address_type}, destination {address_type}) RETURNS BOOLEAN
+CREATE OR REPLACE FUNCTION mailstack_in_circle(source {address_type}, destination {address_type}) RETURNS BOOLEAN
     READS SQL DATA
     RETURN source <> destination AND EXISTS (
         WITH RECURSIVE target (address) AS (
@@ -58,7 +58,7 @@ CREATE FUNCTION mailstack_in_circle(source {address_type}, destination {address_
         SELECT 1 FROM target WHERE address = source
     ) //
 
-CREATE PROCEDURE mailstack_check_alias(source {address_type}, destination {address_type}, active BOOLEAN)
+CREATE OR REPLACE PROCEDURE mailstack_check_alias(source {address_type}, destination {address_type}, active BOOLEAN)
     READS SQL DATA
 BEGIN
     DECLARE held VARCHAR(16);
@@ -75,7 +75,7 @@ CREATE TRIGGER mailstack_circle_update AFTER UPDATE ON mail_alias FOR EACH ROW
     CALL mailstack_check_alias(NEW.source_email, NEW.destination_email, NEW.active) //
 
 -- A domain has addresses of its own or those of another one.
-CREATE PROCEDURE mailstack_check_domain(domain {domain_type}, is_alias BOOLEAN)
+CREATE OR REPLACE PROCEDURE mailstack_check_domain(domain {domain_type}, is_alias BOOLEAN)
     READS SQL DATA
 BEGIN
     DECLARE held VARCHAR(16);

@@ -26,7 +26,7 @@ DELIMITER //
 -- The quotas of a domain's users add up to its own at most, and so does their mail: nobody has to count it.
 -- MariaDB looks at every row at once. Who changes users and domains together sets @mailstack_later, and calls
 -- this with NULL, for all domains, before the transaction ends.
-CREATE PROCEDURE mailstack_check_quotas(domain {domain_type})
+CREATE OR REPLACE PROCEDURE mailstack_check_quotas(domain {domain_type})
     READS SQL DATA
 BEGIN
     DECLARE said TEXT;

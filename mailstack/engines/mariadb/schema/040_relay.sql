@@ -43,7 +43,7 @@ CREATE TRIGGER mailstack_relay_recipient_update BEFORE UPDATE ON mail_relay_reci
 DELIMITER //
 
 -- A domain is in one of Postfix's address classes: its mailboxes are here, or its mail goes on.
-CREATE PROCEDURE mailstack_check_class(domain {domain_type})
+CREATE OR REPLACE PROCEDURE mailstack_check_class(domain {domain_type})
     READS SQL DATA
 BEGIN
     DECLARE held VARCHAR(16);

@@ -9,6 +9,8 @@ from mailstack import addresses
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED, literal
 from mailstack.engines.postgresql.schema import COLUMNS
 from mailstack.engines.schema import SqlFiles
+from mailstack.passwords import CURRENT_SCHEME
+from mailstack.settings.accounts import APP_PASSWORD_NAME, CRYPT_FORMS, PASSWORD_SCHEMES
 
 FILES = SqlFiles(__name__)
 OWN_COLUMNS = {"mailstack_lock": ("name",)}
@@ -40,6 +42,10 @@ def values() -> dict[str, str]:
         "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
         "local_part": literal(addresses.LOCAL_PART),
         "max_address": str(addresses.MAX_ADDRESS),
+        "app_password_name": literal(f"^{APP_PASSWORD_NAME}$"),
+        "current_scheme": CURRENT_SCHEME,
+        "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
+        "salted_schemes": "|".join(PASSWORD_SCHEMES),
     }
 
 

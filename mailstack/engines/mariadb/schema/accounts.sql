@@ -33,7 +33,7 @@ SELECT JSON_OBJECT(
             ) AS privileges
             WHERE privilege <> 'USAGE'
             UNION ALL
-            SELECT user, host, CONCAT(routine_type, ' ', db, '.', routine_name), proc_priv, FALSE, db
+            SELECT user, host, CONCAT(routine_type, ' ', db, '.', routine_name), UPPER(proc_priv), FALSE, db
             FROM mysql.procs_priv
             UNION ALL
             SELECT user, host, CONCAT('role ', role), 'MEMBER', admin_option = 'Y', NULL

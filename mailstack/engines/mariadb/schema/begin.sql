@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS mailstack_objects (
 CREATE TABLE IF NOT EXISTS mailstack_lock (name VARCHAR(16) NOT NULL PRIMARY KEY) {table};
 INSERT IGNORE INTO mailstack_lock VALUES ('circle');
 
--- Rules, triggers and functions are dropped and made anew, so that they are as written whatever they were.
+-- Rules and triggers are dropped and made anew, so that they are as written whatever they were. A function is
+-- replaced: who may call it would be lost with it.
 DELIMITER //
 BEGIN NOT ATOMIC
     FOR rule IN (
@@ -42,14 +43,11 @@ BEGIN NOT ATOMIC
             'ALTER TABLE ', rule.table_name, ' DROP CONSTRAINT IF EXISTS ', rule.constraint_name
         );
     END FOR;
-    FOR object IN (
-        SELECT 'TRIGGER' AS kind, trigger_name AS name FROM information_schema.triggers
+    FOR made IN (
+        SELECT trigger_name FROM information_schema.triggers
         WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'mailstack\_%'
-        UNION ALL
-        SELECT routine_type, routine_name FROM information_schema.routines
-        WHERE routine_schema = DATABASE() AND routine_name LIKE 'mailstack\_%'
     ) DO
-        EXECUTE IMMEDIATE CONCAT('DROP ', object.kind, ' IF EXISTS ', object.name);
+        EXECUTE IMMEDIATE CONCAT('DROP TRIGGER IF EXISTS ', made.trigger_name);
     END FOR;
 END //
 DELIMITER ;

@@ -12,6 +12,8 @@ from typing import Any
 from mailstack import addresses
 from mailstack.engines.postgresql.quoting import identifier, literal
 from mailstack.engines.schema import SqlFiles
+from mailstack.passwords import CURRENT_SCHEME
+from mailstack.settings.accounts import APP_PASSWORD_NAME, CRYPT_FORMS, PASSWORD_SCHEMES
 
 FILES = SqlFiles(__name__)
 
@@ -27,6 +29,7 @@ COLUMNS = {
     "mail_users": (
         "email",
         "password",
+        "password_origin",
         "home_directory",
         "quota_mb",
         "quota_messages",
@@ -37,6 +40,8 @@ COLUMNS = {
         "domain_name",
     ),
     "mail_sender": ("email", "sender_email"),
+    "mail_app_password": ("email", "name", "digest", "service"),
+    "mail_last_login": ("email", "service", "at"),
     "mail_alias_domain": ("alias_domain", "domain_name", "active"),
     "mail_wildcard": ("local_part", "destination_email", "active"),
     "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
@@ -54,10 +59,12 @@ class Schema:
 
     + owner: the role that owns everything
     + lookup: the role that may only read
+    + upgrade: the role that may upgrade a hash
     """
 
     owner: str
     lookup: str
+    upgrade: str
 
     def query(self) -> str:
         """SQL that returns ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
@@ -115,12 +122,17 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
             "owner": identifier(self.owner),
             "owner_name": literal(self.owner),
             "lookup": identifier(self.lookup),
+            "upgrade": identifier(self.upgrade),
             "tables": ", ".join(literal(table) for table in COLUMNS),
             "columns": ", ".join(f"({literal(table)}, {literal(column)})" for table, column in columns),
             "domain": literal(addresses.DOMAIN),
             "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
             "local_part": literal(addresses.LOCAL_PART),
             "max_address": str(addresses.MAX_ADDRESS),
+            "app_password_name": literal(f"^{APP_PASSWORD_NAME}$"),
+            "current_scheme": CURRENT_SCHEME,
+            "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
+            "salted_schemes": "|".join(PASSWORD_SCHEMES),
         }
 
 
