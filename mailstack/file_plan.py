@@ -35,7 +35,12 @@ class Change:
 
 
 def index_of(file: File) -> str:
-    """The path of the index that Postfix reads for an indexed file (``hash``: see DATABASE_README)."""
+    """The path of what a daemon reads instead of an indexed file.
+
+    That is Postfix's ``hash`` (see DATABASE_README), or the binary of a Sieve script (see sievec(1)).
+    """
+    if file.indexed == "sievec":
+        return f"{file.path.removesuffix('.sieve')}.svbin"
     return f"{file.path}.db"
 
 
@@ -77,7 +82,7 @@ def plan(
             reasons = _differences_of_attributes(entry, now) if now and now.kind == "regular file" else []
         else:
             reasons = _differences(entry, now, values)
-            if entry.indexed and entry.content is not None:
+            if entry.indexed:
                 reasons += _differences_of_index(entry, found.get(index_of(entry)), index_sums)
         if reasons:
             changes.append(Change(entry, tuple(dict.fromkeys(reasons))))
@@ -106,6 +111,8 @@ def _differences_of_attributes(entry: Entry, now: Found) -> list[str]:
 
 
 def _differences_of_index(file: File, now: Found | None, index_sums: Mapping[str, str]) -> list[str]:
+    if file.content is None:
+        return [] if now is None else ["unwanted"]
     if now is None or now.kind != "regular file" or index_sums.get(index_of(file)) != now.sha256:
         return ["index"]
     return _differences_of_attributes(file, now)
@@ -140,7 +147,8 @@ def script(
     """The shell script that makes the changes; it reads ``archive`` from standard input.
 
     Everything is staged and checked where only root can look, then marked, then renamed into place, an
-    index before its source: wherever this ends early, the next run finds a difference or a mark.
+    index before its source or after it, with none in between: wherever this ends early, the next run finds a
+    difference or a mark.
 
     + checks: shell commands that see ``$stage``, the root of the staged tree, and fail if it is no good
     + marks: paths to create before the first file is replaced
@@ -175,23 +183,33 @@ def _activate(change: Change, index_record: str) -> list[str]:
     if isinstance(entry, Kept):
         return [attributes]
     if entry.content is None:
-        return [f"rm -rf {path}"]
+        return [f"rm -rf {path} {shlex.quote(index_of(entry)) if entry.indexed else ''}".rstrip()]
     if not change.needs_writing:
         index = [attributes.replace(path, shlex.quote(index_of(entry)))] if entry.indexed else []
         return [attributes, *index]
-    lines = [_install(f'"$stage"{path}', path)]
-    if entry.indexed:
-        index_path, record = shlex.quote(index_of(entry)), shlex.quote(index_record)
-        staged = f'"$stage"{index_path}'
-        lines = [
-            f'{entry.indexed} "$stage"{path}',
-            f"chown {owner} {staged}; chmod {entry.mode:o} {staged}",
-            _install(staged, index_path),
-            *lines,
-            f"touch {record}; grep -vF {shlex.quote('  ' + index_of(entry))} {record} > {record}.new || :",
-            f"sha256sum {index_path} >> {record}.new; mv -f {record}.new {record}",
-        ]
-    return lines
+    install = _install(f'"$stage"{path}', path)
+    return _with_index(entry, install, index_record) if entry.indexed else [install]
+
+
+def _with_index(file: File, install: str, index_record: str) -> list[str]:
+    path, index = shlex.quote(file.path), shlex.quote(index_of(file))
+    attributes = f"chown {shlex.quote(f'{file.owner}:{file.group}')} %s; chmod {file.mode:o} %s"
+    if file.indexed == "sievec":
+        # the binary names its source and serves for no other, so it can only be made where that lies; and
+        # without -c a Dovecot that runs would say how it is configured, which it was before this change
+        made = f"{index}.mailstack-new"
+        compiling = f"sievec -c /etc/dovecot/dovecot.conf {path} {made}"
+        lines = [f"rm -f {index}", install, compiling, attributes % (made, made), f"mv -fT {made} {index}"]
+    else:
+        made = f'"$stage"{index}'
+        make = [f'{file.indexed} "$stage"{path}', attributes % (made, made), _install(made, index)]
+        lines = [*make, install]
+    record = shlex.quote(index_record)
+    return [
+        *lines,
+        f"touch {record}; grep -vF {shlex.quote('  ' + index_of(file))} {record} > {record}.new || :",
+        f"sha256sum {index} >> {record}.new; mv -f {record}.new {record}",
+    ]
 
 
 def _install(staged: str, path: str) -> str:

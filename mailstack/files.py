@@ -36,9 +36,9 @@ class File:
     + content: the text; ``None`` if the file must not exist. Secrets are placeholders
       (see ``mailstack.secrets``) until the operation writes them
     + mode: permission bits
-    + activation: what the daemon needs before it uses a new version
-    + indexed: whether Postfix reads it through an index that ``postmap(1)`` or, for
-      ``aliases(5)``, ``postalias(1)`` makes; the index gets the same owner and mode
+    + activation: what the daemon needs before it uses a new version; ``None``: it looks each time
+    + indexed: the command that makes from it what the daemon reads instead: ``postmap(1)``, for
+      ``aliases(5)`` ``postalias(1)``, for a Sieve script ``sievec(1)``; that gets the same owner and mode
     """
 
     path: str
@@ -46,8 +46,8 @@ class File:
     owner: str = "root"
     group: str = "root"
     mode: int = 0o644
-    activation: Activation = "reload"
-    indexed: Literal["postmap", "postalias"] | None = None
+    activation: Activation | None = "reload"
+    indexed: Literal["postmap", "postalias", "sievec"] | None = None
 
 
 Entry = Directory | Kept | File

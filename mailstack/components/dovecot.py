@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import string
+from collections.abc import Iterator, Mapping
+from email.message import EmailMessage
+from email.policy import default
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.components import tls
+from mailstack.components import dovecot_sieve, tls
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
@@ -24,11 +28,18 @@ if TYPE_CHECKING:
     from mailstack.hosts import Endpoint
     from mailstack.settings import Settings
 
-FOLDERS = (("Drafts", "Drafts"), ("Junk", "Junk"), ("Sent", "Sent"), ("Trash", "Trash"))
-"""Name and special use (RFC 6154) of the folders that every account has."""
+FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
+"""The folders that every account has; each has the special use (RFC 6154) of that name."""
+
+_USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~"
+"""Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand."""
 
 _DIRECTORY = "/etc/dovecot"
 _STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
+_QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
+_SEARCH = {"2.3": "dovecot-fts-xapian", "2.4": "dovecot-flatcurve"}
+"""What each Debian has for full-text search without a server of its own; both are made on Xapian."""
+_UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"}
 _CHECKS = (
     f"{_STAGED} -n >/dev/null",
     # a reload of 2.4 starts no new protocol: the login processes miss their directory
@@ -36,10 +47,49 @@ _CHECKS = (
 )
 
 
-def packages(settings: Settings) -> tuple[str, ...]:
-    """The Debian packages that the settings need."""
+def packages(settings: Settings, generation: str) -> tuple[str, ...]:
+    """The Debian packages that the settings need.
+
+    + generation: ``2.3`` or ``2.4``
+    """
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3)
+    search = (_SEARCH[generation],) if settings.mail_full_text_search else ()
+    sieve = dovecot_sieve.PACKAGES if settings.mail_sieve else ()
+    engine = engine_of(settings)
+    upgrade = ("dovecot-auth-lua", *engine.client_packages) if settings.mail_password_upgrade else ()
+    return (
+        "dovecot-imapd",
+        "dovecot-lmtpd",
+        f"dovecot-{engine.driver}",
+        *pop3,
+        *search,
+        *sieve,
+        *upgrade,
+    )
+
+
+class Folder(NamedTuple):
+    """A folder that Dovecot is told about.
+
+    + special_use: of RFC 6154, for a folder that every account has
+    + autoexpunge: how old mail becomes in it, as Dovecot says it
+    """
+
+    name: str
+    special_use: str | None
+    autoexpunge: str | None
+
+
+def _folders(settings: Settings) -> list[Folder]:
+    ages = settings.mail_autoexpunge
+    return [
+        Folder(
+            name,
+            name if name in FOLDERS else None,
+            ages[name][:-1] + _UNITS[ages[name][-1]] if name in ages else None,
+        )
+        for name in dict.fromkeys([*FOLDERS, *ages])
+    ]
 
 
 def files(
@@ -51,12 +101,24 @@ def files(
     + endpoint: where the database is
     + serves_postfix: whether a Postfix on this host uses its LMTP and logins
     """
+    engine = engine_of(settings)
     values = {
         "settings": settings,
+        "driver": engine.driver,
+        "user": engine.lookup_user(settings, "dovecot"),
+        "upgrade_user": engine.upgrade_user(settings),
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": engine_of(settings).lookups,
-        "folders": FOLDERS,
+        "lookups": engine.lookups,
+        "username_chars": _USERNAME_CHARS,
+        "folders": _folders(settings),
+        "quota_warning": _QUOTA_WARNING,
+        "quota_warnings": [
+            (resource, percentage)
+            for percentage in settings.mail_quota_warnings
+            for resource in ("storage", "messages")
+        ],
+        "shared": f"{settings.mail_home_root}/.shared",
         "serves_postfix": serves_postfix,
         "certificate": tls.CERTIFICATE,
         "excluded_ciphers": tls.EXCLUDED_CIPHERS,
@@ -71,17 +133,54 @@ def files(
         Directory(root, "vmail", "vmail", 0o750),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
         File(f"{_DIRECTORY}/auth-sql.conf.ext", rendered("auth-sql.conf.ext"), mode=0o600),
-        File(
-            f"{_DIRECTORY}/dovecot-sql.conf.ext",
-            # 2.4 has no such file; one that an upgrade left behind still has the password
-            rendered("dovecot-sql.conf.ext") if generation == "2.3" else None,
-            mode=0o600,
+        # 2.4 has no such files; one that an upgrade left behind still has the password
+        *(
+            File(f"{_DIRECTORY}/{name}", rendered(name) if wanted else None, mode=0o600)
+            for name, wanted in {
+                "dovecot-sql.conf.ext": generation == "2.3",
+                "dovecot-sql-old.conf.ext": generation == "2.3" and settings.mail_password_upgrade,
+                "dovecot-sql-app.conf.ext": generation == "2.3",
+                "dovecot-sql-login.conf.ext": generation == "2.3" and settings.mail_last_login_minutes > 0,
+            }.items()
         ),
+        *dovecot_sieve.files(settings, generation),
+        File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
+        *_upgrade_files(settings, values),
     ]
+    if settings.mail_shared_folders:
+        entries.append(Directory(f"{root}/.shared", "vmail", "vmail", 0o700))
     if serves_postfix:
         # Debian 13 makes it when Postfix first starts, and Dovecot can't start without
         entries.append(Directory("/var/spool/postfix/private", "postfix", "root", 0o700))
     return entries
+
+
+def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:
+    """What replaces old hashes. It runs as ``dovecot``, so the password it writes with is that user's."""
+    for name, owner, mode in (
+        ("upgrade-password.lua", "root", 0o644),
+        ("upgrade-password", "root", 0o755),
+        ("upgrade-password.login", "dovecot", 0o600),
+    ):
+        wanted = settings.mail_password_upgrade and (not name.endswith("login") or values["password"])
+        content = render(f"dovecot/{name}", **values) if wanted else None
+        yield File(f"{_DIRECTORY}/{name}", content, owner, owner, mode)
+
+
+def _quota_warning(settings: Settings) -> str | None:
+    """The script that tells users how full their mailboxes are, with a whole message for each percentage."""
+    if not settings.mail_quota_warnings:
+        return None
+    messages = {}
+    for percentage in settings.mail_quota_warnings:
+        message = EmailMessage(policy=default.clone(max_line_length=76))
+        message["Subject"] = settings.mail_quota_warning_subject.replace("{percent}", str(percentage))
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is to answer it
+        text = settings.mail_quota_warning_text.replace("{percent}", str(percentage))
+        # quoted-printable has no line that could end a here-document
+        message.set_content(text, cte="quoted-printable")
+        messages[percentage] = message.as_string()
+    return render("dovecot/quota-warning", settings=settings, messages=messages)
 
 
 @pyinfra_deploy("Dovecot")
@@ -94,14 +193,15 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
     """
     generation = read(PLATFORM).dovecot
     endpoint = hosts.database_endpoint(settings, host)
-    installed(packages(settings))
+    installed(packages(settings, generation))
     tls.deploy(settings=settings)
     system_user("vmail", settings.mail_vmail_uid, settings.mail_vmail_gid, settings.mail_home_root)
+    entries = files(settings, generation, endpoint, serves_postfix=serves_postfix)
     config_files(
-        files(settings, generation, endpoint, serves_postfix=serves_postfix),
+        entries,
         component="dovecot",
         units=["dovecot"],
         store=database_passwords.store(settings),
-        checks=_CHECKS,
+        checks=(*_CHECKS, *dovecot_sieve.checks(entries)),
     )
     units.running(Unit("dovecot"))

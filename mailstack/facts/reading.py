@@ -59,7 +59,7 @@ _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
 
 def announce(*probes: Probe[Any]) -> None:
     """Say that an operation of this run will want these answers from the current host."""
-    readings = _of_hosts.setdefault(_current_host(), _Readings())
+    readings = _of_hosts.setdefault(current_host(), _Readings())
     readings.announced.update(dict.fromkeys(probes))
 
 
@@ -68,7 +68,7 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
 
     A host that can't be asked is left out of the rest of the run.
     """
-    host = host or _current_host()
+    host = host or current_host()
     readings = _of_hosts.setdefault(host, _Readings())
     moment = (bool(host.state.is_executing), _count_changes(host))
     if readings.moment != moment:
@@ -82,8 +82,8 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
     return probe.parse(readings.answers[probe])
 
 
-def _current_host() -> Host:
-    # pyinfra.host is a proxy, and another one in every greenlet
+def current_host() -> Host:
+    """The current host itself: ``pyinfra.host`` is a proxy, and another one in every greenlet."""
     return current.inventory.get_host(current.name)
 
 

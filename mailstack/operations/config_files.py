@@ -85,7 +85,9 @@ def _activations(changes: Sequence[Change]) -> set[Activation]:
     return {
         change.entry.activation
         for change in changes
-        if isinstance(change.entry, File) and (change.needs_writing or change.entry.content is None)
+        if isinstance(change.entry, File)
+        and change.entry.activation is not None
+        and (change.needs_writing or change.entry.content is None)
     }
 
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.packages import installed_packages
-from mailstack.facts.reading import announce, read
+from mailstack.facts.reading import announce, current_host, read
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+_installing: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
+"""What the operations of this run install, by host."""
 
 _INSTALL = """
 export DEBIAN_FRONTEND=noninteractive
@@ -34,9 +42,14 @@ def installed(packages: Iterable[str]) -> None:
 
     + packages: names of Debian packages
 
-    Configuration files that exist are kept; an interrupted installation is taken up again.
+    Configuration files that exist are kept; an interrupted installation is taken up again. What an earlier
+    call of the same run installs is not looked at again: an operation takes a while even if it does nothing.
     """
-    names = tuple(dict.fromkeys(packages))
+    before = _installing.setdefault(current_host(), set())
+    names = tuple(name for name in dict.fromkeys(packages) if name not in before)
+    if not names:
+        return
+    before.update(names)
     announce(installed_packages(names))
     _installed(packages=names, name="Install packages")
 

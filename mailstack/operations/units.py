@@ -22,10 +22,13 @@ class Unit:
     + name: without ``.service``; marks carry this name
     + instance: the unit whose processes do the work, where ``name`` is only a wrapper, as Debian's
       ``postgresql`` and, in Debian 12, ``postfix`` are
+    + clients: services that reload, if they run on this host, once this one was started anew: left alone
+      they may wait for a minute before they connect again
     """
 
     name: str
     instance: str | None = None
+    clients: tuple[str, ...] = ()
 
     @property
     def process(self) -> str:
@@ -71,10 +74,17 @@ def _running(unit: Unit) -> Generator[StringCommand]:
     process = shlex.quote(unit.process)
     marks = " ".join(shlex.quote(mark(unit.name, kind)) for kind in ("reload", "restart"))
     act = " && ".join(command for _, command in steps)
+    if {"start", "restart"} & {word for word, _ in steps}:
+        act = "".join(f"{_tell(client)}; " for client in unit.clients) + act
     yield StringCommand(
         f"{{ {act}; }} && systemctl is-active --quiet {process} && rm -f {marks} || "
         f"{{ systemctl --no-pager --lines=20 status {process}; exit 1; }}"
     )
+
+
+def _tell(client: str) -> str:
+    name, path = shlex.quote(client), shlex.quote(mark(client, "reload"))
+    return f"if systemctl is-active --quiet {name}; then mkdir -p {shlex.quote(PENDING)}; : > {path}; fi"
 
 
 def _states(unit: Unit) -> Probe[UnitStates]:

@@ -15,7 +15,13 @@ from tests.integration import clients, world
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN
 from tests.targets.containers import Target
 
-SPECIAL_USE = {"Drafts": "\\Drafts", "Junk": "\\Junk", "Sent": "\\Sent", "Trash": "\\Trash"}
+SPECIAL_USE = {
+    "Archive": "\\Archive",
+    "Drafts": "\\Drafts",
+    "Junk": "\\Junk",
+    "Sent": "\\Sent",
+    "Trash": "\\Trash",
+}
 
 
 @pytest.mark.parametrize("port", [143, 993])

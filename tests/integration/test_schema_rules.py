@@ -113,6 +113,14 @@ REFUSED = {
     "INSERT INTO mail_users (email, password) VALUES ('x@example.org', '')": "mailstack_users_password",
     "INSERT INTO mail_users (email) VALUES ('x@example.org')": "password",
     "UPDATE mail_users SET quota_mb = -1": "mailstack_users_quota",
+    "UPDATE mail_users SET quota_messages = -1": "mailstack_users_quota_messages",
+    "UPDATE mail_domain SET user_quota_mb = -1": "mailstack_domain_quota",
+    "UPDATE mail_domain SET quota_mb = 9; COMMIT": "every user in it needs one",
+    "UPDATE mail_domain SET quota_messages = 9, user_quota_messages = 10; COMMIT": "add up to 10 messages",
+    "UPDATE mail_domain SET quota_mb = 9; UPDATE mail_users SET quota_mb = 4;"
+    "INSERT INTO mail_users (email, password, quota_mb) VALUES ('b@example.org', 'x', 6); COMMIT": (
+        "the quotas of the users in example.org add up to 10 MiB, more than the 9 of the domain"
+    ),
     "UPDATE mail_users SET home_directory = 'vmail'": "mailstack_users_home",
     "UPDATE mail_users SET home_directory = '/vmail/../etc'": "mailstack_users_home",
     "UPDATE mail_users SET home_directory = E'/vmail/a\\nb'": "mailstack_users_home",
@@ -134,6 +142,20 @@ def test_refused(database: Scratch, sql: str) -> None:
         == "a@example.org|example.org|t"
     )
     assert REFUSED[sql] in database.refused(f"{rows} {sql}")
+
+
+def test_quotas_of_a_domain_are_added_up_when_all_is_written(database: Scratch) -> None:
+    """In whatever order: first too much for the domain, then more for the domain."""
+    database.run(
+        "BEGIN; INSERT INTO mail_domain (domain_name, quota_mb, user_quota_mb) VALUES ('sum.example', 5, 2);"
+        "INSERT INTO mail_users (email, password, quota_mb)"
+        " VALUES ('a@sum.example', 'x', 4), ('b@sum.example', 'x', NULL);"
+        "UPDATE mail_domain SET quota_mb = 6; COMMIT"
+    )
+    assert "add up to 7 MiB" in database.refused("UPDATE mail_users SET quota_mb = 3 WHERE quota_mb IS NULL")
+    assert "add up to 6 MiB" in database.refused("UPDATE mail_domain SET quota_mb = 5")
+    assert "every user" in database.refused("UPDATE mail_users SET quota_mb = 0 WHERE quota_mb IS NULL")
+    database.run("DELETE FROM mail_users; DELETE FROM mail_domain")
 
 
 def test_the_lookup_role_may_read_and_nothing_else(database: Scratch) -> None:
@@ -175,8 +197,8 @@ def test_lookups_use_the_indexes(database: Scratch) -> None:
             "OWN_SENDERS",
         )
     }
-    queries["dovecot_user"] = lookups.dovecot_user(settings, "%s", "quota_rule")
-    queries["dovecot_password"] = lookups.dovecot_password(settings, "%s", "quota_storage_size", "imap")
+    queries["dovecot_user"] = lookups.dovecot_user(settings, "2.3").replace("%u", "%s")
+    queries["dovecot_password"] = lookups.dovecot_password(settings, "2.3").replace("%u", "%s")
     filled = (
         "BEGIN; INSERT INTO mail_domain SELECT format('d%s.example', n) FROM generate_series(1, 1000) AS n;"
         "INSERT INTO mail_users (email, password) SELECT format('u%s@d%s.example', n, n % 1000 + 1), 'x'"

@@ -17,7 +17,12 @@ from tests.integration.conftest import Factory
 from tests.integration.converge import Managed
 from tests.targets.containers import Target
 
-DATA = world.data(mail_virtual={"static@example.org": [world.ALICE]}, mail_pop3=True)
+DATA = world.data(
+    mail_virtual={"static@example.org": [world.ALICE]},
+    mail_pop3=True,
+    mail_sieve_before="keep;",
+    mail_sieve_after="keep;",
+)
 TABLE = "hash:/etc/postfix/virtual"
 
 
@@ -39,7 +44,8 @@ def managed(victim: Target) -> list[Managed]:
 def unharmed(victim: Target, managed: list[Managed]) -> Iterator[None]:
     """After the test every managed file and index is what it was, and the next run has nothing to do."""
     every = paths(item.entry for item in managed)
-    texts = shlex.join(path for path in every if not path.endswith(".db"))  # no two indexes are alike
+    # no two indexes are alike
+    texts = shlex.join(path for path in every if not path.endswith((".db", ".svbin")))
     look = f"stat -c '%F %a %U:%G %n' -- {shlex.join(every)}; sha256sum -- {texts}; postmap -s {TABLE}; true"
     before = victim.exec(look).stdout
     yield
@@ -111,9 +117,21 @@ def index(command: str, path: str, reason: str = "index", *, reload: bool = True
     return notice if reload else harm
 
 
+RELOADED = ("dovecot: reload", "postfix: reload")
+RELOADING = ("Dovecot | Run dovecot", "Postfix | Run postfix")
+
+
+def binary(command: str, reason: str = "index") -> Harm:
+    """Harm done to a compiled Sieve script, which no daemon has to be told of."""
+    said = (f"/etc/dovecot/sieve/before.sieve: {reason}",)
+    return Harm(f"cd /etc/dovecot/sieve; {command}", said, ("Dovecot | Write configuration",))
+
+
 def unit(command: str, name: str, component: str, words: str) -> Harm:
-    """Harm done to a service."""
-    return Harm(command, (f"{name}: {words}",), (f"{component} | Run {name}",))
+    """Harm done to a service. Those that ask PostgreSQL hear of it when it was started anew."""
+    heard = name == "postgresql" and "start" in words
+    said, changed = (RELOADED, RELOADING) if heard else ((), ())
+    return Harm(command, (f"{name}: {words}", *said), (f"{component} | Run {name}", *changed))
 
 
 def database(sql: str, *said: str) -> Harm:
@@ -126,8 +144,6 @@ def user(command: str, words: str) -> Harm:
     return Harm(command, (f"user vmail: {words}",), ("Dovecot | Make the user vmail",))
 
 
-RELOADED = ("dovecot: reload", "postfix: reload")
-RELOADING = ("Dovecot | Run dovecot", "Postfix | Run postfix")
 HARMS = [
     index("rm /etc/postfix/virtual.db", "/etc/postfix/virtual"),
     index("rm /etc/aliases.db", "/etc/aliases"),
@@ -137,6 +153,10 @@ HARMS = [
     ),
     index("chmod a+r /etc/postfix/sasl_passwd.db", "/etc/postfix/sasl_passwd", "mode", reload=False),
     index("chown games /etc/postfix/sasl_passwd.db", "/etc/postfix/sasl_passwd", "owner", reload=False),
+    binary("rm before.svbin"),
+    binary("echo garbage > before.svbin"),
+    binary("cp after.svbin before.svbin"),
+    binary("chmod 600 before.svbin", "mode"),
     unit("systemctl stop postfix", "postfix", "Postfix", "start"),
     unit("systemctl stop dovecot", "dovecot", "Dovecot", "start"),
     unit("systemctl stop postgresql", "postgresql", "PostgreSQL", "start"),
@@ -190,7 +210,7 @@ def test_harm_is_undone(victim: Target, harm: Harm) -> None:
 def test_a_killed_service_runs_again(victim: Target, unit: str) -> None:
     victim.exec(f"systemctl kill -s KILL '{unit}'; sleep 0.2", check=False)
     run = converge.run(victim, DATA)  # systemd may have been quicker
-    assert {word for line in converge.said(run) for word in line.split(": ")[1:]} <= {"start"}
+    assert {word for line in converge.said(run) for word in line.split(": ")[1:]} <= {"start", "reload"}
     converge.assert_mail_flows_again(victim)
 
 

@@ -20,7 +20,7 @@ from tests.targets.shell import ROOT, STATE, TargetError
 DOMAIN = "example.org"
 ALICE, BOB = f"alice@{DOMAIN}", f"bob@{DOMAIN}"
 HERE = "127.0.0.1"
-PORTS = {2525: 25, 2587: 587, 2465: 465, 2143: 143, 2993: 993}
+PORTS = {2525: 25, 2587: 587, 2465: 465, 2143: 143, 2993: 993, 24190: 4190}
 INVENTORY = ROOT / "inventories" / "docker.py"
 PASSWORDS = STATE / "demo-passwords.json"
 
@@ -139,7 +139,8 @@ def _report(
         "Sent, and read back over IMAPS:",
         *(f"  {how}: {subject}" for how, subject in read.items()),
         f"Connect to {HERE}:",
-        "  SMTP 2525, submission 2587 (STARTTLS) or 2465 (TLS), IMAP 2143 (STARTTLS) or 2993 (TLS)",
+        "  SMTP 2525, submission 2587 (STARTTLS) or 2465 (TLS), IMAP 2143 (STARTTLS) or 2993 (TLS),",
+        "  ManageSieve 24190 (STARTTLS)",
         *(f"  {user}, password {password}" for user, password in passwords.items()),
         f"The passwords are kept in {os.path.relpath(PASSWORDS)}. `make clean` removes everything.",
     ]

@@ -101,7 +101,8 @@ def pyinfra(
             stdout=subprocess.PIPE,
             stderr=None if show_log else subprocess.PIPE,
             text=True,
-            env={**os.environ, **(env or {})},
+            # where that is set, each run would compile all of mailstack
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(env or {})},
             cwd=cwd,
             timeout=timeout,
         )

@@ -20,6 +20,7 @@ from mailstack.secrets import placeholder
 FILE = File("/etc/x/main.cf", "a = 1\n")
 SECRET = File("/etc/x/sql.cf", f"password = {placeholder('db')}\n", "root", "postfix", 0o640)
 TABLE = File("/etc/x/virtual", "a b\n", indexed="postmap")
+SCRIPT = File("/etc/x/before.sieve", "keep;\n", activation=None, indexed="sievec")
 DIRECTORY = Directory("/var/x", "vmail", "vmail", 0o750)
 KEPT = Kept("/etc/x/key.pem", mode=0o600)
 GONE = File("/etc/x/old.conf", None)
@@ -165,6 +166,29 @@ def test_the_index_is_replaced_before_its_table() -> None:
         line for line in written(Change(TABLE, ("content",))) if "mv -fT" in line and "mailstack-new" in line
     ]
     assert [line.endswith("/etc/x/virtual.db") for line in renamed] == [True, False]
+
+
+def test_a_sieve_script_is_compiled_where_it_lies_and_never_beside_an_old_binary() -> None:
+    lines = script("x", [SCRIPT], [Change(SCRIPT, ("content",))], [], [], "/v/x.indexes").splitlines()
+    steps = [
+        "rm -f /etc/x/before.svbin",
+        "mv -fT /etc/x/before.sieve.mailstack-new",
+        "sievec -c /etc/dovecot/dovecot.conf /etc/x/before.sieve ",
+        "chmod 644 /etc/x/before.svbin.mailstack-new",
+        "mv -fT /etc/x/before.svbin.mailstack-new",
+        "sha256sum",
+    ]
+    places = [next(n for n, line in enumerate(lines) if step in line) for step in steps]
+    assert places == sorted(places)
+
+
+def test_a_script_that_should_not_be_goes_with_its_binary() -> None:
+    gone = replace(SCRIPT, content=None)
+    assert plan([gone], {}, {}, {}) == []
+    (change,) = plan([gone], {index_of(SCRIPT): INDEX}, {}, {})
+    assert change.reasons == ("unwanted",)
+    lines = script("x", [gone], [change], [], [], "/v/x.indexes").splitlines()
+    assert lines[-1] == "rm -rf /etc/x/before.sieve /etc/x/before.svbin"
 
 
 def test_attributes_are_put_right_without_writing() -> None:

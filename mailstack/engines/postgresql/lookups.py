@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailstack.engines.contract import DOVECOT
+from mailstack.passwords import CURRENT_SCHEME
+
 if TYPE_CHECKING:
+    from mailstack.engines.contract import Hashes
     from mailstack.settings import Settings
 
 _ACTIVE_USER = (
@@ -122,36 +126,96 @@ DOVECOT_ITERATE = f'SELECT u.email AS "user" {_ACTIVE}'
 """Every user, for ``doveadm -A``."""
 
 
-def dovecot_user(settings: Settings, user: str, quota: str) -> str:
+_MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
+_MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
+_QUOTA = {
+    "2.3": {"quota_rule": f"'*:storage=' || {_MEGABYTES} || 'M:messages=' || {_MESSAGES}"},
+    "2.4": {"quota_storage_size": f"{_MEGABYTES} || 'M'", "quota_message_count": _MESSAGES},
+}
+"""The userdb fields for the quota of each generation. In Dovecot, too, 0 is no limit."""
+
+
+def dovecot_user(settings: Settings, generation: str) -> str:
     """Dovecot's userdb: where a user's mail is, and how much of it there may be.
 
-    + user: Dovecot's variable for the login name, which this generation quotes in SQL
-    + quota: the userdb field for the quota in this generation: ``quota_rule`` or ``quota_storage_size``
+    Postfix asks the quota service about the recipient as the client gave it, before aliases: so for this
+    service alone, an alias that leads to one mailbox and nowhere else is that mailbox. Of one with several
+    targets the message is taken; where there is no room for it, that copy waits.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
     """
-    return f"SELECT {_home(settings)} AS home, {_QUOTA[quota]} AS {quota} {_ACTIVE} AND u.email = '{user}'"
+    name = DOVECOT[generation]
+    fields = "".join(f", {value} AS {field}" for field, value in _QUOTA[generation].items())
+    if settings.mail_sieve:  # only delivery wants to know, so it is no field of a login
+        fields += f", {_DETAIL_FOLDERS[generation]}"
+    targets = VIRTUAL_ALIASES.replace("%u", name.local_part).replace("%d", name.domain)
+    found = (
+        f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
+        f" (SELECT max(t.address) FROM ({targets}) t HAVING count(*) = 1))"
+    )
+    return (
+        f"SELECT {_home(settings)} AS home{fields} {_ACTIVE} AND u.email ="
+        f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
+    )
 
 
-def dovecot_password(settings: Settings, user: str, quota: str, service: str) -> str:
+def dovecot_password(settings: Settings, generation: str, hashes: Hashes = "all") -> str:
     """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
 
     Who may not send can't log in to Postfix, whose service is ``smtp``: so they can't use the empty sender
     either, which belongs to nobody.
 
-    + user, quota: as for ``dovecot_user``
-    + service: Dovecot's variable for the service that a client logs in to
+    + generation: of Dovecot, ``2.3`` or ``2.4``
+    + hashes: whether only users with a hash of the current scheme are found, or only the others
     """
+    current = f"upper(substr(u.password, 1, {len(CURRENT_SCHEME) + 2})) = '{{{CURRENT_SCHEME}}}'"
+    narrowed = {"all": "", "current": f" AND {current}", "old": f" AND NOT {current}"}
+    return _login(settings, generation, "u.password") + narrowed[hashes]
+
+
+def dovecot_app_password(settings: Settings, generation: str) -> str:
+    """Dovecot's passdb for app passwords: a row, by what was sent, is the proof that it was right.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
+    """
+    name = DOVECOT[generation]
     return (
-        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home,'
-        f" {_QUOTA[quota]} AS userdb_{quota} {_ACTIVE} AND u.email = '{user}'"
-        f" AND (u.can_send OR '{service}' <> 'smtp')"
+        _login(settings, generation, "NULL AS password, 'Y' AS nopassword")
+        + " AND EXISTS (SELECT 1 FROM mail_app_password a"
+        + f" WHERE a.email = u.email AND a.digest = '{name.app_digest}' AND (a.service = 'all'"
+        + f" OR a.service = 'imap' AND '{name.service}' IN ('imap', 'pop3') OR a.service = '{name.service}'))"
     )
 
 
-_QUOTA = {
-    "quota_rule": "'*:storage=' || COALESCE(u.quota_mb, 0) || 'M'",
-    "quota_storage_size": "COALESCE(u.quota_mb, 0) || 'M'",
+def dovecot_login(settings: Settings, generation: str) -> str:
+    """What Dovecot does after a login: it records it, and finds nobody.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
+    """
+    name = DOVECOT[generation]
+    return (
+        f"SELECT password FROM mailstack_record_login('{name.user}', '{name.service}',"
+        f" {settings.mail_last_login_minutes}) AS password"
+    )
+
+
+def _login(settings: Settings, generation: str, password: str) -> str:
+    name = DOVECOT[generation]
+    fields = "".join(f", {value} AS userdb_{field}" for field, value in _QUOTA[generation].items())
+    return (
+        f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home{fields}'
+        f" {_ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
+    )
+
+
+_DETAIL_FOLDERS = {
+    generation: f"CASE WHEN u.detail_folders THEN 'yes' ELSE 'no' END AS \"{field}\""
+    for generation, field in (
+        ("2.3", "sieve_env_detail_folders"),
+        ("2.4", "sieve_environment/detail_folders"),
+    )
 }
-"""In Dovecot, too, 0 is no limit."""
+"""What detail.sieve finds in its environment."""
 
 
 def _home(settings: Settings) -> str:

@@ -22,7 +22,8 @@ BEGIN
         WHERE conrelid IN (
                 'mail_domain'::regclass, 'mail_users'::regclass, 'mail_alias'::regclass,
                 -- of later files; what these refer to must be free to change
-                to_regclass('mail_sender'), to_regclass('mail_alias_domain')
+                to_regclass('mail_sender'), to_regclass('mail_alias_domain'),
+                to_regclass('mail_app_password'), to_regclass('mail_last_login')
             )
             AND conname LIKE 'mailstack\_%' AND contype IN ('c', 'f')
     LOOP
@@ -34,6 +35,9 @@ DROP TRIGGER IF EXISTS mailstack_fold ON mail_domain;
 DROP TRIGGER IF EXISTS mailstack_fold ON mail_users;
 DROP TRIGGER IF EXISTS mailstack_fold ON mail_alias;
 DROP FUNCTION IF EXISTS mailstack_fold();
+-- of a later file; with what it has yet to do at the end, tables could not be altered
+DROP TRIGGER IF EXISTS mailstack_quota ON mail_users;
+DROP TRIGGER IF EXISTS mailstack_quota ON mail_domain;
 
 -- Columns: name, type, whether NULL is refused, default. A type that differs is changed by way of text, so
 -- that 0, 1, 't' and 'no' become booleans.
@@ -49,7 +53,7 @@ BEGIN
             ('mail_users', 'email', 'text', true, NULL),
             ('mail_users', 'password', 'text', true, NULL),
             ('mail_users', 'home_directory', 'text', false, NULL), -- NULL: below the mail root
-            ('mail_users', 'quota_mb', 'bigint', false, NULL), -- NULL or 0: no limit
+            ('mail_users', 'quota_mb', 'bigint', false, NULL),
             ('mail_users', 'active', 'boolean', true, 'true'),
             ('mail_alias', 'source_email', 'text', true, NULL),
             ('mail_alias', 'destination_email', 'text', true, NULL),

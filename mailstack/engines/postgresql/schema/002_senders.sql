@@ -1,16 +1,20 @@
--- What an account may do, and the addresses beside its own that it may send as.
+-- What an account may do and wants, and the addresses beside its own that it may send as.
 
 ALTER TABLE mail_users
     ADD IF NOT EXISTS can_send boolean DEFAULT true,
-    ADD IF NOT EXISTS can_receive boolean DEFAULT true;
+    ADD IF NOT EXISTS can_receive boolean DEFAULT true,
+    ADD IF NOT EXISTS detail_folders boolean DEFAULT false;
 ALTER TABLE mail_users
     ALTER can_send DROP DEFAULT, ALTER can_send TYPE boolean USING can_send::text::boolean,
-    ALTER can_receive DROP DEFAULT, ALTER can_receive TYPE boolean USING can_receive::text::boolean;
-UPDATE mail_users SET can_send = coalesce(can_send, true), can_receive = coalesce(can_receive, true)
-    WHERE can_send IS NULL OR can_receive IS NULL;
+    ALTER can_receive DROP DEFAULT, ALTER can_receive TYPE boolean USING can_receive::text::boolean,
+    ALTER detail_folders DROP DEFAULT, ALTER detail_folders TYPE boolean USING detail_folders::text::boolean;
+UPDATE mail_users SET can_send = coalesce(can_send, true), can_receive = coalesce(can_receive, true),
+    detail_folders = coalesce(detail_folders, false)
+    WHERE can_send IS NULL OR can_receive IS NULL OR detail_folders IS NULL;
 ALTER TABLE mail_users
     ALTER can_send SET DEFAULT true, ALTER can_send SET NOT NULL,
-    ALTER can_receive SET DEFAULT true, ALTER can_receive SET NOT NULL;
+    ALTER can_receive SET DEFAULT true, ALTER can_receive SET NOT NULL,
+    ALTER detail_folders SET DEFAULT false, ALTER detail_folders SET NOT NULL;
 
 CREATE TABLE IF NOT EXISTS mail_sender (email text NOT NULL, sender_email text NOT NULL);
 ALTER TABLE mail_sender DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;

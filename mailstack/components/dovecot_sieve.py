@@ -1,0 +1,69 @@
+"""Sieve in Dovecot (Pigeonhole): its settings, and the scripts that run before and after each user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mailstack.files import Directory, Entry, File
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
+PACKAGES = ("dovecot-sieve", "dovecot-managesieved")
+_DIRECTORY = "/etc/dovecot"
+_SCRIPTS = f"{_DIRECTORY}/sieve"
+
+
+def files(settings: Settings, generation: str) -> list[Entry]:
+    """The configuration that ``dovecot.conf`` includes, and the scripts; or that there are none.
+
+    + generation: ``2.3`` or ``2.4``; part of each script, so that an upgrade compiles them anew
+    """
+    texts = _texts(settings)
+    configuration = None
+    if settings.mail_sieve:
+        configuration = render(
+            f"dovecot/{generation}/sieve.conf",
+            settings=settings,
+            scripts_before=[_path(name) for name in texts if name == "before" and texts[name]],
+            scripts_after=[_path(name) for name in texts if name != "before" and texts[name]],
+        )
+    # at the end, so that the lines have the numbers that they have in the settings
+    mark = f"# Written by mailstack for Dovecot {generation}; changes made here are undone by the next run.\n"
+    return [
+        File(f"{_DIRECTORY}/sieve.conf", configuration),
+        *([Directory(_SCRIPTS)] if settings.mail_sieve else []),
+        *(
+            File(
+                _path(name),
+                f"{text.rstrip()}\n{mark}" if text else None,
+                activation=None,
+                indexed="sievec",
+            )
+            for name, text in texts.items()
+        ),
+    ]
+
+
+def checks(entries: Sequence[Entry]) -> list[str]:
+    """Commands that compile the staged scripts; a fault ends the run, with its line."""
+    return [
+        f'sievec -c "$stage"{_DIRECTORY}/dovecot.conf "$stage"{entry.path}'
+        for entry in entries
+        if isinstance(entry, File) and entry.indexed == "sievec" and entry.content is not None
+    ]
+
+
+def _texts(settings: Settings) -> dict[str, str]:
+    """The scripts, in the order in which they run; the user's own comes after the first."""
+    return {
+        "before": settings.mail_sieve_before,
+        "after": settings.mail_sieve_after,
+        "detail": render("dovecot/detail.sieve") if settings.mail_sieve else "",
+    }
+
+
+def _path(name: str) -> str:
+    return f"{_SCRIPTS}/{name}.sieve"

@@ -1,0 +1,71 @@
+-- Quotas: what a mailbox may hold, in MiB and in messages, and what those of a domain may add up to.
+--
+-- A user without a quota of its own has the one that its domain gives to users. NULL or 0 is no limit.
+
+ALTER TABLE mail_users
+    ADD IF NOT EXISTS quota_messages bigint;
+ALTER TABLE mail_domain
+    ADD IF NOT EXISTS quota_mb bigint,
+    ADD IF NOT EXISTS quota_messages bigint,
+    ADD IF NOT EXISTS user_quota_mb bigint,
+    ADD IF NOT EXISTS user_quota_messages bigint;
+
+DROP FUNCTION IF EXISTS mailstack_quota();
+
+ALTER TABLE mail_users
+    ALTER quota_messages DROP DEFAULT, ALTER quota_messages DROP NOT NULL,
+    ALTER quota_messages TYPE bigint USING quota_messages::text::bigint,
+    ADD CONSTRAINT mailstack_users_quota_messages CHECK (quota_messages >= 0);
+ALTER TABLE mail_domain
+    ALTER quota_mb DROP DEFAULT, ALTER quota_mb DROP NOT NULL,
+    ALTER quota_mb TYPE bigint USING quota_mb::text::bigint,
+    ALTER quota_messages DROP DEFAULT, ALTER quota_messages DROP NOT NULL,
+    ALTER quota_messages TYPE bigint USING quota_messages::text::bigint,
+    ALTER user_quota_mb DROP DEFAULT, ALTER user_quota_mb DROP NOT NULL,
+    ALTER user_quota_mb TYPE bigint USING user_quota_mb::text::bigint,
+    ALTER user_quota_messages DROP DEFAULT, ALTER user_quota_messages DROP NOT NULL,
+    ALTER user_quota_messages TYPE bigint USING user_quota_messages::text::bigint,
+    ADD CONSTRAINT mailstack_domain_quota CHECK (
+        quota_mb >= 0 AND quota_messages >= 0 AND user_quota_mb >= 0 AND user_quota_messages >= 0
+    );
+
+-- The quotas of a domain's users add up to its own at most, and so does their mail: nobody has to count it.
+-- Looked at when the transaction ends, so that users and domains may change in any order.
+CREATE FUNCTION mailstack_quota() RETURNS trigger LANGUAGE plpgsql AS $quota$
+DECLARE
+    one record;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM mail_domain WHERE domain_name = NEW.domain_name AND (quota_mb > 0 OR quota_messages > 0)
+    ) THEN
+        RETURN NULL;
+    END IF;
+    FOR one IN
+        SELECT d.domain_name, resource.unit, resource.quota, bool_or(resource.part = 0) AS unlimited,
+            sum(resource.part) AS parts
+        FROM mail_domain d
+        JOIN mail_users u ON u.domain_name = d.domain_name
+        CROSS JOIN LATERAL (VALUES
+            ('MiB', d.quota_mb, coalesce(u.quota_mb, d.user_quota_mb, 0)),
+            ('messages', d.quota_messages, coalesce(u.quota_messages, d.user_quota_messages, 0))
+        ) AS resource (unit, quota, part)
+        WHERE d.domain_name = NEW.domain_name AND resource.quota > 0
+        GROUP BY d.domain_name, resource.unit, resource.quota
+    LOOP
+        IF one.unlimited OR one.parts > one.quota THEN
+            RAISE EXCEPTION '%', CASE WHEN one.unlimited
+                THEN format('the domain %s has a quota of %s %s, so every user in it needs one',
+                    one.domain_name, one.quota, one.unit)
+                ELSE format('the quotas of the users in %s add up to %s %s, more than the %s of the domain',
+                    one.domain_name, one.parts, one.unit, one.quota)
+                END
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'mailstack_quota', TABLE = TG_TABLE_NAME;
+        END IF;
+    END LOOP;
+    RETURN NULL;
+END $quota$;
+REVOKE ALL ON FUNCTION mailstack_quota() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER mailstack_quota AFTER INSERT OR UPDATE ON mail_users
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mailstack_quota();
+CREATE CONSTRAINT TRIGGER mailstack_quota AFTER INSERT OR UPDATE ON mail_domain
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mailstack_quota();

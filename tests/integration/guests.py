@@ -1,0 +1,30 @@
+"""Users of one test module on a server that others share."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.integration import clients, world
+from tests.targets.containers import Target
+
+PASSWORD = world.PASSWORDS[world.ALICE]
+
+
+@contextmanager
+def guests(server: Target, *names: str) -> Iterator[list[str]]:
+    """The addresses of new users `NAME@example.org` with `PASSWORD`; they and their mail go afterwards."""
+    emails = [f"{name}@example.org" for name in names]
+    homes = shlex.join(f"/var/vmail/example.org/{name}" for name in names)
+    clear = "".join(f"DELETE FROM mail_users WHERE email = '{email}';\n" for email in emails)
+    make = "".join(
+        f"INSERT INTO mail_users (email, password) SELECT '{email}', password FROM mail_users"
+        f" WHERE email = '{world.ALICE}';\n"
+        for email in emails
+    )
+    server.exec(f"rm -rf {homes}")  # of a run that was cut off
+    clients.sql(server, clear + make)
+    yield emails
+    clients.sql(server, clear)
+    server.exec(f"rm -rf {homes}")

@@ -1,0 +1,212 @@
+"""What an inventory may choose for all mailboxes: sharing, compression, ages, warnings, and back again."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from tests.integration import clients, converge, world
+from tests.integration.conftest import Factory
+from tests.integration.world import ALICE, BOB, CAROL, STRANGER
+from tests.targets.containers import Target
+
+MAILDIR = "/var/vmail/example.org/alice/Maildir"
+SHARED = f"shared/{ALICE}/Projects/Blue"
+SUBJECT = "Postfach zu {percent} % voll – いっぱい"
+TEXT = "Mehr als {percent} %: bitte räume auf!\nПожалуйста.\n"
+OPTIONS: dict[str, Any] = {
+    "mail_shared_folders": True,
+    "mail_compression": "zstd",
+    "mail_autoexpunge": {"Trash": "1s", "Junk": "30d", "Mailing list": "1s"},
+    "mail_quota_warnings": [50],
+    "mail_quota_warning_subject": SUBJECT,
+    "mail_quota_warning_text": TEXT,
+}
+ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+def letter(text: str) -> bytes:
+    """A message with this text, often enough for compression to pay."""
+    return clients.message(STRANGER, ALICE, body=f"{text}\n" * 100).as_bytes()
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Target:
+    """A copy of the standard server where alice had mail in a folder in a folder before the options came."""
+    target = module_clone("mailbox")
+    with clients.imap(target, ALICE) as session:
+        session.create("Projects/Blue")
+        session.subscribe("Projects/Blue")
+        session.append("Projects/Blue", "", "", letter("from before"))
+    converge.run(target, world.data(**OPTIONS))
+    converge.assert_converged(target, world.data(**OPTIONS))
+    return target
+
+
+@pytest.fixture
+def alice(host: Target) -> Iterator[imaplib.IMAP4]:
+    """A session of alice's."""
+    with clients.imap(host, ALICE) as session:
+        yield session
+
+
+def names(session: imaplib.IMAP4) -> list[str]:
+    """The folders that LIST shows."""
+    lines = [line for line in session.list()[1] if isinstance(line, bytes)]
+    return [re.sub(r'^\(.*?\) "." "?(.*?)"?$', r"\1", line.decode()) for line in lines]
+
+
+def shared_names(session: imaplib.IMAP4) -> list[str]:
+    """Those of other users among them."""
+    return [name for name in names(session) if name.startswith("shared/")]
+
+
+def texts(session: imaplib.IMAP4, folder: str) -> list[str]:
+    """The texts of all messages in a folder; `imaplib.IMAP4.error` if it can't be opened."""
+    status, said = session.select(f'"{folder}"', readonly=True)
+    if status != "OK":
+        raise imaplib.IMAP4.error(said)
+    fetched = session.fetch("1:*", "(BODY.PEEK[TEXT])")[1] if said != [b"0"] else []
+    return [part[1].decode() for part in fetched if isinstance(part, tuple)]
+
+
+def stored(host: Target, folder: str) -> list[bytes]:
+    """How each message of alice's in a folder begins on disk."""
+    found = host.exec(f"find {MAILDIR}/{folder}/cur {MAILDIR}/{folder}/new -type f").stdout.split()
+    return [host.read(path)[:4] for path in found]
+
+
+def test_mail_is_compressed_from_now_on_and_all_of_it_is_readable(host: Target, alice: imaplib.IMAP4) -> None:
+    alice.append("Projects/Blue", "", "", letter("from today"))
+    assert [text.split("\r\n")[0] for text in texts(alice, "Projects/Blue")] == ["from before", "from today"]
+    assert sorted(begin == ZSTD for begin in stored(host, ".Projects.Blue")) == [False, True]
+    message_id = clients.send(host, clients.message(STRANGER, ALICE, body="by LMTP\n" * 100))
+    alice.select()
+    assert b"by LMTP" in clients.wait_for_mail(alice, message_id)
+    assert ZSTD in stored(host, ".")
+
+
+def test_nobody_sees_what_is_not_shared(host: Target) -> None:
+    with clients.imap(host, BOB) as session:
+        assert shared_names(session) == []
+        with pytest.raises(imaplib.IMAP4.error):
+            texts(session, SHARED)
+
+
+def test_a_shared_folder(host: Target, alice: imaplib.IMAP4) -> None:
+    assert alice.setacl("Projects/Blue", BOB, "lrs")[0] == "OK"
+    assert f" {BOB} lrs" in str(alice.getacl("Projects/Blue")[1])
+    with clients.imap(host, BOB) as session:
+        assert shared_names(session)[-1] == SHARED
+        assert session.myrights(SHARED)[1] == [f"{SHARED} lrs".encode()]
+        assert len(texts(session, SHARED)) == 2
+        # what bob has read stays his own
+        session.select(SHARED)
+        session.store("1", "+FLAGS", "\\Seen")
+        assert session.store("1", "+FLAGS", "\\Deleted")[0] == "NO" or not session.expunge()[1][0]
+        assert session.append(SHARED, "", "", letter("from bob"))[0] == "NO"
+        assert session.setacl(SHARED, CAROL, "lr")[0] == "NO"
+    alice.select("Projects/Blue")
+    assert alice.search(None, "UNSEEN")[1] == [b"1 2"]
+    with clients.imap(host, CAROL) as session:
+        assert shared_names(session) == []
+        with pytest.raises(imaplib.IMAP4.error):
+            texts(session, SHARED)
+
+
+def test_a_right_that_is_taken_back_is_gone(host: Target, alice: imaplib.IMAP4) -> None:
+    assert alice.deleteacl("Projects/Blue", BOB)[0] == "OK"
+    with clients.imap(host, BOB) as session:
+        assert shared_names(session) == []
+        with pytest.raises(imaplib.IMAP4.error):
+            texts(session, SHARED)
+
+
+def test_everybody_at_once_is_nobody(alice: imaplib.IMAP4) -> None:
+    with pytest.raises(imaplib.IMAP4.error, match="disallowed"):
+        alice.setacl("Projects/Blue", "anyone", "lr")
+
+
+def test_mail_that_is_old_enough_goes(host: Target) -> None:
+    kept = {"INBOX", "Junk", "Archive"}
+    with clients.imap(host, BOB) as session:
+        session.create('"Mailing list"')
+        for folder in (*kept, "Trash", '"Mailing list"'):
+            session.append(folder, "", "", letter("old"))
+
+    def left() -> set[str]:
+        with clients.imap(host, BOB) as session:  # a session ends with what has to go
+            return {name for name in (*kept, "Trash", "Mailing list") if texts(session, name)}
+
+    clients.eventually(lambda: left() == kept, "mail stays")
+
+
+def test_a_warning_says_what_the_inventory_says(host: Target) -> None:
+    clients.sql(host, f"UPDATE mail_users SET quota_mb = 1 WHERE email = '{BOB}'")
+    with clients.imap(host, BOB) as session:
+        session.append("INBOX", "", "", letter("x" * 6_000))
+
+        def warnings() -> list[EmailMessage]:
+            session.noop()
+            parts = session.fetch("1:*", "(BODY.PEEK[])")[1]
+            raw = [part[1] for part in parts if isinstance(part, tuple)]
+            mails = [message_from_bytes(mail, policy=policy.default) for mail in raw]
+            return [mail for mail in mails if mail["Subject"] == SUBJECT.replace("{percent}", "50")]
+
+        (warning,) = clients.eventually(warnings, "no warning")
+    assert warning.get_content().replace("\r\n", "\n") == TEXT.replace("{percent}", "50")
+
+
+def test_what_fails_beside_it_does_not_harm_the_mail(host: Target, alice: imaplib.IMAP4) -> None:
+    """Neither an index that can't be written nor a warning that can't be sent."""
+    clients.sql(host, f"UPDATE mail_users SET quota_messages = 20 WHERE email = '{ALICE}'")
+    index = "xapian-indexes" if host.debian == 12 else "fts-flatcurve"
+    host.exec(f"cd {MAILDIR} && ls -d {index} && rm -rf {index} && touch {index} && chmod 0 {index}")
+    host.exec("mv /etc/dovecot/quota-warning /etc/dovecot/quota-warning.away")
+    try:
+        sent = [
+            clients.send(host, clients.message(STRANGER, ALICE, body=f"number{number} and so on\n"))
+            for number in range(10)
+        ]
+        alice.select()
+        for message_id in sent:
+            assert clients.wait_for_mail(alice, message_id)
+        clients.wait_for_empty_queue(host)
+        assert len(alice.search(None, "BODY", "number7")[1][0].split()) == 1
+    finally:
+        host.exec("mv /etc/dovecot/quota-warning.away /etc/dovecot/quota-warning")
+        host.exec(f"rm -rf {MAILDIR}/{index}")
+
+
+def test_mail_for_a_mailbox_that_cannot_be_written_waits(host: Target) -> None:
+    home = "/var/vmail/example.com/carol"
+    with clients.imap(host, CAROL):
+        host.exec(f"chmod 0 {home}/Maildir")
+    message_id = clients.send(host, clients.message(STRANGER, CAROL))
+    clients.eventually(lambda: [line for line in clients.queue(host) if " 451 " in line], "it does not wait")
+    host.exec(f"chmod 700 {home}/Maildir && postqueue -f")
+    assert clients.received(host, CAROL, message_id)
+    assert clients.log(host, "status=bounced|sender non-delivery") == []
+
+
+def test_back_again_with_another_separator(host: Target) -> None:
+    """Last, as it changes the host: nothing is lost, and what is compressed stays readable."""
+    data = world.data(mail_namespace_separator=".")
+    converge.run(host, data)
+    converge.assert_converged(host, data)
+    with clients.imap(host, ALICE) as session:
+        assert session.namespace()[1] == [b'(("" ".")) NIL NIL']
+        assert "Projects.Blue" in names(session)
+        assert "Projects.Blue" in str(session.lsub()[1])
+        before = texts(session, "Projects.Blue")
+        assert [text.split("\r\n")[0] for text in before] == ["from before", "from today"]
+        session.append("Projects.Blue", "", "", letter("from tomorrow"))
+        assert [begin == ZSTD for begin in stored(host, ".Projects.Blue")].count(True) == 1
+        session.create("Projects.Green")
+    converge.assert_mail_flows(host)
