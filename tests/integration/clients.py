@@ -139,6 +139,21 @@ def find(session: imaplib.IMAP4, message_id: str) -> list[bytes]:
     return [session.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
 
 
+def fields(session: imaplib.IMAP4, name: str) -> dict[str, str]:
+    """A header field of all messages in the selected mailbox, by their numbers; read, not searched.
+
+    A full-text index may not know what is longer than a word.
+    """
+    session.noop()
+    _, answers = session.fetch("1:*", f"(BODY.PEEK[HEADER.FIELDS ({name})])")
+    found = {}
+    for answer in answers:
+        if isinstance(answer, tuple):
+            text = answer[1].decode("utf-8", "replace").partition(":")[2]
+            found[answer[0].split()[0].decode()] = text.strip()
+    return found
+
+
 def wait_for_mail(session: imaplib.IMAP4, message_id: str, timeout: float = TIMEOUT) -> bytes:
     """The message with that Message-ID, once it has arrived; `TimeoutError` after `timeout` seconds."""
     return eventually(lambda: find(session, message_id), f"no message {message_id}", timeout)[0]

@@ -101,7 +101,7 @@ def test_who_does_not_wait_for_an_answer_is_refused(server: Target) -> None:
         assert b"354" not in connection.rest()
     clients.wait_for_empty_queue(server)
     with clients.imap(server, ALICE) as session:
-        assert session.search(None, "SUBJECT", marker)[1] == [b""]
+        assert marker not in clients.fields(session, "Subject").values()
 
 
 def test_a_command_of_a_hundred_thousand_octets(server: Target) -> None:
@@ -139,7 +139,7 @@ def test_a_client_that_vanishes_within_data_has_sent_nothing(server: Target) -> 
     clients.eventually(lambda: clients.log(server, "lost connection after DATA"), "it is not noticed")
     clients.wait_for_empty_queue(server)
     with clients.imap(server, ALICE) as session:
-        assert session.search(None, "SUBJECT", marker)[1] == [b""]
+        assert marker not in clients.fields(session, "Subject").values()
 
 
 def test_a_thousand_recipients_and_one_more(server: Target) -> None:
@@ -171,20 +171,15 @@ def test_what_is_taken_arrives(server: Target) -> None:
             assert connection.code(content + b".\r\n") == 250, name
     with clients.imap(server, ALICE) as session:
 
-        def missing() -> list[str]:
-            session.noop()
-            return [
-                name
-                for name, address in addresses.items()
-                if session.search(None, "HEADER", "Delivered-To", address)[1] == [b""]
-            ]
+        def arrived() -> list[str]:
+            there = clients.fields(session, "Delivered-To")
+            return [number for number, address in there.items() if address in addresses.values()]
 
-        clients.eventually(lambda: not missing(), "not all arrive")
-        for address in addresses.values():
-            numbers = session.search(None, "HEADER", "Delivered-To", address)[1][0].split()
-            assert len(numbers) == 1
-            session.store(numbers[0].decode(), "+FLAGS", "\\Deleted")
-            session.expunge()
+        clients.eventually(lambda: len(arrived()) >= len(addresses), "not all arrive")
+        clients.wait_for_empty_queue(server)
+        assert len(arrived()) == len(addresses)
+        session.store(",".join(arrived()), "+FLAGS", "\\Deleted")
+        session.expunge()
 
 
 def test_a_message_that_went_round_is_refused(server: Target) -> None:
