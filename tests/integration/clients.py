@@ -145,6 +145,8 @@ def fields(session: imaplib.IMAP4, name: str) -> dict[str, str]:
     A full-text index may not know what is longer than a word.
     """
     session.noop()
+    if session.search(None, "ALL")[1] == [b""]:
+        return {}
     _, answers = session.fetch("1:*", f"(BODY.PEEK[HEADER.FIELDS ({name})])")
     found = {}
     for answer in answers:

@@ -49,6 +49,11 @@ class Dialogue:
             return self._stream.read()
         return b""
 
+    def close(self) -> None:
+        """Hang up; a socket stays open as long as a stream of it is."""
+        self._stream.close()
+        self.connection.close()
+
     def starttls(self) -> None:
         """Go on over TLS, after the server has agreed to it."""
         self.connection = clients.tls().wrap_socket(self.connection)
@@ -67,3 +72,4 @@ def dialogue(server: Target | str, port: int = 25, *, greeted: bool = False) -> 
         if greeted:
             made.say(b"", f"EHLO {world.REMOTE}\r\n".encode())
         yield made
+        made.close()
