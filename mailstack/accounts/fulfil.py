@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Generator, Mapping
 from typing import NamedTuple, cast
 
-from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
@@ -14,8 +14,9 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.accounts import sql
 from mailstack.accounts.mail import deletable_homes
-from mailstack.accounts.plan import Absent, Accounts, Change, PlanError, plan
+from mailstack.accounts.plan import Absent, Change, PlanError, plan
 from mailstack.accounts.sql import Key, Rows
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
@@ -29,11 +30,13 @@ class Wish(NamedTuple):
     + accounts: that should be there
     + absent: that should not
     + delete_mail: whether the mail of users that are deleted goes too
+    + first: what is done on the machine that runs pyinfra before anything is changed
     """
 
     accounts: Accounts = Accounts()
     absent: Absent = Absent()
     delete_mail: bool = False
+    first: Callable[[], None] | None = None
 
 
 def stored(current: Current, table: str, key: Key) -> list[Key]:
@@ -60,11 +63,12 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> None:
 
 
 class _Plan(NamedTuple):
-    """What differs, in rows; which users go, and the directories of mail that go with them."""
+    """What differs, in rows; which users go, and their directories of mail; what has to be done first."""
 
     changes: list[Change]
     gone: list[str]
     homes: list[str]
+    first: Callable[[], None] | None
 
 
 def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
@@ -83,7 +87,7 @@ def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
         raise OperationValueError(str(error)) from None
     if homes and not hosts.has_role(host, "imap"):
         raise OperationValueError(f"delete_mail: {homes[0]} is on another host, the one with the role imap")
-    return _Plan(changes, [email for (email,) in gone], homes)
+    return _Plan(changes, [email for (email,) in gone], homes, asked.first)
 
 
 def apply(settings: Settings, wish: Callable[[Current], Wish], name: str) -> None:
@@ -101,7 +105,7 @@ def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[Pyi
     engine, name, owner = engine_of(settings), settings.mail_db_name, settings.mail_db_owner
     database = engine.database(settings)
     try:
-        changes, gone, homes = _plan(settings, wish)
+        changes, gone, homes, first = _plan(settings, wish)
     except OperationValueError as error:
         if not host.state.is_executing:
             raise
@@ -116,6 +120,8 @@ def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[Pyi
         # one takes it up again.
         yield database.script(name, sql.disable(engine.dialect, gone, owner), "disable the users that go")
         yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
+    if changes and first:
+        yield FunctionCommand(first, (), {})
     if changes:
         script = sql.script(engine.dialect, changes, owner, hash_password)
         yield database.script(name, script, _title(changes))

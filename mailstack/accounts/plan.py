@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mailstack.accounts.sql import KEYS, Key, Rows, Values
-from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User, password_hash
+from mailstack.accounts.wanted import Accounts, Wanted
+from mailstack.passwords import origin
+from mailstack.settings.password_hashes import password_hash
 
 _WORDS = {
     "mail_domain": "domain",
     "mail_users": "user",
     "mail_alias": "alias",
     "mail_sender": "sender",
+    "mail_app_password": "app password",
     "mail_alias_domain": "alias domain",
     "mail_wildcard": "alias in all domains",
     "mail_relay_domain": "relay domain",
@@ -22,6 +25,9 @@ _WORDS = {
 
 
 _IN_NO_DOMAIN = ("mail_domain", "mail_wildcard", "mail_relay_domain", "mail_relay_recipient")
+
+_SECRETS = {"password": "password", "digest": "password"}
+"""Columns that are never shown, and what is said of a change in them."""
 
 
 class PlanError(ValueError):
@@ -45,46 +51,6 @@ class Change(NamedTuple):
     def __str__(self) -> str:
         """The row as people see it: never with a password or a hash."""
         return f"{self.sign} {_WORDS[self.table]} {' -> '.join(self.key)}{self.note and ': '}{self.note}"
-
-
-@dataclass(frozen=True)
-class Accounts:
-    """Domains, users and aliases that should be there."""
-
-    domains: tuple[Domain, ...] = ()
-    users: tuple[User, ...] = ()
-    aliases: tuple[Alias, ...] = ()
-    alias_domains: tuple[AliasDomain, ...] = ()
-    relay_domains: tuple[RelayDomain, ...] = ()
-
-    def rows(self) -> dict[str, list[Wanted]]:
-        """As rows of the tables."""
-        return {
-            "mail_domain": [_domain_row(domain) for domain in self.domains],
-            "mail_users": [_user_row(user) for user in self.users],
-            "mail_alias": [
-                row for alias in self.aliases if not alias.everywhere for row in _alias_rows(alias)
-            ],
-            "mail_sender": [
-                Wanted((user.email, sender), {}, {}) for user in self.users for sender in user.senders
-            ],
-            "mail_alias_domain": [_alias_domain_row(alias) for alias in self.alias_domains],
-            "mail_wildcard": [
-                row for alias in self.aliases if alias.everywhere for row in _alias_rows(alias)
-            ],
-            "mail_relay_domain": [_relay_domain_row(domain) for domain in self.relay_domains],
-            "mail_relay_recipient": [
-                Wanted((address,), {}, {}) for domain in self.relay_domains for address in domain.recipients
-            ],
-        }
-
-
-class Wanted(NamedTuple):
-    """A row as it should be: what a new one gets, and what an old one must have."""
-
-    key: Key
-    new: Values
-    enforced: Values
 
 
 @dataclass(frozen=True)
@@ -138,50 +104,6 @@ def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
     )
 
 
-def _domain_row(domain: Domain) -> Wanted:
-    plain = ("quota_mb", "quota_messages", "user_quota_mb", "user_quota_messages", "active")
-    new: Values = {name: getattr(domain, name) for name in plain}
-    enforced = {name: value for name, value in new.items() if name in domain.model_fields_set}
-    return Wanted((domain.domain_name,), new, enforced)
-
-
-def _user_row(user: User) -> Wanted:
-    plain = (
-        "home_directory",
-        "quota_mb",
-        "quota_messages",
-        "can_send",
-        "can_receive",
-        "detail_folders",
-        "active",
-    )
-    enforced: Values = {name: getattr(user, name) for name in plain if name in user.model_fields_set}
-    if user.password_hash is not None:
-        enforced["password"] = user.password_hash.get_secret_value()
-    new = {"password": user.initial_password} | {name: getattr(user, name) for name in plain}
-    return Wanted((user.email,), new | enforced, enforced)
-
-
-def _alias_domain_row(alias: AliasDomain) -> Wanted:
-    enforced = {"domain_name": alias.domain_name}
-    if "active" in alias.model_fields_set:
-        enforced["active"] = alias.active  # type: ignore[assignment]
-    return Wanted((alias.alias_domain,), {"domain_name": alias.domain_name, "active": alias.active}, enforced)
-
-
-def _relay_domain_row(domain: RelayDomain) -> Wanted:
-    plain = ("any_recipient", "active")
-    enforced: Values = {name: getattr(domain, name) for name in plain if name in domain.model_fields_set}
-    return Wanted((domain.domain_name,), {name: getattr(domain, name) for name in plain}, enforced)
-
-
-def _alias_rows(alias: Alias) -> Iterator[Wanted]:
-    source = alias.source_email.removesuffix("@*")
-    enforced = {"active": alias.active} if "active" in alias.model_fields_set else {}
-    for target in alias.destinations:
-        yield Wanted((source, target), {"active": alias.active}, enforced)
-
-
 def _misspelt_domains(wanted: Mapping[str, list[Wanted]], there: Rows) -> list[Wanted]:
     """Domains that somebody stored in upper case, and that an address to be written refers to."""
     declared = {row.key for row in wanted["mail_domain"]}
@@ -204,9 +126,11 @@ def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[
             notes.append("in lower case")
         for name, value in row.enforced.items():
             before = there[stored].get(name)
-            if (_normal(before) if name == "password" else before) != value:
-                values[name] = value
-                notes.append(name if name == "password" else f"{name} {_shown(before)} -> {_shown(value)}")
+            if before == value or (name == "password" and _same_password(there[stored], value)):
+                continue
+            values[name] = value
+            secret = _SECRETS.get(name)
+            notes.append(secret or f"{name} {_shown(before)} -> {_shown(value)}")
         if values:
             yield Change("~", table, stored, values, ", ".join(notes))
 
@@ -226,6 +150,8 @@ def _problems(
             yield f"{who}: there is no domain {domain}"
         elif change.table == "mail_users" and change.values["password"] is None:
             yield f"{who} is new and has no password; allowed: initial_password or password_hash"
+        elif change.table == "mail_app_password" and change.values["digest"] is None:
+            yield f"{who}: {change.key[1]} is new and has no password"
     for key in sorted(absent.of("mail_domain") & current["mail_domain"].keys()):
         stay = {
             f"{_WORDS[table]} {address}"
@@ -270,10 +196,20 @@ def _finder(there: Rows) -> Callable[[Key], Key | None]:
     return lambda key: key if key in there else folded.get(key)
 
 
-def _normal(stored: str | None) -> str | None:
+def _same_password(row: Values, declared: str) -> bool:
+    """Whether the stored hash is the declared one, or the one that a login has put in its place."""
+    stored = row.get("password") or ""
+    bare = declared.partition("}")[2]
+    return _normal(stored) == declared or row.get("password_origin") in (
+        origin(declared, stored),
+        origin(bare, stored),
+    )
+
+
+def _normal(stored: str) -> str:
     """A stored hash in the form in which a declared one is written, if it has one."""
     try:
-        return password_hash(stored) if stored else stored
+        return password_hash(stored)
     except ValueError:
         return stored
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+from collections.abc import Iterator, Mapping
 from email.message import EmailMessage
 from email.policy import default
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
 """The folders that every account has; each has the special use (RFC 6154) of that name."""
 
+_USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~"
+"""Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand."""
+
 _DIRECTORY = "/etc/dovecot"
 _STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
 _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
@@ -50,7 +55,17 @@ def packages(settings: Settings, generation: str) -> tuple[str, ...]:
     pop3 = ("dovecot-pop3d",) if settings.mail_pop3 else ()
     search = (_SEARCH[generation],) if settings.mail_full_text_search else ()
     sieve = dovecot_sieve.PACKAGES if settings.mail_sieve else ()
-    return ("dovecot-imapd", "dovecot-lmtpd", *engine_of(settings).dovecot_packages, *pop3, *search, *sieve)
+    engine = engine_of(settings)
+    upgrade = ("dovecot-auth-lua", *engine.client_packages) if settings.mail_password_upgrade else ()
+    return (
+        "dovecot-imapd",
+        "dovecot-lmtpd",
+        f"dovecot-{engine.driver}",
+        *pop3,
+        *search,
+        *sieve,
+        *upgrade,
+    )
 
 
 class Folder(NamedTuple):
@@ -86,11 +101,16 @@ def files(
     + endpoint: where the database is
     + serves_postfix: whether a Postfix on this host uses its LMTP and logins
     """
+    engine = engine_of(settings)
     values = {
         "settings": settings,
+        "driver": engine.driver,
+        "user": engine.lookup_user(settings, "dovecot"),
+        "upgrade_user": engine.upgrade_user(settings),
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": engine_of(settings).lookups,
+        "lookups": engine.lookups,
+        "username_chars": _USERNAME_CHARS,
         "folders": _folders(settings),
         "quota_warning": _QUOTA_WARNING,
         "quota_warnings": [
@@ -113,14 +133,19 @@ def files(
         Directory(root, "vmail", "vmail", 0o750),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
         File(f"{_DIRECTORY}/auth-sql.conf.ext", rendered("auth-sql.conf.ext"), mode=0o600),
-        File(
-            f"{_DIRECTORY}/dovecot-sql.conf.ext",
-            # 2.4 has no such file; one that an upgrade left behind still has the password
-            rendered("dovecot-sql.conf.ext") if generation == "2.3" else None,
-            mode=0o600,
+        # 2.4 has no such files; one that an upgrade left behind still has the password
+        *(
+            File(f"{_DIRECTORY}/{name}", rendered(name) if wanted else None, mode=0o600)
+            for name, wanted in {
+                "dovecot-sql.conf.ext": generation == "2.3",
+                "dovecot-sql-old.conf.ext": generation == "2.3" and settings.mail_password_upgrade,
+                "dovecot-sql-app.conf.ext": generation == "2.3",
+                "dovecot-sql-login.conf.ext": generation == "2.3" and settings.mail_last_login_minutes > 0,
+            }.items()
         ),
         *dovecot_sieve.files(settings, generation),
         File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
+        *_upgrade_files(settings, values),
     ]
     if settings.mail_shared_folders:
         entries.append(Directory(f"{root}/.shared", "vmail", "vmail", 0o700))
@@ -128,6 +153,18 @@ def files(
         # Debian 13 makes it when Postfix first starts, and Dovecot can't start without
         entries.append(Directory("/var/spool/postfix/private", "postfix", "root", 0o700))
     return entries
+
+
+def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:
+    """What replaces old hashes. It runs as ``dovecot``, so the password it writes with is that user's."""
+    for name, owner, mode in (
+        ("upgrade-password.lua", "root", 0o644),
+        ("upgrade-password", "root", 0o755),
+        ("upgrade-password.login", "dovecot", 0o600),
+    ):
+        wanted = settings.mail_password_upgrade and (not name.endswith("login") or values["password"])
+        content = render(f"dovecot/{name}", **values) if wanted else None
+        yield File(f"{_DIRECTORY}/{name}", content, owner, owner, mode)
 
 
 def _quota_warning(settings: Settings) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
 
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
@@ -15,7 +17,13 @@ if TYPE_CHECKING:
 
 OWNER_PASSWORD = "db-owner-password"
 LOOKUP_PASSWORD = "db-lookup-password"
+UPGRADE_PASSWORD = "db-upgrade-password"
+PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, UPGRADE_PASSWORD)
 """The names of the roles' passwords among the secrets."""
+
+
+Hashes = Literal["all", "old", "current"]
+"""Which users a password query finds: all, or by the scheme of their hash."""
 
 
 class Database(Protocol):
@@ -56,17 +64,27 @@ class Variables(NamedTuple):
 
     + user, local_part, domain: of the login name or address that is looked up
     + service: what asks: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
+    + app_digest: ``passwords.app_digest`` of what a client sent
     """
 
     user: str
     local_part: str
     domain: str
     service: str
+    app_digest: str
 
 
 DOVECOT = {
-    "2.3": Variables("%u", "%n", "%d", "%s"),
-    "2.4": Variables("%{user}", "%{user | username}", "%{user | domain}", "%{protocol}"),
+    "2.3": Variables(
+        "%u", "%n", "%d", "%s", f"%{{sha256;rounds={APP_DIGEST_ROUNDS},salt={APP_DIGEST_SALT}:password}}"
+    ),
+    "2.4": Variables(
+        "%{user}",
+        "%{user | username}",
+        "%{user | domain}",
+        "%{protocol}",
+        f"%{{password | sha256(rounds={APP_DIGEST_ROUNDS}, salt='{APP_DIGEST_SALT}') | hexlify}}",
+    ),
 }
 """By the generation of Dovecot."""
 
@@ -90,8 +108,14 @@ class Lookups(Protocol):
     def dovecot_user(self, settings: Settings, generation: str) -> str:
         """Dovecot's userdb, for the generation ``2.3`` or ``2.4``."""
 
-    def dovecot_password(self, settings: Settings, generation: str) -> str:
+    def dovecot_password(self, settings: Settings, generation: str, hashes: Hashes = "all") -> str:
         """Dovecot's passdb, for the generation ``2.3`` or ``2.4``."""
+
+    def dovecot_app_password(self, settings: Settings, generation: str) -> str:
+        """Dovecot's passdb for app passwords."""
+
+    def dovecot_login(self, settings: Settings, generation: str) -> str:
+        """What Dovecot does after a login."""
 
 
 class Dialect(Protocol):
@@ -102,6 +126,9 @@ class Dialect(Protocol):
 
     def begin(self, owner: str) -> list[str]:
         """Statements that begin a transaction on the tables of ``owner``, out of the server's log."""
+
+    def end(self) -> list[str]:
+        """Statements that end what ``begin`` began, before the transaction is committed."""
 
     def read_tables(self, tables: Sequence[str]) -> str:
         """A query for all rows as JSON, ``{table: [{column: value}]}``, without the columns that are NULL.
@@ -117,6 +144,10 @@ class Engine(Protocol):
     """A kind of database server."""
 
     @property
+    def driver(self) -> str:
+        """What Postfix, Dovecot and the packages that they need for it call it."""
+
+    @property
     def port(self) -> int:
         """Where it listens by default."""
 
@@ -125,12 +156,8 @@ class Engine(Protocol):
         """What clients on its host are told to connect through its socket."""
 
     @property
-    def postfix_packages(self) -> tuple[str, ...]:
-        """What Postfix needs of Debian to ask it."""
-
-    @property
-    def dovecot_packages(self) -> tuple[str, ...]:
-        """What Dovecot needs of Debian to ask it."""
+    def client_packages(self) -> tuple[str, ...]:
+        """The engine's command-line client."""
 
     @property
     def lookups(self) -> Lookups:
@@ -143,16 +170,29 @@ class Engine(Protocol):
     def database(self, settings: Settings) -> Database:
         """The server that the settings speak of."""
 
+    def lookup_user(self, settings: Settings, daemon: str) -> str:
+        """The name by which the server knows a daemon that looks things up.
+
+        + daemon: its account on the host
+        """
+
+    def upgrade_user(self, settings: Settings) -> str:
+        """The name by which the server knows what upgrades hashes, which runs as ``dovecot``."""
+
+    def postfix_hosts(self, endpoint: Endpoint) -> str:
+        """Where Postfix finds it, as its SQL tables want that said."""
+
     def postfix_environment(self, endpoint: Endpoint) -> str:
         """Environment variables that Postfix needs to reach it, as in ``import_environment``."""
 
     def announce(self, settings: Settings) -> None:
         """Say what ``steps`` will ask."""
 
-    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
         """What differs in roles, database and schema, in the order in which it is put right.
 
         + passwords: of the roles
+        + clients: IP addresses of other hosts that look things up
 
         Raises ``OperationError`` if the server refuses a query.
         """

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from mailstack import addresses
 from mailstack.settings.errors import Allowed
+from mailstack.settings.password_hashes import PASSWORD_SCHEMES, check_hash
 from mailstack.settings.postfix_types import NextHop
 from mailstack.settings.types import (
     AliasSource,
@@ -25,53 +24,11 @@ from mailstack.settings.types import (
     Secret,
     as_model,
     each,
+    matching,
     no_duplicates,
 )
 
-_CRYPT = "[./A-Za-z0-9]"
-_CRYPT_FORMS = {
-    "ARGON2ID": r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+",
-    "BLF-CRYPT": rf"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\${_CRYPT}{{53}}",
-    "SHA512-CRYPT": rf"\$6\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{86}}",
-    "SHA256-CRYPT": rf"\$5\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{43}}",
-    "PBKDF2": r"\$1\$[^$\s]+\$\d+\$[0-9a-f]{40}",
-}
-_SALTED_BYTES = {"SSHA512": 64, "SSHA256": 32}
-
-PASSWORD_SCHEMES = (*_CRYPT_FORMS, *_SALTED_BYTES)
-"""What Dovecot 2.3 and 2.4 were both seen to verify (``doveadm pw -t``) and is not weak by their own list."""
-
-
-def password_hash(text: str) -> str:
-    """``{SCHEME}hash`` from that form or from a bare crypt(5) string, whose scheme its prefix tells.
-
-    Raises ``ValueError``, without the hash, if it is of no form that both generations of Dovecot verify.
-    """
-    if text.startswith("{"):
-        scheme, _, value = text[1:].partition("}")
-        scheme = scheme.upper()
-    else:
-        bare = {scheme: form for scheme, form in _CRYPT_FORMS.items() if scheme != "PBKDF2"}
-        scheme = next((name for name, form in bare.items() if re.fullmatch(form, text)), "")
-        value = text
-    if not _well_formed(scheme, value):
-        raise ValueError("not a complete password hash of a scheme that Dovecot 2.3 and 2.4 verify")
-    return f"{{{scheme}}}{value}"
-
-
-def _well_formed(scheme: str, value: str) -> bool:
-    if scheme in _CRYPT_FORMS:
-        return re.fullmatch(_CRYPT_FORMS[scheme], value) is not None
-    try:
-        # digest and salt; a digest without salt is the unsalted scheme under a wrong name
-        return len(base64.b64decode(value, validate=True)) > _SALTED_BYTES[scheme]
-    except (KeyError, binascii.Error, ValueError):
-        return False
-
-
-def _check_hash(secret: SecretStr) -> SecretStr:
-    return SecretStr(password_hash(secret.get_secret_value()))
-
+APP_PASSWORD_NAME = "[a-z0-9][a-z0-9._-]{0,62}"
 
 _Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")]
 _Messages = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("a number, 0 for no limit")]
@@ -106,6 +63,36 @@ class AliasDomain(Model):
     alias_domain: DomainName = Field(description="The other name. Never one of `mail_domains`.")
     domain_name: DomainName = Field(description="The domain, which has the mailboxes.")
     active: bool = Field(default=True, description="Whether mail to the other name is accepted.")
+
+
+def _check_app_password(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if len(text) < 24 or len(set(text)) < 8 or not re.fullmatch(r"[A-Za-z0-9._+/=-]+", text):
+        raise ValueError("not a password that nobody can guess")
+    return secret
+
+
+class AppPassword(Model):
+    """A further password of a user, for one program or device, which can be taken away alone."""
+
+    name: Annotated[str, matching(APP_PASSWORD_NAME), Allowed("up to 63 of `a-z`, `0-9`, `.`, `_`, `-`")] = (
+        Field(description="What it is called, such as `phone`.")
+    )
+    password: (
+        Annotated[
+            Secret,
+            AfterValidator(_check_app_password),
+            Allowed(
+                "24 or more of `A-Z`, `a-z`, `0-9` and `._+/=-` at random, as from `openssl rand -hex 16`"
+            ),
+        ]
+        | None
+    ) = Field(default=None, description="Enforced on every run. One that is there needs none.")
+    service: Literal["all", "imap", "smtp"] = Field(
+        default="all",
+        description="What it is good for: `imap` for reading mail by IMAP and POP3, `smtp` for sending, "
+        "`all` for these and ManageSieve.",
+    )
 
 
 class RelayDomain(Model):
@@ -149,7 +136,7 @@ class User(Model):
     password_hash: (
         Annotated[
             Secret,
-            AfterValidator(_check_hash),
+            AfterValidator(check_hash),
             Allowed("`{SCHEME}hash` or a bare crypt string; " + ", ".join(PASSWORD_SCHEMES)),
         ]
         | None
@@ -182,6 +169,10 @@ class User(Model):
     ] = Field(
         default=(), description="Further addresses that the user may send as, beside its own and its aliases."
     )
+    app_passwords: Annotated[
+        ListOf[Annotated[AppPassword, as_model(AppPassword, "name")]],
+        Allowed("a list of dictionaries (see AppPassword)"),
+    ] = Field(default=(), description="Further passwords, one for each program or device.")
     active: bool = Field(
         default=True, description="A disabled user is suspended: can't log in and receives nothing."
     )
@@ -189,6 +180,7 @@ class User(Model):
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         no_duplicates(f"{self.email}: sender", list(self.senders))
+        no_duplicates(f"{self.email}: app password", [app.name for app in self.app_passwords])
         return self
 
     @model_validator(mode="after")

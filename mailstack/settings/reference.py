@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from mailstack.settings import Settings
-from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User
+from mailstack.settings.accounts import Alias, AliasDomain, AppPassword, Domain, RelayDomain, User
 from mailstack.settings.errors import allowed
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_relays import SenderRelay
@@ -20,6 +20,7 @@ from mailstack.settings.postfix_relays import SenderRelay
 _PARTS: tuple[type[BaseModel], ...] = (
     Domain,
     User,
+    AppPassword,
     Alias,
     AliasDomain,
     RelayDomain,

@@ -15,7 +15,7 @@ from tests.targets.shell import TargetError
 
 @dataclass(frozen=True)
 class Scratch:
-    """A database and its roles, which have its name: `NAME_owner`, `NAME_lookup`, `NAME_admin`, `NAME_other`.
+    """A database and its roles, which have its name: `NAME_owner`, `_lookup`, `_upgrade`, `_admin`, `_other`.
 
     + target: that runs PostgreSQL
     + name: of the database
@@ -27,7 +27,7 @@ class Scratch:
     @property
     def schema(self) -> Schema:
         """The schema for these roles."""
-        return Schema(f"{self.name}_owner", f"{self.name}_lookup")
+        return Schema(f"{self.name}_owner", f"{self.name}_lookup", f"{self.name}_upgrade")
 
     def run(
         self, sql: str, *, database: str | None = None, one: bool = False, role: str | None = None
@@ -87,7 +87,8 @@ def scratch(target: Target, name: str = "scratch") -> Iterator[Scratch]:
     made = Scratch(target, name)
     _clear(made)
     made.run(
-        f"CREATE ROLE {name}_owner; CREATE ROLE {name}_lookup; CREATE ROLE {name}_other;"
+        f"CREATE ROLE {name}_owner; CREATE ROLE {name}_lookup; CREATE ROLE {name}_upgrade;"
+        f"CREATE ROLE {name}_other;"
         f"CREATE ROLE {name}_admin CREATEROLE CREATEDB;",
         database="postgres",
     )
@@ -99,5 +100,5 @@ def scratch(target: Target, name: str = "scratch") -> Iterator[Scratch]:
 
 def _clear(made: Scratch) -> None:
     made.run(f"DROP DATABASE IF EXISTS {made.name} WITH (FORCE)", database="postgres")
-    roles = ", ".join(f"{made.name}_{role}" for role in ("owner", "lookup", "other", "admin"))
+    roles = ", ".join(f"{made.name}_{role}" for role in ("owner", "lookup", "upgrade", "other", "admin"))
     made.run(f"DROP ROLE IF EXISTS {roles}", database="postgres")

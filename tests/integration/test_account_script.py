@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mailstack.accounts import sql as account_sql
-from mailstack.accounts.plan import Accounts, plan, undeclared
+from mailstack.accounts.plan import plan, undeclared
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.passwords import hash_password
 from mailstack.settings.accounts import Alias, Domain, User
@@ -107,6 +108,7 @@ def test_before_the_schema_is_there(server: Target) -> None:
             "mail_users": [],
             "mail_alias": [],
             "mail_sender": [],
+            "mail_app_password": [],
             "mail_alias_domain": [],
             "mail_wildcard": [],
             "mail_relay_domain": [],

@@ -8,6 +8,7 @@ from typing import Any
 
 from mailstack import Settings
 from mailstack.components import postfix
+from mailstack.engines.contract import DOVECOT
 from mailstack.engines.postgresql import lookups
 from tests.integration import clients, world
 from tests.targets.containers import Target
@@ -28,10 +29,13 @@ INSERT INTO mail_wildcard SELECT 'user' || n, 'alice@example.org' FROM generate_
 INSERT INTO mail_sender (email, sender_email)
     SELECT 'user' || n || '@domain' || n || '.example', 'boss' || n || '@domain.example'
     FROM generate_series(1, 5000) AS n;
+INSERT INTO mail_app_password (email, name, digest)
+    SELECT 'user' || n || '@domain' || n || '.example', 'phone', lpad(n::text, 64, '0')
+    FROM generate_series(1, 5000) AS n;
 INSERT INTO mail_relay_domain SELECT 'relay' || n || '.example' FROM generate_series(1, 5000) AS n;
 INSERT INTO mail_relay_recipient
     SELECT 'user' || n || '@relay' || n || '.example' FROM generate_series(1, 5000) AS n;
-ANALYZE mail_relay_domain, mail_relay_recipient;
+ANALYZE mail_relay_domain, mail_relay_recipient, mail_app_password;
 ANALYZE mail_sender, mail_alias_domain, mail_wildcard, mail_domain, mail_users, mail_alias;
 """
 ADDRESS = "user77@domain77.example"
@@ -51,6 +55,7 @@ def with_key(query: str) -> str:
 def by_dovecot(query: str, service: str, address: str = ADDRESS) -> str:
     """The query as Dovecot 2.3 asks it for a service."""
     user, _, domain = address.partition("@")
+    query = query.replace(DOVECOT["2.3"].app_digest, "77".zfill(64))
     for variable, value in {"%u": address, "%n": user, "%d": domain, "%s": service}.items():
         query = query.replace(variable, value)
     return query
@@ -64,6 +69,8 @@ QUERIES = {name: with_key(query) for name, query in postfix.queries(SETTINGS).it
         lookups.dovecot_user(SETTINGS, "2.3"), "quota-status", "user6500@domain1.example"
     ),
     "dovecot_password": by_dovecot(lookups.dovecot_password(SETTINGS, "2.3"), "imap"),
+    "dovecot_password, old": by_dovecot(lookups.dovecot_password(SETTINGS, "2.3", "old"), "imap"),
+    "dovecot_app_password": by_dovecot(lookups.dovecot_app_password(SETTINGS, "2.3"), "imap"),
 }
 
 

@@ -19,6 +19,7 @@ from tests.targets.pyinfra import PyinfraRun
 GIVEN = {
     "mail_db_owner_password": "given-owner-password",
     "mail_db_lookup_password": "given-lookup-password",
+    "mail_db_upgrade_password": "given-upgrade-password",
     "mail_relayhost_password": "given-relayhost-password",
 }
 INITIAL, HASHED = "given-initial-password", "$2y$05$abcdefghijklmnopqrstuOzwZKCkVZdLsx3KBPVjXe7wM6dxjZ8Ba"
@@ -120,6 +121,7 @@ def test_generated_passwords_and_accounts_from_the_command_line(host: Target, tm
             runs.append(host.pyinfra("-y", "-vvv", "--diff", *operation, data=settings, env=env))
             secrets += kept(host)
     assert host.exec("ls /var/lib/mailstack/secrets").stdout.split() == [
+        "db-upgrade-password",
         "db-lookup-password",
         "db-owner-password",
     ]

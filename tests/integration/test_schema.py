@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailstack.engines.postgresql.schema import numbered
+from mailstack.engines.postgresql.schema import FILES
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 
@@ -17,7 +17,7 @@ HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 def database(server: Target) -> Iterator[Scratch]:
     """A database with the schema."""
     with scratch(server) as made:
-        assert made.differences() == list(numbered())
+        assert made.differences() == list(FILES.numbered())
         made.apply()
         yield made
 
@@ -63,6 +63,8 @@ TAMPERED = {
         "index mailstack_alias_domain on mail_alias",
     ],
     "ALTER TABLE mail_users DROP CONSTRAINT mailstack_users_key CASCADE": [
+        "constraint mailstack_app_password_user on mail_app_password",
+        "constraint mailstack_last_login_user on mail_last_login",
         "constraint mailstack_sender_user on mail_sender",
         "constraint mailstack_users_key on mail_users",
     ],
@@ -74,6 +76,22 @@ TAMPERED = {
         "constraint mailstack_sender_key on mail_sender"
     ],
     "DROP TABLE mail_sender": ["table mail_sender"],
+    "DROP TABLE mail_app_password": ["table mail_app_password"],
+    "ALTER TABLE mail_app_password ALTER service SET DEFAULT 'smtp',"
+    " DROP CONSTRAINT mailstack_app_password_digest": [
+        "column mail_app_password.service",
+        "constraint mailstack_app_password_digest on mail_app_password",
+    ],
+    "ALTER TABLE mail_last_login ALTER at TYPE text": ["column mail_last_login.at"],
+    "ALTER TABLE mail_users DROP COLUMN password_origin": ["column mail_users.password_origin"],
+    "ALTER FUNCTION mailstack_upgrade_password SECURITY INVOKER": ["function mailstack_upgrade_password"],
+    "GRANT EXECUTE ON FUNCTION mailstack_upgrade_password TO scratch_lookup": [
+        "grant EXECUTE on function mailstack_upgrade_password to scratch_lookup"
+    ],
+    "REVOKE EXECUTE ON FUNCTION mailstack_record_login FROM scratch_lookup": [
+        "grant EXECUTE on function mailstack_record_login to scratch_lookup"
+    ],
+    "GRANT SELECT ON mail_users TO scratch_upgrade": ["grant SELECT on table mail_users to scratch_upgrade"],
     "DROP TABLE mail_wildcard, mail_alias_domain": ["table mail_alias_domain", "table mail_wildcard"],
     "DROP TABLE mail_relay_recipient": ["table mail_relay_recipient"],
     "ALTER TABLE mail_relay_recipient DROP COLUMN domain_name": [
@@ -98,6 +116,8 @@ TAMPERED = {
         "constraint mailstack_users_domain on mail_users"
     ],
     "ALTER TABLE mail_users DISABLE TRIGGER ALL": [
+        "constraint mailstack_app_password_user on mail_app_password",
+        "constraint mailstack_last_login_user on mail_last_login",
         "constraint mailstack_sender_user on mail_sender",
         "constraint mailstack_users_domain on mail_users",
         "trigger mailstack_fold on mail_users",
@@ -151,7 +171,7 @@ TAMPERED = {
     "GRANT TEMPORARY ON DATABASE scratch TO PUBLIC": ["grant TEMPORARY on database to PUBLIC"],
     "DROP TABLE mail_alias": ["table mail_alias"],
     "DROP TABLE mailstack_objects": ["table mailstack_objects"],
-    "DELETE FROM mailstack_schema": list(numbered()),
+    "DELETE FROM mailstack_schema": list(FILES.numbered()),
 }
 
 

@@ -19,6 +19,7 @@ from tests.targets.pyinfra import PyinfraRun, pyinfra
 SQL_FILE = "/etc/postfix/sql/virtual_mailboxes.cf"
 ADMIN, ADMIN_PASSWORD = "dbadmin", "an admin's 'password'"
 LOOKUP_PASSWORD = "shared with mail hosts only"
+UPGRADE_PASSWORD = "an: other \\ one"
 
 
 @pytest.fixture
@@ -70,9 +71,16 @@ def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, 
     data = world.data(
         mail_db_dsn=f"host={database.ip} user={ADMIN} password='an admin\\'s \\'password\\'' sslmode=require",
         mail_db_lookup_password=LOOKUP_PASSWORD,
+        mail_db_upgrade_password=UPGRADE_PASSWORD,
     )
     first = converge.run(mail, data, "-vvv")
-    for secret in (ADMIN_PASSWORD, LOOKUP_PASSWORD, "SCRAM-SHA-256$", *world.PASSWORDS.values()):
+    for secret in (
+        ADMIN_PASSWORD,
+        LOOKUP_PASSWORD,
+        UPGRADE_PASSWORD,
+        "SCRAM-SHA-256$",
+        *world.PASSWORDS.values(),
+    ):
         assert secret not in first.stdout + first.stderr
     assert mail.exec("systemctl is-active postgresql", check=False).stdout.strip() != "", "installed, unused"
     converge.assert_converged(mail, data)

@@ -9,9 +9,11 @@ import pytest
 
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.mail import deletable_homes
-from mailstack.accounts.plan import Absent, Accounts, PlanError, plan, undeclared
+from mailstack.accounts.plan import Absent, PlanError, plan, undeclared
 from mailstack.accounts.sql import Rows
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
+from mailstack.passwords import app_digest, origin
 from mailstack.settings.accounts import Alias, Domain, RelayDomain, User
 
 HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
@@ -250,3 +252,49 @@ def test_homes_that_may_be_deleted() -> None:
     for email, other in (("e", "a"), ("b", "g")):
         with pytest.raises(PlanError, match=f"has the mail of {other}@example.org too"):
             homes(f"{email}@example.org")
+
+
+OLD, NEW = HASH, "{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c2FsdA$ZGlnZXN0"
+DECLARED = user(email="alice@example.org", password_hash=OLD)
+
+
+@pytest.mark.parametrize("before", [OLD, OLD.partition("}")[2]], ids=["with its scheme", "bare"])
+def test_a_declared_hash_that_a_login_has_upgraded_is_as_declared(before: str) -> None:
+    stored = {"email": "alice@example.org", "password": NEW, "password_origin": origin(before, NEW)}
+    assert rows(current("example.org", users=[stored]), users=(DECLARED,)) == []
+
+
+@pytest.mark.parametrize(
+    "password_origin",
+    [None, origin(OLD + "x", NEW), origin(OLD, NEW + "x")],
+    ids=["set by somebody", "upgraded from another", "set after an upgrade"],
+)
+def test_any_other_hash_is_not(password_origin: str | None) -> None:
+    stored = {"email": "alice@example.org", "password": NEW, "password_origin": password_origin}
+    there = current("example.org", users=[stored])
+    assert rows(there, users=(DECLARED,)) == ["~ user alice@example.org: password"]
+
+
+def test_app_passwords() -> None:
+    secret = "phone-phone-phone-1234567"
+    there = dict(current("example.org", users=[{"email": "alice@example.org"}]))
+    phone = user(email="alice@example.org", app_passwords=[{"name": "phone", "password": secret}])
+    made = plan(there, Accounts(users=(phone,)))
+    assert [str(change) for change in made] == ["+ app password alice@example.org -> phone"]
+    assert made[0].values == {"digest": app_digest(secret), "service": "all"}
+
+    key = ("alice@example.org", "phone")
+    there["mail_app_password"] = {key: {"digest": app_digest(secret), "service": "imap"}}
+    assert rows(there, users=(phone,)) == [], "what was not said stays"
+    reset = [{"name": "phone", "password": secret[::-1], "service": "smtp"}]
+    assert rows(there, users=(user(email="alice@example.org", app_passwords=reset),)) == [
+        "~ app password alice@example.org -> phone: service imap -> smtp, password"
+    ]
+    kept = Accounts((Domain(domain_name="example.org"),), (user(email=key[0], app_passwords=["phone"]),))
+    assert undeclared(there, kept).of("mail_app_password") == frozenset()
+
+
+def test_a_new_app_password_needs_one() -> None:
+    there = current("example.org", users=[{"email": "alice@example.org"}])
+    with pytest.raises(PlanError, match="phone is new and has no password"):
+        plan(there, Accounts(users=(user(email="alice@example.org", app_passwords=["phone"]),)))

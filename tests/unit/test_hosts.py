@@ -68,7 +68,8 @@ def test_a_server_of_somebody_else() -> None:
     assert database_host(given, host) is None
     assert database_endpoint(given, host) == Endpoint("db.example.net", 6432)
     dsn = settings(
-        mail_db_dsn="postgresql://admin@db.example.net:6543/?sslmode=verify-full", mail_db_lookup_password="x"
+        mail_db_dsn="postgresql://admin@db.example.net:6543/?sslmode=verify-full",
+        mail_db_lookup_password="x",
     )
     assert database_host(dsn, host) is None
     assert database_endpoint(dsn, host) == Endpoint("db.example.net", 6543, "verify-full")

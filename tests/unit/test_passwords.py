@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import bcrypt
 import pytest
 
-from mailstack.passwords import hash_password, verify
-from mailstack.settings.accounts import password_hash
+from mailstack.passwords import app_digest, generate_app_password, hash_password, verify
+from mailstack.settings.password_hashes import password_hash
 
 
 @pytest.mark.parametrize("password", ["plain", "päss wörd", "'; DROP TABLE \\ $x", "x" * 200])
@@ -40,3 +42,15 @@ def test_broken_hashes_verify_nothing(stored: str) -> None:
 @pytest.mark.parametrize("stored", ["{SHA512-CRYPT}$6$x$y", "", "$6$x$y", "{PLAIN}secret"])
 def test_other_schemes_are_unknown(stored: str) -> None:
     assert verify(stored, "secret") is None
+
+
+def test_an_app_password_cannot_be_guessed() -> None:
+    made = {generate_app_password() for _ in range(50)}
+    assert len(made) == 50
+    assert all(re.fullmatch("([a-z2-9]{4}-){6}[a-z2-9]{4}", password) for password in made)
+
+
+def test_the_digest_of_an_app_password() -> None:
+    password = generate_app_password()
+    assert app_digest(password) == app_digest(password) != app_digest(password + "x")
+    assert re.fullmatch("[0-9a-f]{64}", app_digest(password)) and password not in app_digest(password)

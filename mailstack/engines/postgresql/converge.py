@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
-from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, Step
+from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
 from mailstack.engines.postgresql import roles
 from mailstack.engines.postgresql.quoting import UNLOGGED, identifier
 from mailstack.engines.postgresql.roles import NoPassword, Password
@@ -63,6 +63,7 @@ def _role_scripts(
     wanted = {
         OWNER_PASSWORD: roles.Role(settings.mail_db_owner, owner=True),
         LOOKUP_PASSWORD: roles.Role(settings.mail_db_lookup_role, read_only=True),
+        UPGRADE_PASSWORD: roles.Role(settings.mail_db_upgrade_role),
     }
     for secret, role in wanted.items():
         current = server.get("roles", {}).get(role.name)
@@ -87,9 +88,9 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
     return NoPassword.GENERATE
 
 
-def _names(settings: Settings) -> tuple[str, str]:
-    return settings.mail_db_owner, settings.mail_db_lookup_role
+def _names(settings: Settings) -> tuple[str, ...]:
+    return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_upgrade_role
 
 
 def _schema(settings: Settings) -> Schema:
-    return Schema(settings.mail_db_owner, settings.mail_db_lookup_role)
+    return Schema(*_names(settings))

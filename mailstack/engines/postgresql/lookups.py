@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack.engines.contract import DOVECOT
+from mailstack.passwords import CURRENT_SCHEME
 
 if TYPE_CHECKING:
+    from mailstack.engines.contract import Hashes
     from mailstack.settings import Settings
 
 _ACTIVE_USER = (
@@ -157,18 +159,51 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     )
 
 
-def dovecot_password(settings: Settings, generation: str) -> str:
+def dovecot_password(settings: Settings, generation: str, hashes: Hashes = "all") -> str:
     """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
 
     Who may not send can't log in to Postfix, whose service is ``smtp``: so they can't use the empty sender
     either, which belongs to nobody.
 
     + generation: of Dovecot, ``2.3`` or ``2.4``
+    + hashes: whether only users with a hash of the current scheme are found, or only the others
     """
+    current = f"upper(substr(u.password, 1, {len(CURRENT_SCHEME) + 2})) = '{{{CURRENT_SCHEME}}}'"
+    narrowed = {"all": "", "current": f" AND {current}", "old": f" AND NOT {current}"}
+    return _login(settings, generation, "u.password") + narrowed[hashes]
+
+
+def dovecot_app_password(settings: Settings, generation: str) -> str:
+    """Dovecot's passdb for app passwords: a row, by what was sent, is the proof that it was right.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
+    """
+    name = DOVECOT[generation]
+    return (
+        _login(settings, generation, "NULL AS password, 'Y' AS nopassword")
+        + " AND EXISTS (SELECT 1 FROM mail_app_password a"
+        + f" WHERE a.email = u.email AND a.digest = '{name.app_digest}' AND (a.service = 'all'"
+        + f" OR a.service = 'imap' AND '{name.service}' IN ('imap', 'pop3') OR a.service = '{name.service}'))"
+    )
+
+
+def dovecot_login(settings: Settings, generation: str) -> str:
+    """What Dovecot does after a login: it records it, and finds nobody.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
+    """
+    name = DOVECOT[generation]
+    return (
+        f"SELECT password FROM mailstack_record_login('{name.user}', '{name.service}',"
+        f" {settings.mail_last_login_minutes}) AS password"
+    )
+
+
+def _login(settings: Settings, generation: str, password: str) -> str:
     name = DOVECOT[generation]
     fields = "".join(f", {value} AS userdb_{field}" for field, value in _QUOTA[generation].items())
     return (
-        f'SELECT u.email AS "user", u.password, {_home(settings)} AS userdb_home{fields}'
+        f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home{fields}'
         f" {_ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
     )
 

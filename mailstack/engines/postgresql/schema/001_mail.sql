@@ -22,7 +22,8 @@ BEGIN
         WHERE conrelid IN (
                 'mail_domain'::regclass, 'mail_users'::regclass, 'mail_alias'::regclass,
                 -- of later files; what these refer to must be free to change
-                to_regclass('mail_sender'), to_regclass('mail_alias_domain')
+                to_regclass('mail_sender'), to_regclass('mail_alias_domain'),
+                to_regclass('mail_app_password'), to_regclass('mail_last_login')
             )
             AND conname LIKE 'mailstack\_%' AND contype IN ('c', 'f')
     LOOP

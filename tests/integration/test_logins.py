@@ -1,0 +1,277 @@
+"""Logins: hashes of several schemes, app passwords, who logged in when, and what a failed one tells."""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+import shlex
+import smtplib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from mailstack.engines.postgresql.quoting import literal
+from mailstack.passwords import app_digest, generate_app_password
+from mailstack.settings.password_hashes import PASSWORD_SCHEMES
+from tests.integration import clients, converge, world
+from tests.integration.conftest import Factory
+from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN
+from tests.targets.containers import Target
+
+PASSWORD = "pä\"ss'w\\ord $(id) %u %{password} {PLAIN}"
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Target:
+    """A copy of the standard server, with POP3, and ten connections for a user."""
+    target = module_clone("logins")
+    converge.run(target, world.data(mail_pop3=True, mail_max_userip_connections=10))
+    return target
+
+
+def imap(target: Target, user: str, password: str) -> None:
+    """Log in by IMAP; raises `imaplib.IMAP4.error` where that is refused."""
+    with clients.imap(target, user, password=password):
+        pass
+
+
+def pop3(target: Target, user: str, password: str) -> None:
+    """Log in by POP3; raises `poplib.error_proto` where that is refused."""
+    session = poplib.POP3_SSL(target.ip, 995, timeout=clients.TIMEOUT, context=clients.tls())
+    try:
+        session.user(user)
+        session.pass_(password)
+    finally:
+        session.close()
+
+
+def smtp(target: Target, user: str, password: str) -> None:
+    """Log in by SMTP; raises `smtplib.SMTPAuthenticationError` where that is refused."""
+    with clients.smtp(target, 587) as session:
+        clients.login(session, user, password)
+
+
+LOGIN: dict[str, Callable[[Target, str, str], None]] = {"imap": imap, "pop3": pop3, "smtp": smtp}
+
+
+def logged_in(service: str, target: Target, user: str, password: str) -> bool:
+    """Whether the login works, or is refused as it should be."""
+    try:
+        LOGIN[service](target, user, password)
+    except smtplib.SMTPAuthenticationError as refused:
+        assert refused.smtp_code == 535
+        return False
+    except (imaplib.IMAP4.error, poplib.error_proto) as refused:
+        assert "AUTH" in str(refused), refused
+        return False
+    return True
+
+
+def all_at_once(target: Target, attempts: Mapping[tuple[str, str, str], bool]) -> None:
+    """Try every (service, user, password), each of which works or does not: a refusal takes 2 s."""
+    with ThreadPoolExecutor(8) as pool:
+        results = pool.map(lambda attempt: logged_in(attempt[0], target, *attempt[1:]), attempts)
+    assert dict(zip(attempts, results, strict=True)) == attempts
+
+
+@contextmanager
+def users(target: Target, hashes: Mapping[str, str]) -> Iterator[None]:
+    """Users with these hashes, gone afterwards."""
+    rows = ", ".join(f"({literal(user)}, {literal(stored)})" for user, stored in hashes.items())
+    clients.sql(target, f"INSERT INTO mail_users (email, password) VALUES {rows}")
+    try:
+        yield
+    finally:
+        clients.sql(target, f"DELETE FROM mail_users WHERE email IN ({', '.join(map(literal, hashes))})")
+
+
+def hashed(target: Target, *schemes: str) -> list[str]:
+    """`PASSWORD` as Dovecot itself hashes it."""
+    pw = f"doveadm pw -p {shlex.quote(PASSWORD)} -s"
+    return target.exec("; ".join(f"{pw} {scheme}" for scheme in schemes)).stdout.splitlines()
+
+
+def test_hashes_of_many_schemes_side_by_side(host: Target) -> None:
+    made = dict(zip(PASSWORD_SCHEMES, hashed(host, *PASSWORD_SCHEMES), strict=True))
+    made["BARE"] = made["SHA512-CRYPT"].partition("}")[2]
+    made["SHA512-CRYPT"] = made["SHA512-CRYPT"].replace("SHA512-CRYPT", "sha512-crypt")
+    stored = {f"{scheme.lower()}@example.org": text for scheme, text in made.items()}
+    with users(host, stored):
+        good = {(service, user, PASSWORD): True for service in LOGIN for user in stored}
+        bad = {("imap", user, PASSWORD + "x"): False for user in stored}
+        bad |= {("smtp", user, text): False for user, text in stored.items()}
+        all_at_once(host, good | bad)
+
+
+def test_app_passwords_open_what_they_are_for(host: Target) -> None:
+    """And nothing else: not another user, not after they were taken away, not a user who is suspended."""
+    secret = {service: generate_app_password() for service in ("all", "imap", "smtp")}
+    rows = [(BOB, f"for-{service}", app_digest(text), service) for service, text in secret.items()]
+    rows.append((DAVE, "for-all", app_digest(secret["all"]), "all"))
+    clients.sql(host, f"INSERT INTO mail_app_password VALUES {', '.join(map(str, rows))}")
+    reading, sending = ("imap", "pop3"), ("smtp",)
+    expected = {
+        (service, BOB, text): name == "all" or service in {"imap": reading, "smtp": sending}[name]
+        for service in LOGIN
+        for name, text in secret.items()
+    }
+    expected |= {
+        ("imap", "BOB@Example.org", secret["all"]): True,
+        ("imap", BOB, world.PASSWORDS[BOB]): True,
+        ("smtp", BOB, world.PASSWORDS[BOB]): True,
+        ("imap", BOB, secret["all"].upper()): False,
+        ("imap", BOB, app_digest(secret["all"])): False,
+        ("imap", ALICE, secret["all"]): False,
+        ("imap", DAVE, secret["all"]): False,
+        ("smtp", DAVE, secret["all"]): False,
+        ("imap", "unknown@example.org", secret["all"]): False,
+    }
+    all_at_once(host, expected)
+
+    with clients.smtp(host, 587) as session:
+        clients.login(session, BOB, secret["smtp"])
+        session.mail(BOB)
+        assert session.rcpt(ALICE)[0] == 250, "the login counts for its owner"
+        session.rset()
+        session.mail(ALICE)
+        assert session.rcpt(BOB)[0] == 553
+
+    clients.sql(host, f"DELETE FROM mail_app_password WHERE email = '{BOB}' AND name <> 'for-imap'")
+    all_at_once(
+        host,
+        {("imap", BOB, secret["all"]): False, ("imap", BOB, secret["imap"]): True},
+    )
+    clients.sql(host, "DELETE FROM mail_app_password")
+
+
+def last_login(target: Target, user: str) -> dict[str, str]:
+    """For each service, which version of the row this is."""
+    rows = clients.sql(target, f"SELECT service, xmin FROM mail_last_login WHERE email = '{user}'")
+    return dict(row.split("|") for row in rows.splitlines())
+
+
+def test_the_last_login_is_recorded_once_an_hour(host: Target) -> None:
+    clients.sql(host, "DELETE FROM mail_last_login")
+    password = world.PASSWORDS[CAROL]
+    for service in LOGIN:
+        assert logged_in(service, host, CAROL, password)
+    first = last_login(host, CAROL)
+    assert first.keys() == LOGIN.keys()
+    assert not logged_in("imap", host, CAROL, password + "x")
+    for service in LOGIN:
+        assert logged_in(service, host, CAROL, password)
+    assert last_login(host, CAROL) == first
+
+    clients.sql(host, "UPDATE mail_last_login SET at = at - interval '61 minutes' WHERE service = 'imap'")
+    assert not logged_in("imap", host, CAROL, password + "x")
+    old = "SELECT count(*) FROM mail_last_login WHERE at < now() - interval '5 minutes'"
+    assert clients.sql(host, old) == "1"
+    assert logged_in("imap", host, CAROL, password)
+    assert clients.sql(host, old) == "0"
+    assert clients.sql(host, f"SELECT count(*) FROM mail_last_login WHERE email <> '{CAROL}'") == "0"
+
+
+@contextmanager
+def holding(target: Target, lock: str) -> Iterator[None]:
+    """Somebody who has taken a lock and does not let it go."""
+    psql = "runuser -u postgres -- psql -Xq mail"
+    held = f"BEGIN; {lock}; SELECT pg_sleep(30); -- held"
+    target.exec(f"cd /; {psql} -c {shlex.quote(held)} >/dev/null 2>&1 &")
+    holds = "FROM pg_stat_activity WHERE query LIKE '%-- held' AND pid <> pg_backend_pid()"
+    clients.eventually(lambda: clients.sql(target, f"SELECT 1 {holds} AND wait_event = 'PgSleep'"), "no lock")
+    try:
+        yield
+    finally:
+        clients.sql(target, f"SELECT pg_terminate_backend(pid) {holds}")
+
+
+def test_a_login_that_cannot_be_recorded_is_a_login(host: Target) -> None:
+    def seconds() -> float:
+        clients.sql(host, "DELETE FROM mail_last_login")
+        start = time.monotonic()
+        assert logged_in("imap", host, ALICE, world.PASSWORDS[ALICE])
+        assert logged_in("smtp", host, ALICE, world.PASSWORDS[ALICE])
+        return time.monotonic() - start
+
+    assert seconds() < 8
+    clients.sql(host, "ALTER TABLE mail_last_login ADD CONSTRAINT never CHECK (service = '') NOT VALID")
+    try:
+        assert seconds() < 8
+        assert clients.sql(host, "SELECT count(*) FROM mail_last_login") == "0"
+    finally:
+        clients.sql(host, "ALTER TABLE mail_last_login DROP CONSTRAINT never")
+    with holding(host, "LOCK TABLE mail_last_login IN EXCLUSIVE MODE"):
+        start = time.monotonic()
+        assert logged_in("imap", host, ALICE, world.PASSWORDS[ALICE])
+        assert time.monotonic() - start < 5
+    assert clients.sql(host, "SELECT count(*) FROM mail_last_login") == "0"
+    assert logged_in("imap", host, ALICE, world.PASSWORDS[ALICE])
+    assert clients.sql(host, "SELECT count(*) FROM mail_last_login") == "1"
+
+
+def answer(service: str, target: Target, user: str, password: str) -> tuple[object, float]:
+    """What a client is told, and after how many seconds."""
+    start = time.monotonic()
+    try:
+        LOGIN[service](target, user, password)
+    except smtplib.SMTPAuthenticationError as refused:
+        return (refused.smtp_code, refused.smtp_error), time.monotonic() - start
+    except (imaplib.IMAP4.error, poplib.error_proto) as refused:
+        return refused.args, time.monotonic() - start
+    raise AssertionError(f"{user} is in")
+
+
+@pytest.mark.parametrize("service", LOGIN)
+def test_a_failed_login_tells_nothing(host: Target, service: str) -> None:
+    """Neither by its words nor by its time, of which the pause hides the rest, whether there is that user."""
+    names = {
+        "wrong password": ALICE,
+        "the same with another hash": BOB,
+        "suspended": DAVE,
+        "domain disabled": ERIN,
+        "alias": "info@example.org",
+        "unknown": "nobody.at.all@example.org",
+        "unknown domain": "alice@unknown.example",
+        "no domain": "alice",
+    }
+    with ThreadPoolExecutor(len(names)) as pool:
+        rounds = [
+            list(pool.map(lambda user: answer(service, host, user, "wrong"), names.values())) for _ in "12"
+        ]
+    assert len({said for answers in rounds for said, _ in answers}) == 1, rounds
+    quickest = [min(seconds for _, seconds in both) for both in zip(*rounds, strict=True)]
+    assert min(quickest) > 1, "each is delayed"
+    assert max(quickest) - min(quickest) < 2
+
+
+def session_of(target: Target, user: str) -> imaplib.IMAP4:
+    """An IMAP session, logged in; `imaplib.IMAP4.error` where that is refused."""
+    session = imaplib.IMAP4_SSL(target.ip, 993, ssl_context=clients.tls(), timeout=clients.TIMEOUT)
+    session.authenticate("PLAIN", lambda _: f"\0{user}\0{world.PASSWORDS[user]}".encode())
+    return session
+
+
+def test_one_user_has_only_so_many_connections(host: Target) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        sessions = list(pool.map(lambda _: session_of(host, BOB), range(10)))
+    try:
+        with pytest.raises(imaplib.IMAP4.error, match="LIMIT"):
+            session_of(host, BOB)
+        session_of(host, ALICE).logout()
+        sessions.pop().logout()
+        clients.eventually(lambda: comes_in(host, BOB), "no session more")
+    finally:
+        for session in sessions:
+            session.logout()
+
+
+def comes_in(target: Target, user: str) -> bool:
+    """Whether an IMAP session begins; it ends at once."""
+    try:
+        session_of(target, user).logout()
+    except imaplib.IMAP4.error:
+        return False
+    return True

@@ -1,0 +1,125 @@
+"""A good login puts a hash of today's scheme in the place of an older one (`mail_password_upgrade`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstack.passwords import app_digest, generate_app_password, verify
+from tests.integration import clients, converge, world
+from tests.integration.conftest import Factory
+from tests.integration.test_logins import PASSWORD, hashed, logged_in, users
+from tests.integration.watching import watched
+from tests.targets.containers import Target
+
+FRANK, GRACE, HEIDI = (f"{name}@example.org" for name in ("frank", "grace", "o'heidi"))
+
+
+@pytest.fixture(scope="module")
+def declared(module_clone: Factory) -> tuple[Target, dict[str, object]]:
+    """A copy of the standard server with the setting on, and its data, which declare a hash of frank's."""
+    target = module_clone("upgrade")
+    frank = {"email": FRANK, "password_hash": hashed(target, "SHA512-CRYPT")[0]}
+    data = world.data(mail_password_upgrade=True, mail_users=[*world.USERS, frank])
+    converge.run(target, data)
+    return target, data
+
+
+@pytest.fixture
+def host(declared: tuple[Target, dict[str, object]]) -> Target:
+    """The same server."""
+    return declared[0]
+
+
+def stored(target: Target, user: str) -> str:
+    """The hash that the database has."""
+    quoted = user.replace("'", "''")
+    return clients.sql(target, f"SELECT password FROM mail_users WHERE email = '{quoted}'")
+
+
+def test_a_good_login_upgrades_and_the_next_run_changes_nothing(
+    declared: tuple[Target, dict[str, object]],
+) -> None:
+    host, data = declared
+    before = stored(host, FRANK)
+    assert before.startswith("{SHA512-CRYPT}")
+    assert not logged_in("imap", host, FRANK, PASSWORD + "x")
+    assert stored(host, FRANK) == before
+
+    assert logged_in("imap", host, FRANK, PASSWORD)
+    after = stored(host, FRANK)
+    assert verify(after, PASSWORD), after
+    converge.assert_converged(host, data)
+
+    assert logged_in("imap", host, FRANK, PASSWORD)
+    assert not logged_in("imap", host, FRANK, PASSWORD + "x")
+    assert stored(host, FRANK) == after, "once is enough"
+
+
+def test_what_somebody_sets_afterwards_is_put_right_again(
+    declared: tuple[Target, dict[str, object]],
+) -> None:
+    host, data = declared
+    clients.sql(host, f"UPDATE mail_users SET password = password || 'x' WHERE email = '{FRANK}'")
+    assert f"~ user {FRANK}: password" in converge.said(converge.run(host, data))
+    assert stored(host, FRANK).startswith("{SHA512-CRYPT}")
+
+
+@pytest.mark.parametrize("service", ["imap", "smtp"])
+def test_it_leaves_no_trace(host: Target, service: str) -> None:
+    made = dict(zip((GRACE, HEIDI), hashed(host, "BLF-CRYPT", "SHA256-CRYPT"), strict=True))
+    made[HEIDI] = made[HEIDI].partition("}")[2]
+    with users(host, made):
+        with watched(host, [PASSWORD]) as seen:
+            for user in made:
+                assert logged_in(service, host, user, PASSWORD)
+                assert verify(stored(host, user), PASSWORD), user
+        assert any("doveadm" in command for command in seen.commands)
+        assert any("mailstack_upgrade" in command or "psql" in command for command in seen.commands)
+        secrets = [PASSWORD, *(stored(host, user).rpartition("$")[2] for user in made)]
+        log = host.exec("journalctl --no-pager -o cat; cat /var/log/postgresql/*").stdout
+        for secret in secrets:
+            assert not [line for line in seen.commands if secret in line]
+            assert secret not in log
+        assert seen.files == []
+
+
+def test_an_app_password_never_becomes_the_password(host: Target) -> None:
+    secret = generate_app_password()
+    with users(host, {GRACE: hashed(host, "SSHA512")[0]}):
+        clients.sql(host, f"INSERT INTO mail_app_password VALUES ('{GRACE}', 'app', '{app_digest(secret)}')")
+        assert logged_in("imap", host, GRACE, secret)
+        assert stored(host, GRACE).startswith("{SSHA512}")
+        assert logged_in("imap", host, GRACE, PASSWORD)
+        assert verify(stored(host, GRACE), PASSWORD)
+        assert logged_in("imap", host, GRACE, secret)
+
+
+def test_where_it_fails_the_login_works(host: Target) -> None:
+    with users(host, {GRACE: hashed(host, "SHA512-CRYPT")[0]}):
+        gone = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'mailupgrade'"
+        clients.sql(host, f"ALTER ROLE mailupgrade NOLOGIN; {gone}")
+        try:
+            for service in ("imap", "smtp"):
+                assert logged_in(service, host, GRACE, PASSWORD)
+            assert stored(host, GRACE).startswith("{SHA512-CRYPT}")
+        finally:
+            clients.sql(host, "ALTER ROLE mailupgrade LOGIN")
+        assert logged_in("imap", host, GRACE, PASSWORD)
+        assert verify(stored(host, GRACE), PASSWORD)
+
+
+def test_the_role_can_do_nothing_else(host: Target) -> None:
+    """Whoever has its password replaces no hash of today's scheme, and none by something else."""
+    current = stored(host, world.ALICE)
+
+    def as_login(sql: str) -> str:
+        psql = "psql -XAtq mail -c 'SET SESSION AUTHORIZATION mailupgrade' -f - 2>&1"
+        return host.exec(f"cd /; runuser -u postgres -- {psql}", input=sql, check=False).stdout.strip()
+
+    assert as_login(f"SELECT mailstack_upgrade_password('{world.ALICE}', '{current}')") == "f"
+    with users(host, {GRACE: hashed(host, "SHA512-CRYPT")[0]}):
+        assert as_login(f"SELECT mailstack_upgrade_password('{GRACE}', '{{PLAIN}}x')") == "f"
+    assert "permission denied" in as_login("SELECT mailstack_record_login('alice@example.org', 'imap', 0)")
+    for table in ("mail_users", "mail_last_login", "mail_app_password", "mail_domain"):
+        assert "permission denied" in as_login(f"SELECT * FROM {table}")
+        assert "permission denied" in as_login(f"DELETE FROM {table}")
