@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import imaplib
+import smtplib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +11,14 @@ from typing import Any
 import pytest
 
 from mailstack.passwords import verify
-from tests.integration import world
+from tests.integration import clients, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
 PASSWORD = 'it\'s "se cret" \\ 5'
 EVE = "eve@new.example"
+ACTIVE = "CASE WHEN active THEN 'yes' ELSE 'no' END"
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +45,7 @@ def call(target: Target, operation: str, *args: str, **options: Any) -> PyinfraR
 
 def column(target: Target, name: str) -> str:
     """What the database has of eve; nothing if she is not there."""
-    sql = f"SELECT {name} FROM mail_users WHERE email = '{EVE}'"
-    return target.exec(
-        ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-d", "mail", "-c", sql]
-    ).stdout.strip()
+    return clients.sql(target, f"SELECT {name} FROM mail_users WHERE email = '{EVE}'")
 
 
 def test_again_is_no_change(host: Target, eve: str) -> None:
@@ -91,11 +91,45 @@ def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
     assert column(host, "email") == ""
 
 
+def test_app_password(host: Target, eve: str, tmp_path: Path) -> None:
+    file = tmp_path / "phone"
+    command = ("app_password", eve, "phone")
+    refused = call(host, *command)
+    assert "app password eve@new.example: phone is new and has no password" in refused.stderr
+    dry = host.pyinfra(
+        "--dry", "mailstack.accounts.app_password", *command[1:], f"password_to={file}", data=world.data()
+    )
+    assert dry.returncode == 0 and not file.exists(), "a dry run makes no file"
+
+    made = call(host, *command, "service=imap", f"password_to={file}").check()
+    secret = file.read_text().strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert made.changed and secret not in made.stdout + made.stderr
+    with clients.imap(host, eve, password=secret):
+        pass
+    with clients.smtp(host, 587) as session, pytest.raises(smtplib.SMTPAuthenticationError):
+        clients.login(session, eve, secret)
+
+    again = call(host, *command, f"password_to={file}")
+    assert again.returncode != 0 and "is there already" in again.stderr
+    assert call(host, *command, f"password_from=file:{file}").changed == []
+    assert call(host, *command, "service=all").changed
+    with clients.smtp(host, 587) as session:
+        clients.login(session, eve, secret)
+    assert call(host, *command, "present=false").changed
+    assert call(host, *command, "present=false").changed == []
+    with pytest.raises(imaplib.IMAP4.error), clients.imap(host, eve, password=secret):
+        pass
+    host.exec("rm -rf /var/vmail/new.example/eve")
+    weak = call(host, *command, "password_from=env:PW", env={"PW": "geheim"})
+    assert weak.returncode != 0 and "24 or more" in weak.stderr and "geheim" not in weak.stderr
+
+
 def test_attributes(host: Target, eve: str) -> None:
     assert call(host, "user", eve, "quota_mb=5", "active=false").changed
-    assert column(host, "quota_mb, active") == "5|f"
+    assert column(host, f"quota_mb, {ACTIVE}") == "5|no"
     assert call(host, "user", eve, "quota_mb=6", "quota_messages=7").changed
-    assert column(host, "quota_mb, quota_messages, active") == "6|7|f", "what was not said stays"
+    assert column(host, f"quota_mb, quota_messages, {ACTIVE}") == "6|7|no", "what was not said stays"
 
 
 def test_quotas_of_a_domain(host: Target, eve: str) -> None:
@@ -139,4 +173,4 @@ def test_a_home_elsewhere_is_never_deleted(host: Target, eve: str) -> None:
     run = call(host, "user", eve, "present=false", "delete_mail=true")
     assert "is not below /var/vmail" in run.stdout + run.stderr and run.returncode != 0
     assert host.exec("test -d /srv/precious").returncode == 0
-    assert column(host, "active") == "t"
+    assert column(host, ACTIVE) == "yes"

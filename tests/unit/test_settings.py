@@ -117,7 +117,7 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("mail_smtpd_relay_restrictions", ["permit", "reject"], "Postfix relays for everybody"),
     ("mail_virtual_mailbox_maps", ["hsah:/etc/postfix/x"], "did you mean 'hash'?"),
     ("mail_virtual_alias_maps", ["proxy:pgsq:/etc/postfix/x"], "did you mean 'pgsql'?"),
-    ("mail_map_type", "pqsql", "'proxy:pgsql' or 'pgsql'"),
+    ("mail_map_type", "pqsql", "'proxy:pgsql', 'pgsql', 'proxy:mysql' or 'mysql'"),
     ("mail_message_size_limit", "50M", "must be a whole number"),
     ("mail_message_size_limit", 0, "65536"),
     ("mail_relayhost", "smtp.example.net:99999", "[host]:port"),
