@@ -4,7 +4,7 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` has them a
 """
 
 from mailstack import accounts
-from mailstack.components import dovecot, mail_server, postfix, postgres, tls
+from mailstack.components import dovecot, mail_server, mariadb, postfix, postgres, tls
 from mailstack.settings import Settings
 
-__all__ = ["Settings", "accounts", "dovecot", "mail_server", "postfix", "postgres", "tls"]
+__all__ = ["Settings", "accounts", "dovecot", "mail_server", "mariadb", "postfix", "postgres", "tls"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pyinfra.context import host
 
 from mailstack import hosts, secrets
-from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD
+from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, PASSWORDS, UPGRADE_PASSWORD
+from mailstack.files import Directory, Entry, File, Kept
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -28,3 +29,18 @@ def store(settings: Settings) -> secrets.Store:
         {name: value.get_secret_value() for name, value in given.items() if value is not None},
         owner=None if owner is None or hosts.same(owner, host) else owner,
     )
+
+
+def files(settings: Settings) -> list[Entry]:
+    """Where those that were generated are kept, on the host with the database."""
+    paths = [f"{secrets.DIRECTORY}/{name}" for name in PASSWORDS]
+    # one that was generated before the settings changed to "peer" has no use any more
+    unwanted = settings.mail_db_auth == "peer"
+    kept = [File(path, None, activation=None) if unwanted else Kept(path, mode=0o600) for path in paths]
+    return [Directory(secrets.DIRECTORY, mode=0o700), *kept]
+
+
+def generated(settings: Settings) -> list[str]:
+    """The names of those that are to be generated."""
+    given = store(settings).given
+    return [name for name in PASSWORDS if name not in given]

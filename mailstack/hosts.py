@@ -23,7 +23,7 @@ ROLES: tuple[Role, ...] = ("db", "mx", "imap")
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a PostgreSQL server listens: a name, an address, or the directory of its socket."""
+    """Where a database server listens: a name, an address, or its socket, as the engine has that said."""
 
     host: str
     port: int = 5432
@@ -31,7 +31,7 @@ class Endpoint:
 
     @property
     def is_socket(self) -> bool:
-        """Whether this is a directory with a Unix-domain socket."""
+        """Whether this is a Unix-domain socket."""
         return self.host.startswith("/")
 
     @property
@@ -75,16 +75,16 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
         return Endpoint(*settings.db_endpoint)
     owner = database_host(settings, host)
     if owner is None:
-        return Endpoint(settings.mail_db_host or "", settings.mail_db_port)
+        return Endpoint(settings.mail_db_host or "", settings.db_port)
     if not same(owner, host):
         if settings.mail_db_auth == "peer":
             raise OperationValueError(
                 f"mail_db_auth = 'peer': {host.name} has no database of its own; allowed: 'password'"
             )
-        return Endpoint(_address(owner), settings.mail_db_port)
+        return Endpoint(_address(owner), settings.db_port)
     if settings.mail_db_auth == "peer":
-        return Endpoint(engine_of(settings).socket, settings.mail_db_port)
-    return Endpoint("127.0.0.1", settings.mail_db_port)
+        return Endpoint(engine_of(settings).socket, settings.db_port)
+    return Endpoint("127.0.0.1", settings.db_port)
 
 
 def database_clients(settings: Settings, host: Host) -> list[str]:

@@ -29,6 +29,8 @@ _ENCODERS: dict[str, Callable[[str], str]] = {
     "conninfo": lambda value: "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'",
     # a field of a password file: section 34.16 of PostgreSQL's manual
     "pgpass": lambda value: value.replace("\\", "\\\\").replace(":", "\\:"),
+    # a quoted value in an option file: MariaDB's manual, "Configuring MariaDB with Option Files"
+    "mycnf": lambda value: '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"',
     # a quoted string in dovecot.conf
     "dovecot": lambda value: '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"',
 }
@@ -39,8 +41,8 @@ def placeholder(name: str, encoding: str = "raw") -> str:
     """What stands for a secret until it is written.
 
     + name: of the secret
-    + encoding: how the value is quoted where it goes: ``raw``, ``conninfo`` or ``pgpass`` (libpq), or
-      ``dovecot``
+    + encoding: how the value is quoted where it goes: ``raw``, ``conninfo`` or ``pgpass`` (libpq),
+      ``mycnf`` (MariaDB) or ``dovecot``
     """
     if encoding not in _ENCODERS:
         raise ValueError(f"unknown encoding {encoding!r}; there are {', '.join(_ENCODERS)}")

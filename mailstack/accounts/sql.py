@@ -68,7 +68,7 @@ def script(
         ours = [change for change in changes if change.table == table]
         statements += [_update(change, written) for change in ours if change.sign == "~"]
         statements += _insert(dialect, table, [change for change in ours if change.sign == "+"], written)
-    return "\n".join(statements)
+    return "\n".join([*statements, *dialect.end()])
 
 
 def disable(dialect: Dialect, emails: Iterable[str], owner: str) -> str:
@@ -78,7 +78,7 @@ def disable(dialect: Dialect, emails: Iterable[str], owner: str) -> str:
     """
     listed = ", ".join(map(dialect.literal, emails))
     statement = f"UPDATE mail_users SET active = false WHERE email IN ({listed});"
-    return "\n".join([*dialect.begin(owner), statement])
+    return "\n".join([*dialect.begin(owner), statement, *dialect.end()])
 
 
 def _delete(table: str, changes: list[Change], written: Written) -> list[str]:

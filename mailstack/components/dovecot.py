@@ -60,7 +60,7 @@ def packages(settings: Settings, generation: str) -> tuple[str, ...]:
     return (
         "dovecot-imapd",
         "dovecot-lmtpd",
-        *engine.dovecot_packages,
+        f"dovecot-{engine.driver}",
         *pop3,
         *search,
         *sieve,
@@ -101,11 +101,15 @@ def files(
     + endpoint: where the database is
     + serves_postfix: whether a Postfix on this host uses its LMTP and logins
     """
+    engine = engine_of(settings)
     values = {
         "settings": settings,
+        "driver": engine.driver,
+        "user": engine.lookup_user(settings, "dovecot"),
+        "upgrade_user": engine.upgrade_user(settings),
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
-        "lookups": engine_of(settings).lookups,
+        "lookups": engine.lookups,
         "username_chars": _USERNAME_CHARS,
         "folders": _folders(settings),
         "quota_warning": _QUOTA_WARNING,
@@ -156,9 +160,9 @@ def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator
     for name, owner, mode in (
         ("upgrade-password.lua", "root", 0o644),
         ("upgrade-password", "root", 0o755),
-        ("upgrade-password.pgpass", "dovecot", 0o600),
+        ("upgrade-password.login", "dovecot", 0o600),
     ):
-        wanted = settings.mail_password_upgrade and (not name.endswith("pgpass") or values["password"])
+        wanted = settings.mail_password_upgrade and (not name.endswith("login") or values["password"])
         content = render(f"dovecot/{name}", **values) if wanted else None
         yield File(f"{_DIRECTORY}/{name}", content, owner, owner, mode)
 

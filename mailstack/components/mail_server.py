@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import accounts, hosts
-from mailstack.components import dovecot, postfix, postgres, tls
+from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.operations.packages import installed
@@ -26,14 +26,15 @@ def deploy(settings: Settings) -> None:
     has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
     has_mail = hosts.has_role(host, "mx") or hosts.has_role(host, "imap")
     names: list[str] = []
+    database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]
     if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
-        names += postgres.PACKAGES
+        names += database.PACKAGES
     if has_mail:
         names += [*tls.PACKAGES, *dovecot.packages(settings, read(PLATFORM).dovecot)]
         names += postfix.packages(settings)
     installed(names)  # all at once: apt takes most of a first deploy
     if has_database:
-        postgres.deploy(settings=settings)
+        database.deploy(settings=settings)
     if has_mail:
         dovecot.deploy(settings=settings, serves_postfix=True)
         postfix.deploy(settings=settings)

@@ -35,7 +35,7 @@ def packages(settings: Settings) -> tuple[str, ...]:
     """The Debian packages that the settings need."""
     # the mechanisms of the SASL client are a package of their own
     sasl = ("libsasl2-modules",) if postfix_tables.passwords(settings) else ()
-    return ("postfix", *engine_of(settings).postfix_packages, *sasl)
+    return ("postfix", f"postfix-{engine_of(settings).driver}", *sasl)
 
 
 def unit(debian: int) -> Unit:
@@ -53,6 +53,7 @@ def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
         File(f"{DIRECTORY}/main.cf", _main_cf(settings, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
+        File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
         File(f"{DIRECTORY}/impossible_recipients", render("postfix/impossible_recipients")),
         *postfix_tables.files(settings),
         *(
@@ -89,7 +90,7 @@ def queries(settings: Settings) -> dict[str, str]:
 def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
     def sql(name: str) -> str:
         # not by its absolute path, so that the checks see the staged file
-        return f"{settings.mail_map_type}:$config_directory/sql/{name}.cf"
+        return f"{settings.map_type}:$config_directory/sql/{name}.cf"
 
     aliases = [
         f"{postfix_tables.INDEX}:{DIRECTORY}/virtual",
@@ -141,22 +142,18 @@ def _master_cf(settings: Settings) -> str:
 
 
 def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> str:
+    engine = engine_of(settings)
     return render(
         "postfix/sql.cf",
         settings=settings,
-        hosts=_hosts(endpoint),
+        endpoint=endpoint,
+        driver=engine.driver,
+        hosts=engine.postfix_hosts(endpoint),
+        user=engine.lookup_user(settings, "postfix"),
         password=settings.mail_db_auth == "password",
         comment=COMMENTS[name],
         query=query,
     )
-
-
-def _hosts(endpoint: Endpoint) -> str:
-    # not as a URI: Postfix would take user and password from that alone, and log it when a connection fails
-    if endpoint.is_socket:
-        return f"unix:{endpoint.host}"
-    address = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-    return f"inet:{address}:{endpoint.port}"
 
 
 COMMENTS = {

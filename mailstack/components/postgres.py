@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyinfra.api.deploy import deploy as pyinfra_deploy
+from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import database_passwords, hosts, secrets
-from mailstack.engines import PASSWORDS
+from mailstack import database_passwords, hosts
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
-from mailstack.files import Directory, Entry, File, Kept
+from mailstack.files import Entry, File
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.kept_secrets import kept_secrets
@@ -40,8 +40,7 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
         "clients": [f"{address}/{128 if ':' in address else 32}" for address in clients],
     }
     return [
-        Directory(secrets.DIRECTORY, mode=0o700),
-        *(_kept_password(settings, name) for name in PASSWORDS),
+        *database_passwords.files(settings),
         File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
         File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
         File(
@@ -53,18 +52,15 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
     ]
 
 
-def _kept_password(settings: Settings, name: str) -> Entry:
-    path = f"{secrets.DIRECTORY}/{name}"
-    # one that was generated before the settings changed to "peer" has no use any more
-    return File(path, None) if settings.mail_db_auth == "peer" else Kept(path, mode=0o600)
-
-
 @pyinfra_deploy("PostgreSQL")
 def deploy(settings: Settings) -> None:
     """Install PostgreSQL and make the mail database in it.
 
     With ``mail_db_dsn`` nothing is installed: the database is made on the server that it names.
+    Raises ``OperationValueError`` if ``mail_db_engine`` is another.
     """
+    if settings.mail_db_engine != "postgresql":
+        raise OperationValueError("mail_db_engine: the component postgres is for 'postgresql'")
     if settings.mail_db_dsn is None:
         version = read(PLATFORM).postgresql
         installed(PACKAGES)
@@ -72,6 +68,5 @@ def deploy(settings: Settings) -> None:
         config_files(files(settings, version, clients), component="postgresql", units=["postgresql"])
         units.running(Unit("postgresql", f"postgresql@{version}-main", clients=("dovecot", "postfix")))
         if settings.mail_db_auth == "password":
-            given = database_passwords.store(settings).given
-            kept_secrets([name for name in PASSWORDS if name not in given])
+            kept_secrets(database_passwords.generated(settings))
     sql.converge(settings, database_passwords.store(settings))

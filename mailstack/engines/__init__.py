@@ -18,12 +18,14 @@ from mailstack.engines.contract import (
     Lookups,
     Step,
 )
+from mailstack.engines.mariadb import MARIADB
 from mailstack.engines.postgresql import POSTGRESQL
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 __all__ = [
+    "ENGINES",
     "LOOKUP_PASSWORD",
     "OWNER_PASSWORD",
     "PASSWORDS",
@@ -37,6 +39,10 @@ __all__ = [
 ]
 
 
+ENGINES = {"postgresql": POSTGRESQL, "mysql": MARIADB}
+"""By the values of ``mail_db_engine``."""
+
+
 def engine_of(settings: Settings) -> Engine:
     """The engine that the settings speak of."""
-    return POSTGRESQL
+    return ENGINES[settings.mail_db_engine]

@@ -127,6 +127,9 @@ class Dialect(Protocol):
     def begin(self, owner: str) -> list[str]:
         """Statements that begin a transaction on the tables of ``owner``, out of the server's log."""
 
+    def end(self) -> list[str]:
+        """Statements that end what ``begin`` began, before the transaction is committed."""
+
     def read_tables(self, tables: Sequence[str]) -> str:
         """A query for all rows as JSON, ``{table: [{column: value}]}``, without the columns that are NULL.
 
@@ -141,20 +144,16 @@ class Engine(Protocol):
     """A kind of database server."""
 
     @property
+    def driver(self) -> str:
+        """What Postfix, Dovecot and the packages that they need for it call it."""
+
+    @property
     def port(self) -> int:
         """Where it listens by default."""
 
     @property
     def socket(self) -> str:
         """What clients on its host are told to connect through its socket."""
-
-    @property
-    def postfix_packages(self) -> tuple[str, ...]:
-        """What Postfix needs of Debian to ask it."""
-
-    @property
-    def dovecot_packages(self) -> tuple[str, ...]:
-        """What Dovecot needs of Debian to ask it."""
 
     @property
     def client_packages(self) -> tuple[str, ...]:
@@ -171,16 +170,29 @@ class Engine(Protocol):
     def database(self, settings: Settings) -> Database:
         """The server that the settings speak of."""
 
+    def lookup_user(self, settings: Settings, daemon: str) -> str:
+        """The name by which the server knows a daemon that looks things up.
+
+        + daemon: its account on the host
+        """
+
+    def upgrade_user(self, settings: Settings) -> str:
+        """The name by which the server knows what upgrades hashes, which runs as ``dovecot``."""
+
+    def postfix_hosts(self, endpoint: Endpoint) -> str:
+        """Where Postfix finds it, as its SQL tables want that said."""
+
     def postfix_environment(self, endpoint: Endpoint) -> str:
         """Environment variables that Postfix needs to reach it, as in ``import_environment``."""
 
     def announce(self, settings: Settings) -> None:
         """Say what ``steps`` will ask."""
 
-    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
         """What differs in roles, database and schema, in the order in which it is put right.
 
         + passwords: of the roles
+        + clients: IP addresses of other hosts that look things up
 
         Raises ``OperationError`` if the server refuses a query.
         """

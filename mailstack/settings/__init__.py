@@ -142,12 +142,23 @@ class Settings(
             )
         return self
 
+    @property
+    def map_type(self) -> str:
+        """``mail_map_type``, or what it is by default."""
+        return self.mail_map_type or f"proxy:{self.db_driver}"
+
     @model_validator(mode="after")
     def _socket_reachable(self) -> Self:
-        if self.mail_map_type == "pgsql" and self.mail_db_auth == "peer":
+        driver = self.db_driver
+        if self.map_type not in (driver, f"proxy:{driver}"):
             raise ValueError(
-                "mail_map_type: 'pgsql' is impossible with mail_db_auth 'peer': smtpd(8) in its chroot has "
-                "no socket of PostgreSQL; allowed: 'proxy:pgsql'"
+                f"mail_map_type: {self.map_type!r} is impossible with mail_db_engine "
+                f"{self.mail_db_engine!r}; allowed: 'proxy:{driver}' or '{driver}'"
+            )
+        if self.map_type == driver and self.mail_db_auth == "peer":
+            raise ValueError(
+                f"mail_map_type: {driver!r} is impossible with mail_db_auth 'peer': smtpd(8) in its chroot "
+                f"has no socket of the database; allowed: 'proxy:{driver}'"
             )
         return self
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
+
+if TYPE_CHECKING:
+    from mailstack.engines import Engine
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HBA = re.compile(
@@ -17,6 +20,12 @@ _HBA = re.compile(
     r"(?P<address>\S+)\s+(?:(?P<mask>[0-9a-f.:]+)\s+)?{0})(?:\s+\w+=\S+)*\s*".format(
         "(?:scram-sha-256|md5|ident|cert|reject|gss|ldap|radius|pam)"
     )
+)
+
+
+_TAKEN_IN_MARIADB = (
+    *("mysql", "sys", "information_schema", "performance_schema", "root", "postfix", "dovecot"),
+    "mariadb",
 )
 
 
@@ -69,6 +78,11 @@ def _check_hba(line: str) -> str:
 class DatabaseSettings(Model):
     """Database"""
 
+    mail_db_engine: Literal["postgresql", "mysql"] = Field(
+        default="postgresql",
+        description="The database server: PostgreSQL, or with `mysql` MariaDB. Another one starts empty: "
+        "nothing is carried over.",
+    )
     mail_db_name: Identifier = Field(default="mail", description="The database's name.")
     mail_db_owner: Identifier = Field(
         default="mailadmin", description="The role that owns the database and its tables."
@@ -84,14 +98,18 @@ class DatabaseSettings(Model):
     mail_db_auth: Literal["password", "peer"] = Field(
         default="password",
         description="How Postfix and Dovecot prove who they are. With `peer` they use the socket of a "
-        "PostgreSQL on the same host, and no database password is on any disk.",
+        "server on the same host, and no database password is on any disk. MariaDB then knows them as "
+        "`postfix` and `dovecot`.",
     )
     mail_db_host: Host | None = Field(
         default=None,
         description="Where Postfix and Dovecot find the database. Without it, the inventory's groups (or "
         "`mail_db_dsn`) tell.",
     )
-    mail_db_port: Port = Field(default=5432, description="The port that PostgreSQL listens on.")
+    mail_db_port: Port | None = Field(
+        default=None,
+        description="The port that the server listens on; without it 5432, or 3306 for MariaDB.",
+    )
     mail_db_owner_password: Password | None = Field(
         default=None,
         description="The password of `mail_db_owner`. Without it, one is generated once and kept.",
@@ -121,7 +139,23 @@ class DatabaseSettings(Model):
         ListOf[str],
         each(_check_hba),
         Allowed("a list of lines such as `hostssl mail reports 192.0.2.7/32 scram-sha-256`"),
-    ] = Field(default=(), description="Further lines of `pg_hba.conf`.")
+    ] = Field(default=(), description="Further lines of `pg_hba.conf`, for PostgreSQL only.")
+
+    @property
+    def db_port(self) -> int:
+        """The port that the server listens on."""
+        return self.mail_db_port or self._engine.port
+
+    @property
+    def db_driver(self) -> str:
+        """What Postfix and Dovecot call the engine."""
+        return self._engine.driver
+
+    @property
+    def _engine(self) -> Engine:
+        from mailstack.engines import ENGINES  # which need the settings' models themselves
+
+        return ENGINES[self.mail_db_engine]
 
     @property
     def db_endpoint(self) -> DbEndpoint | None:
@@ -130,6 +164,26 @@ class DatabaseSettings(Model):
             return None
         parts = _dsn_parts(self.mail_db_dsn.get_secret_value())
         return DbEndpoint(parts["host"], int(parts.get("port", "5432")), parts.get("sslmode"))
+
+    @model_validator(mode="after")
+    def _possible_with_mariadb(self) -> Self:
+        if self.mail_db_engine != "mysql":
+            return self
+        for name in ("mail_db_dsn", "mail_db_hba"):
+            if getattr(self, name):
+                raise ValueError(f"{name}: is for PostgreSQL; not allowed with mail_db_engine 'mysql'")
+        for name in ("mail_db_name", "mail_db_owner", "mail_db_lookup_role", "mail_db_upgrade_role"):
+            if getattr(self, name) in _TAKEN_IN_MARIADB:
+                raise ValueError(
+                    f"{name}: {getattr(self, name)!r} is taken in MariaDB; allowed: another name"
+                )
+        password = self.mail_db_lookup_password
+        if password is not None and " " in password.get_secret_value():
+            raise ValueError(
+                "mail_db_lookup_password: Dovecot 2.3 can't log in to MariaDB with a space in it; allowed: a "
+                "password without spaces"
+            )
+        return self
 
     @model_validator(mode="after")
     def _possible_database(self) -> Self:

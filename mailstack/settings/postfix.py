@@ -68,14 +68,18 @@ class PostfixSettings(Model):
     mail_virtual_alias_maps: Tables | None = Field(
         default=None, description="Tables of the aliases. Without it, ours: `mail_virtual`, then SQL."
     )
-    mail_map_type: Literal["proxy:pgsql", "pgsql"] = Field(
-        default="proxy:pgsql",
-        description="How Postfix queries PostgreSQL. With `pgsql` every process has a connection of its own, "
-        "which exhausts PostgreSQL's 100 under load.",
+    mail_map_type: Literal["proxy:pgsql", "pgsql", "proxy:mysql", "mysql"] | None = Field(
+        default=None,
+        description="How Postfix queries the database; without it `proxy:pgsql`, or `proxy:mysql` for "
+        "MariaDB. With `pgsql` or `mysql` every process has a connection of its own, which exhausts the "
+        "server's under load.",
     )
     mail_message_size_limit: Annotated[
         int, Field(ge=65536, le=2**31 - 1), Allowed("bytes, 65536 (RFC 5321 4.5.3.1.7) to 2147483647")
-    ] = Field(default=52428800, description="The largest message, in bytes.")
+    ] = Field(
+        default=52428800,
+        description="The largest message, in bytes, with its envelope and what Postfix adds.",
+    )
     mail_relayhost: RelayHost = Field(
         default="", description="Where all mail to other servers goes. Brackets: no MX lookup."
     )

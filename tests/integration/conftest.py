@@ -16,6 +16,34 @@ from tests.targets.shell import docker
 
 #: With MAILSTACK_KEEP=1 the standard server and the peer outlive the tests, and the next run reuses them.
 KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
+#: The engine of the tests that are about none; another one by MAILSTACK_TEST_ENGINE.
+ENGINE = os.environ.get("MAILSTACK_TEST_ENGINE", "postgresql")
+ENGINES = ("postgresql", "mysql")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """pytest's hook: the marker that doubles a file's tests."""
+    config.addinivalue_line("markers", "both_engines: run with PostgreSQL and with MariaDB")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """pytest's hook: a test that uses the standard server runs on one engine, or with the marker on both."""
+    if "db_engine" in metafunc.fixturenames:
+        both = metafunc.definition.get_closest_marker("both_engines")
+        metafunc.parametrize("db_engine", ENGINES if both else [ENGINE], indirect=True, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """pytest's hook: from here on `world.data()` is for the test's engine."""
+    world.ENGINE = item.callspec.params.get("db_engine", ENGINE) if hasattr(item, "callspec") else ENGINE
+
+
+@pytest.fixture(scope="session")
+def db_engine(request: pytest.FixtureRequest) -> str:
+    """The value of `mail_db_engine` for the standard server."""
+    name: str = request.param
+    return name
 
 
 @pytest.fixture(scope="session", params=[12, 13], ids=["debian12", "debian13"])
@@ -53,10 +81,12 @@ class Deployed:
 
 
 @pytest.fixture(scope="session")
-def deployed(network: Network, debian: int) -> Iterator[Deployed]:
+def deployed(network: Network, debian: int, db_engine: str) -> Iterator[Deployed]:
     """A target on which `deploy.py` was run with the standard settings, once for all tests."""
-    server = Target(f"{networks.TEST_NAME}-server-{debian}", debian, network, aliases=(world.HOSTNAME,))
-    image = f"{networks.TEST_NAME}-deployed:{debian}"
+    suffix = "" if db_engine == "postgresql" else f"-{db_engine}"
+    name = f"{networks.TEST_NAME}-server-{debian}{suffix}"
+    server = Target(name, debian, network, aliases=(world.HOSTNAME,))
+    image = f"{networks.TEST_NAME}-deployed:{debian}{suffix}"
     kept = KEEP and server.running() and images.exists(image)
     if not kept:
         server.create()

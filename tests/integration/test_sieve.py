@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import imaplib
+import uuid
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
@@ -18,8 +19,8 @@ from tests.targets.containers import Target
 ELSEWHERE = f"elsewhere@{REMOTE}"
 PROTECTED = ("Received", "Return-Path", "Delivered-To", "Auto-Submitted")
 SCRIPT = f"""
-require ["body", "copy", "editheader", "envelope", "fileinto", "imap4flags", "mailbox", "regex", "subaddress",
-    "variables"];
+require ["body", "copy", "editheader", "enotify", "envelope", "fileinto", "imap4flags", "mailbox", "regex",
+    "subaddress", "variables"];
 if header "subject" "file" {{ fileinto :create "Lists/One"; }}
 elsif header "subject" "nowhere" {{ fileinto "There is none"; }}
 elsif header "subject" "up" {{ fileinto :create "../up"; }}
@@ -34,6 +35,7 @@ elsif header "subject" "protected" {{
 }}
 elsif header "subject" "redirect" {{ redirect "{ELSEWHERE}"; }}
 elsif header "subject" "copy" {{ redirect :copy "{ELSEWHERE}"; }}
+elsif header :matches "subject" "notify *" {{ notify :message "Note ${{1}}" "mailto:{ELSEWHERE}"; }}
 elsif header "subject" "discard" {{ discard; }}
 elsif header "subject" "many" {{
     redirect "1@{REMOTE}"; redirect "2@{REMOTE}"; redirect "3@{REMOTE}";
@@ -139,6 +141,14 @@ def test_redirect_goes_out_in_the_users_name(
         assert (mail["From"], mail["To"]) == (STRANGER, user)
     assert received(mailbox, copied)
     assert clients.find(mailbox, moved) == clients.find(mailbox, bounce) == []
+
+
+def test_enotify(server: Target, user: str, peer: Target, mailbox: imaplib.IMAP4) -> None:
+    number = uuid.uuid4()
+    assert received(mailbox, deliver(server, user, f"notify {number}"))
+    note = at_peer(peer, f"Note {number}")
+    assert (note["Return-Path"], note["Delivered-To"]) == (f"<{user}>", ELSEWHERE)
+    assert note["Auto-Submitted"].startswith("auto-notified")
 
 
 def test_discard(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:

@@ -44,9 +44,15 @@ ALIASES: list[dict[str, Any]] = [
 ]
 
 
+#: What the servers of the current test have their accounts in: conftest.py sets it before each test.
+ENGINE = "postgresql"
+
+
 def data(**more: Any) -> dict[str, Any]:
     """The host data of the standard test server; `more` adds to it or overrides it."""
+    engine = {} if ENGINE == "postgresql" else {"mail_db_engine": ENGINE}
     return {
+        **engine,
         "mail_hostname": HOSTNAME,
         "mail_domains": DOMAINS,
         "mail_users": USERS,

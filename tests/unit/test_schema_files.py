@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from mailstack.engines.postgresql.schema import Schema, numbered, text_of
+from mailstack.engines.postgresql.schema import FILES, Schema
 
 SCHEMA = Schema("mailadmin", "maillookup", "mailupgrade")
 
@@ -22,12 +22,12 @@ def edited(pinned: dict[str, str]) -> list[str]:
     return [
         name
         for name, sha256 in pinned.items()
-        if name not in numbered() or hashlib.sha256(text_of(name).encode()).hexdigest() != sha256
+        if name not in FILES.numbered() or hashlib.sha256(FILES.text_of(name).encode()).hexdigest() != sha256
     ]
 
 
 def test_no_released_file_was_edited() -> None:
-    assert edited(released(text_of("RELEASED"))) == []
+    assert edited(released(FILES.text_of("RELEASED"))) == []
 
 
 def test_an_edited_file_is_found() -> None:
@@ -36,11 +36,11 @@ def test_an_edited_file_is_found() -> None:
 
 
 def test_numbers_are_unique() -> None:
-    numbers = [name[:3] for name in numbered()]
+    numbers = [name[:3] for name in FILES.numbered()]
     assert sorted(set(numbers)) == numbers
 
 
-@pytest.mark.parametrize("name", ["begin.sql", "objects.sql", *numbered()])
+@pytest.mark.parametrize("name", ["begin.sql", "objects.sql", *FILES.numbered()])
 def test_every_placeholder_is_filled_in(name: str) -> None:
     assert "{owner" not in SCHEMA.render(name) and "{lookup" not in SCHEMA.render(name)
 
@@ -48,12 +48,12 @@ def test_every_placeholder_is_filled_in(name: str) -> None:
 def test_other_roles_are_another_schema() -> None:
     """So that a renamed lookup role gets its grants."""
     state = {"applied": {}, "recorded": 0, "drift": []}
-    assert SCHEMA.differences(None) == SCHEMA.differences(state) == list(numbered())
+    assert SCHEMA.differences(None) == SCHEMA.differences(state) == list(FILES.numbered())
     assert Schema("mailadmin", "other", "mailupgrade").script() != SCHEMA.script()
 
 
 def test_a_table_that_is_lost_speaks_for_what_was_in_it() -> None:
-    applied = {name: hashlib.sha256(SCHEMA.render(name).encode()).hexdigest() for name in numbered()}
+    applied = {name: hashlib.sha256(SCHEMA.render(name).encode()).hexdigest() for name in FILES.numbered()}
     drift = [
         "column mail_alias.active",
         "grant SELECT on table mail_alias to maillookup",

@@ -38,7 +38,7 @@ def test_a_quoted_string_of_dovecot() -> None:
 
 
 def test_there_is_no_other_encoding() -> None:
-    with pytest.raises(ValueError, match="raw, conninfo, pgpass, dovecot"):
+    with pytest.raises(ValueError, match="raw, conninfo, pgpass, mycnf, dovecot"):
         placeholder("db", "sql")
 
 

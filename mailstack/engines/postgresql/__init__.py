@@ -8,7 +8,7 @@ from mailstack.engines.postgresql import converge, dialect, lookups
 from mailstack.engines.postgresql.database import DsnDatabase, HostDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mailstack.engines.contract import Dialect, Engine, Lookups, Step
     from mailstack.engines.postgresql.database import Server
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 class PostgreSql:
     """See ``mailstack.engines.contract.Engine``."""
 
+    driver = "pgsql"
     port = 5432
     socket = "/run/postgresql"
-    postfix_packages = ("postfix-pgsql",)
-    dovecot_packages = ("dovecot-pgsql",)
     client_packages = ("postgresql-client",)
     lookups: Lookups = lookups
     dialect: Dialect = dialect
@@ -32,7 +31,22 @@ class PostgreSql:
         """The server of ``mail_db_dsn``, else that of the current host."""
         if settings.mail_db_dsn is not None:
             return DsnDatabase(settings.mail_db_dsn.get_secret_value())
-        return HostDatabase(settings.mail_db_port)
+        return HostDatabase(settings.db_port)
+
+    def lookup_user(self, settings: Settings, daemon: str) -> str:
+        """The one role; ``pg_ident.conf`` says which accounts of the host may have it without a password."""
+        return settings.mail_db_lookup_role
+
+    def upgrade_user(self, settings: Settings) -> str:
+        """See ``Engine.upgrade_user``."""
+        return settings.mail_db_upgrade_role
+
+    def postfix_hosts(self, endpoint: Endpoint) -> str:
+        """Not as a URI: Postfix would take user and password from that alone, and log it at a failure."""
+        if endpoint.is_socket:
+            return f"unix:{endpoint.host}"
+        address = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+        return f"inet:{address}:{endpoint.port}"
 
     def postfix_environment(self, endpoint: Endpoint) -> str:
         """What libpq must know and pgsql_table(5) has no parameter for."""
@@ -43,8 +57,8 @@ class PostgreSql:
         """See ``Engine.announce``."""
         converge.announce(settings, self.database(settings))
 
-    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
-        """See ``Engine.steps``."""
+    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
+        """See ``Engine.steps``; clients are for ``pg_hba.conf``."""
         return converge.steps(settings, self.database(settings), passwords)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from mailstack.engines.postgresql.quoting import UNLOGGED, identifier, literal
 
-__all__ = ["begin", "insert_new", "literal", "read_tables"]
+__all__ = ["begin", "end", "insert_new", "literal", "read_tables"]
 
 
 def begin(owner: str) -> list[str]:
@@ -17,6 +17,11 @@ def begin(owner: str) -> list[str]:
         "DO $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('mailstack')); END $$;",
         f"SET LOCAL ROLE {identifier(owner)};",
     ]
+
+
+def end() -> list[str]:
+    """See ``Dialect.end``: nothing, rules that look at several rows do so when the transaction ends."""
+    return []
 
 
 def read_tables(tables: Sequence[str]) -> str:

@@ -1,25 +1,22 @@
-"""The tables, as numbered SQL files, and what of them is missing or was changed. Pure.
+"""The tables in PostgreSQL, as numbered SQL files: see ``mailstack.engines.schema``. Pure.
 
-Every file can be applied again at any time: it creates, adopts what somebody made by hand, and heals what
-was changed. So whatever differs is put right by applying all of them again, in one transaction, which also
-records in ``mailstack_schema`` what was applied and in ``mailstack_objects`` what it made. Drift is the
-difference between that record and the catalog.
+All are applied in one transaction.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from mailstack import addresses
 from mailstack.engines.postgresql.quoting import identifier, literal
+from mailstack.engines.schema import SqlFiles
 from mailstack.passwords import CURRENT_SCHEME
-from mailstack.settings.accounts import APP_PASSWORD_NAME, CRYPT_FORMS, PASSWORD_SCHEMES
+from mailstack.settings.accounts import APP_PASSWORD_NAME
+from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
+
+FILES = SqlFiles(__name__)
 
 COLUMNS = {
     "mail_domain": (
@@ -90,30 +87,18 @@ SELECT json_build_object(
 )::text"""
 
     def differences(self, state: Mapping[str, Any] | None) -> list[str]:
-        """What has to be put right, by name; nothing if all is well.
-
-        + state: what the query returned; ``None`` if there is no database yet
-        """
-        applied = state["applied"] if state else {}
-        wanted = {name: _sha256(self.render(name)) for name in numbered()}
-        outdated = [name for name, sha256 in wanted.items() if applied.get(name) != sha256]
-        drift = list(state["drift"]) if state and applied else []
-        if drift and state and not state["recorded"]:
-            drift = ["table mailstack_objects"]
-        if "search_path of database" in drift:  # by which the server shortens the names in these definitions
-            drift = [name for name in drift if not re.match("constraint|index|trigger", name)]
-        lost = {name.removeprefix("table ") for name in drift if re.match("table ", name)}
-        return outdated + [name for name in drift if name.startswith("table ") or not _part_of(name, lost)]
+        """What has to be put right, by name; ``None``: there is no database yet."""
+        return FILES.differences(state, self.values())
 
     def script(self) -> str:
         """SQL, to be run in one transaction by an administrator, that puts everything right."""
         rows = ",\n    ".join(
-            f"({literal(name)}, {literal(_sha256(self.render(name)))})" for name in numbered()
+            f"({literal(name)}, {literal(sha256)})" for name, sha256 in FILES.sums(self.values()).items()
         )
         return "\n".join(
             [
                 self.render("begin.sql"),
-                *(self.render(name) for name in numbered()),
+                *(self.render(name) for name in FILES.numbered()),
                 f"""
 INSERT INTO mailstack_schema (file_name, sha256) VALUES
     {rows}
@@ -129,8 +114,12 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
 
     def render(self, name: str) -> str:
         """A file of this package for these roles."""
+        return FILES.render(name, self.values())
+
+    def values(self) -> dict[str, str]:
+        """What the SQL files have placeholders for."""
         columns = ((table, column) for table, names in COLUMNS.items() for column in names)
-        values = {
+        return {
             "owner": identifier(self.owner),
             "owner_name": literal(self.owner),
             "lookup": identifier(self.lookup),
@@ -146,20 +135,6 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
             "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
             "salted_schemes": "|".join(PASSWORD_SCHEMES),
         }
-        return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], text_of(name))
-
-
-@cache
-def numbered() -> tuple[str, ...]:
-    """The numbered files, in the order in which they are applied."""
-    names = (entry.name for entry in files(__name__).iterdir())
-    return tuple(sorted(name for name in names if re.fullmatch(r"\d{3}_\w+\.sql", name)))
-
-
-@cache
-def text_of(name: str) -> str:
-    """The text of a file of this package."""
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _if_there(table: str, key: str, value: str) -> str:
@@ -171,12 +146,3 @@ def _if_there(table: str, key: str, value: str) -> str:
         f"THEN query_to_xml({query}, true, false, '') END "
         "COLUMNS key text, value text)"
     )
-
-
-def _part_of(name: str, tables: set[str]) -> bool:
-    """Whether an object goes with one of the tables, so that the table's name says it all."""
-    return any(re.search(rf"\b{table}\b", name) for table in tables)
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,63 @@
+"""MariaDB with the mail database: its accounts, its schema, and who may connect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyinfra.api.deploy import deploy as pyinfra_deploy
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.context import host
+
+from mailstack import database_passwords, hosts
+from mailstack.files import Entry, File
+from mailstack.operations import sql, units
+from mailstack.operations.config_files import config_files
+from mailstack.operations.kept_secrets import kept_secrets
+from mailstack.operations.packages import installed
+from mailstack.operations.units import Unit
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailstack.settings import Settings
+
+PACKAGES = ("mariadb-server",)
+_SERVICE = "/etc/systemd/system/mariadb.service.d/mailstack.conf"
+
+
+def files(settings: Settings, clients: Sequence[str] = (), *, with_dovecot: bool = True) -> list[Entry]:
+    """The server's configuration.
+
+    + clients: IP addresses of other hosts that look things up
+    + with_dovecot: whether Dovecot runs on the same host
+    """
+    return [
+        *database_passwords.files(settings),
+        File(
+            "/etc/mysql/mariadb.conf.d/90-mailstack.cnf",
+            render("mariadb/90-mailstack.cnf", settings=settings, clients=clients),
+            activation="restart",
+        ),
+        # daemon-reload alone makes it count
+        File(_SERVICE, render("mariadb/service.conf") if with_dovecot else None, activation=None),
+    ]
+
+
+@pyinfra_deploy("MariaDB")
+def deploy(settings: Settings) -> None:
+    """Install MariaDB and make the mail database in it.
+
+    Raises ``OperationValueError`` if ``mail_db_engine`` is another.
+    """
+    if settings.mail_db_engine != "mysql":
+        raise OperationValueError("mail_db_engine: the component mariadb is for 'mysql'")
+    installed(PACKAGES)
+    clients = hosts.database_clients(settings, host)
+    with_dovecot = hosts.has_role(host, "imap") or hosts.has_role(host, "mx")
+    entries = files(settings, clients, with_dovecot=with_dovecot)
+    config_files(entries, component="mariadb", units=["mariadb"])
+    units.running(Unit("mariadb", clients=("dovecot", "postfix")))
+    if settings.mail_db_auth == "password":
+        kept_secrets(database_passwords.generated(settings))
+    sql.converge(settings, database_passwords.store(settings), clients)

@@ -1,0 +1,58 @@
+"""MariaDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.engines.mariadb import converge, dialect, lookups
+from mailstack.engines.mariadb.database import SOCKET, HostDatabase
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mailstack.engines.contract import Database, Dialect, Engine, Lookups, Step
+    from mailstack.hosts import Endpoint
+    from mailstack.secrets import Store
+    from mailstack.settings import Settings
+
+
+class MariaDb:
+    """See ``mailstack.engines.contract.Engine``."""
+
+    driver = "mysql"
+    port = 3306
+    socket = SOCKET
+    client_packages = ("mariadb-client",)
+    lookups: Lookups = lookups
+    dialect: Dialect = dialect
+
+    def database(self, settings: Settings) -> Database:
+        """See ``Engine.database``."""
+        return HostDatabase()
+
+    def lookup_user(self, settings: Settings, daemon: str) -> str:
+        """See ``Engine.lookup_user``; by the socket it is the daemon's account of the host."""
+        return daemon if settings.mail_db_auth == "peer" else settings.mail_db_lookup_role
+
+    def upgrade_user(self, settings: Settings) -> str:
+        """See ``Engine.upgrade_user``."""
+        return "dovecot" if settings.mail_db_auth == "peer" else settings.mail_db_upgrade_role
+
+    def postfix_hosts(self, endpoint: Endpoint) -> str:
+        """mysql_table(5) cuts the port off at the last colon, so IPv6 needs no brackets."""
+        return f"unix:{endpoint.host}" if endpoint.is_socket else f"inet:{endpoint.host}:{endpoint.port}"
+
+    def postfix_environment(self, endpoint: Endpoint) -> str:
+        """See ``Engine.postfix_environment``."""
+        return ""
+
+    def announce(self, settings: Settings) -> None:
+        """See ``Engine.announce``."""
+        converge.announce(settings, self.database(settings))
+
+    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
+        """See ``Engine.steps``."""
+        return converge.steps(settings, self.database(settings), passwords, clients)
+
+
+MARIADB: Engine = MariaDb()

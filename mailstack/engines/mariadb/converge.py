@@ -1,0 +1,86 @@
+"""The accounts, the database and its schema: what differs, and the SQL that puts it right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from pyinfra.api.exceptions import OperationError
+from pyinfra.context import host
+
+from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
+from mailstack.engines.mariadb import schema, users
+from mailstack.engines.mariadb.quoting import identifier
+from mailstack.engines.mariadb.users import SOCKET, Account
+
+if TYPE_CHECKING:
+    from mailstack.engines.contract import Database
+    from mailstack.secrets import Store
+    from mailstack.settings import Settings
+
+_SERVER = "mysql"
+"""The database that every server has: to see what others there are."""
+
+_HERE = "127.0.0.1"
+DAEMONS = ("postfix", "dovecot")
+"""Accounts of the host that look things up where there is no password; the server has them by these names."""
+
+_READABLE = tuple(
+    table for table in schema.tables() if table.startswith("mail_") and table != "mail_last_login"
+)
+"""What the lookups read."""
+
+
+def announce(settings: Settings, database: Database) -> None:
+    """See ``Engine.announce``."""
+    database.announce(_SERVER, _users_query(settings))
+    database.announce(settings.mail_db_name, schema.query())
+
+
+def steps(settings: Settings, database: Database, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
+    """See ``Engine.steps``; grants name tables, so the accounts come last."""
+    name = settings.mail_db_name
+    server = database.query(_SERVER, _users_query(settings)) or {}
+    state = None
+    if server.get("database"):
+        state = database.query(name, schema.query())
+    else:
+        made = f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;"
+        yield Step(f"database {name}: created", _SERVER, made, transaction=False)
+    if differences := schema.differences(state):
+        yield Step(f"schema: {', '.join(differences)}", name, schema.script(), transaction=False)
+    for title, sql in users.changes(wanted(settings, passwords, clients), server):
+        yield Step(title, _SERVER, sql, transaction=False)
+
+
+def wanted(settings: Settings, passwords: Store, clients: Sequence[str]) -> list[Account]:
+    """The accounts that there should be."""
+    name = settings.mail_db_name
+    lookup = {f"{name}.{table}": frozenset({"SELECT"}) for table in _READABLE}
+    lookup[f"FUNCTION {name}.mailstack_record_login"] = frozenset({"EXECUTE"})
+    upgrade = {f"FUNCTION {name}.mailstack_upgrade_password": frozenset({"EXECUTE"})}
+    if settings.mail_db_auth == "peer":
+        return [Account("postfix", SOCKET, lookup), Account("dovecot", SOCKET, lookup | upgrade)]
+    owner = {users.on_database(name): frozenset(users.OWNER_PRIVILEGES)}
+    made = [Account(settings.mail_db_owner, _HERE, owner, _password(passwords, OWNER_PASSWORD))]
+    for role, grants, secret in (
+        (settings.mail_db_lookup_role, lookup, LOOKUP_PASSWORD),
+        (settings.mail_db_upgrade_role, upgrade, UPGRADE_PASSWORD),
+    ):
+        password = _password(passwords, secret)
+        made.append(Account(role, _HERE, grants, password))
+        made += [Account(role, address, grants, password, tls=True) for address in clients]
+    return made
+
+
+def _password(passwords: Store, secret: str) -> str:
+    if (value := passwords[secret]) is not None:
+        return value
+    if host.state.is_executing:
+        raise OperationError(f"{secret} has not been generated")
+    return "to be generated before the account is made"
+
+
+def _users_query(settings: Settings) -> str:
+    roles = (settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_upgrade_role)
+    return users.query((*roles, *DAEMONS), settings.mail_db_name)

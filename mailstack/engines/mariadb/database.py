@@ -1,0 +1,70 @@
+"""How to reach the mail database as one who may change it: ``mariadb`` on its host, as root by the socket."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.exceptions import OperationError
+
+from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
+from mailstack.facts.reading import Probe, announce, read
+
+SOCKET = "/run/mysqld/mysqld.sock"
+
+# binary-mode: no commands of the client in the text, but DELIMITER
+_CLIENT = (
+    f"mariadb --no-defaults --protocol=socket --socket={SOCKET} --user=root --default-character-set=utf8mb4"
+    " --batch --raw --skip-column-names --binary-mode --loose-skip-print-query-on-error"
+)
+
+
+class HostDatabase:
+    """The server that runs on the current host."""
+
+    def announce(self, database: str, sql: str) -> None:
+        """See ``Database.announce``."""
+        announce(self._probe(database, sql))
+
+    def query(self, database: str, sql: str) -> Any | None:
+        """See ``Database.query``."""
+        return read(self._probe(database, sql))
+
+    def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
+        """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``.
+
+        The client ends at the first error, and the server then rolls back what was not committed.
+        """
+        begin, end = ("START TRANSACTION;", "COMMIT;") if transaction else ("", "")
+        client = f"{_CLIENT} {shlex.quote(database)} >/dev/null"
+        text = "\n".join([SESSION, UNLOGGED, begin, sql, end, ""])
+        return StringCommand(f": {shlex.quote(title)}; {client}", _stdin=text)
+
+    def _probe(self, database: str, sql: str) -> Probe[Any | None]:
+        # 1049: no such database; 2002, 2003, 2013: no server, or one that is just stopping
+        return Probe(
+            name=f"database {database}",
+            command=(
+                "if command -v mariadb >/dev/null; then "
+                f"if out=$({_CLIENT} {shlex.quote(database)} -e {shlex.quote(sql)} 2>&1); "
+                'then printf %s "$out"; else case $out in *"ERROR 1049 "*|*"ERROR 20"[01]*) ;; '
+                '*) printf "ERROR %s" "$out";; esac; fi; fi'
+            ),
+            parse=_parse_json,
+        )
+
+
+def _parse_json(output: str) -> Any | None:
+    """One JSON value; or several objects, a line each, whose lists belong together: MariaDB's are limited."""
+    if output.startswith("ERROR "):
+        raise OperationError(f"the database refused a query: {output.removeprefix('ERROR ').strip()}")
+    values = [json.loads(line) for line in output.splitlines() if line.strip()]
+    if len(values) < 2:
+        return values[0] if values else None
+    joined: dict[str, list[Any]] = {}
+    for value in values:
+        for name, rows in value.items():
+            joined.setdefault(name, []).extend(rows)
+    return joined

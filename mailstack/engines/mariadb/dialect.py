@@ -1,0 +1,49 @@
+"""How accounts are read and changed in MariaDB. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailstack.engines.mariadb.quoting import SESSION, literal
+
+__all__ = ["begin", "end", "insert_new", "literal", "read_tables"]
+
+
+def begin(owner: str) -> list[str]:
+    """What stands before changes: alone. Logs are off in every script, and tables have no owner here."""
+    return ["DO GET_LOCK('mailstack', 300);", "SET @mailstack_later = TRUE;"]
+
+
+def end() -> list[str]:
+    """See ``Dialect.end``: what ``begin`` put off."""
+    return ["CALL mailstack_check_quotas(NULL);"]
+
+
+def read_tables(tables: Sequence[str]) -> str:
+    """See ``Dialect.read_tables``; a row is an answer of its own, because one value is limited in length.
+
+    The query is made by one that asks which tables and columns there are.
+    """
+    listed = ", ".join(map(literal, tables))
+    return f"""{SESSION}
+SET SESSION group_concat_max_len = 1048576;
+SET @rows = (
+    SELECT GROUP_CONCAT(row_query SEPARATOR ' UNION ALL ') FROM (
+        SELECT CONCAT('SELECT JSON_OBJECT(''', table_name, ''', JSON_ARRAY(JSON_OBJECT(', GROUP_CONCAT(
+            QUOTE(column_name), ', `', REPLACE(column_name, '`', '``'), '`',
+            IF(column_type = 'tinyint(1)', ' <> 0', '') SEPARATOR ', '
+        ), '))) FROM ', table_name) AS row_query
+        FROM information_schema.columns
+        WHERE table_schema = DATABASE() AND table_name IN ({listed})
+        GROUP BY table_name
+    ) AS queries
+);
+EXECUTE IMMEDIATE COALESCE(@rows, 'DO 0')"""
+
+
+def insert_new(table: str, columns: Sequence[str], rows: str) -> str:
+    """See ``Dialect.insert_new``; IGNORE would ignore other errors, too."""
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES\n{rows}\n"
+        f"ON DUPLICATE KEY UPDATE {columns[0]} = {table}.{columns[0]};"
+    )

@@ -1,0 +1,44 @@
+"""How a value or a name is written in MariaDB's SQL. Pure."""
+
+from __future__ import annotations
+
+UNLOGGED = "SET SESSION sql_log_off = 1, SESSION slow_query_log = 0;"
+"""Goes before what must not be in the server's logs: hashes. Needs an administrator."""
+
+
+def literal(value: str | int | bool | None) -> str:
+    r"""A constant (MariaDB's manual, "String Literals"); ``\`` escapes, as ``SESSION`` below makes sure.
+
+    Raises ``ValueError`` for text with a NUL character, or that is no Unicode.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + _storable(value).replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """The name of a database, table or column, always quoted (MariaDB's manual, "Identifier Names").
+
+    Raises ``ValueError`` for one that MariaDB would refuse.
+    """
+    if not name or len(name) > 64:
+        raise ValueError(f"not a name for a database or table: {name!r}")
+    return "`" + _storable(name).replace("`", "``") + "`"
+
+
+SESSION = (
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', "
+    "NAMES utf8mb4 COLLATE utf8mb4_nopad_bin;"
+)
+"""Begins every session of ours: SQL means the same whatever the server's ``sql_mode`` is."""
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("text with a NUL character can't be stored")
+    text.encode()  # a lone surrogate is a UnicodeEncodeError, which is a ValueError
+    return text

@@ -1,0 +1,124 @@
+-- Other names for a whole domain, aliases for a local part in all domains; and no alias goes in a circle.
+
+CREATE TABLE IF NOT EXISTS mail_alias_domain (alias_domain {domain_type} NOT NULL) {table};
+CREATE TABLE IF NOT EXISTS mail_wildcard (local_part {address_type} NOT NULL) {table};
+ALTER TABLE mail_alias_domain
+    ADD COLUMN IF NOT EXISTS alias_domain {domain_type} NOT NULL,
+    ADD COLUMN IF NOT EXISTS domain_name {domain_type} NOT NULL,
+    ADD COLUMN IF NOT EXISTS active {boolean};
+ALTER TABLE mail_wildcard
+    ADD COLUMN IF NOT EXISTS local_part {address_type} NOT NULL,
+    ADD COLUMN IF NOT EXISTS destination_email {address_type} NOT NULL,
+    ADD COLUMN IF NOT EXISTS active {boolean};
+UPDATE mail_alias_domain SET active = TRUE WHERE active IS NULL;
+UPDATE mail_wildcard SET active = TRUE WHERE active IS NULL;
+ALTER TABLE mail_alias_domain
+    MODIFY alias_domain {domain_type} NOT NULL,
+    MODIFY domain_name {domain_type} NOT NULL,
+    MODIFY active {boolean},
+    DROP INDEX IF EXISTS mailstack_alias_domain_key,
+    ADD UNIQUE INDEX mailstack_alias_domain_key (alias_domain),
+    DROP INDEX IF EXISTS mailstack_alias_domain_target,
+    ADD INDEX mailstack_alias_domain_target (domain_name),
+    {table};
+ALTER TABLE mail_wildcard
+    MODIFY local_part {address_type} NOT NULL,
+    MODIFY destination_email {address_type} NOT NULL,
+    MODIFY active {boolean},
+    DROP INDEX IF EXISTS mailstack_wildcard_key,
+    ADD UNIQUE INDEX mailstack_wildcard_key (local_part, destination_email),
+    {table};
+
+CREATE TRIGGER mailstack_alias_domain_insert BEFORE INSERT ON mail_alias_domain FOR EACH ROW
+    SET NEW.alias_domain = LOWER(NEW.alias_domain), NEW.domain_name = LOWER(NEW.domain_name);
+CREATE TRIGGER mailstack_alias_domain_update BEFORE UPDATE ON mail_alias_domain FOR EACH ROW
+    SET NEW.alias_domain = LOWER(NEW.alias_domain), NEW.domain_name = LOWER(NEW.domain_name);
+CREATE TRIGGER mailstack_wildcard_insert BEFORE INSERT ON mail_wildcard FOR EACH ROW
+    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = LOWER(NEW.destination_email);
+CREATE TRIGGER mailstack_wildcard_update BEFORE UPDATE ON mail_wildcard FOR EACH ROW
+    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = LOWER(NEW.destination_email);
+
+DELIMITER //
+
+-- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
+-- is none. Two writers at once wait for each other, so that neither closes the other's circle.
+CREATE OR REPLACE FUNCTION mailstack_in_circle(source {address_type}, destination {address_type}) RETURNS BOOLEAN
+    READS SQL DATA
+    RETURN source <> destination AND EXISTS (
+        WITH RECURSIVE target (address) AS (
+            SELECT CAST(destination AS CHAR(254) CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin
+            UNION
+            SELECT a.destination_email FROM target STRAIGHT_JOIN mail_alias a ON a.source_email = target.address
+            WHERE a.active
+            UNION
+            SELECT CONCAT(SUBSTRING_INDEX(target.address, '@', 1), '@', x.domain_name)
+            FROM target STRAIGHT_JOIN mail_alias_domain x
+                ON x.alias_domain = SUBSTRING_INDEX(target.address, '@', -1)
+        )
+        SELECT 1 FROM target WHERE address = source
+    ) //
+
+CREATE OR REPLACE PROCEDURE mailstack_check_alias(source {address_type}, destination {address_type}, active BOOLEAN)
+    READS SQL DATA
+BEGIN
+    DECLARE held VARCHAR(16);
+    DECLARE said TEXT;
+    SELECT name INTO held FROM mailstack_lock WHERE name = 'circle' FOR UPDATE;
+    IF active AND mailstack_in_circle(source, destination) THEN
+        SET said = CONCAT('mailstack_circle: the alias ', source, ' -> ', destination, ' would close a circle');
+        SIGNAL SQLSTATE '23000' SET MESSAGE_TEXT = said;
+    END IF;
+END //
+CREATE TRIGGER mailstack_circle_insert AFTER INSERT ON mail_alias FOR EACH ROW
+    CALL mailstack_check_alias(NEW.source_email, NEW.destination_email, NEW.active) //
+CREATE TRIGGER mailstack_circle_update AFTER UPDATE ON mail_alias FOR EACH ROW
+    CALL mailstack_check_alias(NEW.source_email, NEW.destination_email, NEW.active) //
+
+-- A domain has addresses of its own or those of another one.
+CREATE OR REPLACE PROCEDURE mailstack_check_domain(domain {domain_type}, is_alias BOOLEAN)
+    READS SQL DATA
+BEGIN
+    DECLARE held VARCHAR(16);
+    DECLARE said TEXT;
+    SELECT name INTO held FROM mailstack_lock WHERE name = 'circle' FOR UPDATE;
+    IF EXISTS (SELECT 1 FROM mail_alias_domain WHERE alias_domain = domain)
+        AND EXISTS (SELECT 1 FROM mail_domain WHERE domain_name = domain)
+    THEN
+        SET said = CONCAT('mailstack_one_meaning: ', domain, ' would be a domain and an alias domain');
+        SIGNAL SQLSTATE '23000' SET MESSAGE_TEXT = said;
+    END IF;
+    IF is_alias AND EXISTS (
+        SELECT 1 FROM mail_alias a
+        WHERE a.active AND SUBSTRING_INDEX(a.destination_email, '@', -1) = domain
+            AND mailstack_in_circle(a.source_email, a.destination_email)
+    ) THEN
+        SET said = CONCAT('mailstack_circle: the alias domain ', domain, ' would close a circle of aliases');
+        SIGNAL SQLSTATE '23000' SET MESSAGE_TEXT = said;
+    END IF;
+END //
+CREATE TRIGGER mailstack_one_meaning_insert AFTER INSERT ON mail_alias_domain FOR EACH ROW
+    CALL mailstack_check_domain(NEW.alias_domain, TRUE) //
+CREATE TRIGGER mailstack_one_meaning_update AFTER UPDATE ON mail_alias_domain FOR EACH ROW
+    CALL mailstack_check_domain(NEW.alias_domain, TRUE) //
+CREATE TRIGGER mailstack_domain_meaning_insert AFTER INSERT ON mail_domain FOR EACH ROW
+    CALL mailstack_check_domain(NEW.domain_name, FALSE) //
+CREATE TRIGGER mailstack_domain_meaning_update AFTER UPDATE ON mail_domain FOR EACH ROW
+    CALL mailstack_check_domain(NEW.domain_name, FALSE) //
+
+DELIMITER ;
+
+ALTER TABLE mail_alias_domain
+    ADD CONSTRAINT mailstack_alias_domain_form CHECK (
+        alias_domain REGEXP {domain} AND LOCATE('\n', alias_domain) = 0
+    ),
+    ADD CONSTRAINT mailstack_alias_domain_target FOREIGN KEY (domain_name) REFERENCES mail_domain (domain_name)
+        ON UPDATE CASCADE;
+ALTER TABLE mail_wildcard
+    ADD CONSTRAINT mailstack_wildcard_form CHECK (
+        local_part REGEXP {mailbox_local_part} AND LOCATE('\n', local_part) = 0
+        AND destination_email
+            = CONCAT(SUBSTRING_INDEX(destination_email, '@', 1), '@', SUBSTRING_INDEX(destination_email, '@', -1))
+        AND SUBSTRING_INDEX(destination_email, '@', 1) REGEXP {local_part}
+        AND SUBSTRING_INDEX(destination_email, '@', -1) REGEXP {domain}
+        AND LENGTH(destination_email) <= {max_address} AND LOCATE('\n', destination_email) = 0
+    );

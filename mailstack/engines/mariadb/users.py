@@ -1,0 +1,170 @@
+"""The accounts of the database server: how they are, how they should be, and the SQL in between. Pure.
+
+An account of MariaDB is a name and the host that it may come from. Over TCP that is an address; ``localhost``
+is the socket, where the server knows which account of the host asks (``unix_socket``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from mailstack.engines.mariadb.quoting import SESSION, identifier, literal
+from mailstack.engines.mariadb.schema import FILES
+
+SOCKET = "localhost"
+OWNER_PRIVILEGES = (
+    *("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "TRIGGER"),
+    *("CREATE VIEW", "SHOW VIEW", "CREATE ROUTINE", "ALTER ROUTINE", "EXECUTE", "EVENT", "LOCK TABLES"),
+    "CREATE TEMPORARY TABLES",
+)
+"""By name, because what ALL is depends on the version."""
+
+Grants = Mapping[str, frozenset[str]]
+"""Privileges by what they are on: ``*.*``, ``DATABASE.*``, ``DATABASE.TABLE``, ``DATABASE.TABLE.COLUMN``."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as it should be.
+
+    + password: ``None``: the socket tells who it is
+    + tls: whether it may come over TLS only
+    """
+
+    user: str
+    host: str
+    grants: Grants = field(default_factory=dict)
+    password: str | None = None
+    tls: bool = False
+
+    @property
+    def name(self) -> str:
+        """As people see it."""
+        return f"{self.user}@{self.host}"
+
+
+class Change(NamedTuple):
+    """One account to put right, in words and in SQL."""
+
+    title: str
+    sql: str
+
+
+def query(users: Iterable[str], database: str) -> str:
+    """SQL that returns as JSON ``{"database": bool, "accounts": {name: …}, "grants": [[name, on, what]]}``.
+
+    + users: those whose accounts are ours; of others only what they may do in ``database`` is told
+    """
+    values = {
+        "users": ", ".join(map(literal, users)),
+        "database": literal(database),
+        "pattern": literal(_pattern(database)),
+    }
+    return SESSION + FILES.render("accounts.sql", values)
+
+
+def changes(wanted: Sequence[Account], state: Mapping[str, Any]) -> list[Change]:
+    """What is to be done so that these accounts are as they should be, and no other may do anything here.
+
+    + state: what the query returned
+    """
+    there: Mapping[str, Any] = state.get("accounts") or {}
+    granted: dict[str, dict[str, set[str]]] = {}
+    for name, place, privilege in state.get("grants") or []:
+        granted.setdefault(name, {}).setdefault(place, set()).add(privilege)
+    made = [_change(account, there.get(account.name), granted.get(account.name, {})) for account in wanted]
+    ours = {account.name for account in wanted}
+    made += [
+        Change(f"account {name}: unwanted", f"DROP USER IF EXISTS {_quoted(name)};")
+        for name in sorted(there.keys() - ours)
+    ]
+    for name in sorted(granted.keys() - ours - there.keys()):
+        places = sorted(granted[name])
+        title = f"account {name}: not on {', '.join(places)}"
+        made.append(Change(title, "\n".join(_revoke(name, place) for place in places)))
+    return [change for change in made if change.sql]
+
+
+def _change(account: Account, current: Mapping[str, Any] | None, granted: Mapping[str, set[str]]) -> Change:
+    """An account that differs in anything is made anew: sessions that there are don't notice."""
+    said = ["created"] if current is None else _differences(account, current)
+    if current is not None:
+        for place in sorted(account.grants.keys() | granted.keys()):
+            wanted, found = account.grants.get(place, frozenset()), granted.get(place, set())
+            said += [f"{privilege} on {place}" for privilege in sorted(wanted - found)]
+            said += [f"no {privilege} on {place}" for privilege in sorted(found - wanted)]
+    if not said:
+        return Change("", "")
+    name = _quoted(account.name)
+    how = "unix_socket"
+    if account.password is not None:
+        how = f"mysql_native_password USING '{_hash(account.password)}'"
+    statements = [
+        f"CREATE OR REPLACE USER {name} IDENTIFIED VIA {how}"
+        f" REQUIRE {'SSL' if account.tls else 'NONE'} PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;",
+        *(_grant(sorted(privileges), place, name) for place, privileges in account.grants.items()),
+    ]
+    return Change(f"account {account.name}: {', '.join(said)}", "\n".join(statements))
+
+
+def _grant(privileges: Iterable[str], place: str, name: str) -> str:
+    return f"GRANT {', '.join(privileges)} ON {_target(place)} TO {name};"
+
+
+_LIMITS = ("max_queries", "max_updates", "max_connections", "max_user_connections", "max_statement_time")
+
+
+def _differences(account: Account, current: Mapping[str, Any]) -> list[str]:
+    """In what else than its privileges an account differs, from its row in ``mysql.global_priv``."""
+    plugin, stored = current.get("plugin"), current.get("authentication_string", "")
+    if account.password is None:
+        right = plugin == "unix_socket" and not stored
+    else:
+        right = plugin in ("mysql_native_password", "") and stored == _hash(account.password)
+    said = [] if right and "auth_or" not in current else ["password" if account.password else "by its socket"]
+    if (current.get("ssl_type", 0) == 1) != account.tls or current.get("ssl_type", 0) > 1:
+        said.append("TLS" if account.tls else "no condition on TLS")
+    if current.get("account_locked"):
+        said.append("not locked")
+    if current.get("password_last_changed") == 0 or current.get("password_lifetime", 0) != 0:
+        said.append("no expiry")
+    if any(current.get(limit) for limit in _LIMITS):
+        said.append("no limits")
+    return said
+
+
+def _hash(password: str) -> str:
+    """What ``mysql_native_password`` stores; computed here, so that no password goes to the server."""
+    twice = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()
+    return f"*{twice.upper()}"
+
+
+def on_database(database: str) -> str:
+    """All of a database, as a place for ``Grants``; MariaDB takes its name for a pattern there."""
+    return f"{_pattern(database)}.*"
+
+
+def _pattern(database: str) -> str:
+    return database.replace("_", "\\_")
+
+
+def _quoted(name: str) -> str:
+    user, _, host = name.rpartition("@")
+    if not host:  # a role
+        return user if user == "PUBLIC" else literal(user)
+    return f"{literal(user)}@{literal(host)}"
+
+
+def _target(place: str) -> str:
+    """A place of ``Grants``, or a routine with its kind before it, as SQL has it."""
+    kind, _, path = place.rpartition(" ")
+    quoted = ".".join(part if part == "*" else identifier(part) for part in path.split("."))
+    return f"{kind} {quoted}" if kind else quoted
+
+
+def _revoke(name: str, place: str) -> str:
+    table = ".".join(place.split(".")[:2])  # which includes its columns
+    return f"REVOKE ALL PRIVILEGES ON {_target(table)} FROM {_quoted(name)};"
