@@ -129,7 +129,10 @@ def test_app_passwords_open_what_they_are_for(host: Target) -> None:
     secret = {service: generate_app_password() for service in ("all", "imap", "smtp")}
     rows = [(BOB, f"for-{service}", app_digest(text), service) for service, text in secret.items()]
     rows.append((DAVE, "for-all", app_digest(secret["all"]), "all"))
-    clients.sql(host, f"INSERT INTO mail_app_password VALUES {', '.join(map(str, rows))}")
+    clients.sql(
+        host,
+        f"INSERT INTO mail_app_password (email, name, digest, service) VALUES {', '.join(map(str, rows))}",
+    )
     reading, sending = ("imap", "pop3"), ("smtp",)
     expected = {
         (service, BOB, text): name == "all" or service in {"imap": reading, "smtp": sending}[name]
@@ -166,8 +169,8 @@ def test_app_passwords_open_what_they_are_for(host: Target) -> None:
 
 
 def last_login(target: Target, user: str) -> dict[str, str]:
-    """For each service, which version of the row this is."""
-    rows = clients.sql(target, f"SELECT service, xmin FROM mail_last_login WHERE email = '{user}'")
+    """For each service, when it was recorded."""
+    rows = clients.sql(target, f"SELECT service, at FROM mail_last_login WHERE email = '{user}'")
     return dict(row.split("|") for row in rows.splitlines())
 
 
@@ -183,9 +186,11 @@ def test_the_last_login_is_recorded_once_an_hour(host: Target) -> None:
         assert logged_in(service, host, CAROL, password)
     assert last_login(host, CAROL) == first
 
-    clients.sql(host, "UPDATE mail_last_login SET at = at - interval '61 minutes' WHERE service = 'imap'")
+    minutes = "INTERVAL {} MINUTE" if world.ENGINE == "mysql" else "interval '{} minutes'"
+    earlier = f"at - {minutes.format(61)}"
+    clients.sql(host, f"UPDATE mail_last_login SET at = {earlier} WHERE service = 'imap'")
     assert not logged_in("imap", host, CAROL, password + "x")
-    old = "SELECT count(*) FROM mail_last_login WHERE at < now() - interval '5 minutes'"
+    old = f"SELECT count(*) FROM mail_last_login WHERE at < now() - {minutes.format(5)}"
     assert clients.sql(host, old) == "1"
     assert logged_in("imap", host, CAROL, password)
     assert clients.sql(host, old) == "0"
@@ -195,6 +200,15 @@ def test_the_last_login_is_recorded_once_an_hour(host: Target) -> None:
 @contextmanager
 def holding(target: Target, lock: str) -> Iterator[None]:
     """Somebody who has taken a lock and does not let it go."""
+    if world.ENGINE == "mysql":
+        target.exec(f"mariadb mail -e {shlex.quote(f'{lock}; SELECT SLEEP(30)')} >/dev/null 2>&1 &")
+        holds = "FROM information_schema.processlist WHERE state = 'User sleep'"
+        clients.eventually(lambda: clients.sql(target, f"SELECT 1 {holds}"), "no lock")
+        try:
+            yield
+        finally:
+            clients.sql(target, f"KILL {clients.sql(target, f'SELECT id {holds}')}")
+        return
     psql = "runuser -u postgres -- psql -Xq mail"
     held = f"BEGIN; {lock}; SELECT pg_sleep(30); -- held"
     target.exec(f"cd /; {psql} -c {shlex.quote(held)} >/dev/null 2>&1 &")
@@ -215,13 +229,18 @@ def test_a_login_that_cannot_be_recorded_is_a_login(host: Target) -> None:
         return time.monotonic() - start
 
     assert seconds() < 8
-    clients.sql(host, "ALTER TABLE mail_last_login ADD CONSTRAINT never CHECK (service = '') NOT VALID")
+    never = "ALTER TABLE mail_last_login ADD CONSTRAINT never CHECK (service = '')"
+    clients.sql(host, f"DELETE FROM mail_last_login; {never}")
     try:
         assert seconds() < 8
         assert clients.sql(host, "SELECT count(*) FROM mail_last_login") == "0"
     finally:
         clients.sql(host, "ALTER TABLE mail_last_login DROP CONSTRAINT never")
-    with holding(host, "LOCK TABLE mail_last_login IN EXCLUSIVE MODE"):
+    locks = {
+        "postgresql": "LOCK TABLE mail_last_login IN EXCLUSIVE MODE",
+        "mysql": "LOCK TABLES mail_last_login WRITE",
+    }
+    with holding(host, locks[world.ENGINE]):
         start = time.monotonic()
         assert logged_in("imap", host, ALICE, world.PASSWORDS[ALICE])
         assert time.monotonic() - start < 5

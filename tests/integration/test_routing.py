@@ -149,14 +149,14 @@ def test_a_relay_domain_comes_and_goes(host: Target) -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        "mail_relay_domain VALUES ('Example.org')",
-        "mail_domain VALUES ('any.example')",
-        "mail_alias_domain VALUES ('any.example', 'example.org')",
-        "mail_relay_domain VALUES ('no domain')",
-        "mail_relay_recipient VALUES ('x@example.org')",
-        "mail_relay_recipient VALUES ('ANNA@backup.example')",
-        "mail_relay_recipient VALUES ('a b@backup.example')",
-        "mail_relay_recipient VALUES ('@backup.example')",
+        "mail_relay_domain (domain_name) VALUES ('Example.org')",
+        "mail_domain (domain_name) VALUES ('any.example')",
+        "mail_alias_domain (alias_domain, domain_name) VALUES ('any.example', 'example.org')",
+        "mail_relay_domain (domain_name) VALUES ('no domain')",
+        "mail_relay_recipient (address) VALUES ('x@example.org')",
+        "mail_relay_recipient (address) VALUES ('ANNA@backup.example')",
+        "mail_relay_recipient (address) VALUES ('a b@backup.example')",
+        "mail_relay_recipient (address) VALUES ('@backup.example')",
     ],
 )
 def test_what_the_database_refuses(host: Target, rows: str) -> None:

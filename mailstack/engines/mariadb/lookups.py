@@ -157,7 +157,8 @@ def dovecot_login(settings: Settings, generation: str) -> str:
     """See ``mailstack.engines.postgresql.lookups``; what records it returns false, and waits for no row."""
     name = DOVECOT[generation]
     return (
-        "SET STATEMENT innodb_lock_wait_timeout = 1 FOR SELECT NULL AS password FROM DUAL WHERE"
+        "SET STATEMENT innodb_lock_wait_timeout = 1, lock_wait_timeout = 1 FOR"
+        " SELECT NULL AS password FROM DUAL WHERE"
         f" mailstack_record_login('{name.user}', '{name.service}', {settings.mail_last_login_minutes})"
     )
 
