@@ -16,6 +16,8 @@ from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
+pytestmark = pytest.mark.both_engines
+
 PASSWORD = 'it\'s "se cret" \\ 5'
 EVE = "eve@new.example"
 ACTIVE = "CASE WHEN active THEN 'yes' ELSE 'no' END"

@@ -17,6 +17,8 @@ from tests.integration import clients, world
 from tests.integration.world import ALICE, BOB
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 GOOD = world.PASSWORDS[ALICE]
 
 

@@ -21,6 +21,8 @@ from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 PASSWORD = "pä\"ss'w\\ord $(id) %u %{password} {PLAIN}"
 
 

@@ -14,6 +14,8 @@ from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, REMOTE, STRANGER
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 #: Has as much room as its domain gives to each user.
 FULL = "full@quota.example"
 #: May have twenty messages.

@@ -15,6 +15,8 @@ from tests.integration.world import ALICE, BOB, CAROL, REMOTE, STRANGER
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 
+pytestmark = pytest.mark.both_engines
+
 HOSTNAME = "backup.example.net"
 NEWS, INFO = "news@example.com", "info@example.org"
 #: In a log, or in `Received`, when the standard server has taken a message after a login.
