@@ -184,6 +184,7 @@ def test_what_is_taken_arrives(server: Target) -> None:
             numbers = session.search(None, "HEADER", "Delivered-To", address)[1][0].split()
             assert len(numbers) == 1
             session.store(numbers[0].decode(), "+FLAGS", "\\Deleted")
+            session.expunge()
 
 
 def test_a_message_that_went_round_is_refused(server: Target) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration import clients, world
 from tests.integration.conftest import Factory
-from tests.integration.world import ALICE, BOB, REMOTE, STRANGER
+from tests.integration.world import ALICE, BOB, CAROL, REMOTE, STRANGER
 from tests.targets.containers import Target
 
 HOSTNAME = "first.example.org"
@@ -139,15 +139,15 @@ def test_a_message_of_an_octet_more_than_the_limit(host: Target) -> None:
         text = head + b"x" * (octets - len(head) - 2) + b"\r\n"
         with clients.smtp(host) as session:
             session.mail(STRANGER)  # and no SIZE
-            session.rcpt(BOB)
+            session.rcpt(CAROL)
             assert session.data(text)[0] == code
         if code == 250:
-            assert clients.received(host, BOB, message_id)
+            assert clients.received(host, CAROL, message_id)
     with clients.smtp(host) as session:
         assert session.mail(STRANGER, ["SIZE=100000"])[0] == 250
         session.rset()
         assert session.mail(STRANGER, ["SIZE=100001"])[0] == 552
-    assert clients.replies(host, BOB) == 250
+    assert clients.replies(host, CAROL) == 250
 
 
 @pytest.mark.parametrize("port", [110, 995])
