@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -24,13 +24,18 @@ ENGINES = ("postgresql", "mysql")
 def pytest_configure(config: pytest.Config) -> None:
     """pytest's hook: the marker that doubles a file's tests."""
     config.addinivalue_line("markers", "both_engines: run with PostgreSQL and with MariaDB")
+    config.addinivalue_line("markers", "mariadb: run with MariaDB alone")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """pytest's hook: a test that uses the standard server runs on one engine, or with the marker on both."""
     if "db_engine" in metafunc.fixturenames:
-        both = metafunc.definition.get_closest_marker("both_engines")
-        metafunc.parametrize("db_engine", ENGINES if both else [ENGINE], indirect=True, scope="session")
+        names: Sequence[str] = [ENGINE]
+        if metafunc.definition.get_closest_marker("both_engines"):
+            names = ENGINES
+        if metafunc.definition.get_closest_marker("mariadb"):
+            names = ["mysql"]
+        metafunc.parametrize("db_engine", names, indirect=True, scope="session")
 
 
 @pytest.hookimpl(tryfirst=True)

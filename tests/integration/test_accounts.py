@@ -16,6 +16,8 @@ from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
+pytestmark = pytest.mark.both_engines
+
 PASSWORD = 'it\'s "se cret" \\ 5'
 EVE = "eve@new.example"
 ACTIVE = "CASE WHEN active THEN 'yes' ELSE 'no' END"
@@ -120,6 +122,7 @@ def test_app_password(host: Target, eve: str, tmp_path: Path) -> None:
     assert call(host, *command, "present=false").changed == []
     with pytest.raises(imaplib.IMAP4.error), clients.imap(host, eve, password=secret):
         pass
+    host.exec("rm -rf /var/vmail/new.example/eve")
     weak = call(host, *command, "password_from=env:PW", env={"PW": "geheim"})
     assert weak.returncode != 0 and "24 or more" in weak.stderr and "geheim" not in weak.stderr
 

@@ -12,6 +12,8 @@ from tests.integration.dialogues import Dialogue, dialogue
 from tests.integration.world import ALICE, STRANGER
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 BYTES = [bytes([number]) for number in range(256) if number not in b"\r\n"]
 ASCII = [byte for byte in BYTES if byte.isascii()]
 #: So many in a session: after ten errors Postfix takes its time.

@@ -16,10 +16,12 @@ import pytest
 from mailstack.engines.postgresql.quoting import literal
 from mailstack.passwords import app_digest, generate_app_password
 from mailstack.settings.password_hashes import PASSWORD_SCHEMES
-from tests.integration import clients, converge, world
+from tests.integration import clients, converge, managesieve, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN
 from tests.targets.containers import Target
+
+pytestmark = pytest.mark.both_engines
 
 PASSWORD = "pä\"ss'w\\ord $(id) %u %{password} {PLAIN}"
 
@@ -33,7 +35,7 @@ def host(module_clone: Factory) -> Target:
 
 
 def imap(target: Target, user: str, password: str) -> None:
-    """Log in by IMAP; raises `imaplib.IMAP4.error` where that is refused."""
+    """Log in by IMAP; raises one of `REFUSED` where that is refused."""
     with clients.imap(target, user, password=password):
         pass
 
@@ -54,7 +56,25 @@ def smtp(target: Target, user: str, password: str) -> None:
         clients.login(session, user, password)
 
 
-LOGIN: dict[str, Callable[[Target, str, str], None]] = {"imap": imap, "pop3": pop3, "smtp": smtp}
+class SieveLoginError(Exception):
+    """ManageSieve refused a login."""
+
+
+def sieve(target: Target, user: str, password: str) -> None:
+    """Log in by ManageSieve; raises `SieveLoginError` where that is refused."""
+    with managesieve.connected(target) as session:
+        answer = session.login(user, password)
+        if answer.status != "OK":
+            raise SieveLoginError(str(answer))
+
+
+REFUSED = (imaplib.IMAP4.error, poplib.error_proto, SieveLoginError)
+LOGIN: dict[str, Callable[[Target, str, str], None]] = {
+    "imap": imap,
+    "pop3": pop3,
+    "sieve": sieve,
+    "smtp": smtp,
+}
 
 
 def logged_in(service: str, target: Target, user: str, password: str) -> bool:
@@ -64,8 +84,8 @@ def logged_in(service: str, target: Target, user: str, password: str) -> bool:
     except smtplib.SMTPAuthenticationError as refused:
         assert refused.smtp_code == 535
         return False
-    except (imaplib.IMAP4.error, poplib.error_proto) as refused:
-        assert "AUTH" in str(refused), refused
+    except REFUSED as refused:
+        assert "AUTH" in str(refused).upper(), refused
         return False
     return True
 
@@ -111,7 +131,10 @@ def test_app_passwords_open_what_they_are_for(host: Target) -> None:
     secret = {service: generate_app_password() for service in ("all", "imap", "smtp")}
     rows = [(BOB, f"for-{service}", app_digest(text), service) for service, text in secret.items()]
     rows.append((DAVE, "for-all", app_digest(secret["all"]), "all"))
-    clients.sql(host, f"INSERT INTO mail_app_password VALUES {', '.join(map(str, rows))}")
+    clients.sql(
+        host,
+        f"INSERT INTO mail_app_password (email, name, digest, service) VALUES {', '.join(map(str, rows))}",
+    )
     reading, sending = ("imap", "pop3"), ("smtp",)
     expected = {
         (service, BOB, text): name == "all" or service in {"imap": reading, "smtp": sending}[name]
@@ -148,8 +171,8 @@ def test_app_passwords_open_what_they_are_for(host: Target) -> None:
 
 
 def last_login(target: Target, user: str) -> dict[str, str]:
-    """For each service, which version of the row this is."""
-    rows = clients.sql(target, f"SELECT service, xmin FROM mail_last_login WHERE email = '{user}'")
+    """For each service, when it was recorded."""
+    rows = clients.sql(target, f"SELECT service, at FROM mail_last_login WHERE email = '{user}'")
     return dict(row.split("|") for row in rows.splitlines())
 
 
@@ -165,9 +188,11 @@ def test_the_last_login_is_recorded_once_an_hour(host: Target) -> None:
         assert logged_in(service, host, CAROL, password)
     assert last_login(host, CAROL) == first
 
-    clients.sql(host, "UPDATE mail_last_login SET at = at - interval '61 minutes' WHERE service = 'imap'")
+    minutes = "INTERVAL {} MINUTE" if world.ENGINE == "mysql" else "interval '{} minutes'"
+    earlier = f"at - {minutes.format(61)}"
+    clients.sql(host, f"UPDATE mail_last_login SET at = {earlier} WHERE service = 'imap'")
     assert not logged_in("imap", host, CAROL, password + "x")
-    old = "SELECT count(*) FROM mail_last_login WHERE at < now() - interval '5 minutes'"
+    old = f"SELECT count(*) FROM mail_last_login WHERE at < now() - {minutes.format(5)}"
     assert clients.sql(host, old) == "1"
     assert logged_in("imap", host, CAROL, password)
     assert clients.sql(host, old) == "0"
@@ -177,6 +202,15 @@ def test_the_last_login_is_recorded_once_an_hour(host: Target) -> None:
 @contextmanager
 def holding(target: Target, lock: str) -> Iterator[None]:
     """Somebody who has taken a lock and does not let it go."""
+    if world.ENGINE == "mysql":
+        target.exec(f"mariadb mail -e {shlex.quote(f'{lock}; SELECT SLEEP(30)')} >/dev/null 2>&1 &")
+        holds = "FROM information_schema.processlist WHERE state = 'User sleep'"
+        clients.eventually(lambda: clients.sql(target, f"SELECT 1 {holds}"), "no lock")
+        try:
+            yield
+        finally:
+            clients.sql(target, f"KILL {clients.sql(target, f'SELECT id {holds}')}")
+        return
     psql = "runuser -u postgres -- psql -Xq mail"
     held = f"BEGIN; {lock}; SELECT pg_sleep(30); -- held"
     target.exec(f"cd /; {psql} -c {shlex.quote(held)} >/dev/null 2>&1 &")
@@ -197,13 +231,18 @@ def test_a_login_that_cannot_be_recorded_is_a_login(host: Target) -> None:
         return time.monotonic() - start
 
     assert seconds() < 8
-    clients.sql(host, "ALTER TABLE mail_last_login ADD CONSTRAINT never CHECK (service = '') NOT VALID")
+    never = "ALTER TABLE mail_last_login ADD CONSTRAINT never CHECK (service = '')"
+    clients.sql(host, f"DELETE FROM mail_last_login; {never}")
     try:
         assert seconds() < 8
         assert clients.sql(host, "SELECT count(*) FROM mail_last_login") == "0"
     finally:
         clients.sql(host, "ALTER TABLE mail_last_login DROP CONSTRAINT never")
-    with holding(host, "LOCK TABLE mail_last_login IN EXCLUSIVE MODE"):
+    locks = {
+        "postgresql": "LOCK TABLE mail_last_login IN EXCLUSIVE MODE",
+        "mysql": "LOCK TABLES mail_last_login WRITE",
+    }
+    with holding(host, locks[world.ENGINE]):
         start = time.monotonic()
         assert logged_in("imap", host, ALICE, world.PASSWORDS[ALICE])
         assert time.monotonic() - start < 5
@@ -219,7 +258,7 @@ def answer(service: str, target: Target, user: str, password: str) -> tuple[obje
         LOGIN[service](target, user, password)
     except smtplib.SMTPAuthenticationError as refused:
         return (refused.smtp_code, refused.smtp_error), time.monotonic() - start
-    except (imaplib.IMAP4.error, poplib.error_proto) as refused:
+    except REFUSED as refused:
         return refused.args, time.monotonic() - start
     raise AssertionError(f"{user} is in")
 

@@ -15,6 +15,8 @@ from tests.integration.world import ALICE, BOB, CAROL, REMOTE, STRANGER
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 
+pytestmark = pytest.mark.both_engines
+
 HOSTNAME = "backup.example.net"
 NEWS, INFO = "news@example.com", "info@example.org"
 #: In a log, or in `Received`, when the standard server has taken a message after a login.
@@ -149,14 +151,14 @@ def test_a_relay_domain_comes_and_goes(host: Target) -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        "mail_relay_domain VALUES ('Example.org')",
-        "mail_domain VALUES ('any.example')",
-        "mail_alias_domain VALUES ('any.example', 'example.org')",
-        "mail_relay_domain VALUES ('no domain')",
-        "mail_relay_recipient VALUES ('x@example.org')",
-        "mail_relay_recipient VALUES ('ANNA@backup.example')",
-        "mail_relay_recipient VALUES ('a b@backup.example')",
-        "mail_relay_recipient VALUES ('@backup.example')",
+        "mail_relay_domain (domain_name) VALUES ('Example.org')",
+        "mail_domain (domain_name) VALUES ('any.example')",
+        "mail_alias_domain (alias_domain, domain_name) VALUES ('any.example', 'example.org')",
+        "mail_relay_domain (domain_name) VALUES ('no domain')",
+        "mail_relay_recipient (address) VALUES ('x@example.org')",
+        "mail_relay_recipient (address) VALUES ('ANNA@backup.example')",
+        "mail_relay_recipient (address) VALUES ('a b@backup.example')",
+        "mail_relay_recipient (address) VALUES ('@backup.example')",
     ],
 )
 def test_what_the_database_refuses(host: Target, rows: str) -> None:

@@ -15,6 +15,8 @@ from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 HOSTILE = "q'uo\"tes \\ back\\\\slash # % %s $1 ${x} `id` ;|& ~ ünï ©ode 日本 =,:@ @mailstack"
 APP = "0123456789-abcdefghij-klmnop"
 RELAYED = "someone@elsewhere.example"

@@ -12,7 +12,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mailstack import Settings, dovecot, postfix, postgres
+from mailstack import Settings, dovecot, mariadb, postfix, postgres
+from mailstack.engines.mariadb import MARIADB
 from mailstack.engines.postgresql import POSTGRESQL
 from mailstack.files import Entry, File
 from mailstack.hosts import Endpoint
@@ -76,7 +77,25 @@ def elsewhere() -> list[Entry]:
     return [*_mail(settings, database), *postgres.files(settings, "17", clients)]
 
 
-CASES = {"standard": standard, "peer": peer, "elsewhere": elsewhere}
+def mysql() -> list[Entry]:
+    """MariaDB."""
+    settings = Settings(mail_hostname="mail.example.org", mail_db_engine="mysql", mail_password_upgrade=True)
+    return [*_mail(settings, Endpoint("127.0.0.1", 3306)), *mariadb.files(settings)]
+
+
+def mysql_peer() -> list[Entry]:
+    """MariaDB, and no password on any disk."""
+    settings = Settings(mail_hostname="mail.example.org", mail_db_engine="mysql", mail_db_auth="peer")
+    return [*_mail(settings, Endpoint(MARIADB.socket)), *mariadb.files(settings)]
+
+
+CASES = {
+    "standard": standard,
+    "peer": peer,
+    "elsewhere": elsewhere,
+    "mysql": mysql,
+    "mysql-peer": mysql_peer,
+}
 
 
 def _mail(settings: Settings, endpoint: Endpoint) -> list[Entry]:

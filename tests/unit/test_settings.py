@@ -187,6 +187,24 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 TOGETHER: list[tuple[dict[str, object], str]] = [
     ({"mail_db_auth": "peer", "mail_map_type": "pgsql"}, "mail_map_type: 'pgsql' is impossible"),
     ({"mail_db_auth": "peer", "mail_db_host": "192.0.2.1"}, "without mail_db_host"),
+    ({"mail_db_engine": "mysql", "mail_db_hba": ["host a b all reject"]}, "mail_db_hba: is for PostgreSQL"),
+    (
+        {
+            "mail_db_engine": "mysql",
+            "mail_db_dsn": "postgresql://admin@db/",
+            "mail_db_lookup_password": "p",
+        },
+        "mail_db_dsn: is for PostgreSQL",
+    ),
+    ({"mail_db_engine": "mysql", "mail_map_type": "pgsql"}, "allowed: 'proxy:mysql' or 'mysql'"),
+    ({"mail_map_type": "mysql"}, "allowed: 'proxy:pgsql' or 'pgsql'"),
+    (
+        {"mail_db_engine": "mysql", "mail_db_auth": "peer", "mail_map_type": "mysql"},
+        "mail_map_type: 'mysql' is impossible",
+    ),
+    ({"mail_db_engine": "mysql", "mail_db_name": "mysql"}, "mail_db_name: 'mysql' is taken"),
+    ({"mail_db_engine": "mysql", "mail_db_lookup_role": "postfix"}, "'postfix' is taken in MariaDB"),
+    ({"mail_db_engine": "mysql", "mail_db_lookup_password": "a b"}, "a password without spaces"),
     ({"mail_relayhost_user": "u", "mail_relayhost": "[r.example.net]"}, "give both or neither"),
     ({"mail_relayhost_user": "u", "mail_relayhost_password": "p"}, "needs a mail_relayhost"),
     (

@@ -154,10 +154,11 @@ def dovecot_app_password(settings: Settings, generation: str) -> str:
 
 
 def dovecot_login(settings: Settings, generation: str) -> str:
-    """See ``mailstack.engines.postgresql.lookups``; what records it returns false, and waits for no row."""
+    """See ``mailstack.engines.postgresql.lookups``; what records it returns false."""
     name = DOVECOT[generation]
     return (
-        "SET STATEMENT innodb_lock_wait_timeout = 1 FOR SELECT NULL AS password FROM DUAL WHERE"
+        "SET STATEMENT innodb_lock_wait_timeout = 1, lock_wait_timeout = 1 FOR"
+        " SELECT NULL AS password FROM DUAL WHERE"
         f" mailstack_record_login('{name.user}', '{name.service}', {settings.mail_last_login_minutes})"
     )
 
