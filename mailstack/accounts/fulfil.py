@@ -14,8 +14,9 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.accounts import sql
 from mailstack.accounts.mail import deletable_homes
-from mailstack.accounts.plan import Absent, Accounts, Change, PlanError, plan
+from mailstack.accounts.plan import Absent, Change, PlanError, plan
 from mailstack.accounts.sql import Key, Rows
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -13,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 
 from mailstack import addresses
 from mailstack.settings.errors import Allowed
+from mailstack.settings.password_hashes import PASSWORD_SCHEMES, check_hash
 from mailstack.settings.postfix_types import NextHop
 from mailstack.settings.types import (
     AliasSource,
@@ -29,52 +28,7 @@ from mailstack.settings.types import (
     no_duplicates,
 )
 
-_CRYPT = "[./A-Za-z0-9]"
-CRYPT_FORMS = {
-    "ARGON2ID": r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+",
-    "BLF-CRYPT": rf"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\${_CRYPT}{{53}}",
-    "SHA512-CRYPT": rf"\$6\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{86}}",
-    "SHA256-CRYPT": rf"\$5\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{43}}",
-    "PBKDF2": r"\$1\$[^$\s]+\$\d+\$[0-9a-f]{40}",
-}
-_SALTED_BYTES = {"SSHA512": 64, "SSHA256": 32}
-
-PASSWORD_SCHEMES = (*CRYPT_FORMS, *_SALTED_BYTES)
-"""What Dovecot 2.3 and 2.4 were both seen to verify (``doveadm pw -t``) and is not weak by their own list."""
-
 APP_PASSWORD_NAME = "[a-z0-9][a-z0-9._-]{0,62}"
-
-
-def password_hash(text: str) -> str:
-    """``{SCHEME}hash`` from that form or from a bare crypt(5) string, whose scheme its prefix tells.
-
-    Raises ``ValueError``, without the hash, if it is of no form that both generations of Dovecot verify.
-    """
-    if text.startswith("{"):
-        scheme, _, value = text[1:].partition("}")
-        scheme = scheme.upper()
-    else:
-        bare = {scheme: form for scheme, form in CRYPT_FORMS.items() if scheme != "PBKDF2"}
-        scheme = next((name for name, form in bare.items() if re.fullmatch(form, text)), "")
-        value = text
-    if not _well_formed(scheme, value):
-        raise ValueError("not a complete password hash of a scheme that Dovecot 2.3 and 2.4 verify")
-    return f"{{{scheme}}}{value}"
-
-
-def _well_formed(scheme: str, value: str) -> bool:
-    if scheme in CRYPT_FORMS:
-        return re.fullmatch(CRYPT_FORMS[scheme], value) is not None
-    try:
-        # digest and salt; a digest without salt is the unsalted scheme under a wrong name
-        return len(base64.b64decode(value, validate=True)) > _SALTED_BYTES[scheme]
-    except (KeyError, binascii.Error, ValueError):
-        return False
-
-
-def _check_hash(secret: SecretStr) -> SecretStr:
-    return SecretStr(password_hash(secret.get_secret_value()))
-
 
 _Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")]
 _Messages = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("a number, 0 for no limit")]
@@ -182,7 +136,7 @@ class User(Model):
     password_hash: (
         Annotated[
             Secret,
-            AfterValidator(_check_hash),
+            AfterValidator(check_hash),
             Allowed("`{SCHEME}hash` or a bare crypt string; " + ", ".join(PASSWORD_SCHEMES)),
         ]
         | None

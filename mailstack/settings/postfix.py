@@ -76,7 +76,10 @@ class PostfixSettings(Model):
     )
     mail_message_size_limit: Annotated[
         int, Field(ge=65536, le=2**31 - 1), Allowed("bytes, 65536 (RFC 5321 4.5.3.1.7) to 2147483647")
-    ] = Field(default=52428800, description="The largest message, in bytes.")
+    ] = Field(
+        default=52428800,
+        description="The largest message, in bytes, with its envelope and what Postfix adds.",
+    )
     mail_relayhost: RelayHost = Field(
         default="", description="Where all mail to other servers goes. Brackets: no MX lookup."
     )

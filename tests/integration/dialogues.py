@@ -56,9 +56,13 @@ class Dialogue:
 
 
 @contextlib.contextmanager
-def dialogue(server: Target, port: int = 25, *, greeted: bool = False) -> Iterator[Dialogue]:
-    """A connection on which nothing was said yet, or EHLO if `greeted`."""
-    with socket.create_connection((server.ip, port), timeout=clients.TIMEOUT) as connection:
+def dialogue(server: Target | str, port: int = 25, *, greeted: bool = False) -> Iterator[Dialogue]:
+    """A connection on which nothing was said yet, or EHLO if `greeted`.
+
+    `server` may be its address, which is quicker where many follow one another: a target asks Docker for it.
+    """
+    address = server if isinstance(server, str) else server.ip
+    with socket.create_connection((address, port), timeout=clients.TIMEOUT) as connection:
         made = Dialogue(connection)
         if greeted:
             made.say(b"", f"EHLO {world.REMOTE}\r\n".encode())

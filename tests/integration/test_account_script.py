@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mailstack.accounts import sql as account_sql
-from mailstack.accounts.plan import Accounts, plan, undeclared
+from mailstack.accounts.plan import plan, undeclared
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.passwords import hash_password
 from mailstack.settings.accounts import Alias, Domain, User

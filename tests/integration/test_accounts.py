@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import imaplib
+import smtplib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from tests.integration import clients, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
+
+pytestmark = pytest.mark.both_engines
 
 PASSWORD = 'it\'s "se cret" \\ 5'
 EVE = "eve@new.example"
@@ -87,6 +91,40 @@ def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
     assert said in run.stdout + run.stderr
     assert "geheim" not in run.stdout + run.stderr
     assert column(host, "email") == ""
+
+
+def test_app_password(host: Target, eve: str, tmp_path: Path) -> None:
+    file = tmp_path / "phone"
+    command = ("app_password", eve, "phone")
+    refused = call(host, *command)
+    assert "app password eve@new.example: phone is new and has no password" in refused.stderr
+    dry = host.pyinfra(
+        "--dry", "mailstack.accounts.app_password", *command[1:], f"password_to={file}", data=world.data()
+    )
+    assert dry.returncode == 0 and not file.exists(), "a dry run makes no file"
+
+    made = call(host, *command, "service=imap", f"password_to={file}").check()
+    secret = file.read_text().strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert made.changed and secret not in made.stdout + made.stderr
+    with clients.imap(host, eve, password=secret):
+        pass
+    with clients.smtp(host, 587) as session, pytest.raises(smtplib.SMTPAuthenticationError):
+        clients.login(session, eve, secret)
+
+    again = call(host, *command, f"password_to={file}")
+    assert again.returncode != 0 and "is there already" in again.stderr
+    assert call(host, *command, f"password_from=file:{file}").changed == []
+    assert call(host, *command, "service=all").changed
+    with clients.smtp(host, 587) as session:
+        clients.login(session, eve, secret)
+    assert call(host, *command, "present=false").changed
+    assert call(host, *command, "present=false").changed == []
+    with pytest.raises(imaplib.IMAP4.error), clients.imap(host, eve, password=secret):
+        pass
+    host.exec("rm -rf /var/vmail/new.example/eve")
+    weak = call(host, *command, "password_from=env:PW", env={"PW": "geheim"})
+    assert weak.returncode != 0 and "24 or more" in weak.stderr and "geheim" not in weak.stderr
 
 
 def test_attributes(host: Target, eve: str) -> None:

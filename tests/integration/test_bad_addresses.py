@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import imaplib
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,23 +14,26 @@ from tests.integration.dialogues import Dialogue, dialogue
 from tests.integration.world import ALICE, STRANGER
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 BYTES = [bytes([number]) for number in range(256) if number not in b"\r\n"]
+ASCII = [byte for byte in BYTES if byte.isascii()]
 #: So many in a session: after ten errors Postfix takes its time.
-SHARE = 5
+SHARE = 9
 #: Places for a byte where the address is nobody's, whatever the byte is.
-NOBODY = [b"a%sb@example.org", b"alice@ex%s-ample.org", b'"a%sb"@example.org']
+NOBODY = [(b"a%sb@example.org", BYTES), (b"alice@ex%s-ample.org", ASCII), (b'"a%sb"@example.org', ASCII)]
 #: Places for a byte in a sender, and in a recipient who is somebody: what is taken must arrive.
 ENVELOPES = [
-    (b"a%sb@remote.example.net", b"alice@example.org"),
-    (b'"a%sb"@remote.example.net', b"alice@example.org"),
-    (b"stranger@remote.example.net", b"alice+a%sb@example.org"),
-    (b"stranger@remote.example.net", b'"alice+a%sb"@example.org'),
-    (b"stranger@remote.example.net", b'"a%sb"@all.example'),
+    (b"a%sb@remote.example.net", b"alice@example.org", BYTES),
+    (b'"a%sb"@remote.example.net', b"alice@example.org", ASCII),
+    (b"stranger@remote.example.net", b"alice+a%sb@example.org", ASCII),
+    (b"stranger@remote.example.net", b'"alice+a%sb"@example.org', ASCII),
+    (b"stranger@remote.example.net", b'"a%sb"@all.example', ASCII),
 ]
 
 
 #: An address with as many octets as there may be, 254.
-LONG = "{1}@{0}.{0}.{0}.abc".format("a" * 61, "b" * 63)
+LONG = "{1}@{0}.{0}.{0}.abc".format("a" * 61, "b" * 64)
 DOMAINS = ["all.example", "xn--bcher-kva.example", LONG.partition("@")[2], LONG.partition("@")[2] + "d"]
 
 
@@ -50,61 +55,76 @@ def _more_domains(server: Target) -> Iterator[None]:
     clients.sql(server, remove)
 
 
+STRANGER_WRITES = f"MAIL FROM:<{STRANGER}>\r\n".encode()
+
+
 def known(connection: Dialogue) -> bool:
     """Whether the database answers; about another address each time, which nobody can have remembered."""
     return connection.code(f"RCPT TO:<alice+{uuid.uuid4().hex}@example.org>\r\n".encode()) == 250
 
 
-@pytest.mark.parametrize("place", NOBODY, ids=repr)
-def test_no_byte_in_a_recipient_disturbs_the_next_lookup(server: Target, place: bytes) -> None:
-    for first in range(0, len(BYTES), SHARE):
-        with dialogue(server, greeted=True) as connection:
-            assert connection.code(f"MAIL FROM:<{STRANGER}>\r\n".encode()) == 250
-            for byte in BYTES[first : first + SHARE]:
-                assert connection.code(b"RCPT TO:<" + place % byte + b">\r\n") // 100 == 5, byte
-                assert known(connection), byte
+def shares(server: Target, these: list[bytes]) -> Iterator[tuple[Dialogue, bytes]]:
+    """Each byte, with a session for it in which there were only few errors."""
+    address = server.ip
+    for first in range(0, len(these), SHARE):
+        with dialogue(address, greeted=True) as connection:
+            for byte in these[first : first + SHARE]:
+                yield connection, byte
+                assert connection.code(b"RSET\r\n") == 250, byte
+
+
+@pytest.mark.parametrize(("place", "these"), NOBODY, ids=[place.decode() for place, _ in NOBODY])
+def test_no_byte_in_a_recipient_disturbs_the_next_lookup(
+    server: Target, place: bytes, these: list[bytes]
+) -> None:
+    for connection, byte in shares(server, these):
+        connection.code(STRANGER_WRITES)
+        assert connection.code(b"RCPT TO:<" + place.replace(b"%s", byte) + b">\r\n") // 100 == 5, byte
+        assert known(connection), byte
     assert clients.log(server, "cannot escape") == []
 
 
-def take(server: Target, sender: bytes, recipient: bytes, subject: str) -> list[bytes]:
+def take(server: Target, sender: bytes, recipient: bytes, these: list[bytes], subject: str) -> list[bytes]:
     """The bytes with which a message was taken, each with `subject` and the byte's number in it."""
     taken = []
-    for first in range(0, len(BYTES), SHARE):
-        with dialogue(server, greeted=True) as connection:
-            for byte in BYTES[first : first + SHARE]:
-                code = connection.code(b"MAIL FROM:<" + sender.replace(b"%s", byte) + b">\r\n")
-                if code == 250:
-                    code = connection.code(b"RCPT TO:<" + recipient.replace(b"%s", byte) + b">\r\n")
-                if code == 250:
-                    taken.append(byte)
-                    mail = f"Subject: {subject} {byte[0]}\r\n\r\nx\r\n.\r\n".encode()
-                    assert [connection.code(b"DATA\r\n"), connection.code(mail)] == [354, 250]
-                    continue
-                assert code // 100 == 5, (byte, code)
-                connection.code(b"RSET\r\n")
-                connection.code(f"MAIL FROM:<{STRANGER}>\r\n".encode())
-                assert known(connection), byte
-                connection.code(b"RSET\r\n")
+    for connection, byte in shares(server, these):
+        code = connection.code(b"MAIL FROM:<" + sender.replace(b"%s", byte) + b">\r\n")
+        if code == 250:
+            code = connection.code(b"RCPT TO:<" + recipient.replace(b"%s", byte) + b">\r\n")
+        if code == 250:
+            taken.append(byte)
+            mail = f"Subject: {subject} {byte[0]}\r\n\r\nx\r\n.\r\n".encode()
+            assert [connection.code(b"DATA\r\n"), connection.code(mail)] == [354, 250]
+        else:
+            assert code // 100 == 5, (byte, code)
+            connection.say(b"RSET\r\n", STRANGER_WRITES)
+            assert known(connection), byte
     return taken
 
 
-@pytest.mark.parametrize(("sender", "recipient"), ENVELOPES, ids=repr)
+def subject_of(session: imaplib.IMAP4, number: str) -> str:
+    """The subject of a message."""
+    answer: list[Any] = session.fetch(number, "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+    return str(answer[0][1], "ascii").strip()
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "these"), ENVELOPES, ids=[f"{a.decode()} {b.decode()}" for a, b, _ in ENVELOPES]
+)
 def test_what_is_taken_arrives_whatever_byte_is_in_its_envelope(
-    server: Target, sender: bytes, recipient: bytes
+    server: Target, sender: bytes, recipient: bytes, these: list[bytes]
 ) -> None:
     subject = uuid.uuid4().hex
-    taken = take(server, sender, recipient, subject)
+    taken = take(server, sender, recipient, these, subject)
     assert {b"a", b"0", b"'", b"-", b"_"} <= set(taken)
-    with clients.imap(server, ALICE) as session:
-
-        def numbers() -> list[str]:
-            session.noop()
-            return str(session.search(None, "SUBJECT", subject)[1][0], "ascii").split()
-
-        clients.eventually(lambda: len(numbers()) == len(taken), f"not all {len(taken)} arrive")
-        session.store(",".join(numbers()), "+FLAGS", "\\Deleted")
     clients.wait_for_empty_queue(server)
-    assert clients.log(server, "status=(bounced|expired)|sender non-delivery") == []
+    with clients.imap(server, ALICE) as session:
+        numbers = str(session.search(None, "SUBJECT", subject)[1][0], "ascii").split()
+        subjects = {subject_of(session, number) for number in numbers}
+        session.store(",".join(numbers), "+FLAGS", "\\Deleted")
+        session.expunge()
+    assert subjects == {f"Subject: {subject} {byte[0]}" for byte in taken}
+    assert len(numbers) == len(taken)
 
 
 #: How an address may be written, and the code it gets at RCPT.
@@ -117,14 +137,14 @@ SPELLINGS: dict[str, int] = {
     "<@a.example,@b.example:alice@example.org>": 250,
     "<jo@xn--bcher-kva.example>": 250,
     "<JO@XN--BCHER-KVA.EXAMPLE>": 250,
-    "<jo@b\u00fccher.example>": 550,
-    "<jo@bu\u0308cher.example>": 550,
-    "<j\u00f6@xn--bcher-kva.example>": 550,
+    "<jo@b\u00fccher.example>": 501,
+    "<jo@bu\u0308cher.example>": 501,
+    "<j\u00f6@xn--bcher-kva.example>": 553,
     '<"john doe"@example.org>': 550,
     '<"john doe"@all.example>': 250,
     '<" "@example.org>': 550,
     '<""@example.org>': 501,
-    '<"alice@example.org"@example.org>': 550,
+    '<"alice@example.org"@example.org>': 554,
     '<"alice"."x"@example.org>': 550,
     f"<{'a' * 64}@all.example>": 250,
     f"<{'a' * 65}@all.example>": 501,
@@ -146,5 +166,5 @@ def test_each_spelling_of_an_address(server: Target) -> None:
 
 
 def test_an_address_of_254_octets_and_one_of_255(server: Target) -> None:
-    longer = [f"{LONG}d", LONG.replace("@", "b@"), LONG.replace("@", "bb@")]
-    assert [clients.replies(server, address) for address in (LONG, *longer)] == [250, 501, 501, 501]
+    assert len(LONG) == 254
+    assert [clients.replies(server, address) for address in (LONG, f"{LONG}d")] == [250, 501]

@@ -12,6 +12,8 @@ from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, REMOTE, STRANGER
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 #: Seconds. Postfix leaves a server that failed alone for a minute, and Dovecot for up to half of one.
 RECOVERY = 100
 DISABLED = "unknown@disabled.example"

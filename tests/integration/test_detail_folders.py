@@ -14,6 +14,8 @@ from tests.integration.managesieve import install
 from tests.integration.world import REMOTE, STRANGER
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 FOLDERS = ("lists", "a/b", "&ANw-ber")
 """The third is Über in modified UTF-7 (RFC 3501, 5.1.3)."""
 

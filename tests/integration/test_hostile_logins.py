@@ -17,6 +17,8 @@ from tests.integration import clients, world
 from tests.integration.world import ALICE, BOB
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 GOOD = world.PASSWORDS[ALICE]
 
 
@@ -130,13 +132,14 @@ def test_names_and_passwords_by_imap(server: Target) -> None:
     def tried(credentials: bytes) -> bytes:
         with talk(server, 993) as connection:
             first = connection.say(b"z AUTHENTICATE PLAIN " + credentials + b"\r\n", IMAP_ANSWER)
+            first = first.splitlines()[-1]  # before it, a busy server may ask for patience
             good = connection.say(b"z AUTHENTICATE PLAIN " + plain(ALICE) + b"\r\n", IMAP_ANSWER)
             assert re.search(rb"^z OK", good, re.MULTILINE), (first, good)
             return first
 
     with ThreadPoolExecutor(20) as pool:
         found = dict(zip(LOGINS, pool.map(tried, LOGINS.values()), strict=True))
-    refused = b"z NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"
+    refused = b"z NO [AUTHENTICATIONFAILED] Authentication failed."
     assert {name: said for name, said in found.items() if said != refused} == {}
     assert_good_logins(server)
 

@@ -11,7 +11,7 @@ def test_a_crowd_moves_in(clone: Factory) -> None:
     target = clone("import")
     people = crowd.data()
     data = world.data(**people)
-    assert converge.changed(converge.run(target, data)) == ["Declared in the inventory"]
+    assert converge.changed(converge.run(target, data)) == ["Accounts | Declared in the inventory"]
     converge.assert_converged(target, data)
     counts = "SELECT count(*) FROM mail_{}"
     for table, there in (("domain", crowd.DOMAINS), ("users", crowd.USERS)):

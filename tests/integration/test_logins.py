@@ -15,11 +15,13 @@ import pytest
 
 from mailstack.engines.postgresql.quoting import literal
 from mailstack.passwords import app_digest, generate_app_password
-from mailstack.settings.accounts import PASSWORD_SCHEMES
-from tests.integration import clients, converge, world
+from mailstack.settings.password_hashes import PASSWORD_SCHEMES
+from tests.integration import clients, converge, managesieve, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN
 from tests.targets.containers import Target
+
+pytestmark = pytest.mark.both_engines
 
 PASSWORD = "pä\"ss'w\\ord $(id) %u %{password} {PLAIN}"
 
@@ -33,7 +35,7 @@ def host(module_clone: Factory) -> Target:
 
 
 def imap(target: Target, user: str, password: str) -> None:
-    """Log in by IMAP; raises `imaplib.IMAP4.error` where that is refused."""
+    """Log in by IMAP; raises one of `REFUSED` where that is refused."""
     with clients.imap(target, user, password=password):
         pass
 
@@ -54,7 +56,25 @@ def smtp(target: Target, user: str, password: str) -> None:
         clients.login(session, user, password)
 
 
-LOGIN: dict[str, Callable[[Target, str, str], None]] = {"imap": imap, "pop3": pop3, "smtp": smtp}
+class SieveLoginError(Exception):
+    """ManageSieve refused a login."""
+
+
+def sieve(target: Target, user: str, password: str) -> None:
+    """Log in by ManageSieve; raises `SieveLoginError` where that is refused."""
+    with managesieve.connected(target) as session:
+        answer = session.login(user, password)
+        if answer.status != "OK":
+            raise SieveLoginError(str(answer))
+
+
+REFUSED = (imaplib.IMAP4.error, poplib.error_proto, SieveLoginError)
+LOGIN: dict[str, Callable[[Target, str, str], None]] = {
+    "imap": imap,
+    "pop3": pop3,
+    "sieve": sieve,
+    "smtp": smtp,
+}
 
 
 def logged_in(service: str, target: Target, user: str, password: str) -> bool:
@@ -64,8 +84,8 @@ def logged_in(service: str, target: Target, user: str, password: str) -> bool:
     except smtplib.SMTPAuthenticationError as refused:
         assert refused.smtp_code == 535
         return False
-    except (imaplib.IMAP4.error, poplib.error_proto) as refused:
-        assert "AUTH" in str(refused), refused
+    except REFUSED as refused:
+        assert "AUTH" in str(refused).upper(), refused
         return False
     return True
 
@@ -238,7 +258,7 @@ def answer(service: str, target: Target, user: str, password: str) -> tuple[obje
         LOGIN[service](target, user, password)
     except smtplib.SMTPAuthenticationError as refused:
         return (refused.smtp_code, refused.smtp_error), time.monotonic() - start
-    except (imaplib.IMAP4.error, poplib.error_proto) as refused:
+    except REFUSED as refused:
         return refused.args, time.monotonic() - start
     raise AssertionError(f"{user} is in")
 

@@ -15,6 +15,8 @@ from tests.integration import clients, world
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 SPECIAL_USE = {
     "Archive": "\\Archive",
     "Drafts": "\\Drafts",

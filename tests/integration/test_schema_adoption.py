@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from mailstack.accounts import sql as account_sql
-from mailstack.accounts.plan import Accounts, plan, undeclared
+from mailstack.accounts.plan import plan, undeclared
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.engines.postgresql.schema import FILES
 from mailstack.settings.accounts import Alias, Domain, User

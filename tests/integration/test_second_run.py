@@ -15,7 +15,10 @@ from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 HOSTILE = "q'uo\"tes \\ back\\\\slash # % %s $1 ${x} `id` ;|& ~ ünï ©ode 日本 =,:@ @mailstack"
+APP = "0123456789-abcdefghij-klmnop"
 RELAYED = "someone@elsewhere.example"
 
 
@@ -81,6 +84,8 @@ def test_passwords_may_have_any_character(host: Target, tmp_path: Path) -> None:
     data = world.data(
         mail_db_owner_password=HOSTILE,
         mail_db_lookup_password=HOSTILE[::-1],
+        mail_db_upgrade_password=HOSTILE[::-1],
+        mail_password_upgrade=True,
         mail_relayhost=f"[{world.REMOTE}]:587",
         mail_relayhost_user="relay+x@example.net",
         mail_relayhost_password=HOSTILE,
@@ -104,6 +109,12 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
         mail_db_lookup_password=HOSTILE,
         mail_map_type="mysql" if world.ENGINE == "mysql" else "pgsql",
         mail_pop3=True,
+        mail_max_userip_connections=7,
+        mail_last_login_minutes=0,
+        mail_users=[
+            *world.USERS[1:],
+            world.USERS[0] | {"app_passwords": [{"name": "phone", "password": APP}]},
+        ],
         mail_relayhost=f"[{world.REMOTE}]:587",
         mail_relayhost_user=f"relay@{world.REMOTE}",
         mail_relayhost_password="relay-secret",

@@ -13,6 +13,8 @@ from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, STRANGER
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 READER, WRITER, LEFT = "reader@example.org", "writer@example.org", "left@example.org"
 PASSWORD = "the same for these 3"
 USERS: list[dict[str, Any]] = [

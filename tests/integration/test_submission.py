@@ -11,6 +11,8 @@ from tests.integration import clients, world
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN, REMOTE
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.both_engines
+
 PORTS = (587, 465)
 ACTIVE = (ALICE, BOB, CAROL)
 

@@ -8,7 +8,8 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.settings import Settings
-from mailstack.settings.accounts import Alias, User, password_hash
+from mailstack.settings.accounts import Alias, User
+from mailstack.settings.password_hashes import password_hash
 
 ARGON2ID = "$argon2id$v=19$m=65536,t=3,p=1$sZdBdGaB1CQrb1m/7RQZ3g$Z4MlU6lw4ym3Viu64gAR/fDdhGTFyKetMnr0/d055xs"
 BLF = "$2y$05$s8x87Yr7Uu4EtPHwtlbff.Ob0JOW2NziF1yxe6r.TgY8C/J5neou6"

@@ -8,7 +8,7 @@ import bcrypt
 import pytest
 
 from mailstack.passwords import app_digest, generate_app_password, hash_password, verify
-from mailstack.settings.accounts import password_hash
+from mailstack.settings.password_hashes import password_hash
 
 
 @pytest.mark.parametrize("password", ["plain", "päss wörd", "'; DROP TABLE \\ $x", "x" * 200])

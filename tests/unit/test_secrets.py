@@ -33,6 +33,10 @@ def test_a_connection_string_of_libpq_survives() -> None:
     assert parse_dsn(filled) == {"host": "x", "user": "y", "password": HOSTILE}
 
 
+def test_a_field_of_a_password_file() -> None:
+    assert fill_in(placeholder("db", "pgpass"), {"db": "a:b\\c d"}) == "a\\:b\\\\c d"
+
+
 def test_a_quoted_string_of_dovecot() -> None:
     assert fill_in(placeholder("db", "dovecot"), {"db": 'a"b\\c'}) == '"a\\"b\\\\c"'
 

@@ -154,7 +154,7 @@ def dovecot_app_password(settings: Settings, generation: str) -> str:
 
 
 def dovecot_login(settings: Settings, generation: str) -> str:
-    """See ``mailstack.engines.postgresql.lookups.dovecot_login``; what records it returns false."""
+    """See ``mailstack.engines.postgresql.lookups``; what records it returns false."""
     name = DOVECOT[generation]
     return (
         "SET STATEMENT innodb_lock_wait_timeout = 1, lock_wait_timeout = 1 FOR"

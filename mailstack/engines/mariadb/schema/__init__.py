@@ -10,7 +10,8 @@ from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED, literal
 from mailstack.engines.postgresql.schema import COLUMNS
 from mailstack.engines.schema import SqlFiles
 from mailstack.passwords import CURRENT_SCHEME
-from mailstack.settings.accounts import APP_PASSWORD_NAME, CRYPT_FORMS, PASSWORD_SCHEMES
+from mailstack.settings.accounts import APP_PASSWORD_NAME
+from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
 
 FILES = SqlFiles(__name__)
 OWN_COLUMNS = {"mailstack_lock": ("name",)}

@@ -89,6 +89,8 @@ END $record$;
 -- other. It is not recorded of a hash without a salt, which it would help to guess.
 CREATE FUNCTION mailstack_upgrade_password(login text, upgraded text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $upgrade$
+DECLARE
+    done boolean;
 BEGIN
     UPDATE mail_users SET
         password = upgraded,
@@ -96,7 +98,9 @@ BEGIN
             encode(sha256(convert_to(password || E'\n' || upgraded, 'UTF8')), 'hex')
         END
     WHERE email = login AND password !~* '^[{]{current_scheme}[}]' AND upgraded ~ {current_hash};
-    RETURN FOUND;
+    done := FOUND;
+    SET CONSTRAINTS ALL IMMEDIATE; -- at the end of the transaction they would be checked as who may read nothing
+    RETURN done;
 END $upgrade$;
 REVOKE ALL ON FUNCTION mailstack_record_login(text, text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mailstack_upgrade_password(text, text) FROM PUBLIC;

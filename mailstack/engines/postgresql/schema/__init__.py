@@ -13,7 +13,8 @@ from mailstack import addresses
 from mailstack.engines.postgresql.quoting import identifier, literal
 from mailstack.engines.schema import SqlFiles
 from mailstack.passwords import CURRENT_SCHEME
-from mailstack.settings.accounts import APP_PASSWORD_NAME, CRYPT_FORMS, PASSWORD_SCHEMES
+from mailstack.settings.accounts import APP_PASSWORD_NAME
+from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
 
 FILES = SqlFiles(__name__)
 

@@ -1,0 +1,59 @@
+"""Aliases."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack import addresses
+from mailstack.accounts.arguments import given, true_or_false
+from mailstack.accounts.fulfil import Current, Wish, fulfil, without
+from mailstack.accounts.sql import Key, Rows
+from mailstack.accounts.wanted import Accounts
+from mailstack.settings import Alias
+
+
+@deploy("Accounts")
+def alias(
+    source_email: str,
+    destinations: str | list[str] | tuple[str, ...] = (),
+    active: bool | None = None,
+    present: bool = True,
+) -> None:
+    """Add, change or remove an alias.
+
+    + source_email: the address, ``@domain`` for a catch-all, or ``name@*`` for a name in all domains
+    + destinations: where its mail goes, one address or several. Others that are there stay
+    + active: whether it works
+    + present: whether these destinations, or without any the whole alias, should be there
+
+    Raises ``OperationValueError`` for what is no address.
+    """
+    true_or_false(present=present)
+    targets = [destinations] if isinstance(destinations, str) else list(destinations)
+    if present or targets:
+        made = Alias(**given(source_email=source_email, destinations=targets, active=active))
+        source_email, targets = made.source_email, list(made.destinations)
+    else:
+        source_email = _alias_source(source_email)
+
+    def wish(current: Current) -> Wish:
+        if present:
+            return Wish(Accounts(aliases=(made,)))
+        table = "mail_wildcard" if source_email.endswith("@*") else "mail_alias"
+        source = source_email.removesuffix("@*")
+        listed = [(source, target) for target in targets]
+        return without(current, table, *(listed or _aliases_of(current[table], source)))
+
+    fulfil(wish, f"Alias {source_email}")
+
+
+def _aliases_of(rows: Rows, source: str) -> list[Key]:
+    return [(source, target.lower()) for there, target in rows if there.lower() == source]
+
+
+def _alias_source(text: str) -> str:
+    try:
+        return addresses.alias_source(text)
+    except ValueError as error:
+        raise OperationValueError(f"source_email = {text!r}: {error}") from None

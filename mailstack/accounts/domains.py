@@ -1,0 +1,115 @@
+"""Domains: ours, other names for them, and those that mail is relayed to."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.accounts.arguments import given, true_or_false
+from mailstack.accounts.fulfil import Current, Wish, fulfil, stored, without
+from mailstack.accounts.plan import Absent
+from mailstack.accounts.wanted import Accounts
+from mailstack.settings import AliasDomain, Domain, RelayDomain
+
+
+@deploy("Accounts")
+def domain(
+    domain_name: str,
+    active: bool | None = None,
+    quota_mb: int | None = None,
+    quota_messages: int | None = None,
+    user_quota_mb: int | None = None,
+    user_quota_messages: int | None = None,
+    present: bool = True,
+) -> None:
+    """Add, change or remove a domain.
+
+    + domain_name: the domain
+    + active: whether its addresses are accepted; a new one is, and an old one stays as it is
+    + quota_mb, quota_messages: the sums that the quotas of its users may have, in MiB and in messages
+    + user_quota_mb, user_quota_messages: the quotas of its users that have none of their own; 0 for no limit
+    + present: whether it should be there; it can't go while addresses in it stay
+
+    Raises ``OperationValueError`` for what is no domain.
+    """
+    true_or_false(present=present)
+    made = Domain(
+        **given(
+            domain_name=domain_name,
+            active=active,
+            quota_mb=quota_mb,
+            quota_messages=quota_messages,
+            user_quota_mb=user_quota_mb,
+            user_quota_messages=user_quota_messages,
+        )
+    )
+    key = (made.domain_name,)
+    fulfil(
+        lambda current: Wish(Accounts(domains=(made,))) if present else without(current, "mail_domain", key),
+        f"Domain {made.domain_name}",
+    )
+
+
+@deploy("Accounts")
+def alias_domain(
+    alias_domain: str, domain_name: str | None = None, active: bool | None = None, present: bool = True
+) -> None:
+    """Add, change or remove another name for a domain.
+
+    + alias_domain: the other name
+    + domain_name: the domain; not needed to remove the name
+    + active: whether mail to the other name is accepted
+    + present: whether it should be there
+
+    Raises ``OperationValueError`` for what is no domain.
+    """
+    true_or_false(present=present)
+    made = AliasDomain(
+        **given(alias_domain=alias_domain, domain_name=domain_name or alias_domain, active=active)
+    )
+    if present and domain_name is None:
+        raise OperationValueError("domain_name: which domain is it another name for?")
+    key = (made.alias_domain,)
+    fulfil(
+        lambda current: (
+            Wish(Accounts(alias_domains=(made,))) if present else without(current, "mail_alias_domain", key)
+        ),
+        f"Alias domain {made.alias_domain}",
+    )
+
+
+@deploy("Accounts")
+def relay_domain(
+    domain_name: str,
+    recipients: str | list[str] | tuple[str, ...] = (),
+    any_recipient: bool | None = None,
+    active: bool | None = None,
+    present: bool = True,
+) -> None:
+    """Add, change or remove a domain that mail is relayed to, and who is known there.
+
+    + domain_name: the domain
+    + recipients: addresses that the primary knows. Others that are there stay
+    + any_recipient: whether mail to every address is taken
+    + active: whether mail is taken at all
+    + present: whether these recipients, or without any the whole domain, should be there
+
+    Raises ``OperationValueError`` for what is no domain, or an address elsewhere.
+    """
+    true_or_false(present=present)
+    targets = [recipients] if isinstance(recipients, str) else list(recipients)
+    made = RelayDomain(
+        **given(domain_name=domain_name, recipients=targets, any_recipient=any_recipient, active=active)
+    )
+
+    def wish(current: Current) -> Wish:
+        if present:
+            return Wish(Accounts(relay_domains=(made,)))
+        if made.recipients:
+            return without(current, "mail_relay_recipient", *((address,) for address in made.recipients))
+        known = [key for key in current["mail_relay_recipient"] if key[0].endswith(f"@{made.domain_name}")]
+        domains = stored(current, "mail_relay_domain", (made.domain_name,))
+        gone = {"mail_relay_domain": frozenset(domains), "mail_relay_recipient": frozenset(known)}
+        return Wish(absent=Absent(gone))
+
+    fulfil(wish, f"Relay domain {made.domain_name}")

@@ -1,0 +1,167 @@
+"""Users, their app passwords, and what they may send as."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from pydantic import SecretStr
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.accounts.arguments import given, refusal, true_or_false
+from mailstack.accounts.fulfil import Current, Wish, fulfil, stored, without
+from mailstack.accounts.new_file import NewFile
+from mailstack.accounts.password_source import password_source
+from mailstack.accounts.wanted import Accounts
+from mailstack.passwords import generate_app_password, hash_password, verify
+from mailstack.settings import AppPassword, User
+
+
+@deploy("Accounts")
+def user(
+    email: str,
+    password_from: str | None = None,
+    quota_mb: int | None = None,
+    quota_messages: int | None = None,
+    home_directory: str | None = None,
+    can_send: bool | None = None,
+    can_receive: bool | None = None,
+    detail_folders: bool | None = None,
+    senders: str | list[str] | tuple[str, ...] = (),
+    active: bool | None = None,
+    present: bool = True,
+    delete_mail: bool = False,
+    **refused: object,
+) -> None:
+    """Add, change or remove a user.
+
+    + email: the address, which is also the login name
+    + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; a new user
+      without it is prompted for. Given for a user that exists, it is the new password
+    + quota_mb, quota_messages: the size of the mailbox in MiB and in messages; 0 for no limit
+    + home_directory: where the mail lies; by default below ``mail_home_root``
+    + can_send, can_receive: whether the user may send, and receive, mail
+    + detail_folders: whether mail to ``user+folder`` goes into that folder, where it is there
+    + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
+    + active: whether the user may do anything
+    + present: whether the user should be there
+    + delete_mail: whether the mail is deleted with the user
+
+    Raises ``OperationValueError`` for anything impossible, before the host is asked.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.user alice@example.org password_from=file:alice.txt quota_mb=500
+    """
+    if refused:
+        raise OperationValueError(refusal(refused))
+    true_or_false(present=present, delete_mail=delete_mail)
+    made = User(
+        **given(
+            email=email,
+            quota_mb=quota_mb,
+            quota_messages=quota_messages,
+            home_directory=home_directory,
+            can_send=can_send,
+            can_receive=can_receive,
+            detail_folders=detail_folders,
+            senders=[senders] if isinstance(senders, str) else list(senders),
+            active=active,
+        ),
+    )
+    if delete_mail and present:
+        raise OperationValueError("delete_mail: only with present=false")
+    source = password_source(password_from, made.email)
+
+    def wish(current: Current) -> Wish:
+        key = (made.email,)
+        if not present:
+            return without(current, "mail_users", key)._replace(delete_mail=delete_mail)
+        there = stored(current, "mail_users", key)
+        if password_from is None and there:
+            return Wish(Accounts(users=(made,)))
+        password = source()
+        if not there:
+            return Wish(Accounts(users=(_with(made, initial_password=password),)))
+        before = current["mail_users"][there[0]].get("password") or ""
+        if verify(before, password):
+            return Wish(Accounts(users=(made,)))
+        return Wish(Accounts(users=(_with(made, password_hash=hash_password(password)),)))
+
+    fulfil(wish, f"User {made.email}")
+
+
+@deploy("Accounts")
+def app_password(
+    email: str,
+    app_name: str,
+    service: str | None = None,
+    password_to: str | None = None,
+    password_from: str | None = None,
+    present: bool = True,
+    **refused: object,
+) -> None:
+    """Give a user a further password, for one program or device, or take it away.
+
+    + email: the user
+    + app_name: what it is called, such as ``phone``
+    + service: ``imap`` for reading mail, ``smtp`` for sending it, ``all`` for both and ManageSieve
+    + password_to: a file, not there yet, on the machine that runs pyinfra: a new password is generated and
+      written there, for you alone to read. Nothing else ever shows it
+    + password_from: where a password comes from that was generated elsewhere: as for ``user``
+    + present: whether it should be there
+
+    Raises ``OperationValueError`` for anything impossible, before the host is asked.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.app_password alice@example.org phone password_to=phone.txt
+    """
+    if refused:
+        raise OperationValueError(refusal(refused))
+    true_or_false(present=present)
+    if password_to is not None and password_from is not None:
+        raise OperationValueError("password_to: not with password_from")
+    made = AppPassword(**given(name=app_name, service=service))
+    user = User(email=email)
+    source = password_source(password_from, f"{app_name} of {user.email}") if password_from else None
+    file = NewFile(password_to, generate_app_password()) if password_to is not None else None
+
+    def wish(current: Current) -> Wish:
+        if not present:
+            return without(current, "mail_app_password", (user.email, made.name))
+        password = source() if source else file.text if file else None
+        app = AppPassword(**made.model_dump(exclude_unset=True), **given(password=password))
+        asked = Accounts(users=(User(email=email, app_passwords=(app,)),))
+        return Wish(asked, first=file.write if file else None)
+
+    fulfil(wish, f"App password {made.name} of {user.email}")
+
+
+@deploy("Accounts")
+def sender(email: str, sender_email: str, present: bool = True) -> None:
+    """Grant a user an address to send as, or take it away.
+
+    + email: the user
+    + sender_email: the address, or ``@domain`` for every address there
+    + present: whether it is granted
+
+    Raises ``OperationValueError`` for what is no address.
+    """
+    true_or_false(present=present)
+    made = User(email=email, senders=(sender_email,))
+    key = (made.email, made.senders[0])
+
+    def wish(current: Current) -> Wish:
+        return Wish(Accounts(users=(made,))) if present else without(current, "mail_sender", key)
+
+    fulfil(wish, f"Sender {made.email}")
+
+
+def _with(made: User, **secret: str) -> User:
+    said: dict[str, Any] = made.model_dump(exclude_unset=True)
+    return User(**said, **cast("dict[str, Any]", {name: SecretStr(value) for name, value in secret.items()}))
