@@ -129,6 +129,7 @@ def files(
         return render(f"dovecot/{generation}/{name}", **values)
 
     root = settings.mail_home_root
+    by_option_file = engine.driver == "mysql" and values["password"]
     entries: list[Entry] = [
         Directory(root, "vmail", "vmail", 0o750),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
@@ -142,6 +143,12 @@ def files(
                 "dovecot-sql-app.conf.ext": generation == "2.3",
                 "dovecot-sql-login.conf.ext": generation == "2.3" and settings.mail_last_login_minutes > 0,
             }.items()
+        ),
+        File(
+            f"{_DIRECTORY}/mysql.cnf",
+            rendered("mysql.cnf") if generation == "2.3" and by_option_file else None,
+            group="dovecot",
+            mode=0o640,
         ),
         *dovecot_sieve.files(settings, generation),
         File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),

@@ -177,12 +177,6 @@ class DatabaseSettings(Model):
                 raise ValueError(
                     f"{name}: {getattr(self, name)!r} is taken in MariaDB; allowed: another name"
                 )
-        password = self.mail_db_lookup_password
-        if password is not None and " " in password.get_secret_value():
-            raise ValueError(
-                "mail_db_lookup_password: Dovecot 2.3 can't log in to MariaDB with a space in it; allowed: a "
-                "password without spaces"
-            )
         return self
 
     @model_validator(mode="after")
