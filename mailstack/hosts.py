@@ -77,6 +77,10 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
     if owner is None:
         return Endpoint(settings.mail_db_host or "", settings.db_port)
     if not same(owner, host):
+        if settings.mail_db_engine == "mysql":  # nothing would encrypt what goes between them
+            raise OperationValueError(
+                f"mail_db_engine = 'mysql': {host.name} has no database of its own; allowed: 'postgresql'"
+            )
         if settings.mail_db_auth == "peer":
             raise OperationValueError(
                 f"mail_db_auth = 'peer': {host.name} has no database of its own; allowed: 'password'"

@@ -169,7 +169,7 @@ class DatabaseSettings(Model):
     def _possible_with_mariadb(self) -> Self:
         if self.mail_db_engine != "mysql":
             return self
-        for name in ("mail_db_dsn", "mail_db_hba"):
+        for name in ("mail_db_dsn", "mail_db_hba", "mail_db_host"):
             if getattr(self, name):
                 raise ValueError(f"{name}: is for PostgreSQL; not allowed with mail_db_engine 'mysql'")
         for name in ("mail_db_name", "mail_db_owner", "mail_db_lookup_role", "mail_db_upgrade_role"):

@@ -76,6 +76,14 @@ def test_a_server_of_somebody_else() -> None:
     assert not database_endpoint(dsn, host).is_local
 
 
+def test_mariadb_is_on_the_host_that_asks_it() -> None:
+    hosts = inventory(db=["one"], mx=["two", "three"])
+    mysql = settings(mail_db_engine="mysql")
+    assert database_endpoint(mysql, hosts["one"]) == Endpoint("127.0.0.1", 3306)
+    with pytest.raises(OperationValueError, match="'mysql': two has no database of its own"):
+        database_endpoint(mysql, hosts["two"])
+
+
 def test_two_databases_and_no_word_which() -> None:
     hosts = inventory(db=["one", "two"], mx=["three"])
     with pytest.raises(OperationValueError, match=r"mail_db_host: three has no database .* 2 hosts"):

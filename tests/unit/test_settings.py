@@ -196,6 +196,7 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
         },
         "mail_db_dsn: is for PostgreSQL",
     ),
+    ({"mail_db_engine": "mysql", "mail_db_host": "192.0.2.1"}, "mail_db_host: is for PostgreSQL"),
     ({"mail_db_engine": "mysql", "mail_map_type": "pgsql"}, "allowed: 'proxy:mysql' or 'mysql'"),
     ({"mail_map_type": "mysql"}, "allowed: 'proxy:pgsql' or 'pgsql'"),
     (
