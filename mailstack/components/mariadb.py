@@ -18,25 +18,22 @@ from mailstack.operations.units import Unit
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mailstack.settings import Settings
 
 PACKAGES = ("mariadb-server",)
 _SERVICE = "/etc/systemd/system/mariadb.service.d/mailstack.conf"
 
 
-def files(settings: Settings, clients: Sequence[str] = (), *, with_dovecot: bool = True) -> list[Entry]:
+def files(settings: Settings, *, with_dovecot: bool = True) -> list[Entry]:
     """The server's configuration.
 
-    + clients: IP addresses of other hosts that look things up
     + with_dovecot: whether Dovecot runs on the same host
     """
     return [
         *database_passwords.files(settings),
         File(
             "/etc/mysql/mariadb.conf.d/90-mailstack.cnf",
-            render("mariadb/90-mailstack.cnf", settings=settings, clients=clients),
+            render("mariadb/90-mailstack.cnf", settings=settings),
             activation="restart",
         ),
         # daemon-reload alone makes it count
@@ -53,11 +50,10 @@ def deploy(settings: Settings) -> None:
     if settings.mail_db_engine != "mysql":
         raise OperationValueError("mail_db_engine: the component mariadb is for 'mysql'")
     installed(PACKAGES)
-    clients = hosts.database_clients(settings, host)
     with_dovecot = hosts.has_role(host, "imap") or hosts.has_role(host, "mx")
-    entries = files(settings, clients, with_dovecot=with_dovecot)
+    entries = files(settings, with_dovecot=with_dovecot)
     config_files(entries, component="mariadb", units=["mariadb"])
     units.running(Unit("mariadb", clients=("dovecot", "postfix")))
     if settings.mail_db_auth == "password":
         kept_secrets(database_passwords.generated(settings))
-    sql.converge(settings, database_passwords.store(settings), clients)
+    sql.converge(settings, database_passwords.store(settings))

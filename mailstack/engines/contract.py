@@ -188,11 +188,10 @@ class Engine(Protocol):
     def announce(self, settings: Settings) -> None:
         """Say what ``steps`` will ask."""
 
-    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
         """What differs in roles, database and schema, in the order in which it is put right.
 
         + passwords: of the roles
-        + clients: IP addresses of other hosts that look things up
 
         Raises ``OperationError`` if the server refuses a query.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from pyinfra.api.command import PyinfraCommand
@@ -16,23 +16,22 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 
-def converge(settings: Settings, passwords: Store, clients: Sequence[str] = ()) -> None:
+def converge(settings: Settings, passwords: Store) -> None:
     """Make the roles, the database and the schema as they should be.
 
     + passwords: of the roles, under the names of ``mailstack.database_passwords``
-    + clients: IP addresses of other hosts that look things up
 
     Raises ``OperationError`` if the server refuses a query.
     """
     engine_of(settings).announce(settings)
-    _converge(settings=settings, passwords=passwords, clients=tuple(clients), name="Set up the mail database")
+    _converge(settings=settings, passwords=passwords, name="Set up the mail database")
 
 
 @operation()
-def _converge(settings: Settings, passwords: Store, clients: Sequence[str]) -> Generator[PyinfraCommand]:
+def _converge(settings: Settings, passwords: Store) -> Generator[PyinfraCommand]:
     engine = engine_of(settings)
     database = engine.database(settings)
-    steps = list(engine.steps(settings, passwords, clients))
+    steps = list(engine.steps(settings, passwords))
     for step in steps:  # all of them before the first is taken: a dry run goes no further than that
         host.log(step.title)
     for step in steps:

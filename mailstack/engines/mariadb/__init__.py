@@ -8,7 +8,7 @@ from mailstack.engines.mariadb import converge, dialect, lookups
 from mailstack.engines.mariadb.database import SOCKET, HostDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mailstack.engines.contract import Database, Dialect, Engine, Lookups, Step
     from mailstack.hosts import Endpoint
@@ -50,9 +50,9 @@ class MariaDb:
         """See ``Engine.announce``."""
         converge.announce(settings, self.database(settings))
 
-    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
         """See ``Engine.steps``."""
-        return converge.steps(settings, self.database(settings), passwords, clients)
+        return converge.steps(settings, self.database(settings), passwords)
 
 
 MARIADB: Engine = MariaDb()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationError
@@ -37,7 +37,7 @@ def announce(settings: Settings, database: Database) -> None:
     database.announce(settings.mail_db_name, schema.query())
 
 
-def steps(settings: Settings, database: Database, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
+def steps(settings: Settings, database: Database, passwords: Store) -> Iterator[Step]:
     """See ``Engine.steps``; grants name tables, so the accounts come last."""
     name = settings.mail_db_name
     server = database.query(_SERVER, _users_query(settings)) or {}
@@ -49,11 +49,11 @@ def steps(settings: Settings, database: Database, passwords: Store, clients: Seq
         yield Step(f"database {name}: created", _SERVER, made, transaction=False)
     if differences := schema.differences(state):
         yield Step(f"schema: {', '.join(differences)}", name, schema.script(), transaction=False)
-    for title, sql in users.changes(wanted(settings, passwords, clients), server):
+    for title, sql in users.changes(wanted(settings, passwords), server):
         yield Step(title, _SERVER, sql, transaction=False)
 
 
-def wanted(settings: Settings, passwords: Store, clients: Sequence[str]) -> list[Account]:
+def wanted(settings: Settings, passwords: Store) -> list[Account]:
     """The accounts that there should be."""
     name = settings.mail_db_name
     lookup = {f"{name}.{table}": frozenset({"SELECT"}) for table in _READABLE}
@@ -67,9 +67,7 @@ def wanted(settings: Settings, passwords: Store, clients: Sequence[str]) -> list
         (settings.mail_db_lookup_role, lookup, LOOKUP_PASSWORD),
         (settings.mail_db_upgrade_role, upgrade, UPGRADE_PASSWORD),
     ):
-        password = _password(passwords, secret)
-        made.append(Account(role, _HERE, grants, password))
-        made += [Account(role, address, grants, password, tls=True) for address in clients]
+        made.append(Account(role, _HERE, grants, _password(passwords, secret)))
     return made
 
 

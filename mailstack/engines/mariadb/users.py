@@ -31,14 +31,12 @@ class Account:
     """An account as it should be.
 
     + password: ``None``: the socket tells who it is
-    + tls: whether it may come over TLS only
     """
 
     user: str
     host: str
     grants: Grants = field(default_factory=dict)
     password: str | None = None
-    tls: bool = False
 
     @property
     def name(self) -> str:
@@ -104,7 +102,7 @@ def _change(account: Account, current: Mapping[str, Any] | None, granted: Mappin
         how = f"mysql_native_password USING '{_hash(account.password)}'"
     statements = [
         f"CREATE OR REPLACE USER {name} IDENTIFIED VIA {how}"
-        f" REQUIRE {'SSL' if account.tls else 'NONE'} PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;",
+        " REQUIRE NONE PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;",
         *(_grant(sorted(privileges), place, name) for place, privileges in account.grants.items()),
     ]
     return Change(f"account {account.name}: {', '.join(said)}", "\n".join(statements))
@@ -125,8 +123,8 @@ def _differences(account: Account, current: Mapping[str, Any]) -> list[str]:
     else:
         right = plugin in ("mysql_native_password", "") and stored == _hash(account.password)
     said = [] if right and "auth_or" not in current else ["password" if account.password else "by its socket"]
-    if (current.get("ssl_type", 0) == 1) != account.tls or current.get("ssl_type", 0) > 1:
-        said.append("TLS" if account.tls else "no condition on TLS")
+    if current.get("ssl_type", 0) > 0:
+        said.append("no condition on TLS")
     if current.get("account_locked"):
         said.append("not locked")
     if current.get("password_last_changed") == 0 or current.get("password_lifetime", 0) != 0:

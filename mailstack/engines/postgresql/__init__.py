@@ -8,7 +8,7 @@ from mailstack.engines.postgresql import converge, dialect, lookups
 from mailstack.engines.postgresql.database import DsnDatabase, HostDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from mailstack.engines.contract import Dialect, Engine, Lookups, Step
     from mailstack.engines.postgresql.database import Server
@@ -57,8 +57,8 @@ class PostgreSql:
         """See ``Engine.announce``."""
         converge.announce(settings, self.database(settings))
 
-    def steps(self, settings: Settings, passwords: Store, clients: Sequence[str]) -> Iterator[Step]:
-        """See ``Engine.steps``; clients are for ``pg_hba.conf``."""
+    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+        """See ``Engine.steps``."""
         return converge.steps(settings, self.database(settings), passwords)
 
 
