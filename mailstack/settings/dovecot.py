@@ -63,7 +63,7 @@ class DovecotSettings(Model):
     mail_full_text_search: bool = Field(
         default=True,
         description="Whether the words of all mail are indexed as it comes, so that searches are quick. "
-        "Without it the mail itself is searched. What Debian 12 has for it finds nothing in most header fields.",
+        "Without it the mail itself is searched. On Debian 12 it finds nothing in most fields of the header.",
     )
     mail_namespace_separator: Literal["/", "."] = Field(
         default="/",
