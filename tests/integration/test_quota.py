@@ -26,11 +26,11 @@ ACCOUNTS = f"""
 BEGIN;
 INSERT INTO mail_domain (domain_name, user_quota_mb) VALUES ('quota.example', 2);
 INSERT INTO mail_domain (domain_name) VALUES ('all.example');
-INSERT INTO mail_users (email, password, quota_mb, quota_messages)
-    SELECT v.email, u.password, v.quota_mb, v.quota_messages FROM mail_users u, (
-        SELECT '{FULL}' AS email, NULL AS quota_mb, NULL AS quota_messages
-        UNION ALL SELECT '{COUNTED}', NULL, 20 UNION ALL SELECT '{FREE}', 0, NULL
-    ) AS v WHERE u.email = '{ALICE}';
+INSERT INTO mail_users (email, password) SELECT '{FULL}', password FROM mail_users WHERE email = '{ALICE}';
+INSERT INTO mail_users (email, password, quota_messages)
+    SELECT '{COUNTED}', password, 20 FROM mail_users WHERE email = '{ALICE}';
+INSERT INTO mail_users (email, password, quota_mb)
+    SELECT '{FREE}', password, 0 FROM mail_users WHERE email = '{ALICE}';
 INSERT INTO mail_alias_domain (alias_domain, domain_name) VALUES ('other.example', 'quota.example');
 INSERT INTO mail_wildcard (local_part, destination_email) VALUES ('everywhere', '{FULL}');
 INSERT INTO mail_alias (source_email, destination_email) VALUES
