@@ -47,7 +47,7 @@ def _more_domains(server: Target) -> Iterator[None]:
     for domain in DOMAINS:
         clients.sql(
             server,
-            f"INSERT INTO mail_domain VALUES ('{domain}');"
+            f"INSERT INTO mail_domain (domain_name) VALUES ('{domain}');"
             f"INSERT INTO mail_alias (source_email, destination_email) VALUES ('@{domain}', '{ALICE}')",
         )
     yield
