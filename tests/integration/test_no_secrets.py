@@ -121,9 +121,9 @@ def test_generated_passwords_and_accounts_from_the_command_line(host: Target, tm
             runs.append(host.pyinfra("-y", "-vvv", "--diff", *operation, data=settings, env=env))
             secrets += kept(host)
     assert host.exec("ls /var/lib/mailstack/secrets").stdout.split() == [
-        "db-upgrade-password",
         "db-lookup-password",
         "db-owner-password",
+        "db-upgrade-password",
     ]
     assert_nowhere(host, secrets, seen, *(run.check() for run in runs))
     assert_watched(seen)
