@@ -86,9 +86,9 @@ def _app_password_rows(user: User) -> Iterator[Wanted]:
 
 
 def _alias_domain_row(alias: AliasDomain) -> Wanted:
-    enforced = {"domain_name": alias.domain_name}
+    enforced: Values = {"domain_name": alias.domain_name}
     if "active" in alias.model_fields_set:
-        enforced["active"] = alias.active  # type: ignore[assignment]
+        enforced["active"] = alias.active
     return Wanted((alias.alias_domain,), {"domain_name": alias.domain_name, "active": alias.active}, enforced)
 
 
