@@ -1,7 +1,8 @@
-"""What all tests share: a Docker engine, and one worker a Debian release."""
+"""What all tests share: a Docker engine, how they are divided among workers, and what goes at the end."""
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -9,22 +10,44 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.targets import engine as docker_engine
+from tests.targets import images, networks
+from tests.targets.shell import docker
+
+#: With MAILSTACK_KEEP=1 the standard server and the peer outlive the tests, and the next run reuses them.
+KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
 
 
-class OneWorkerADebian(LoadScopeScheduling):
-    """With `-n 2`, one worker starts the targets of Debian 12, the other those of Debian 13, each once.
-
-    `--dist loadgroup` is for that, but pytest-xdist 3.8 sets a private attribute that pytest 9.2 has no more.
-    """
+class FileByFile(LoadScopeScheduling):
+    """A worker takes the tests of one file, one Debian and one engine, as they share targets; then the next."""
 
     def _split_scope(self, nodeid: str) -> str:
-        debian = re.search(r"\[.*(debian\d+)", nodeid)
-        return debian[1] if debian else nodeid
+        file, _, test = nodeid.partition("::")
+        host = re.search(r"\[.*?((?:postgresql-|mysql-)?debian\d+)", test)
+        return file + host[1] if host else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWorkerADebian:
-    """pytest-xdist's hook: who runs which test."""
-    return OneWorkerADebian(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:
+    """pytest-xdist's hook: who runs which test, in the order of the collection."""
+    config.option.loadscopereorder = False
+    return FileByFile(config, log)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """pytest's hook: nothing of an earlier run that was cut off."""
+    _remove_images(session)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """pytest's hook: nothing stays."""
+    _remove_images(session)
+
+
+def _remove_images(session: pytest.Session) -> None:
+    """Remove the images that the workers share; the process that started the workers does it."""
+    if not KEEP and not hasattr(session.config, "workerinput") and docker_engine.answers():
+        for kind in ("deployed", "installed"):
+            for image in images.named(f"{networks.TEST_NAME}-{kind}:"):
+                docker("rmi", "--force", image, timeout=90)
 
 
 @pytest.fixture(scope="session")

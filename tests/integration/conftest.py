@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import pytest
 
+from tests.conftest import KEEP
 from tests.integration import world
 from tests.targets import containers, images, networks
 from tests.targets.containers import Target
 from tests.targets.networks import Network
-from tests.targets.shell import docker
+from tests.targets.shell import docker, locked
 
-#: With MAILSTACK_KEEP=1 the standard server and the peer outlive the tests, and the next run reuses them.
-KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
 #: The engine of the tests that are about none; another one by MAILSTACK_TEST_ENGINE.
 ENGINE = os.environ.get("MAILSTACK_TEST_ENGINE", "postgresql")
 ENGINES = ("postgresql", "mysql")
@@ -36,6 +34,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if metafunc.definition.get_closest_marker("mariadb"):
             names = ["mysql"]
         metafunc.parametrize("db_engine", names, indirect=True, scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """pytest's hook: first the tests with hosts of their own, which take longest; then, server by server, all
+    that share one."""
+
+    def order(item: pytest.Item) -> tuple[bool, str]:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        shares = "server" in getattr(item, "fixturenames", ())
+        return shares, f"{params['db_engine']}-{params['debian']}" if shares else item.nodeid.split("::")[0]
+
+    items.sort(key=order)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -71,64 +82,65 @@ def network(engine: None, debian: int) -> Iterator[Network]:
 @pytest.fixture(scope="session")
 def peer(network: Network, debian: int) -> Iterator[Target]:
     """The outside world, remote.example.net: takes all mail for itself; its clients are strangers."""
-    target = containers.peer(f"{networks.TEST_NAME}-peer-{debian}", network, keep=KEEP)
+    target = containers.peer(f"{networks.WORKER_NAME}-peer-{debian}", network, keep=KEEP)
     yield target
     if not KEEP:
         target.remove()
 
 
-@dataclass(frozen=True)
-class Deployed:
-    """The standard server, and an image of it as it was right after its deploy."""
+@pytest.fixture(scope="session")
+def deployed(network: Network, debian: int, db_engine: str) -> str:
+    """An image of the standard server: `deploy.py` was run with `world.data()`. Made once for all workers."""
+    suffix = "" if db_engine == "postgresql" else f"-{db_engine}"
+    image = f"{networks.TEST_NAME}-deployed:{debian}{suffix}"
 
-    server: Target
-    image: str
+    def deploy(host: Target) -> None:
+        host.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
+
+    return _made_once(image, Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network), deploy)
 
 
 @pytest.fixture(scope="session")
-def deployed(network: Network, debian: int, db_engine: str) -> Iterator[Deployed]:
-    """A target on which `deploy.py` was run with the standard settings, once for all tests."""
-    suffix = "" if db_engine == "postgresql" else f"-{db_engine}"
-    name = f"{networks.TEST_NAME}-server-{debian}{suffix}"
+def server(network: Network, debian: int, db_engine: str, deployed: str) -> Iterator[Target]:
+    """The standard server, shared by the tests of a worker: leave it as found, or take a `clone`."""
+    name = f"{networks.WORKER_NAME}-server-{debian}-{db_engine}"
     server = Target(name, debian, network, aliases=(world.HOSTNAME,))
-    image = f"{networks.TEST_NAME}-deployed:{debian}{suffix}"
-    kept = KEEP and server.running() and images.exists(image)
-    if not kept:
-        server.create()
-    server.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
-    if not kept:
-        server.commit(image)
-    yield Deployed(server, image)
+    if not (KEEP and server.running()):
+        server.create(deployed)
+    if KEEP:
+        server.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
+    yield server
     if not KEEP:
         server.remove()
-        docker("rmi", "--force", image, check=False)
 
 
 @pytest.fixture(scope="session")
-def server(deployed: Deployed) -> Target:
-    """The standard server (`world.data()`), shared by all tests: leave it as found, or take a `clone`."""
-    return deployed.server
-
-
-@pytest.fixture(scope="session")
-def installed(network: Network, debian: int) -> Iterator[str]:
+def installed(network: Network, debian: int) -> str:
     """An image of a host that has all packages, and is bare otherwise.
 
     It is made by two runs that were killed: one while apt was at work, which goes on alone, and one after it.
     """
-    image = f"{networks.TEST_NAME}-installed:{debian}"
-    if not (KEEP and images.exists(image)):
-        host = Target(f"{networks.TEST_NAME}-installing-{debian}", debian, network).create()
+
+    def install(host: Target) -> None:
         for moment in ("during:1", "after:1"):
             env = {"MAILSTACK_KILL": moment}
             run = ("-y", "tests/integration/kill_switch.py", "deploy.py")
             host.pyinfra(*run, data=world.data(mail_pop3=True), env=env, timeout=900)
         assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
-        host.commit(image)
-        host.remove()
-    yield image
-    if not KEEP:
-        docker("rmi", "--force", image, check=False)
+
+    image = f"{networks.TEST_NAME}-installed:{debian}"
+    return _made_once(image, Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network), install)
+
+
+def _made_once(image: str, host: Target, make: Callable[[Target], None]) -> str:
+    """The image of a bare host after `make`; other workers wait for the first that wants it."""
+    with locked(image.replace(":", "-")):
+        if not images.exists(image):
+            make(host.create())
+            host.stop()
+            host.commit(image)
+            host.remove()
+    return image
 
 
 Factory = Callable[..., Target]
@@ -150,7 +162,7 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
     made: list[Target] = []
 
     def make(name: str, image: str | None = None, hostname: str = world.HOSTNAME) -> Target:
-        target = Target(f"{networks.TEST_NAME}-{name}-{debian}", debian, network, hostname)
+        target = Target(f"{networks.WORKER_NAME}-{name}-{debian}", debian, network, hostname)
         made.append(target)
         return target.create(image)
 
@@ -166,12 +178,12 @@ def bare(factory: Factory) -> Factory:
 
 
 @pytest.fixture
-def clone(factory: Factory, deployed: Deployed) -> Factory:
+def clone(factory: Factory, deployed: str) -> Factory:
     """Makes copies of the standard server, seconds each, for tests that break things: `clone()`."""
-    return lambda name="clone", **options: factory(name, image=deployed.image, **options)
+    return lambda name="clone", **options: factory(name, image=deployed, **options)
 
 
 @pytest.fixture(scope="module")
-def module_clone(module_factory: Factory, deployed: Deployed) -> Factory:
+def module_clone(module_factory: Factory, deployed: str) -> Factory:
     """Makes copies of the standard server that all tests of a module share."""
-    return lambda name, **options: module_factory(name, image=deployed.image, **options)
+    return lambda name, **options: module_factory(name, image=deployed, **options)

@@ -25,7 +25,7 @@ UPGRADE_PASSWORD = "an: other \\ one"
 @pytest.fixture
 def database(network: Network, debian: int) -> Iterator[Target]:
     """A bare host of the other Debian release."""
-    name = f"{networks.TEST_NAME}-database-{debian}"
+    name = f"{networks.WORKER_NAME}-database-{debian}"
     target = Target(name, 25 - debian, network, hostname="db.example.org").create()
     yield target
     target.remove()

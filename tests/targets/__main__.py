@@ -53,7 +53,7 @@ def clean(prefix: str = "mailstack") -> None:
     with step(f"removing what is named {prefix}…"):
         for name in _named(prefix, "ps", "--all", "--format", "{{.Names}}"):
             docker("rm", "--force", "--volumes", name, timeout=90)
-        for name in _named(prefix, "images", "--format", "{{.Repository}}:{{.Tag}}"):
+        for name in images.named(prefix):
             docker("rmi", "--force", name, timeout=90)
         for kind in ("network", "volume"):
             for name in _named(prefix, kind, "ls", "--format", "{{.Name}}"):

@@ -137,10 +137,8 @@ class Target:
         return str(self._endpoint()["GlobalIPv6Address"])
 
     def commit(self, tag: str) -> str:
-        """Keep the host as the image `tag`, from which others start in seconds. Stops and starts the host."""
-        self.stop()
+        """Keep the stopped host as the image `tag`, from which others start in seconds."""
         docker("commit", "--change", 'CMD ["/sbin/init"]', self.name, tag, timeout=300)
-        self.start()
         return tag
 
     def pyinfra(self, *args: str, connector: str = "docker", **options: Any) -> PyinfraRun:

@@ -124,10 +124,15 @@ def _provision(base: str, tag: str, recipe: str, apt_conf: dict[str, str]) -> No
 
 def _forget_older(tag: str) -> None:
     """Remove images of the same name with other hashes; those that a container still uses stay."""
-    name = tag.rpartition("-")[0]
-    for other in docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split():
-        if other.startswith(f"{name}-") and other != tag:
+    for other in named(tag.rpartition("-")[0] + "-"):
+        if other != tag:
             docker("rmi", other, check=False)
+
+
+def named(prefix: str) -> list[str]:
+    """The images whose name and tag start with `prefix`."""
+    tags = docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
+    return [tag for tag in tags if tag.startswith(prefix)]
 
 
 def _host_apt_options() -> str:

@@ -17,6 +17,9 @@ from tests.targets.shell import TargetError, docker, locked
 #: What the names of the tests' containers, networks and images begin with. Two checkouts that test on one
 #: machine at the same time need a name and a range each.
 TEST_NAME = os.environ.get("MAILSTACK_TEST_NAME", "mailstack")
+#: Test workers (`pytest -n`) that run side by side have containers and networks of their own; at most four.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+WORKER_NAME = f"{TEST_NAME}-{_WORKER}" if _WORKER else TEST_NAME
 #: Where a machine uses one of these itself, as cloud machines do, the environment names another.
 TEST_SUBNET = os.environ.get("MAILSTACK_TEST_SUBNET", "198.51.100.0/24")
 DEMO_SUBNET = os.environ.get("MAILSTACK_DEMO_SUBNET", "198.19.25.0/24")
@@ -67,11 +70,12 @@ def demo() -> Network:
 
 
 def test(debian: int) -> Network:
-    """The network of one Debian's tests: half the range each, so that two test workers never meet."""
+    """The network of one Debian's tests in this worker: an eighth of the range each."""
     whole = ipaddress.IPv4Network(TEST_SUBNET)
-    half = list(whole.subnets())[debian % 2]
+    worker = int(_WORKER.removeprefix("gw") or 0)
+    eighth = list(whole.subnets(prefixlen_diff=3))[2 * worker + debian % 2]
     third = whole.network_address.packed[2]
-    return Network(f"{TEST_NAME}-test-{debian}", str(half), f"2001:db8:{third:x}:{debian}::/64")
+    return Network(f"{WORKER_NAME}-test-{debian}", str(eighth), f"2001:db8:{third:x}:{debian}{worker}::/64")
 
 
 def build() -> str:
