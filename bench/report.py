@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.targets.shell import run
 
 RUNS = 5
+GOAL_COLUMNS = ("what", "goal", "measured", "met")
 RESULTS = Path(__file__).with_name("results.md")
 _SHOWN = ("pyinfra", "ansible-core")
 
@@ -41,6 +42,20 @@ class Table:
 def median(measured: Callable[[], float], runs: int = RUNS) -> float:
     """Call ``measured`` so many times, and return the median of what it said."""
     return statistics.median(measured() for _ in range(runs))
+
+
+def medians(measured: Mapping[str, Callable[[], float]], runs: int = RUNS) -> dict[str, float]:
+    """The median of each, taken in turns, so that all see the same of what else the machine does."""
+    found: dict[str, list[float]] = {name: [] for name in measured}
+    for _ in range(runs):
+        for name, measure in measured.items():
+            found[name].append(measure())
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def goal(what: str, wanted: str, measured: str, met: bool) -> list[str]:
+    """A row under ``GOAL_COLUMNS``."""
+    return [what, wanted, measured, "yes" if met else "no"]
 
 
 def conditions() -> str:
