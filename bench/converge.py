@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 
-from bench import many
+from bench import costs, many
 from bench.fleet import DEBIAN, Fleet, fleet
 from bench.report import GOAL_COLUMNS, RUNS, Table, goal, medians
 from bench.runs import Runs, delay
@@ -36,6 +36,7 @@ def measure() -> list[Table]:
                 table, more = part(deployed)
             tables.append(table)
             goals += more
+        tables.insert(2, costs.table(deployed["ours"]))
     notes = f"Debian {DEBIAN}. Medians of {RUNS}, of first deploys {_FIRST_RUNS}, taken in turns."
     return [Table("Goals", GOAL_COLUMNS, goals, notes), *tables]
 
@@ -122,8 +123,8 @@ def _far(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
     what = f"nothing to change, over @ssh with {_FAR} ms"
     columns = ("by", "no delay, seconds", f"{_FAR} ms, seconds", "round trips", "commands")
     notes = (
-        f"Round trips: the time that {_FAR} ms of delay (tc-netem(8) in the target's network) add, divided by "
-        f"that. Those of the empty run are SSH's own: the connection, the keys, the login."
+        f"Round trips: the time that {_FAR} ms of delay (tc-netem(8) in the target's network) add, divided "
+        "by that. Those of the empty run are SSH's own: the connection, the keys, the login."
     )
     return (
         Table("Nothing to change over @ssh", columns, rows, notes),
