@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mailstack.accounts.sql import Key, Values
+from mailstack.accounts.rows import Key, Values
 from mailstack.passwords import app_digest
 from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User
 
