@@ -144,14 +144,6 @@ class Engine(Protocol):
     """A kind of database server."""
 
     @property
-    def driver(self) -> str:
-        """What Postfix, Dovecot and the packages that they need for it call it."""
-
-    @property
-    def port(self) -> int:
-        """Where it listens by default."""
-
-    @property
     def socket(self) -> str:
         """What clients on its host are told to connect through its socket."""
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 class MariaDb:
     """See ``mailstack.engines.contract.Engine``."""
 
-    driver = "mysql"
-    port = 3306
     socket = SOCKET
     client_packages = ("mariadb-client",)
     lookups: Lookups = lookups

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 class PostgreSql:
     """See ``mailstack.engines.contract.Engine``."""
 
-    driver = "pgsql"
-    port = 5432
     socket = "/run/postgresql"
     client_packages = ("postgresql-client",)
     lookups: Lookups = lookups
