@@ -25,7 +25,7 @@ from mailstack.operations.users import system_user
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from mailstack.hosts import Endpoint
+    from mailstack.engines import Endpoint
     from mailstack.settings import Settings
 
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")

@@ -24,7 +24,7 @@ from mailstack.templates import render
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mailstack.hosts import Endpoint
+    from mailstack.engines import Endpoint
     from mailstack.settings import Settings
 
 DIRECTORY = "/etc/postfix"
