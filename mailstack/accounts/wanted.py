@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from mailstack.accounts.rows import Key, Values
 from mailstack.passwords import app_digest
-from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User
+from mailstack.settings.accounts import Alias, User
+from mailstack.settings.domains import AliasDomain, Domain, RelayDomain
 
 
 @dataclass(frozen=True)

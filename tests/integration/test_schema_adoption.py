@@ -11,7 +11,8 @@ from mailstack.accounts.plan import plan, undeclared
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.engines.postgresql.schema import FILES
-from mailstack.settings.accounts import Alias, Domain, User
+from mailstack.settings.accounts import Alias, User
+from mailstack.settings.domains import Domain
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 

@@ -14,7 +14,8 @@ from mailstack.accounts.rows import Rows
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.passwords import app_digest, origin
-from mailstack.settings.accounts import Alias, Domain, RelayDomain, User
+from mailstack.settings.accounts import Alias, User
+from mailstack.settings.domains import Domain, RelayDomain
 
 HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
 
