@@ -14,8 +14,7 @@ from mailstack.accounts.rows import Rows
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.passwords import app_digest, origin
-from mailstack.settings.accounts import Alias, User
-from mailstack.settings.domains import Domain, RelayDomain
+from mailstack.settings import Alias, Domain, RelayDomain, User
 
 HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
 
