@@ -10,7 +10,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.targets import engine as docker_engine
-from tests.targets import images, networks
+from tests.targets import images, networks, pyinfra
 from tests.targets.shell import docker
 
 #: With MAILSTACK_KEEP=1 the standard server and the peer outlive the tests, and the next run reuses them.
@@ -18,12 +18,13 @@ KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
 
 
 class FileByFile(LoadScopeScheduling):
-    """A worker takes the tests of one file, one Debian and one engine, as they share targets; then the next."""
+    """A worker takes the tests of one file, one Debian and one engine, which share targets; then the next."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        host = re.search(r"\[.*?((?:postgresql-|mysql-)?debian\d+)", test)
-        return file + host[1] if host else file
+        return " ".join(
+            [file, *sorted(re.findall(r"debian\d+|postgresql|mysql", test.partition("[")[2])[:2])]
+        )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:
@@ -33,7 +34,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByF
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """pytest's hook: nothing of an earlier run that was cut off."""
+    """pytest's hook: nothing of an earlier run that was cut off; many runs of pyinfra, each a quick one."""
+    pyinfra.PRELOADED = True
     _remove_images(session)
 
 

@@ -15,7 +15,7 @@ from tests.targets.containers import Target
 pytestmark = pytest.mark.both_engines
 
 #: Seconds. Postfix leaves a server that failed alone for a minute, and Dovecot for up to half of one.
-RECOVERY = 100
+RECOVERY = 180
 DISABLED = "unknown@disabled.example"
 #: The units that are stopped or killed, and the one that starts them.
 UNITS = {"postgresql": ("postgresql@*.service", "postgresql"), "mysql": ("mariadb.service", "mariadb")}
