@@ -19,14 +19,13 @@ from typing import Any
 from mailstack import Settings, dovecot, file_plan, postfix, postgres, secrets, tls
 from mailstack.accounts import plan, sql
 from mailstack.accounts.wanted import Accounts
-from mailstack.engines import LOOKUP_PASSWORD, PASSWORDS
+from mailstack.engines import LOOKUP_PASSWORD, PASSWORDS, Endpoint
 from mailstack.engines.postgresql import converge, dialect, roles
 from mailstack.engines.postgresql.quoting import UNLOGGED
 from mailstack.engines.postgresql.schema import Schema
 from mailstack.facts.files import file_states
 from mailstack.facts.platform import PLATFORM, Platform
 from mailstack.files import Directory, Entry, File
-from mailstack.hosts import Endpoint
 from mailstack.passwords import hash_password
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
