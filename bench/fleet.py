@@ -73,7 +73,7 @@ class Fleet:
 
     def _runs(self, kind: str, target: Target) -> Runs:
         folder = Path(mkdtemp(dir=self._folder, prefix=f"{kind}-"))
-        return Runs(target, data(), Kit.of(target, data(), folder / "kit"), folder)
+        return Runs(target, data(), Kit.of(DEBIAN, data(), folder / "kit"), folder)
 
 
 @contextmanager

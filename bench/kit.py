@@ -10,21 +10,21 @@ roles.sql, database.sql, schema.sql, accounts.sql
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailstack import Settings, dovecot, file_plan, postfix, postgres, secrets, tls
+from mailstack import Settings, dovecot, postfix, postgres, secrets, tls
 from mailstack.accounts import plan, sql
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import LOOKUP_PASSWORD, PASSWORDS, Endpoint
 from mailstack.engines.postgresql import converge, dialect, roles
 from mailstack.engines.postgresql.quoting import UNLOGGED
 from mailstack.engines.postgresql.schema import Schema
-from mailstack.facts.files import file_states
-from mailstack.facts.platform import PLATFORM, Platform
+from mailstack.facts.platform import Platform, parse
 from mailstack.files import Directory, Entry, File
 from mailstack.passwords import hash_password
 from tests.targets.containers import Target
@@ -48,10 +48,9 @@ class Kit:
     folder: Path
 
     @classmethod
-    def of(cls, target: Target, data: Mapping[str, Any], folder: Path) -> Kit:
-        """The kit for a target that is there already, written."""
-        platform = PLATFORM.parse(target.exec(PLATFORM.command).stdout)
-        kit = cls(Settings.from_data(data), platform, folder)
+    def of(cls, debian: int, data: Mapping[str, Any], folder: Path) -> Kit:
+        """The kit for hosts that run this release of Debian, written."""
+        kit = cls(Settings.from_data(data), parse(f"id=debian\ndebian={debian}\n"), folder)
         kit.write()
         return kit
 
@@ -98,12 +97,20 @@ class Kit:
 
     def check(self, target: Target) -> None:
         """Raise `TargetError` unless the target has all that the kit has, and runs."""
-        entries = [entry for _, entry in self.entries()]
-        found = file_states(file_plan.paths(entries))
         known = {name: self._kept(target, name) for name in PASSWORDS}
-        changes = file_plan.plan(entries, found.parse(target.exec(found.command).stdout), {}, known)
-        # what an index is made of, only mailstack notes
-        wrong = [str(change) for change in changes if change.reasons != ("index",)]
+        entries = [entry for _, entry in self.entries()]
+        expected = [f"{entry.path} {entry.owner} {entry.group} {entry.mode:04o}" for entry in entries]
+        paths = [entry.path for entry in entries]
+        found = target.exec(["stat", "-L", "-c", "%n %U %G %04a", *paths], check=False).stdout.splitlines()
+        wrong = sorted(set(expected) - set(found))
+        sums = "".join(
+            f"{hashlib.sha256(content.encode()).hexdigest()}  {entry.path}\n"
+            for entry in entries
+            if isinstance(entry, File)
+            and (content := secrets.fill_in(entry.content or "", known)) is not None
+        )
+        done = target.exec(["sha256sum", "--check", "--quiet"], input=sums, check=False)
+        wrong += (done.stdout + done.stderr).splitlines()
         units = [f"postgresql@{self.platform.postgresql}-main", "dovecot", "postfix"]
         units += ["postfix@-"] if self.platform.debian == 12 else []
         states = target.exec(["systemctl", "is-active", *units], check=False).stdout.split()
