@@ -104,10 +104,7 @@ class Kit:
         found = target.exec(["stat", "-L", "-c", "%n %U %G %04a", *paths], check=False).stdout.splitlines()
         wrong = sorted(set(expected) - set(found))
         sums = "".join(
-            f"{hashlib.sha256(content.encode()).hexdigest()}  {entry.path}\n"
-            for entry in entries
-            if isinstance(entry, File)
-            and (content := secrets.fill_in(entry.content or "", known)) is not None
+            f"{_sha256(entry, known)}  {entry.path}\n" for entry in entries if isinstance(entry, File)
         )
         done = target.exec(["sha256sum", "--check", "--quiet"], input=sums, check=False)
         wrong += (done.stdout + done.stderr).splitlines()
@@ -199,3 +196,7 @@ class Kit:
 
 def _attributes(entry: File | Directory) -> dict[str, str]:
     return {"owner": entry.owner, "group": entry.group, "mode": f"{entry.mode:04o}", "path": entry.path}
+
+
+def _sha256(file: File, known: Mapping[str, str]) -> str:
+    return hashlib.sha256((secrets.fill_in(file.content or "", known) or "").encode()).hexdigest()
