@@ -31,7 +31,7 @@ psql -1 -d "$database" -f - < accounts.sql
 while read -r _ indexed owner group mode path; do
     case $indexed in
         no) ;;
-        sievec) sievec "$path" ;;
+        sievec) sievec -c /etc/dovecot/dovecot.conf "$path" ;;  # without -c the running daemon's settings
         *) "$indexed" "$path"; chown "$owner:$group" "$path.db"; chmod "$mode" "$path.db" ;;
     esac
 done < files.list

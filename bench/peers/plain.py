@@ -12,6 +12,8 @@ from pyinfra.operations import apt, files, postgres, server, systemd
 KIT = Path(host.data.kit)
 VALUES = {**json.loads((KIT / "values.json").read_text()), **host.data.changed}
 DATABASE = VALUES["db_name"]
+#: Without -c it would take the settings of the daemon that still runs with its old ones.
+INDEXERS = {"sievec": "sievec -c /etc/dovecot/dovecot.conf"}
 ROLES = {
     VALUES["db_owner"]: "",
     VALUES["mail_db_lookup_role"]: "SET default_transaction_read_only = on",
@@ -49,8 +51,10 @@ def write(service: str) -> list[OperationMeta]:
             )
         )
         if file["indexed"] != "no":
-            index = [f"{file['indexed']} {path}"]
-            server.shell(name=f"Build the index of {path}", commands=index, _if=written[-1].did_change)
+            tool = INDEXERS.get(file["indexed"], file["indexed"])
+            server.shell(
+                name=f"Build the index of {path}", commands=[f"{tool} {path}"], _if=written[-1].did_change
+            )
     return written
 
 
