@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets as _random
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mailstack.facts.reading import Probe, read
@@ -74,11 +74,17 @@ def generate() -> str:
 
 def kept_secret(name: str) -> Probe[str | None]:
     """The secret of that name that the host keeps."""
-    return Probe(
-        name=f"secret {name}",
-        command=f"cat {shlex.quote(f'{DIRECTORY}/{name}')}; true",
-        parse=lambda output: output.strip() or None,
-    )
+    start = f"{name}:"
+
+    def parse(output: str) -> str | None:
+        lines = (line.removeprefix(start) for line in output.splitlines() if line.startswith(start))
+        return "\n".join(lines).strip() or None
+
+    return Probe(_those_kept, (name,), parse)
+
+
+def _those_kept(names: Sequence[str]) -> str:
+    return f"cd {DIRECTORY} && grep -aH '' -- {shlex.join(names)}"
 
 
 class Store:

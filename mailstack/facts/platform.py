@@ -11,11 +11,9 @@ from mailstack.facts.reading import Probe
 _PACKAGES = "postfix dovecot-core"
 _COMMAND = f"""
 sed -n 's/^VERSION_ID="\\{{0,1\\}}\\([0-9]*\\).*/debian=\\1/p; s/^ID=/id=/p' /etc/os-release
-dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES}
-grep -lE '^port *= *5432' /etc/postgresql/*/main/postgresql.conf |
-  sed 's#^/etc/postgresql/#postgresql=#; s#/main/.*##'
-dpkg-query -W {_PACKAGES} >/dev/null 2>&1 || apt-cache policy {_PACKAGES}
-true
+sed -sn '/^port *= *5432/F' /etc/postgresql/*/main/postgresql.conf
+dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES} ||
+  apt-cache policy {_PACKAGES}
 """
 
 _OF_RELEASE = {12: ("2.3", "3.7", "15"), 13: ("2.4", "3.10", "17")}
@@ -55,7 +53,9 @@ def parse(output: str) -> Platform:
             candidate_of = line[:-1]
         elif line.startswith("  Candidate: ") and "(none)" not in line:
             values.setdefault(candidate_of, _minor(line.removeprefix("  Candidate: ")))
-        elif key in ("id", "debian", "postgresql"):
+        elif line.startswith("/etc/postgresql/"):
+            values["postgresql"] = line.split("/")[3]
+        elif key in ("id", "debian"):
             values[key] = value
     release = int(values.get("debian") or 0)
     if values.get("id") != "debian" or release not in _OF_RELEASE:
@@ -70,4 +70,4 @@ def parse(output: str) -> Platform:
     )
 
 
-PLATFORM: Probe[Platform] = Probe(name="platform", command=_COMMAND, parse=parse)
+PLATFORM: Probe[Platform] = Probe(lambda _: _COMMAND, (), parse)

@@ -86,7 +86,7 @@ class Managed:
 def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
     """All of them: whatever the components say that should lie on `target`."""
     settings, endpoint = Settings.from_data(data), Endpoint("127.0.0.1")
-    platform = PLATFORM.parse(target.exec(PLATFORM.command).stdout)
+    platform = PLATFORM.parse(target.exec(PLATFORM.kind(PLATFORM.about), check=False).stdout)
     components = {
         "PostgreSQL": postgres.files(settings, platform.postgresql),
         "Dovecot | TLS": tls.files(settings),
