@@ -9,11 +9,10 @@ from pyinfra.context import host
 
 from mailstack import accounts, hosts
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
-from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import read
 from mailstack.operations.packages import installed
 
 if TYPE_CHECKING:
+    from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
 
 
@@ -25,14 +24,18 @@ def deploy(settings: Settings) -> None:
     """
     has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
     has_mail = hosts.has_role(host, "mx") or hosts.has_role(host, "imap")
-    names: list[str] = []
     database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]
-    if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
-        names += database.PACKAGES
-    if has_mail:
-        names += [*tls.PACKAGES, *dovecot.packages(settings, read(PLATFORM).dovecot)]
-        names += postfix.packages(settings)
-    installed(names)  # all at once: apt takes most of a first deploy
+
+    def packages(platform: Platform) -> list[str]:
+        names: list[str] = []
+        if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
+            names += database.PACKAGES
+        if has_mail:
+            names += [*tls.PACKAGES, *dovecot.packages(settings, platform.dovecot)]
+            names += postfix.packages(settings, platform.postfix)
+        return names
+
+    installed(packages)  # all at once: apt takes most of a first deploy
     if has_database:
         database.deploy(settings=settings)
     if has_mail:

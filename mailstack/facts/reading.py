@@ -25,6 +25,7 @@ from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host as current
 
 if TYPE_CHECKING:
@@ -101,7 +102,12 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
         output = readings.output_for(probe)
     if host.state.is_executing:
         readings.announced.pop(probe, None)
-    return probe.parse(output or "")
+    try:
+        return probe.parse(output or "")
+    except OperationError as error:
+        if not host.state.is_executing:
+            raise
+        give_up(host, str(error))
 
 
 def current_host() -> Host:
@@ -131,19 +137,19 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
             **_connector_arguments(host),
         )
     except (TimeoutError, OSError, SSHException) as error:
-        _give_up(host, str(error))
+        give_up(host, f"could not read the state of the host: {error}")
     said = base64.b64decode(output.stdout).decode(errors="surrogateescape").split("\0")
     if not status or len(said) != len(asked) + 1:
-        _give_up(host, output.stderr.strip())
+        give_up(host, f"could not read the state of the host: {output.stderr.strip()}")
     return [
         _Answer(kind, frozenset(about), answer)
         for (kind, about), answer in zip(asked.items(), said[:-1], strict=True)
     ]
 
 
-def _give_up(host: Host, reason: str) -> NoReturn:
+def give_up(host: Host, reason: str) -> NoReturn:
     """Go on without this host, as pyinfra does when one of its own facts fails: others are not to blame."""
-    host.log_styled(f"could not read the state of the host: {reason}", fg="red", log_func=logger.error)
+    host.log_styled(reason, fg="red", log_func=logger.error)
     cast("Any", host.state).fail_hosts({host})
     raise GreenletExit
 
