@@ -5,12 +5,11 @@ Inventory groups ``db``, ``mx`` and ``imap`` name the roles; a host in none of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.engines import engine_of
+from mailstack.engines import Endpoint, engine_of
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -19,25 +18,6 @@ if TYPE_CHECKING:
 
 Role = Literal["db", "mx", "imap"]
 ROLES: tuple[Role, ...] = ("db", "mx", "imap")
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a database server listens: a name, an address, or its socket, as the engine has that said."""
-
-    host: str
-    port: int = 5432
-    sslmode: str | None = None
-
-    @property
-    def is_socket(self) -> bool:
-        """Whether this is a Unix-domain socket."""
-        return self.host.startswith("/")
-
-    @property
-    def is_local(self) -> bool:
-        """Whether what goes there stays on the host."""
-        return self.is_socket or self.host in ("127.0.0.1", "::1", "localhost")
 
 
 def same(one: Host, other: Host) -> bool:

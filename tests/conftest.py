@@ -22,8 +22,9 @@ class FileByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        host = re.search(r"\[.*?((?:postgresql-|mysql-)?debian\d+)", test)
-        return file + host[1] if host else file
+        return " ".join(
+            [file, *sorted(re.findall(r"debian\d+|postgresql|mysql", test.partition("[")[2])[:2])]
+        )
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:

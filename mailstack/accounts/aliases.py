@@ -8,7 +8,7 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack import addresses
 from mailstack.accounts.arguments import given, true_or_false
 from mailstack.accounts.fulfil import Current, Wish, fulfil, without
-from mailstack.accounts.sql import Key, Rows
+from mailstack.accounts.rows import Key, Rows
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Alias
 

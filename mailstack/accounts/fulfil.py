@@ -14,8 +14,8 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.accounts import sql
 from mailstack.accounts.mail import deletable_homes
-from mailstack.accounts.plan import Absent, Change, PlanError, plan
-from mailstack.accounts.sql import Key, Rows
+from mailstack.accounts.plan import Absent, PlanError, plan
+from mailstack.accounts.rows import Change, Key, Rows
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.passwords import hash_password

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mailstack.accounts.plan import PlanError
-from mailstack.accounts.sql import Key, Rows
+from mailstack.accounts.rows import Key, Rows
 
 
 def home_of(row: Mapping[str, Any], root: str) -> str:

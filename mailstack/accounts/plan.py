@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from mailstack.accounts.sql import KEYS, Key, Rows, Values
+from mailstack.accounts.rows import KEYS, WORDS, Change, Key, Rows, Values
 from mailstack.accounts.wanted import Accounts, Wanted
 from mailstack.passwords import origin
 from mailstack.settings.password_hashes import password_hash
-
-_WORDS = {
-    "mail_domain": "domain",
-    "mail_users": "user",
-    "mail_alias": "alias",
-    "mail_sender": "sender",
-    "mail_app_password": "app password",
-    "mail_alias_domain": "alias domain",
-    "mail_wildcard": "alias in all domains",
-    "mail_relay_domain": "relay domain",
-    "mail_relay_recipient": "relay recipient",
-}
-
 
 _IN_NO_DOMAIN = ("mail_domain", "mail_wildcard", "mail_relay_domain", "mail_relay_recipient")
 
@@ -32,25 +18,6 @@ _SECRETS = {"password": "password", "digest": "password"}
 
 class PlanError(ValueError):
     """Accounts that can't be made or removed as asked; the message names them."""
-
-
-class Change(NamedTuple):
-    """One row to be inserted (``+``), updated (``~``) or deleted (``-``).
-
-    + key: as it is stored, for an update or a delete
-    + values: what is written; a ``SecretStr`` is a password that is yet to be hashed
-    + note: what people see after the key
-    """
-
-    sign: str
-    table: str
-    key: Key
-    values: Values
-    note: str = ""
-
-    def __str__(self) -> str:
-        """The row as people see it: never with a password or a hash."""
-        return f"{self.sign} {_WORDS[self.table]} {' -> '.join(self.key)}{self.note and ': '}{self.note}"
 
 
 @dataclass(frozen=True)
@@ -143,7 +110,7 @@ def _problems(
     for change in changes:
         if change.sign != "+" or change.table in _IN_NO_DOMAIN:
             continue
-        who, domain = f"{_WORDS[change.table]} {change.key[0]}", _domain_of(change.key[0])
+        who, domain = f"{WORDS[change.table]} {change.key[0]}", _domain_of(change.key[0])
         if change.table == "mail_alias_domain":
             domain = change.values["domain_name"]
         if (domain,) not in domains:
@@ -154,7 +121,7 @@ def _problems(
             yield f"{who}: {change.key[1]} is new and has no password"
     for key in sorted(absent.of("mail_domain") & current["mail_domain"].keys()):
         stay = {
-            f"{_WORDS[table]} {address}"
+            f"{WORDS[table]} {address}"
             for table in ("mail_users", "mail_alias")
             for address, *_ in {*current[table], *(row.key for row in wanted[table])} - absent.of(table)
             if _domain_of(address) == key[0].lower()

@@ -7,28 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from mailstack.accounts.rows import KEYS, Change, Rows
+
 if TYPE_CHECKING:
-    from mailstack.accounts.plan import Change
     from mailstack.engines import Dialect
 
-Key = tuple[str, ...]
-Values = dict[str, Any]
-Rows = Mapping[Key, Values]
 Written = Callable[["str | int | bool | SecretStr | None"], str]
 """What turns a value into SQL."""
-
-KEYS: dict[str, Key] = {
-    "mail_domain": ("domain_name",),
-    "mail_users": ("email",),
-    "mail_alias": ("source_email", "destination_email"),
-    "mail_sender": ("email", "sender_email"),
-    "mail_app_password": ("email", "name"),
-    "mail_alias_domain": ("alias_domain",),
-    "mail_wildcard": ("local_part", "destination_email"),
-    "mail_relay_domain": ("domain_name",),
-    "mail_relay_recipient": ("address",),
-}
-"""The tables, in the order in which foreign keys allow rows to be made, and their keys."""
 
 
 def query(dialect: Dialect) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from mailstack.accounts.sql import Key, Values
+from mailstack.accounts.rows import Key, Values
 from mailstack.passwords import app_digest
-from mailstack.settings.accounts import Alias, AliasDomain, Domain, RelayDomain, User
+from mailstack.settings.accounts import Alias, User
+from mailstack.settings.domains import AliasDomain, Domain, RelayDomain
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from mailstack.operations.users import system_user
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from mailstack.hosts import Endpoint
+    from mailstack.engines import Endpoint
     from mailstack.settings import Settings
 
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
@@ -58,7 +58,7 @@ def packages(settings: Settings, generation: str) -> tuple[str, ...]:
     return (
         "dovecot-imapd",
         "dovecot-lmtpd",
-        f"dovecot-{engine.driver}",
+        f"dovecot-{settings.db_driver}",
         *pop3,
         *search,
         *sieve,
@@ -102,7 +102,7 @@ def files(
     engine = engine_of(settings)
     values = {
         "settings": settings,
-        "driver": engine.driver,
+        "driver": settings.db_driver,
         "user": engine.lookup_user(settings, "dovecot"),
         "upgrade_user": engine.upgrade_user(settings),
         "endpoint": endpoint,
@@ -127,7 +127,7 @@ def files(
         return render(f"dovecot/{generation}/{name}", **values)
 
     root = settings.mail_home_root
-    by_option_file = engine.driver == "mysql" and values["password"]
+    by_option_file = settings.db_driver == "mysql" and values["password"]
     entries: list[Entry] = [
         Directory(root, "vmail", "vmail", 0o750),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),

@@ -22,8 +22,8 @@ from mailstack.templates import render
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mailstack.engines import Endpoint
     from mailstack.facts.platform import Platform
-    from mailstack.hosts import Endpoint
     from mailstack.settings import Settings
 
 DIRECTORY = "/etc/postfix"
@@ -41,7 +41,7 @@ def packages(settings: Settings, version: str) -> tuple[str, ...]:
         raise OperationValueError(f"mail_postfix_main: Postfix {version} has no {', '.join(unknown)}")
     # the mechanisms of the SASL client are a package of their own
     sasl = ("libsasl2-modules",) if postfix_tables.passwords(settings) else ()
-    return ("postfix", f"postfix-{engine_of(settings).driver}", *sasl)
+    return ("postfix", f"postfix-{settings.db_driver}", *sasl)
 
 
 def unit(platform: Platform) -> Unit:
@@ -153,7 +153,7 @@ def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> st
         "postfix/sql.cf",
         settings=settings,
         endpoint=endpoint,
-        driver=engine.driver,
+        driver=settings.db_driver,
         hosts=engine.postfix_hosts(endpoint),
         user=engine.lookup_user(settings, "postfix"),
         password=settings.mail_db_auth == "password",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
@@ -10,7 +11,6 @@ from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
 
-    from mailstack.hosts import Endpoint
     from mailstack.secrets import Store
     from mailstack.settings import Settings
 
@@ -44,6 +44,25 @@ class Database(Protocol):
 
         pyinfra shows ``title``, never the SQL.
         """
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a database server listens: a name, an address, or its socket, as the engine has that said."""
+
+    host: str
+    port: int = 5432
+    sslmode: str | None = None
+
+    @property
+    def is_socket(self) -> bool:
+        """Whether this is a Unix-domain socket."""
+        return self.host.startswith("/")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether what goes there stays on the host."""
+        return self.is_socket or self.host in ("127.0.0.1", "::1", "localhost")
 
 
 class Step(NamedTuple):
@@ -142,14 +161,6 @@ class Dialect(Protocol):
 
 class Engine(Protocol):
     """A kind of database server."""
-
-    @property
-    def driver(self) -> str:
-        """What Postfix, Dovecot and the packages that they need for it call it."""
-
-    @property
-    def port(self) -> int:
-        """Where it listens by default."""
 
     @property
     def socket(self) -> str:

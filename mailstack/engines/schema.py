@@ -1,4 +1,4 @@
-"""What the schemas of all engines have in common: numbered SQL files, and what of them must be applied. Pure.
+"""What the schemas of all engines have in common: tables, rules, and numbered SQL files to apply. Pure.
 
 Every file can be applied again at any time: it creates, adopts what somebody made by hand, and heals what
 was changed. So whatever differs is put right by applying all of them again, which also records in
@@ -10,11 +10,80 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from mailstack import addresses
+from mailstack.passwords import CURRENT_SCHEME
+from mailstack.settings.accounts import APP_PASSWORD_NAME
+from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
+
+COLUMNS = {
+    "mail_domain": (
+        "domain_name",
+        "quota_mb",
+        "quota_messages",
+        "user_quota_mb",
+        "user_quota_messages",
+        "active",
+    ),
+    "mail_users": (
+        "email",
+        "password",
+        "password_origin",
+        "home_directory",
+        "quota_mb",
+        "quota_messages",
+        "can_send",
+        "can_receive",
+        "detail_folders",
+        "active",
+        "domain_name",
+    ),
+    "mail_sender": ("email", "sender_email"),
+    "mail_app_password": ("email", "name", "digest", "service"),
+    "mail_last_login": ("email", "service", "at"),
+    "mail_alias_domain": ("alias_domain", "domain_name", "active"),
+    "mail_wildcard": ("local_part", "destination_email", "active"),
+    "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
+    "mail_relay_domain": ("domain_name", "any_recipient", "active"),
+    "mail_relay_recipient": ("address", "domain_name"),
+    "mailstack_schema": ("file_name", "sha256", "applied_at"),
+    "mailstack_objects": ("name", "md5"),
+}
+"""Our tables and the columns of them that are ours."""
+
+
+def names(columns: Mapping[str, tuple[str, ...]], literal: Callable[[str], str]) -> dict[str, str]:
+    """Placeholders of the SQL files: the names of tables and columns.
+
+    + literal: how the engine writes a constant
+    """
+    pairs = ((table, column) for table, ours in columns.items() for column in ours)
+    return {
+        "tables": ", ".join(map(literal, columns)),
+        "columns": ", ".join(f"({literal(table)}, {literal(column)})" for table, column in pairs),
+    }
+
+
+def rules(literal: Callable[[str], str]) -> dict[str, str]:
+    """Placeholders of the SQL files: what the tables accept.
+
+    + literal: how the engine writes a constant
+    """
+    return {
+        "domain": literal(addresses.DOMAIN),
+        "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
+        "local_part": literal(addresses.LOCAL_PART),
+        "max_address": str(addresses.MAX_ADDRESS),
+        "app_password_name": literal(f"^{APP_PASSWORD_NAME}$"),
+        "current_scheme": CURRENT_SCHEME,
+        "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
+        "salted_schemes": "|".join(PASSWORD_SCHEMES),
+    }
 
 
 @dataclass(frozen=True)

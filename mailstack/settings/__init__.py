@@ -15,20 +15,16 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from mailstack.settings.abuse import AbuseSettings
-from mailstack.settings.accounts import (
-    Alias,
+from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
+from mailstack.settings.database import DatabaseSettings, DbEndpoint
+from mailstack.settings.domains import (
     AliasDomain,
     AliasDomains,
-    Aliases,
-    AppPassword,
     Domain,
     Domains,
     RelayDomain,
     RelayDomains,
-    User,
-    Users,
 )
-from mailstack.settings.database import DatabaseSettings, DbEndpoint
 from mailstack.settings.dovecot import DovecotSettings
 from mailstack.settings.errors import SettingsError, nearest
 from mailstack.settings.postfix import PostfixSettings

@@ -1,4 +1,4 @@
-"""Domains, users and aliases as they are declared. Pure; ``mailstack.accounts`` puts them in the database."""
+"""Users and aliases as they are declared. Pure; ``mailstack.accounts`` puts them in the database."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from mailstack import addresses
 from mailstack.settings.errors import Allowed
 from mailstack.settings.password_hashes import PASSWORD_SCHEMES, check_hash
-from mailstack.settings.postfix_types import NextHop
 from mailstack.settings.types import (
     AliasSource,
-    DomainName,
     HostPath,
     ListOf,
     MailboxAddress,
+    Megabytes,
+    Messages,
     Model,
     Password,
     Secret,
@@ -29,40 +29,6 @@ from mailstack.settings.types import (
 )
 
 APP_PASSWORD_NAME = "[a-z0-9][a-z0-9._-]{0,62}"
-
-_Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")]
-_Messages = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("a number, 0 for no limit")]
-
-
-class Domain(Model):
-    """A domain that this server receives mail for."""
-
-    domain_name: DomainName = Field(description="The domain.")
-    quota_mb: _Megabytes | None = Field(
-        default=None,
-        description="The sum that the quotas of all users of the domain may have, in MiB; each must have one "
-        "then. 0 or none: no limit.",
-    )
-    quota_messages: _Messages | None = Field(
-        default=None, description="The same for numbers of messages. 0 or none: no limit."
-    )
-    user_quota_mb: _Megabytes | None = Field(
-        default=None, description="`quota_mb` of every user of the domain that has none of its own."
-    )
-    user_quota_messages: _Messages | None = Field(
-        default=None, description="`quota_messages` of every user of the domain that has none of its own."
-    )
-    active: bool = Field(
-        default=True, description="A disabled domain's addresses are refused like unknown ones."
-    )
-
-
-class AliasDomain(Model):
-    """Another name for a domain: each address in it is the one of the same name there."""
-
-    alias_domain: DomainName = Field(description="The other name. Never one of `mail_domains`.")
-    domain_name: DomainName = Field(description="The domain, which has the mailboxes.")
-    active: bool = Field(default=True, description="Whether mail to the other name is accepted.")
 
 
 def _check_app_password(secret: SecretStr) -> SecretStr:
@@ -95,37 +61,6 @@ class AppPassword(Model):
     )
 
 
-class RelayDomain(Model):
-    """A domain whose mail goes on to another server, its primary: this server is its backup MX."""
-
-    domain_name: DomainName = Field(description="The domain. Never one of `mail_domains`.")
-    recipients: Annotated[
-        ListOf[str], each(addresses.destination_address), Allowed("a list of addresses in that domain")
-    ] = Field(
-        default=(),
-        description="The addresses that the primary knows. Mail to others, but for `postmaster`, is refused.",
-    )
-    any_recipient: bool = Field(
-        default=False,
-        description="Whether mail to every address is taken. What the primary then refuses goes back to "
-        "whoever the sender claimed to be.",
-    )
-    next_hop: NextHop | None = Field(
-        default=None, description="The primary. Without it, the best of the domain's other MX hosts."
-    )
-    active: bool = Field(
-        default=True, description="A disabled relay domain's addresses are refused like unknown ones."
-    )
-
-    @model_validator(mode="after")
-    def _of_this_domain(self) -> Self:
-        no_duplicates(f"{self.domain_name}: recipient", list(self.recipients))
-        for address in self.recipients:
-            if not address.endswith(f"@{self.domain_name}"):
-                raise ValueError(f"{self.domain_name}: the recipient {address!r} is in another domain")
-        return self
-
-
 class User(Model):
     """A mailbox and the account that reads it."""
 
@@ -144,11 +79,11 @@ class User(Model):
     home_directory: HostPath | None = Field(
         default=None, description="Where the mail lies; without it, a directory below `mail_home_root`."
     )
-    quota_mb: _Megabytes | None = Field(
+    quota_mb: Megabytes | None = Field(
         default=None,
         description="The size that the mailbox may have, in MiB. None: what the domain says; 0: no limit.",
     )
-    quota_messages: _Messages | None = Field(
+    quota_messages: Messages | None = Field(
         default=None,
         description="The number of messages that it may have. None: what the domain says; 0: no limit.",
     )
@@ -225,34 +160,6 @@ def _alias_mapping(value: object) -> object:
     ]
 
 
-def _alias_domain_mapping(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    return [{"alias_domain": name, "domain_name": domain} for name, domain in value.items()]
-
-
-def _relay_domain_mapping(value: object) -> object:
-    """``{domain: recipients}`` is the short form of a list of relay domains."""
-    if not isinstance(value, Mapping):
-        return value
-    return [{"domain_name": name, "recipients": recipients} for name, recipients in value.items()]
-
-
-def _check_relay_domains(domains: tuple[RelayDomain, ...]) -> tuple[RelayDomain, ...]:
-    no_duplicates("the relay domain", [domain.domain_name for domain in domains])
-    return domains
-
-
-def _check_alias_domains(aliases: tuple[AliasDomain, ...]) -> tuple[AliasDomain, ...]:
-    no_duplicates("the alias domain", [alias.alias_domain for alias in aliases])
-    return aliases
-
-
-def _check_domains(domains: tuple[Domain, ...]) -> tuple[Domain, ...]:
-    no_duplicates("the domain", [domain.domain_name for domain in domains])
-    return domains
-
-
 def _check_users(users: tuple[User, ...]) -> tuple[User, ...]:
     no_duplicates("the user", [user.email for user in users])
     return users
@@ -284,25 +191,6 @@ def alias_loop(aliases: Iterable[Alias]) -> list[str]:
     return []
 
 
-Domains = Annotated[
-    ListOf[Annotated[Domain, as_model(Domain, "domain_name")]],
-    AfterValidator(_check_domains),
-    Allowed("a list of domains, or of dictionaries with `domain_name` and `active`"),
-]
-AliasDomains = Annotated[
-    ListOf[Annotated[AliasDomain, as_model(AliasDomain)]],
-    AfterValidator(_check_alias_domains),
-    BeforeValidator(_alias_domain_mapping),
-    Allowed("a dictionary of alias domain to domain, or a list of dictionaries (see AliasDomain)"),
-]
-RelayDomains = Annotated[
-    ListOf[Annotated[RelayDomain, as_model(RelayDomain, "domain_name")]],
-    AfterValidator(_check_relay_domains),
-    BeforeValidator(_relay_domain_mapping),
-    Allowed(
-        "a dictionary of domain to its recipients, or a list of domains or dictionaries (see RelayDomain)"
-    ),
-]
 Users = Annotated[
     ListOf[Annotated[User, as_model(User)]],
     AfterValidator(_check_users),

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
-
-if TYPE_CHECKING:
-    from mailstack.engines import Engine
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HBA = re.compile(
@@ -144,18 +141,12 @@ class DatabaseSettings(Model):
     @property
     def db_port(self) -> int:
         """The port that the server listens on."""
-        return self.mail_db_port or self._engine.port
+        return self.mail_db_port or {"postgresql": 5432, "mysql": 3306}[self.mail_db_engine]
 
     @property
     def db_driver(self) -> str:
-        """What Postfix and Dovecot call the engine."""
-        return self._engine.driver
-
-    @property
-    def _engine(self) -> Engine:
-        from mailstack.engines import ENGINES  # which need the settings' models themselves
-
-        return ENGINES[self.mail_db_engine]
+        """What Postfix, Dovecot and the packages that they need for it call the engine."""
+        return {"postgresql": "pgsql", "mysql": "mysql"}[self.mail_db_engine]
 
     @property
     def db_endpoint(self) -> DbEndpoint | None:

@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING
 
+from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_relays import SENDER_RELAY
-
-if TYPE_CHECKING:
-    from mailstack.settings import Settings
 
 VERSIONS = ("3.7", "3.10")
 """Those that ``postfix_parameters.txt`` knows, oldest first: Debian 12's and Debian 13's."""
@@ -53,14 +50,14 @@ def transport_parameters(transports: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{transport}_{suffix}" for transport in transports for suffix in _TRANSPORT_SUFFIXES)
 
 
-def transports(settings: Settings) -> list[str]:
+def transports(settings: PostfixSettings) -> list[str]:
     """Every service that mail can be handed to: Postfix's own, ours, and those in ``mail_postfix_master``."""
     ours = [service.name for service in settings.mail_postfix_master if service.type in ("unix", "inet")]
     senders = [SENDER_RELAY] if any(relay.user for relay in settings.mail_sender_relayhosts.values()) else []
     return [*TRANSPORTS, *senders, *ours]
 
 
-def unknown_parameters(settings: Settings, postfix_version: str | None = None) -> list[str]:
+def unknown_parameters(settings: PostfixSettings, postfix_version: str | None = None) -> list[str]:
     """The parameters that are set and that Postfix does not know, as ``postconf(1)`` would warn.
 
     + postfix_version: such as ``3.7.11``; ``None`` for any version that this package serves
@@ -99,14 +96,14 @@ def differences(postfix_version: str, names: Iterable[str]) -> tuple[set[str], s
     return real - listed - of_transports, set(listed - real)
 
 
-def _own_names(settings: Settings) -> frozenset[str]:
+def _own_names(settings: PostfixSettings) -> frozenset[str]:
     names = set(settings.mail_postfix_main.get("smtpd_restriction_classes", "").replace(",", " ").split())
     for text in _texts(settings):
         names |= {bracketed or bare for bracketed, bare in re.findall(r"\$(?:[{(](\w+)|(\w+))", text)}
     return frozenset(names)
 
 
-def _texts(settings: Settings) -> Iterator[str]:
+def _texts(settings: PostfixSettings) -> Iterator[str]:
     """Every value in which Postfix expands ``$name``."""
     yield from settings.mail_postfix_main.values()
     for service in settings.mail_postfix_master:

@@ -12,7 +12,8 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from mailstack.settings import Settings
-from mailstack.settings.accounts import Alias, AliasDomain, AppPassword, Domain, RelayDomain, User
+from mailstack.settings.accounts import Alias, AppPassword, User
+from mailstack.settings.domains import AliasDomain, Domain, RelayDomain
 from mailstack.settings.errors import allowed
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_relays import SenderRelay

@@ -139,6 +139,8 @@ LocalNameOrAddress = Annotated[
 ]
 Host = Annotated[str, AfterValidator(_host), Allowed("a host name or an IP address")]
 IpAddress = Annotated[str, AfterValidator(_ip_address), Allowed("an IPv4 or IPv6 address")]
+Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")]
+Messages = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("a number, 0 for no limit")]
 Port = Annotated[int, Field(ge=1, le=65535), Allowed("a TCP port, 1 to 65535")]
 SystemId = Annotated[int, Field(ge=500, lt=65534), Allowed("a numeric id, 500 to 65533")]
 Identifier = Annotated[

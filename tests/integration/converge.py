@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailstack import Settings, dovecot, postfix, postgres, tls
+from mailstack.engines import Endpoint
 from mailstack.facts.platform import PLATFORM
 from mailstack.files import Entry, File
-from mailstack.hosts import Endpoint
 from tests.integration import clients, world
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun

@@ -14,7 +14,7 @@ from mailstack.accounts.plan import plan, undeclared
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.passwords import hash_password
-from mailstack.settings.accounts import Alias, Domain, User
+from mailstack.settings import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 

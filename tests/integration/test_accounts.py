@@ -33,10 +33,11 @@ def host(module_clone: Factory) -> Iterator[Target]:
 
 @pytest.fixture
 def eve(host: Target) -> Iterator[str]:
-    """A user with a password from the environment, gone afterwards."""
-    call(host, "user", EVE, "password_from=env:PW", env={"PW": PASSWORD}).check()
+    """A user with the password of Alice, gone afterwards."""
+    columns = f"INSERT INTO mail_users (email, password) SELECT '{EVE}', password FROM mail_users"
+    clients.sql(host, f"{columns} WHERE email = '{world.ALICE}'")
     yield EVE
-    call(host, "user", EVE, "present=false").check()
+    clients.sql(host, f"DELETE FROM mail_users WHERE email = '{EVE}'")
 
 
 def call(target: Target, operation: str, *args: str, **options: Any) -> PyinfraRun:
@@ -53,11 +54,11 @@ def column(target: Target, name: str) -> str:
 def test_again_is_no_change(host: Target, eve: str) -> None:
     assert call(host, "domain", "New.Example").changed == []
     assert call(host, "user", eve).changed == []
-    assert call(host, "user", "EVE@new.example", "password_from=env:PW", env={"PW": PASSWORD}).changed == []
+    env = {"PW": world.PASSWORDS[world.ALICE]}
+    assert call(host, "user", "EVE@new.example", "password_from=env:PW", env=env).changed == []
 
 
 def test_password(host: Target, eve: str, tmp_path: Path) -> None:
-    assert verify(column(host, "password"), PASSWORD)
     file = tmp_path / "password"
     file.write_text("another one\n")
     assert call(host, "user", eve, f"password_from=file:{file}").changed
@@ -66,11 +67,11 @@ def test_password(host: Target, eve: str, tmp_path: Path) -> None:
 
 def test_password_is_nowhere_in_the_output(host: Target) -> None:
     args = ("-y", "-vvv", "mailstack.accounts.user", EVE, "password_from=env:PW")
-    run = host.pyinfra(*args, data=world.data(), env={"PW": "Tr0ub4dor"}).check()
+    run = host.pyinfra(*args, data=world.data(), env={"PW": PASSWORD}).check()
     assert f"+ user {EVE}" in run.stdout + run.stderr
     stored = column(host, "password")
-    assert stored.startswith("{ARGON2ID}")
-    for secret in ("Tr0ub4dor", stored, stored.rpartition("$")[2]):
+    assert stored.startswith("{ARGON2ID}") and verify(stored, PASSWORD)
+    for secret in (PASSWORD, stored, stored.rpartition("$")[2]):
         assert secret not in run.stdout + run.stderr
     call(host, "user", EVE, "present=false").check()
 

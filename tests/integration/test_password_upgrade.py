@@ -10,7 +10,7 @@ import pytest
 from mailstack.passwords import app_digest, generate_app_password, verify
 from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
-from tests.integration.test_logins import PASSWORD, hashed, logged_in, users
+from tests.integration.logins import PASSWORD, hashed, logged_in, users
 from tests.integration.watching import watched
 from tests.targets.containers import Target
 

@@ -11,7 +11,7 @@ from mailstack.accounts.plan import plan, undeclared
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.engines.postgresql.schema import FILES
-from mailstack.settings.accounts import Alias, Domain, User
+from mailstack.settings import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 

@@ -13,10 +13,10 @@ import shutil
 from pathlib import Path
 
 from mailstack import Settings, dovecot, mariadb, postfix, postgres
+from mailstack.engines import Endpoint
 from mailstack.engines.mariadb import MARIADB
 from mailstack.engines.postgresql import POSTGRESQL
 from mailstack.files import Entry, File
-from mailstack.hosts import Endpoint
 
 GOLDEN = Path(__file__).parent / "golden"
 HERE = Endpoint("127.0.0.1")

@@ -10,11 +10,11 @@ import pytest
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.mail import deletable_homes
 from mailstack.accounts.plan import Absent, PlanError, plan, undeclared
-from mailstack.accounts.sql import Rows
+from mailstack.accounts.rows import Rows
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.passwords import app_digest, origin
-from mailstack.settings.accounts import Alias, Domain, RelayDomain, User
+from mailstack.settings import Alias, Domain, RelayDomain, User
 
 HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
 

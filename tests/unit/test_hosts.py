@@ -10,7 +10,8 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 
 from mailstack import Settings
-from mailstack.hosts import Endpoint, database_clients, database_endpoint, database_host, has_role
+from mailstack.engines import Endpoint
+from mailstack.hosts import database_clients, database_endpoint, database_host, has_role
 
 HOSTS = {"one": "192.0.2.1", "two": "192.0.2.2", "three": "2001:db8::3"}
 

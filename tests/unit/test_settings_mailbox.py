@@ -9,8 +9,8 @@ import re
 import pytest
 
 from mailstack import Settings, dovecot
+from mailstack.engines import Endpoint
 from mailstack.files import File
-from mailstack.hosts import Endpoint
 from mailstack.settings import SettingsError
 
 IMPOSSIBLE: list[tuple[str, object, str]] = [

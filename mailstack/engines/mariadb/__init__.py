@@ -10,8 +10,7 @@ from mailstack.engines.mariadb.database import SOCKET, HostDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailstack.engines.contract import Database, Dialect, Engine, Lookups, Step
-    from mailstack.hosts import Endpoint
+    from mailstack.engines.contract import Database, Dialect, Endpoint, Engine, Lookups, Step
     from mailstack.secrets import Store
     from mailstack.settings import Settings
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 class MariaDb:
     """See ``mailstack.engines.contract.Engine``."""
 
-    driver = "mysql"
-    port = 3306
     socket = SOCKET
     client_packages = ("mariadb-client",)
     lookups: Lookups = lookups

@@ -10,9 +10,8 @@ from mailstack.engines.postgresql.database import DsnDatabase, HostDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailstack.engines.contract import Dialect, Engine, Lookups, Step
+    from mailstack.engines.contract import Dialect, Endpoint, Engine, Lookups, Step
     from mailstack.engines.postgresql.database import Server
-    from mailstack.hosts import Endpoint
     from mailstack.secrets import Store
     from mailstack.settings import Settings
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 class PostgreSql:
     """See ``mailstack.engines.contract.Engine``."""
 
-    driver = "pgsql"
-    port = 5432
     socket = "/run/postgresql"
     client_packages = ("postgresql-client",)
     lookups: Lookups = lookups

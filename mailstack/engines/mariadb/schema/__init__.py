@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mailstack import addresses
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED, literal
-from mailstack.engines.postgresql.schema import COLUMNS
-from mailstack.engines.schema import SqlFiles
-from mailstack.passwords import CURRENT_SCHEME
-from mailstack.settings.accounts import APP_PASSWORD_NAME
-from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
+from mailstack.engines.schema import COLUMNS, SqlFiles, names, rules
 
 FILES = SqlFiles(__name__)
 OWN_COLUMNS = {"mailstack_lock": ("name",)}
@@ -28,25 +23,15 @@ def tables() -> tuple[str, ...]:
 
 def values() -> dict[str, str]:
     """What the SQL files have placeholders for."""
-    ours = COLUMNS | OWN_COLUMNS
-    columns = ((table, column) for table, names in ours.items() for column in names)
     return {
-        "tables": ", ".join(map(literal, ours)),
-        "columns": ", ".join(f"({literal(table)}, {literal(column)})" for table, column in columns),
+        **rules(literal),
+        **names(COLUMNS | OWN_COLUMNS, literal),
         "table": f"ENGINE = InnoDB DEFAULT {_COLLATION}",
         "address_type": f"VARCHAR(254) {_COLLATION}",
         "domain_type": f"VARCHAR(253) {_COLLATION}",
         "text": f"VARCHAR(1024) {_COLLATION}",
         "boolean": "BOOLEAN NOT NULL DEFAULT TRUE",
         "no": "BOOLEAN NOT NULL DEFAULT FALSE",
-        "domain": literal(addresses.DOMAIN),
-        "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
-        "local_part": literal(addresses.LOCAL_PART),
-        "max_address": str(addresses.MAX_ADDRESS),
-        "app_password_name": literal(f"^{APP_PASSWORD_NAME}$"),
-        "current_scheme": CURRENT_SCHEME,
-        "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
-        "salted_schemes": "|".join(PASSWORD_SCHEMES),
     }
 
 

@@ -9,49 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mailstack import addresses
 from mailstack.engines.postgresql.quoting import identifier, literal
-from mailstack.engines.schema import SqlFiles
-from mailstack.passwords import CURRENT_SCHEME
-from mailstack.settings.accounts import APP_PASSWORD_NAME
-from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
+from mailstack.engines.schema import COLUMNS, SqlFiles, names, rules
 
 FILES = SqlFiles(__name__)
-
-COLUMNS = {
-    "mail_domain": (
-        "domain_name",
-        "quota_mb",
-        "quota_messages",
-        "user_quota_mb",
-        "user_quota_messages",
-        "active",
-    ),
-    "mail_users": (
-        "email",
-        "password",
-        "password_origin",
-        "home_directory",
-        "quota_mb",
-        "quota_messages",
-        "can_send",
-        "can_receive",
-        "detail_folders",
-        "active",
-        "domain_name",
-    ),
-    "mail_sender": ("email", "sender_email"),
-    "mail_app_password": ("email", "name", "digest", "service"),
-    "mail_last_login": ("email", "service", "at"),
-    "mail_alias_domain": ("alias_domain", "domain_name", "active"),
-    "mail_wildcard": ("local_part", "destination_email", "active"),
-    "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
-    "mail_relay_domain": ("domain_name", "any_recipient", "active"),
-    "mail_relay_recipient": ("address", "domain_name"),
-    "mailstack_schema": ("file_name", "sha256", "applied_at"),
-    "mailstack_objects": ("name", "md5"),
-}
-"""Our tables and the columns of them that are ours."""
 
 
 @dataclass(frozen=True)
@@ -118,22 +79,13 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
 
     def values(self) -> dict[str, str]:
         """What the SQL files have placeholders for."""
-        columns = ((table, column) for table, names in COLUMNS.items() for column in names)
         return {
+            **rules(literal),
             "owner": identifier(self.owner),
             "owner_name": literal(self.owner),
             "lookup": identifier(self.lookup),
             "upgrade": identifier(self.upgrade),
-            "tables": ", ".join(literal(table) for table in COLUMNS),
-            "columns": ", ".join(f"({literal(table)}, {literal(column)})" for table, column in columns),
-            "domain": literal(addresses.DOMAIN),
-            "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
-            "local_part": literal(addresses.LOCAL_PART),
-            "max_address": str(addresses.MAX_ADDRESS),
-            "app_password_name": literal(f"^{APP_PASSWORD_NAME}$"),
-            "current_scheme": CURRENT_SCHEME,
-            "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
-            "salted_schemes": "|".join(PASSWORD_SCHEMES),
+            **names(COLUMNS, literal),
         }
 
 

@@ -1,0 +1,55 @@
+"""Rows of the tables: by which keys they are known, and a change of one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Key = tuple[str, ...]
+Values = dict[str, Any]
+Rows = Mapping[Key, Values]
+
+KEYS: dict[str, Key] = {
+    "mail_domain": ("domain_name",),
+    "mail_users": ("email",),
+    "mail_alias": ("source_email", "destination_email"),
+    "mail_sender": ("email", "sender_email"),
+    "mail_app_password": ("email", "name"),
+    "mail_alias_domain": ("alias_domain",),
+    "mail_wildcard": ("local_part", "destination_email"),
+    "mail_relay_domain": ("domain_name",),
+    "mail_relay_recipient": ("address",),
+}
+"""The tables, in the order in which foreign keys allow rows to be made, and their keys."""
+
+WORDS = {
+    "mail_domain": "domain",
+    "mail_users": "user",
+    "mail_alias": "alias",
+    "mail_sender": "sender",
+    "mail_app_password": "app password",
+    "mail_alias_domain": "alias domain",
+    "mail_wildcard": "alias in all domains",
+    "mail_relay_domain": "relay domain",
+    "mail_relay_recipient": "relay recipient",
+}
+"""What people call a row of each."""
+
+
+class Change(NamedTuple):
+    """One row to be inserted (``+``), updated (``~``) or deleted (``-``).
+
+    + key: as it is stored, for an update or a delete
+    + values: what is written; a ``SecretStr`` is a password that is yet to be hashed
+    + note: what people see after the key
+    """
+
+    sign: str
+    table: str
+    key: Key
+    values: Values
+    note: str = ""
+
+    def __str__(self) -> str:
+        """The row as people see it: never with a password or a hash."""
+        return f"{self.sign} {WORDS[self.table]} {' -> '.join(self.key)}{self.note and ': '}{self.note}"

@@ -1,0 +1,126 @@
+"""What Postfix and Dovecot ask the database, as far as all engines spell it alike, and what it is for.
+
+Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part and domain, quoted
+(pgsql_table(5), mysql_table(5)). Each engine's own ``lookups`` has the rest, and hands these on.
+"""
+
+from __future__ import annotations
+
+from mailstack.engines.contract import DOVECOT
+
+ACTIVE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name WHERE u.active AND d.active"
+ACTIVE_USER = f"SELECT u.email {ACTIVE} AND u.email = {{address}}"
+ACTIVE_MAILBOX = ACTIVE_USER + " AND u.can_receive"
+
+VIRTUAL_DOMAINS = (
+    "SELECT domain_name FROM mail_domain WHERE domain_name = '%s'"
+    " UNION ALL SELECT alias_domain FROM mail_alias_domain WHERE alias_domain = '%s'"
+)
+"""Disabled domains too: they stay ours, and without a mailbox every address in them is 550. Left out, a
+domain would count as remote, and mail from our own users would loop back to us and bounce."""
+
+VIRTUAL_MAILBOXES = ACTIVE_MAILBOX.format(address="'%s'")
+"""Any result means that the mailbox exists: LMTP has no use for a path."""
+
+VIRTUAL_IDENTITY = VIRTUAL_MAILBOXES
+"""Each mailbox is an alias for itself, so that a static ``@domain`` of virtual(5) does not take its mail."""
+
+OWN_SENDERS = (
+    "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587'"
+    f" FROM ({VIRTUAL_DOMAINS}) AS ours"
+)
+"""An action for access(5) if the domain is one of ours."""
+
+RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
+"""Disabled ones too, for the reason that ``VIRTUAL_DOMAINS`` has."""
+
+RELAY_RECIPIENTS = (
+    "SELECT d.domain_name FROM mail_relay_domain d WHERE d.domain_name = '%d' AND d.active"
+    " AND (d.any_recipient OR '%u' = 'postmaster'"
+    " OR (SELECT 1 FROM mail_relay_recipient r WHERE r.address = '%s') IS NOT NULL)"
+)
+"""Any result means that the primary knows the address; a postmaster it must have (RFC 5321, 4.5.1)."""
+
+
+def virtual_postmaster(target: str) -> str:
+    """RFC 5321, 4.5.1: every domain has a postmaster, even if nobody made one.
+
+    + target: the address that gets its mail
+    """
+    literal = target.replace("'", "''")
+    return (
+        f"SELECT '{literal}' FROM (SELECT 1 FROM mail_domain WHERE active AND domain_name = '%d' UNION ALL"
+        " SELECT 1 FROM mail_alias_domain WHERE active AND alias_domain = '%d') AS ours"
+        " WHERE '%u' = 'postmaster'"
+    )
+
+
+def sender_logins(same_local_part: str) -> str:
+    """Who may send as this address: its owner, also by another name of the domain; those that an alias of
+    this name delivers to; and those to whom it, or its domain, was granted.
+
+    + same_local_part: the address with this local part in the domain ``x.domain_name``
+    """
+    return (
+        ACTIVE_USER.format(address="'%s'")
+        + " UNION SELECT a.destination_email FROM mail_alias a"
+        + " JOIN mail_domain d ON d.domain_name = a.domain_name"
+        + " WHERE a.active AND d.active AND a.source_email = '%s'"
+        + " UNION SELECT u.email FROM mail_alias_domain x JOIN mail_users u"
+        + f" ON u.email = {same_local_part}"
+        + " WHERE x.active AND x.alias_domain = '%d'"
+        + " UNION SELECT s.email FROM mail_sender s WHERE s.sender_email IN ('%s', '@%d')"
+    )
+
+
+# Parts of VIRTUAL_ALIASES, for a hop ``h`` in a chain of aliases. They are scalar subqueries, each of one
+# row by its key: for joins or EXISTS PostgreSQL would read whole tables, as it can't know that chains of
+# aliases are short.
+DOMAIN_ACTIVE = "(SELECT d.active FROM mail_domain d WHERE d.domain_name = h.domain)"
+NO_WILDCARD = "(SELECT 1 FROM mail_wildcard w WHERE w.local_part = h.local AND w.active LIMIT 1) IS NULL"
+
+
+def nothing_there(address: str) -> str:
+    """That neither a mailbox nor an alias, active or not, has this address to itself."""
+    return (
+        f"(SELECT 1 FROM mail_users u WHERE u.email = {address}) IS NULL"
+        f" AND (SELECT 1 FROM mail_alias a WHERE a.source_email = {address} LIMIT 1) IS NULL"
+    )
+
+
+def deliverable(address: str) -> str:
+    """That a hop ends the chain: with a mailbox that is active, or in a domain that is not ours.
+
+    + address: the hop's
+    """
+    return (
+        f"(({ACTIVE_MAILBOX.format(address=address)}) IS NOT NULL"
+        " OR (SELECT 1 FROM mail_domain d WHERE d.domain_name = h.domain) IS NULL"
+        " AND (SELECT 1 FROM mail_alias_domain x WHERE x.alias_domain = h.domain) IS NULL)"
+    )
+
+
+MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
+MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
+"""The quotas of a user. In Dovecot, too, 0 is no limit."""
+
+DETAIL_FOLDERS = {"2.3": "sieve_env_detail_folders", "2.4": "sieve_environment/detail_folders"}
+"""The userdb field of each generation that detail.sieve finds in its environment."""
+
+
+def may_log_in(generation: str) -> str:
+    """The user who logs in. Who may not send can't log in to Postfix, whose service is ``smtp``: so they
+    can't use the empty sender either, which belongs to nobody.
+    """
+    name = DOVECOT[generation]
+    return f"{ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
+
+
+def has_app_password(generation: str) -> str:
+    """What the client sent is one of the user's app passwords, and good for this service."""
+    name = DOVECOT[generation]
+    return (
+        "EXISTS (SELECT 1 FROM mail_app_password a"
+        f" WHERE a.email = u.email AND a.digest = '{name.app_digest}' AND (a.service = 'all'"
+        f" OR a.service = 'imap' AND '{name.service}' IN ('imap', 'pop3') OR a.service = '{name.service}'))"
+    )
