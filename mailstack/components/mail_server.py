@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def deploy(settings: Settings) -> None:
     """Turn the host into what its inventory groups say: ``db``, ``mx``, ``imap``, or all of them.
 
-    The components come in the order in which each needs the other, and the accounts last.
+    The components come in the order in which each needs the other. The accounts come with the database, so
+    that a change of Dovecot's or Postfix's settings does not have them read again.
     """
     has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
     has_mail = hosts.has_role(host, "mx") or hosts.has_role(host, "imap")
@@ -38,8 +39,7 @@ def deploy(settings: Settings) -> None:
     installed(packages)  # all at once: apt takes most of a first deploy
     if has_database:
         database.deploy(settings=settings)
+        accounts.declared(settings=settings)
     if has_mail:
         dovecot.deploy(settings=settings, serves_postfix=True)
         postfix.deploy(settings=settings)
-    if has_database:
-        accounts.declared(settings=settings)

@@ -18,7 +18,9 @@ T = TypeVar("T")
 class Model(BaseModel):
     """Frozen and strict. Raises ``SettingsError`` (an ``OperationValueError``) for anything impossible."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
     def __init__(self, **data: Any) -> None:
         try:

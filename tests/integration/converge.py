@@ -37,6 +37,12 @@ def said(run: PyinfraRun) -> list[str]:
     return [line for line in _SAID.findall(run.stderr) if not _STATES.fullmatch(line)]
 
 
+def commands(target: Target, data: Mapping[str, Any]) -> int:
+    """How many commands a run sends to the host: over SSH each is a few round trips."""
+    log = target.pyinfra("-y", "-vv", "deploy.py", data=data).check().stderr
+    return sum(">>>" in line and "docker exec" in line for line in log.splitlines())
+
+
 def assert_converged(target: Target, data: Mapping[str, Any], **options: Any) -> None:
     """A run changes nothing, and says nothing."""
     again = run(target, data, **options)
