@@ -77,7 +77,7 @@ def _psql(port: int) -> str:
 
 
 def _ask(queries: Sequence[_Query]) -> str:
-    """One session a server: psql ends where it finds none, or not the database, and says nothing more."""
+    """One session a server."""
     servers: dict[int, dict[str, list[_Query]]] = {}
     # first the database that is always there
     for query in sorted(queries, key=lambda query: query.database != SERVER):
@@ -103,7 +103,8 @@ def _answer_to(query: _Query, output: str) -> Any | None:
         return None
     if state != "00000":
         raise OperationError(f"the database refused a query: {message}")
-    return json.loads(answer)
+    # a query has an answer, unless psql found no such database: then it goes on without one
+    return json.loads(answer) if answer.strip() else None
 
 
 class DsnDatabase:
