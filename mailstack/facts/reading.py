@@ -122,18 +122,17 @@ def _count_changes(host: Host) -> int:
 
 
 def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
-    """Ask everything in one command, which prints one line of base64; a NUL ends each answer."""
+    """Ask everything in one command, which prints one line of base64."""
     asked: dict[Kind, dict[Any, None]] = {}
     for probe in probes:
         asked.setdefault(probe.kind, {}).update(dict.fromkeys(probe.about))
-    commands = (f"( {kind(tuple(about))}\n); printf '\\0'" for kind, about in asked.items())
-    script = "{ " + "\n".join(commands) + "\n} </dev/null 2>/dev/null | base64 -w0; echo"
+    script = _all_at_once(kind(tuple(about)) for kind, about in asked.items())
     try:
         status, output = host.run_shell_command(
             StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
             print_output=False,
             print_input=host.state.print_fact_input,
-            _stdin=script,
+            _stdin=f"{{ {script}; }} 2>/dev/null | base64 -w0; echo",
             **_connector_arguments(host),
         )
     except (TimeoutError, OSError, SSHException) as error:
@@ -145,6 +144,16 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
         _Answer(kind, frozenset(about), answer)
         for (kind, about), answer in zip(asked.items(), said[:-1], strict=True)
     ]
+
+
+def _all_at_once(commands: Iterable[str]) -> str:
+    """A script that runs all commands side by side; what they say comes in their order, each with a NUL."""
+    script = ""
+    for command in commands:
+        one = f"{{ ( {command}\n); printf '\\0'; }} </dev/null"
+        # while the command works its words wait in the pipe, until those before it have had theirs
+        script = f"{one} | {{ {script}; cat; }}" if script else one
+    return script
 
 
 def give_up(host: Host, reason: str) -> NoReturn:

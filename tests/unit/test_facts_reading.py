@@ -94,7 +94,7 @@ def test_what_is_of_one_kind_is_one_question(run: Run) -> None:
     run.state.is_executing = True
     assert [read(TWO), read(A)] == ["two 1", "a 1"]
     assert read(probe(numbers, "one", "two")) == "one 1, two 1"
-    assert run.asked == [[["one", "two"], ["a"]]]
+    assert run.asked == [[["a"], ["one", "two"]]]
 
 
 def test_what_nobody_announced_is_asked_too(run: Run) -> None:
