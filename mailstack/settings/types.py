@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Model(BaseModel):
     """Frozen and strict. Raises ``SettingsError`` (an ``OperationValueError``) for anything impossible."""
 
-    # Every run makes these models anew. So those that only others inherit from are not built, and modules with
+    # Every run makes the models anew. So those that only others inherit from are not built, and modules with
     # models don't import ``annotations`` from ``__future__``: pydantic would have to compile each one's text.
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True
