@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import secrets as _random
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mailstack.facts.reading import Probe, read
+from mailstack.facts.reading import Probe, announce, read
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -99,6 +99,11 @@ class Store:
         if (value := self.given.get(name)) is not None:
             return value
         return read(kept_secret(name), self.owner)
+
+    def announce(self, names: Iterable[str]) -> None:
+        """Say that an operation will want these values, so that one command can ask with others."""
+        if self.owner is None:
+            announce(*(kept_secret(name) for name in sorted(names) if self.given.get(name) is None))
 
     def with_given(self, name: str, value: str) -> Store:
         """The same store with one secret more."""

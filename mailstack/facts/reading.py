@@ -15,6 +15,7 @@ Answers may hold secrets, so what is read is never printed, at any ``-v``.
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar, cast
@@ -64,7 +65,7 @@ class _Answer(NamedTuple):
 class _Readings:
     """What is known of one host."""
 
-    announced: dict[Probe[Any], None] = field(default_factory=dict)
+    announced: Counter[Probe[Any]] = field(default_factory=Counter)
     answers: list[_Answer] = field(default_factory=list)
     moment: tuple[bool, int] = (False, 0)
 
@@ -82,7 +83,7 @@ _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
 def announce(*probes: Probe[Any]) -> None:
     """Say that an operation of this run will want these answers from the current host."""
     readings = _of_hosts.setdefault(current_host(), _Readings())
-    readings.announced.update(dict.fromkeys(probes))
+    readings.announced.update(probes)
 
 
 def read(probe: Probe[A], host: Host | None = None) -> A:
@@ -101,7 +102,7 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
         readings.answers += _ask(host, [*rest, probe])
         output = readings.output_for(probe)
     if host.state.is_executing:
-        readings.announced.pop(probe, None)
+        readings.announced -= Counter([probe])  # several operations may want it, and some are yet to come
     try:
         return probe.parse(output or "")
     except OperationError as error:

@@ -44,14 +44,13 @@ def config_files(
     entries = cache(entries)
     possible = of_any_release(entries)
     announce(PLATFORM, file_states(file_plan.paths(possible)), index_sums(component))
-    for name in sorted(_secret_names(possible)):
-        if store and store.owner is None and store.given.get(name) is None:
-            announce(secrets.kept_secret(name))
+    store = store or secrets.Store({})
+    store.announce(_secret_names(possible))
     _config_files(
         by_platform=entries,
         component=component,
         units=tuple(units),
-        store=store or secrets.Store({}),
+        store=store,
         checks=tuple(checks),
         name="Write configuration",
     )

@@ -89,6 +89,19 @@ def test_the_first_operation_asks_for_everything_that_was_announced(run: Run) ->
     assert run.asked == [[["one", "two", "three"]]]
 
 
+def test_what_two_operations_want_is_asked_again_for_the_second(run: Run) -> None:
+    announce(ONE)
+    announce(TWO)
+    announce(ONE)
+    run.state.is_executing = True
+    read(ONE)
+    run.complete("somebody's", "touch /x")
+    assert [read(TWO), read(ONE)] == ["two 2", "one 2"]
+    run.complete("another", "touch /y")
+    read(THREE)
+    assert run.asked == [[["one", "two"]], [["one", "two"]], [["three"]]]
+
+
 def test_what_is_of_one_kind_is_one_question(run: Run) -> None:
     announce(ONE, A, TWO)
     run.state.is_executing = True
