@@ -46,7 +46,8 @@ def packages(settings: Settings, version: str) -> tuple[str, ...]:
 
 def unit(platform: Platform) -> Unit:
     """The service; on Debian 12 ``postfix`` is a wrapper around an instance."""
-    return Unit("postfix", "postfix@-" if platform.debian == 12 else None)
+    instance = "postfix@-" if platform.debian == 12 else None
+    return Unit("postfix", instance, reload="postfix reload >/dev/null 2>&1")
 
 
 def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
