@@ -163,9 +163,11 @@ def script(
         'base64 -d | tar -x -m -p -C "$stage"',
     ]
     files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
+    attributes: dict[str, list[str]] = {}
     for file in files:
-        staged, owner = f'"$stage"{shlex.quote(file.path)}', f"{file.owner}:{file.group}"
-        lines.append(f"chown {shlex.quote(owner)} {staged}; chmod {file.mode:o} {staged}")
+        for command in (f"chown {shlex.quote(f'{file.owner}:{file.group}')}", f"chmod {file.mode:o}"):
+            attributes.setdefault(command, []).append(f'"$stage"{shlex.quote(file.path)}')
+    lines += [f"{command} {' '.join(staged)}" for command, staged in attributes.items()]
     lines += checks
     lines += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}; : > {shlex.quote(path)}" for path in marks]
     lines += [line for change in changes for line in _activate(change, index_record)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailstack.facts.reading import Probe
@@ -30,9 +30,12 @@ class UnitStates:
 
 def unit_states(units: Iterable[str]) -> Probe[UnitStates]:
     """Properties of the units (named without ``.service``), and the marks."""
+    return Probe(_states_of, tuple(units), _parse)
+
+
+def _states_of(units: Sequence[str]) -> str:
     names = shlex.join(f"{unit}.service" for unit in units)
-    show = f"systemctl show -p Id,ActiveState,UnitFileState,NeedDaemonReload {names}"
-    return Probe(name="units", command=f"ls {PENDING}; echo; {show}; true", parse=_parse)
+    return f"ls {PENDING}; echo; systemctl show -p Id,ActiveState,UnitFileState,NeedDaemonReload {names}"
 
 
 def _parse(output: str) -> UnitStates:
