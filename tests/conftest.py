@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import uuid
 
 import pytest
 from xdist.remote import Producer
@@ -33,22 +34,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByF
     return FileByFile(config, log)
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """pytest's hook: nothing of an earlier run that was cut off; many runs of pyinfra, each a quick one."""
+def pytest_configure() -> None:
+    """pytest's hook: many runs of pyinfra, each a quick one; workers inherit the name of the session."""
     pyinfra.PRELOADED = True
-    _remove_images(session)
+    os.environ.setdefault("MAILSTACK_TEST_SESSION", "kept" if KEEP else uuid.uuid4().hex[:8])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """pytest's hook: nothing stays."""
-    _remove_images(session)
-
-
-def _remove_images(session: pytest.Session) -> None:
-    """Remove the images that the workers share; the process that started the workers does it."""
+    """pytest's hook: the images that the workers shared go with the process that started them."""
     if not KEEP and not hasattr(session.config, "workerinput") and docker_engine.answers():
-        for kind in ("deployed", "installed"):
-            for image in images.named(f"{networks.TEST_NAME}-{kind}:"):
+        for image in images.named(f"{networks.TEST_NAME}-"):
+            if image.endswith(f"-{os.environ['MAILSTACK_TEST_SESSION']}"):
                 docker("rmi", "--force", image, timeout=90)
 
 

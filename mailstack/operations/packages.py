@@ -31,8 +31,8 @@ done
 install() {{
   apt-get $wait_for_lock -y --no-install-recommends -o Dpkg::Options::=--force-confold install {names}
 }}
-# the lists may be missing, or too old to name a version that the mirror still has
-find /var/lib/apt/lists -name '*_Packages*' -mmin -1440 | grep -q . || apt-get $wait_for_lock update || exit 1
+# the lists may be missing, or too old to name a version that the mirror still has; their mtime is the mirror's
+find /var/lib/apt/lists -name '*_Packages*' -cmin -1440 | grep -q . || apt-get $wait_for_lock update || exit 1
 install || {{ apt-get $wait_for_lock update && install; }}
 """
 

@@ -91,13 +91,12 @@ def peer(network: Network, debian: int) -> Iterator[Target]:
 @pytest.fixture(scope="session")
 def deployed(network: Network, debian: int, db_engine: str) -> str:
     """An image of the standard server: `deploy.py` was run with `world.data()`. Made once for all workers."""
-    suffix = "" if db_engine == "postgresql" else f"-{db_engine}"
-    image = f"{networks.TEST_NAME}-deployed:{debian}{suffix}"
 
     def deploy(host: Target) -> None:
         host.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
 
-    return _made_once(image, Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network), deploy)
+    host = Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network)
+    return _made_once(f"deployed:{debian}-{db_engine}", host, deploy)
 
 
 @pytest.fixture(scope="session")
@@ -132,8 +131,9 @@ def installed(network: Network, debian: int) -> str:
     return _made_once(image, Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network), install)
 
 
-def _made_once(image: str, host: Target, make: Callable[[Target], None]) -> str:
+def _made_once(kind: str, host: Target, make: Callable[[Target], None]) -> str:
     """The image of a bare host after `make`; other workers wait for the first that wants it."""
+    image = f"{networks.TEST_NAME}-{kind}-{os.environ['MAILSTACK_TEST_SESSION']}"
     with locked(image.replace(":", "-")):
         if not images.exists(image):
             make(host.create())

@@ -109,7 +109,7 @@ def talk(server: Target, port: int) -> Iterator[Talk]:
     By IPv6: Postfix counts logins by address, and those of other tests come from another.
     """
     with (
-        socket.create_connection((server.ip6, port), timeout=clients.TIMEOUT) as connection,
+        socket.create_connection((server.ip6, port), timeout=3 * clients.TIMEOUT) as connection,
         clients.tls().wrap_socket(connection) as secured,
     ):
         made = Talk(secured)
