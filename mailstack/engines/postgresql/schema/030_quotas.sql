@@ -41,6 +41,13 @@ DECLARE
     one record;
     done text := coalesce(current_setting('mailstack.added_up', true), '');
 BEGIN
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'mail_users' THEN
+        IF (NEW.email, NEW.quota_mb, NEW.quota_messages)
+            IS NOT DISTINCT FROM (OLD.email, OLD.quota_mb, OLD.quota_messages)
+        THEN
+            RETURN NULL; -- a new password, say
+        END IF;
+    END IF;
     IF strpos(done, format(' %s ', NEW.domain_name)) > 0 OR NOT EXISTS (
         SELECT FROM mail_domain WHERE domain_name = NEW.domain_name AND (quota_mb > 0 OR quota_messages > 0)
     ) THEN
@@ -81,7 +88,7 @@ CREATE TRIGGER mailstack_quota_again BEFORE INSERT OR UPDATE ON mail_users
     FOR EACH STATEMENT EXECUTE FUNCTION mailstack_quota_again();
 CREATE TRIGGER mailstack_quota_again BEFORE INSERT OR UPDATE ON mail_domain
     FOR EACH STATEMENT EXECUTE FUNCTION mailstack_quota_again();
-CREATE CONSTRAINT TRIGGER mailstack_quota AFTER INSERT OR UPDATE OF email, quota_mb, quota_messages ON mail_users
+CREATE CONSTRAINT TRIGGER mailstack_quota AFTER INSERT OR UPDATE ON mail_users
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mailstack_quota();
 CREATE CONSTRAINT TRIGGER mailstack_quota AFTER INSERT OR UPDATE ON mail_domain
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION mailstack_quota();
