@@ -55,9 +55,11 @@ def test_units_and_marks() -> None:
     output = (
         "postfix.reload\npostgresql.restart\n\n"
         "Id=postfix.service\nActiveState=active\nUnitFileState=enabled\n\n"
-        "Id=postfix@-.service\nActiveState=reloading\nUnitFileState=indirect\n"
+        "Id=postfix@-.service\nActiveState=reloading\nUnitFileState=indirect\n\n"
+        "Id=dovecot.service\nActiveState=inactive\nUnitFileState=masked\n"
     )
-    states = unit_states([]).parse(output)
+    states = unit_states(["postfix", "postfix@-"]).parse(output)
+    assert set(states.properties) == {"postfix", "postfix@-"}, "another service was asked for along with it"
     assert states.marks == {"postfix.reload", "postgresql.restart"}
     assert states.is_active("postfix") and states.is_enabled("postfix")
     assert states.is_active("postfix@-") and not states.is_enabled("postfix@-")
