@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from mailstack import secrets
 from mailstack.facts.files import Found
+from mailstack.facts.reading import LOCK
 from mailstack.files import Directory, Entry, File, Kept
 
 STAGE = "/var/lib/mailstack/stage"
-LOCK = "/var/lib/mailstack/lock"
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,14 @@ def script(
     """
     lines = [
         "set -eu; umask 077",
-        # a run that lost its connection may still be at work here
+        # all of it before the lock is taken, which must not wait for a connection that may be lost
+        "archive=$(cat)",
         f"mkdir -p {LOCK.rpartition('/')[0]}; exec 9> {LOCK}",
-        "flock -w 300 9 || { echo 'another run is still at work on this host' >&2; exit 1; }",
+        # who waits here for another run knows the host as it was before that
+        "flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }",
         f"stage={STAGE}/{component}",
         'rm -rf "$stage"; mkdir -p "$stage"; trap \'rm -rf "$stage"\' EXIT',
-        'base64 -d | tar -x -m -p -C "$stage"',
+        'printf %s "$archive" | base64 -d | tar -x -m -p -C "$stage"',
     ]
     files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
     attributes: dict[str, list[str]] = {}

@@ -9,6 +9,8 @@ what it and those after it have announced.
 Nor does each probe cost processes of its own: what several ask of one kind, all files or all units of all
 components, is one question about all of it.
 
+Files of a run that lost its connection may still be on their way into place, so the reading waits for them.
+
 Answers may hold secrets, so what is read is never printed, at any ``-v``.
 """
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", covariant=True)
 A = TypeVar("A")
+
+LOCK = "/var/lib/mailstack/lock"
+"""Whoever replaces files on the host holds it."""
 
 Kind = Callable[[Sequence[Any]], str]
 """Makes of what is asked about a shell command that tells of all of it, on a host in any state."""
@@ -128,12 +133,13 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
     for probe in probes:
         asked.setdefault(probe.kind, {}).update(dict.fromkeys(probe.about))
     script = _all_at_once(kind(tuple(about)) for kind, about in asked.items())
+    undisturbed = f"if [ -e {LOCK} ]; then flock -s -w 300 {LOCK} true; fi"
     try:
         status, output = host.run_shell_command(
             StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
             print_output=False,
             print_input=host.state.print_fact_input,
-            _stdin=f"{{ {script}; }} 2>/dev/null | base64 -w0; echo",
+            _stdin=f"{{ {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo",
             **_connector_arguments(host),
         )
     except (TimeoutError, OSError, SSHException) as error:
