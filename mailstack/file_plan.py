@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from mailstack import secrets
 from mailstack.facts.files import Found
+from mailstack.facts.reading import LOCK
 from mailstack.files import Directory, Entry, File, Kept
 
 STAGE = "/var/lib/mailstack/stage"
-LOCK = "/var/lib/mailstack/lock"
 
 
 @dataclass(frozen=True)
@@ -155,17 +155,21 @@ def script(
     """
     lines = [
         "set -eu; umask 077",
-        # a run that lost its connection may still be at work here
+        # all of it before the lock is taken, which must not wait for a connection that may be lost
+        "archive=$(cat)",
         f"mkdir -p {LOCK.rpartition('/')[0]}; exec 9> {LOCK}",
-        "flock -w 300 9 || { echo 'another run is still at work on this host' >&2; exit 1; }",
+        # who waits here for another run knows the host as it was before that
+        "flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }",
         f"stage={STAGE}/{component}",
         'rm -rf "$stage"; mkdir -p "$stage"; trap \'rm -rf "$stage"\' EXIT',
-        'base64 -d | tar -x -m -p -C "$stage"',
+        'printf %s "$archive" | base64 -d | tar -x -m -p -C "$stage"',
     ]
     files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
+    attributes: dict[str, list[str]] = {}
     for file in files:
-        staged, owner = f'"$stage"{shlex.quote(file.path)}', f"{file.owner}:{file.group}"
-        lines.append(f"chown {shlex.quote(owner)} {staged}; chmod {file.mode:o} {staged}")
+        for command in (f"chown {shlex.quote(f'{file.owner}:{file.group}')}", f"chmod {file.mode:o}"):
+            attributes.setdefault(command, []).append(f'"$stage"{shlex.quote(file.path)}')
+    lines += [f"{command} {' '.join(staged)}" for command, staged in attributes.items()]
     lines += checks
     lines += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}; : > {shlex.quote(path)}" for path in marks]
     lines += [line for change in changes for line in _activate(change, index_record)]

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import secrets as _random
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mailstack.facts.reading import Probe, read
+from mailstack.facts.reading import Probe, announce, read
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -74,11 +74,17 @@ def generate() -> str:
 
 def kept_secret(name: str) -> Probe[str | None]:
     """The secret of that name that the host keeps."""
-    return Probe(
-        name=f"secret {name}",
-        command=f"cat {shlex.quote(f'{DIRECTORY}/{name}')}; true",
-        parse=lambda output: output.strip() or None,
-    )
+    start = f"{name}:"
+
+    def parse(output: str) -> str | None:
+        lines = (line.removeprefix(start) for line in output.splitlines() if line.startswith(start))
+        return "\n".join(lines).strip() or None
+
+    return Probe(_those_kept, (name,), parse)
+
+
+def _those_kept(names: Sequence[str]) -> str:
+    return f"cd {DIRECTORY} && grep -aH '' -- {shlex.join(names)}"
 
 
 class Store:
@@ -93,6 +99,11 @@ class Store:
         if (value := self.given.get(name)) is not None:
             return value
         return read(kept_secret(name), self.owner)
+
+    def announce(self, names: Iterable[str]) -> None:
+        """Say that an operation will want these values, so that one command can ask with others."""
+        if self.owner is None:
+            announce(*(kept_secret(name) for name in sorted(names) if self.given.get(name) is None))
 
     def with_given(self, name: str, value: str) -> Store:
         """The same store with one secret more."""

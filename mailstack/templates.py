@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 
 from mailstack import secrets
 
@@ -23,7 +24,12 @@ def _environment() -> Environment:
     package = Path(__file__).parent
     # a wheel carries the templates in the package; in the source tree they are beside it
     folders = [package / "templates", package.parent / "templates"]
+    compiled = None
+    with suppress(OSError, RuntimeError):  # without a directory for temporary files that is safe, or any
+        # or each run would spend a while on compiling the same templates
+        compiled = FileSystemBytecodeCache()
     environment = Environment(
+        bytecode_cache=compiled,
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -14,13 +14,11 @@ from pyinfra.context import host
 from mailstack import database_passwords, hosts
 from mailstack.components import dovecot_sieve, tls
 from mailstack.engines import engine_of
-from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
-from mailstack.operations.units import Unit, restart_if_differs
+from mailstack.operations.units import restart_if_differs
 from mailstack.operations.users import system_user
 from mailstack.templates import render
 
@@ -198,17 +196,15 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
 
     Without it, LMTP listens on ``/run/dovecot/lmtp``.
     """
-    generation = read(PLATFORM).dovecot
     endpoint = hosts.database_endpoint(settings, host)
-    installed(packages(settings, generation))
+    installed(lambda platform: packages(settings, platform.dovecot))
     tls.deploy(settings=settings)
     system_user("vmail", settings.mail_vmail_uid, settings.mail_vmail_gid, settings.mail_home_root)
-    entries = files(settings, generation, endpoint, serves_postfix=serves_postfix)
     config_files(
-        entries,
+        lambda platform: files(settings, platform.dovecot, endpoint, serves_postfix=serves_postfix),
         component="dovecot",
         units=["dovecot"],
         store=database_passwords.store(settings),
-        checks=(*_CHECKS, *dovecot_sieve.checks(entries)),
+        checks=(*_CHECKS, *dovecot_sieve.checks(settings)),
     )
-    units.running(Unit("dovecot"))
+    units.running("dovecot")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mailstack.files import Directory, Entry, File
@@ -47,12 +46,12 @@ def files(settings: Settings, generation: str) -> list[Entry]:
     ]
 
 
-def checks(entries: Sequence[Entry]) -> list[str]:
+def checks(settings: Settings) -> list[str]:
     """Commands that compile the staged scripts; a fault ends the run, with its line."""
     return [
-        f'sievec -c "$stage"{_DIRECTORY}/dovecot.conf "$stage"{entry.path}'
-        for entry in entries
-        if isinstance(entry, File) and entry.indexed == "sievec" and entry.content is not None
+        f'sievec -c "$stage"{_DIRECTORY}/dovecot.conf "$stage"{_path(name)}'
+        for name, text in _texts(settings).items()
+        if text
     ]
 
 

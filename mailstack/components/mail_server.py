@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import accounts, hosts
+from mailstack import accounts, deploy_file, hosts
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
-from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import read
 from mailstack.operations.packages import installed
 
 if TYPE_CHECKING:
+    from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
 
 
@@ -21,22 +20,27 @@ if TYPE_CHECKING:
 def deploy(settings: Settings) -> None:
     """Turn the host into what its inventory groups say: ``db``, ``mx``, ``imap``, or all of them.
 
-    The components come in the order in which each needs the other, and the accounts last.
+    The components come in the order in which each needs the other. The accounts come with the database, so
+    that a change of Dovecot's or Postfix's settings does not have them read again.
     """
+    deploy_file.make_known()
     has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
     has_mail = hosts.has_role(host, "mx") or hosts.has_role(host, "imap")
-    names: list[str] = []
     database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]
-    if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
-        names += database.PACKAGES
-    if has_mail:
-        names += [*tls.PACKAGES, *dovecot.packages(settings, read(PLATFORM).dovecot)]
-        names += postfix.packages(settings)
-    installed(names)  # all at once: apt takes most of a first deploy
+
+    def packages(platform: Platform) -> list[str]:
+        names: list[str] = []
+        if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
+            names += database.PACKAGES
+        if has_mail:
+            names += [*tls.PACKAGES, *dovecot.packages(settings, platform.dovecot)]
+            names += postfix.packages(settings, platform.postfix)
+        return names
+
+    installed(packages)  # all at once: apt takes most of a first deploy
     if has_database:
         database.deploy(settings=settings)
+        accounts.declared(settings=settings)
     if has_mail:
         dovecot.deploy(settings=settings, serves_postfix=True)
         postfix.deploy(settings=settings)
-    if has_database:
-        accounts.declared(settings=settings)

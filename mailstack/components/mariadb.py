@@ -49,11 +49,11 @@ def deploy(settings: Settings) -> None:
     """
     if settings.mail_db_engine != "mysql":
         raise OperationValueError("mail_db_engine: the component mariadb is for 'mysql'")
-    installed(PACKAGES)
+    installed(lambda _: PACKAGES)
     with_dovecot = hosts.has_role(host, "imap") or hosts.has_role(host, "mx")
     entries = files(settings, with_dovecot=with_dovecot)
-    config_files(entries, component="mariadb", units=["mariadb"])
-    units.running(Unit("mariadb", clients=("dovecot", "postfix")))
+    config_files(lambda _: entries, component="mariadb", units=["mariadb"])
+    units.running("mariadb", lambda _: Unit("mariadb", clients=("dovecot", "postfix")))
     if settings.mail_db_auth == "password":
         kept_secrets(database_passwords.generated(settings))
     sql.converge(settings, database_passwords.store(settings))

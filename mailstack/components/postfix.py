@@ -11,8 +11,6 @@ from pyinfra.context import host
 from mailstack import database_passwords, hosts
 from mailstack.components import postfix_checks, postfix_services, postfix_tables, tls
 from mailstack.engines import engine_of
-from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
@@ -25,22 +23,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mailstack.engines import Endpoint
+    from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
 
 DIRECTORY = "/etc/postfix"
 SQL_DIRECTORY = f"{DIRECTORY}/sql"
 
 
-def packages(settings: Settings) -> tuple[str, ...]:
-    """The Debian packages that the settings need."""
+def packages(settings: Settings, version: str) -> tuple[str, ...]:
+    """The Debian packages that the settings need.
+
+    + version: of Postfix: ``3.7``
+
+    Raises ``OperationValueError`` if the settings name a parameter that this version does not know.
+    """
+    if unknown := unknown_parameters(settings, version):
+        raise OperationValueError(f"mail_postfix_main: Postfix {version} has no {', '.join(unknown)}")
     # the mechanisms of the SASL client are a package of their own
     sasl = ("libsasl2-modules",) if postfix_tables.passwords(settings) else ()
     return ("postfix", f"postfix-{settings.db_driver}", *sasl)
 
 
-def unit(debian: int) -> Unit:
+def unit(platform: Platform) -> Unit:
     """The service; on Debian 12 ``postfix`` is a wrapper around an instance."""
-    return Unit("postfix", "postfix@-" if debian == 12 else None)
+    instance = "postfix@-" if platform.debian == 12 else None
+    return Unit("postfix", instance, reload="postfix reload >/dev/null 2>&1")
 
 
 def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
@@ -175,23 +182,18 @@ def deploy(settings: Settings) -> None:
 
     Mail for the domains in the database goes to ``private/dovecot-lmtp``, and logins are checked at
     ``private/auth``: a Dovecot on this host has them there, if it is deployed with ``serves_postfix``.
-    Raises ``OperationValueError`` if the settings name a parameter that this version does not know.
     """
-    platform = read(PLATFORM)
-    if unknown := unknown_parameters(settings, platform.postfix):
-        raise OperationValueError(
-            f"mail_postfix_main: Postfix {platform.postfix} has no {', '.join(unknown)}"
-        )
     store = database_passwords.store(settings)
     for name, password in postfix_tables.passwords(settings).items():
         store = store.with_given(name, password.get_secret_value())
-    installed(packages(settings))
+    installed(lambda platform: packages(settings, platform.postfix))
     tls.deploy(settings=settings)
+    entries = files(settings, hosts.database_endpoint(settings, host))
     config_files(
-        files(settings, hosts.database_endpoint(settings, host)),
+        lambda _: entries,
         component="postfix",
         units=["postfix"],
         store=store,
         checks=postfix_checks.CHECKS,
     )
-    units.running(unit(platform.debian))
+    units.running("postfix", unit)

@@ -9,8 +9,6 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import read
 from mailstack.files import Entry, File
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
@@ -22,6 +20,7 @@ from mailstack.templates import render
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
 
 PACKAGES = ("postgresql",)
@@ -52,6 +51,11 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
     ]
 
 
+def unit(platform: Platform) -> Unit:
+    """The service: Debian has one for each version, and a wrapper around them."""
+    return Unit("postgresql", f"postgresql@{platform.postgresql}-main", clients=("dovecot", "postfix"))
+
+
 @pyinfra_deploy("PostgreSQL")
 def deploy(settings: Settings) -> None:
     """Install PostgreSQL and make the mail database in it.
@@ -62,11 +66,14 @@ def deploy(settings: Settings) -> None:
     if settings.mail_db_engine != "postgresql":
         raise OperationValueError("mail_db_engine: the component postgres is for 'postgresql'")
     if settings.mail_db_dsn is None:
-        version = read(PLATFORM).postgresql
-        installed(PACKAGES)
         clients = hosts.database_clients(settings, host)
-        config_files(files(settings, version, clients), component="postgresql", units=["postgresql"])
-        units.running(Unit("postgresql", f"postgresql@{version}-main", clients=("dovecot", "postfix")))
+        installed(lambda _: PACKAGES)
+        config_files(
+            lambda platform: files(settings, platform.postgresql, clients),
+            component="postgresql",
+            units=["postgresql"],
+        )
+        units.running("postgresql", unit)
         if settings.mail_db_auth == "password":
             kept_secrets(database_passwords.generated(settings))
     sql.converge(settings, database_passwords.store(settings))

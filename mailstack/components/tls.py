@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 
 from mailstack import secrets
+from mailstack.facts.reading import current_host
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.certificates import self_signed
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 
 if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
     from mailstack.settings import Settings
 
 PACKAGES = ("openssl", "ca-certificates")
@@ -22,6 +26,8 @@ KEY = f"{DIRECTORY}/key.pem"
 EXCLUDED_CIPHERS = ("aNULL", "kRSA", "3DES", "SEED", "CAMELLIA", "ARIA", "AESCCM8")
 """No authentication, no forward secrecy, or long out of use, though ``HIGH`` to OpenSSL (ciphers(1))."""
 _UNITS = ("dovecot", "postfix")
+_deployed: WeakKeyDictionary[Host, Settings] = WeakKeyDictionary()
+"""With what the operations of this run were called, by host."""
 
 
 def files(settings: Settings) -> list[Entry]:
@@ -34,10 +40,16 @@ def files(settings: Settings) -> list[Entry]:
 
 @pyinfra_deploy("TLS")
 def deploy(settings: Settings) -> None:
-    """Put the given certificate and key on the host, or make a self-signed pair once and keep it."""
-    installed(PACKAGES)
+    """Put the given certificate and key on the host, or make a self-signed pair once and keep it.
+
+    Each component that needs them calls this; once in a run is enough.
+    """
+    if _deployed.get(current_host()) == settings:
+        return
+    _deployed[current_host()] = settings
+    installed(lambda _: PACKAGES)
     key = settings.tls_key_pem
     store = secrets.Store({} if key is None else {"tls-key": key})
-    config_files(files(settings), component="tls", units=_UNITS, store=store)
+    config_files(lambda _: files(settings), component="tls", units=_UNITS, store=store)
     if settings.tls_certificate_pem is None:
         self_signed(settings.mail_hostname, certificate=CERTIFICATE, key=KEY, units=_UNITS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mailstack.facts.reading import Probe
@@ -23,17 +23,17 @@ class Found:
 
 def file_states(paths: Iterable[str]) -> Probe[dict[str, Found]]:
     """Type, mode, owner, group and SHA-256 of each path that exists."""
+    return Probe(_states_of, tuple(paths), _parse_states)
+
+
+def _states_of(paths: Sequence[str]) -> str:
     quoted = shlex.join(paths)
-    return Probe(
-        name="files",
-        command=f"stat -c '%F|%a|%U|%G|%n' -- {quoted}; echo; sha256sum -- {quoted}; true",
-        parse=_parse_states,
-    )
+    return f"stat -c '%F|%a|%U|%G|%n' -- {quoted}; echo; sha256sum -- {quoted}"
 
 
 def _parse_states(output: str) -> dict[str, Found]:
     stats, _, sums = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
-    sha256 = {line[66:]: line[:64] for line in sums.splitlines() if len(line) > 66}
+    sha256 = _parse_sums(sums)
     found = {}
     for line in stats.splitlines():
         kind, mode, owner, group, path = line.split("|", 4)
@@ -44,8 +44,11 @@ def _parse_states(output: str) -> dict[str, Found]:
 
 def file_texts(paths: Iterable[str]) -> Probe[dict[str, str]]:
     """The content of each of these text files that exists; only a diff wants to know."""
-    commands = "; ".join(f"printf '%s\\t' {p}; base64 -w0 < {p}; echo" for p in map(shlex.quote, paths))
-    return Probe(name="texts of files", command=f"{commands}; true", parse=_parse_texts)
+    return Probe(_texts_of, tuple(paths), _parse_texts)
+
+
+def _texts_of(paths: Sequence[str]) -> str:
+    return "; ".join(f"printf '%s\\t' {p}; base64 -w0 < {p}; echo" for p in map(shlex.quote, paths))
 
 
 def _parse_texts(output: str) -> dict[str, str]:
@@ -55,11 +58,16 @@ def _parse_texts(output: str) -> dict[str, str]:
 
 def index_sums(component: str) -> Probe[dict[str, str]]:
     """SHA-256 of each index (``.db``) as it was when ``config_files`` last built it."""
-    return Probe(
-        name="indexes",
-        command=f"cat {shlex.quote(index_record(component))}; true",
-        parse=lambda text: {line[66:]: line[:64] for line in text.splitlines() if len(line) > 66},
-    )
+    return Probe(_records_of, (component,), _parse_sums)
+
+
+def _records_of(components: Sequence[str]) -> str:
+    return f"cat {shlex.join(map(index_record, components))}"
+
+
+def _parse_sums(output: str) -> dict[str, str]:
+    """What sha256sum(1) says of each path."""
+    return {line[66:]: line[:64] for line in output.splitlines() if len(line) > 66}
 
 
 def index_record(component: str) -> str:

@@ -1,24 +1,29 @@
-"""Which Debian this is, and which generation of each daemon it has or would get."""
+"""Which Debian this is, and which generation of each daemon it has or would get.
+
+While a deploy is prepared nobody asks, as that would cost a round trip: what depends on it is given to
+operations as a function of the platform. For both that Debian has of its own they then know what to read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
-from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.exceptions import OperationError, OperationValueError
 
-from mailstack.facts.reading import Probe
+from mailstack.facts.reading import Probe, current_host, give_up, read
+
+T = TypeVar("T")
 
 _PACKAGES = "postfix dovecot-core"
 _COMMAND = f"""
 sed -n 's/^VERSION_ID="\\{{0,1\\}}\\([0-9]*\\).*/debian=\\1/p; s/^ID=/id=/p' /etc/os-release
-dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES}
-grep -lE '^port *= *5432' /etc/postgresql/*/main/postgresql.conf |
-  sed 's#^/etc/postgresql/#postgresql=#; s#/main/.*##'
-dpkg-query -W {_PACKAGES} >/dev/null 2>&1 || apt-cache policy {_PACKAGES}
-true
+sed -sn '/^port *= *5432/F' /etc/postgresql/*/main/postgresql.conf
+dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES} ||
+  apt-cache policy {_PACKAGES}
 """
-
-_OF_RELEASE = {12: ("2.3", "3.7", "15"), 13: ("2.4", "3.10", "17")}
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,13 @@ class Platform:
     dovecot: str
     postfix: str
     postgresql: str
+
+
+ByPlatform = Callable[[Platform], T]
+"""Raises ``OperationValueError`` if it can't be on that platform."""
+
+RELEASES = (Platform(12, "2.3", "3.7", "15"), Platform(13, "2.4", "3.10", "17"))
+"""Debian 12 and 13 with what is their own."""
 
 
 class UnsupportedPlatformError(OperationValueError):
@@ -55,19 +67,40 @@ def parse(output: str) -> Platform:
             candidate_of = line[:-1]
         elif line.startswith("  Candidate: ") and "(none)" not in line:
             values.setdefault(candidate_of, _minor(line.removeprefix("  Candidate: ")))
-        elif key in ("id", "debian", "postgresql"):
+        elif line.startswith("/etc/postgresql/"):
+            values["postgresql"] = line.split("/")[3]
+        elif key in ("id", "debian"):
             values[key] = value
-    release = int(values.get("debian") or 0)
-    if values.get("id") != "debian" or release not in _OF_RELEASE:
-        found = f"{values.get('id') or 'unknown'} {values.get('debian') or ''}".strip()
-        raise UnsupportedPlatformError(f"this host runs {found}; mailstack supports Debian 12 and 13")
-    dovecot, postfix, postgresql = _OF_RELEASE[release]
-    return Platform(
-        debian=release,
-        dovecot=values.get("dovecot-core", dovecot),
-        postfix=values.get("postfix", postfix),
-        postgresql=values.get("postgresql", postgresql),
-    )
+    for release in RELEASES:
+        if values.get("id") == "debian" and values.get("debian") == str(release.debian):
+            return Platform(
+                debian=release.debian,
+                dovecot=values.get("dovecot-core", release.dovecot),
+                postfix=values.get("postfix", release.postfix),
+                postgresql=values.get("postgresql", release.postgresql),
+            )
+    found = f"{values.get('id') or 'unknown'} {values.get('debian') or ''}".strip()
+    raise UnsupportedPlatformError(f"this host runs {found}; mailstack supports Debian 12 and 13")
 
 
-PLATFORM: Probe[Platform] = Probe(name="platform", command=_COMMAND, parse=parse)
+PLATFORM: Probe[Platform] = Probe(lambda _: _COMMAND, (), parse)
+
+
+def of_any_release(of: ByPlatform[Iterable[T]]) -> list[T]:
+    """What ``of`` says for the releases that it can be for, each thing once: what may be worth reading."""
+    found: dict[T, None] = {}
+    for release in RELEASES:
+        with suppress(OperationValueError):
+            found.update(dict.fromkeys(of(release)))
+    return list(found)
+
+
+def here(of: ByPlatform[T]) -> T:
+    """What ``of`` says for the current host; one that it can't be for is left out of the rest of the run."""
+    platform = read(PLATFORM)
+    try:
+        return of(platform)
+    except OperationError as error:
+        if not current_host().state.is_executing:
+            raise
+        give_up(current_host(), str(error))

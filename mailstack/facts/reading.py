@@ -6,15 +6,21 @@ reads all announced probes at once, and the others find their answer there. The 
 as any operation has changed the host, whoever wrote that operation; the next one that wants to know reads
 what it and those after it have announced.
 
+Nor does each probe cost processes of its own: what several ask of one kind, all files or all units of all
+components, is one question about all of it.
+
+Files of a run that lost its connection may still be on their way into place, so the reading waits for them.
+
 Answers may hold secrets, so what is read is never printed, at any ``-v``.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from gevent import GreenletExit
@@ -22,6 +28,7 @@ from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host as current
 
 if TYPE_CHECKING:
@@ -30,28 +37,49 @@ if TYPE_CHECKING:
 T = TypeVar("T", covariant=True)
 A = TypeVar("A")
 
+LOCK = "/var/lib/mailstack/lock"
+"""Whoever replaces files on the host holds it."""
+
+Kind = Callable[[Sequence[Any]], str]
+"""Makes of what is asked about a shell command that tells of all of it, on a host in any state."""
+
 
 @dataclass(frozen=True)
 class Probe(Generic[T]):
-    """A question to a host.
+    """A question to a host. Those of one kind are asked with one command.
 
-    + name: names it in errors
-    + command: a shell command that exits with 0 on a host in any state, a bare one included
-    + parse: turns its standard output into the answer
+    + kind: makes the command
+    + about: paths, names of units, …
+    + parse: finds the answer in the command's standard output, which may tell of more than is asked for
     """
 
-    name: str
-    command: str
+    kind: Kind
+    about: tuple[Any, ...]
     parse: Callable[[str], T] = field(compare=False)
+
+
+class _Answer(NamedTuple):
+    """What a command said, and about what."""
+
+    kind: Kind
+    about: frozenset[Any]
+    output: str
 
 
 @dataclass
 class _Readings:
     """What is known of one host."""
 
-    announced: dict[Probe[Any], None] = field(default_factory=dict)
-    answers: dict[Probe[Any], str] = field(default_factory=dict)
+    announced: Counter[Probe[Any]] = field(default_factory=Counter)
+    answers: list[_Answer] = field(default_factory=list)
     moment: tuple[bool, int] = (False, 0)
+
+    def output_for(self, probe: Probe[Any]) -> str | None:
+        """What was said about all that ``probe`` is about, if that was asked."""
+        for answer in self.answers:
+            if answer.kind == probe.kind and answer.about.issuperset(probe.about):
+                return answer.output
+        return None
 
 
 _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
@@ -60,7 +88,7 @@ _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
 def announce(*probes: Probe[Any]) -> None:
     """Say that an operation of this run will want these answers from the current host."""
     readings = _of_hosts.setdefault(current_host(), _Readings())
-    readings.announced.update(dict.fromkeys(probes))
+    readings.announced.update(probes)
 
 
 def read(probe: Probe[A], host: Host | None = None) -> A:
@@ -74,12 +102,18 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
     if readings.moment != moment:
         readings.answers.clear()
         readings.moment = moment
-    if probe not in readings.answers:
+    if (output := readings.output_for(probe)) is None:
         rest = readings.announced if host.state.is_executing else {}
-        readings.answers.update(_ask(host, dict.fromkeys([*rest, probe])))
+        readings.answers += _ask(host, [*rest, probe])
+        output = readings.output_for(probe)
     if host.state.is_executing:
-        readings.announced.pop(probe, None)
-    return probe.parse(readings.answers[probe])
+        readings.announced -= Counter([probe])  # several operations may want it, and some are yet to come
+    try:
+        return probe.parse(output or "")
+    except OperationError as error:
+        if not host.state.is_executing:
+            raise
+        give_up(host, str(error))
 
 
 def current_host() -> Host:
@@ -93,32 +127,45 @@ def _count_changes(host: Host) -> int:
     return sum(1 for meta in metas if meta.is_complete() and meta.did_change())
 
 
-def _ask(host: Host, probes: Iterable[Probe[Any]]) -> dict[Probe[Any], str]:
-    """Run all probes in one command; each prints one line of base64."""
-    asked = list(probes)
-    script = "\n".join(f"( {probe.command}\n) </dev/null 2>/dev/null | base64 -w0; echo" for probe in asked)
+def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
+    """Ask everything in one command, which prints one line of base64."""
+    asked: dict[Kind, dict[Any, None]] = {}
+    for probe in probes:
+        asked.setdefault(probe.kind, {}).update(dict.fromkeys(probe.about))
+    script = _all_at_once(kind(tuple(about)) for kind, about in asked.items())
+    undisturbed = f"if [ -e {LOCK} ]; then flock -s -w 300 {LOCK} true; fi"
     try:
         status, output = host.run_shell_command(
             StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
             print_output=False,
             print_input=host.state.print_fact_input,
-            _stdin=script,
+            _stdin=f"{{ {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo",
             **_connector_arguments(host),
         )
     except (TimeoutError, OSError, SSHException) as error:
-        _give_up(host, str(error))
-    lines = output.stdout_lines
-    if not status or len(lines) != len(asked):
-        _give_up(host, output.stderr.strip())
-    return {
-        probe: base64.b64decode(line).decode(errors="surrogateescape")
-        for probe, line in zip(asked, lines, strict=True)
-    }
+        give_up(host, f"could not read the state of the host: {error}")
+    said = base64.b64decode(output.stdout).decode(errors="surrogateescape").split("\0")
+    if not status or len(said) != len(asked) + 1:
+        give_up(host, f"could not read the state of the host: {output.stderr.strip()}")
+    return [
+        _Answer(kind, frozenset(about), answer)
+        for (kind, about), answer in zip(asked.items(), said[:-1], strict=True)
+    ]
 
 
-def _give_up(host: Host, reason: str) -> NoReturn:
+def _all_at_once(commands: Iterable[str]) -> str:
+    """A script that runs all commands side by side; what they say comes in their order, each with a NUL."""
+    script = ""
+    for command in commands:
+        one = f"{{ ( {command}\n); printf '\\0'; }} </dev/null"
+        # while the command works its words wait in the pipe, until those before it have had theirs
+        script = f"{one} | {{ {script}; cat; }}" if script else one
+    return script
+
+
+def give_up(host: Host, reason: str) -> NoReturn:
     """Go on without this host, as pyinfra does when one of its own facts fails: others are not to blame."""
-    host.log_styled(f"could not read the state of the host: {reason}", fg="red", log_func=logger.error)
+    host.log_styled(reason, fg="red", log_func=logger.error)
     cast("Any", host.state).fail_hosts({host})
     raise GreenletExit
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mailstack.facts.reading import Probe
@@ -30,16 +30,21 @@ class UnitStates:
 
 def unit_states(units: Iterable[str]) -> Probe[UnitStates]:
     """Properties of the units (named without ``.service``), and the marks."""
+    names = tuple(units)
+    return Probe(_states_of, names, lambda output: _parse(output, names))
+
+
+def _states_of(units: Sequence[str]) -> str:
     names = shlex.join(f"{unit}.service" for unit in units)
-    show = f"systemctl show -p Id,ActiveState,UnitFileState,NeedDaemonReload {names}"
-    return Probe(name="units", command=f"ls {PENDING}; echo; {show}; true", parse=_parse)
+    return f"ls {PENDING}; echo; systemctl show -p Id,ActiveState,UnitFileState,NeedDaemonReload {names}"
 
 
-def _parse(output: str) -> UnitStates:
+def _parse(output: str, units: Sequence[str]) -> UnitStates:
+    """Of all units that were asked for together, these."""
     marks, _, shown = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
     properties = {}
     for block in shown.strip().split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if "Id" in values:
-            properties[values["Id"].removesuffix(".service")] = values
+        if (name := values.get("Id", "").removesuffix(".service")) in units:
+            properties[name] = values
     return UnitStates(properties, frozenset(marks.split()))

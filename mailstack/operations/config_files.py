@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Generator, Sequence
+from functools import cache
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import OperationError
@@ -13,6 +14,7 @@ from pyinfra.context import host, state
 
 from mailstack import file_plan, secrets
 from mailstack.facts.files import file_states, file_texts, index_record, index_sums
+from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, read
 from mailstack.file_plan import Change
 from mailstack.files import Activation, Entry, File
@@ -20,7 +22,7 @@ from mailstack.operations.units import mark
 
 
 def config_files(
-    entries: Sequence[Entry],
+    entries: ByPlatform[Sequence[Entry]],
     *,
     component: str,
     units: Sequence[str] = (),
@@ -29,7 +31,7 @@ def config_files(
 ) -> None:
     """Make files and directories of a component lie on the host exactly as given.
 
-    + entries: the files and directories
+    + entries: the files and directories for a platform
     + component: the name of the component: names the operation and its staging directory
     + units: the services that must reload or restart once a file has changed (``units.running`` does it)
     + store: where the secrets come from that files have placeholders for
@@ -39,16 +41,16 @@ def config_files(
     Files are written atomically: staged with their final owner and mode where only root can read them, then
     renamed. ``--diff`` shows what changes, with secrets masked.
     """
-    entries = tuple(entries)
-    announce(file_states(file_plan.paths(entries)), index_sums(component))
-    for name in sorted(_secret_names(entries)):
-        if store and store.owner is None and store.given.get(name) is None:
-            announce(secrets.kept_secret(name))
+    entries = cache(entries)
+    possible = of_any_release(entries)
+    announce(PLATFORM, file_states(file_plan.paths(possible)), index_sums(component))
+    store = store or secrets.Store({})
+    store.announce(_secret_names(possible))
     _config_files(
-        entries=entries,
+        by_platform=entries,
         component=component,
         units=tuple(units),
-        store=store or secrets.Store({}),
+        store=store,
         checks=tuple(checks),
         name="Write configuration",
     )
@@ -56,12 +58,13 @@ def config_files(
 
 @operation()
 def _config_files(
-    entries: Sequence[Entry],
+    by_platform: ByPlatform[Sequence[Entry]],
     component: str,
     units: Sequence[str],
     store: secrets.Store,
     checks: Sequence[str],
 ) -> Generator[StringCommand]:
+    entries = here(by_platform)
     values = store.values(_secret_names(entries))
     found = read(file_states(file_plan.paths(entries)))
     changes = file_plan.plan(entries, found, read(index_sums(component)), values)

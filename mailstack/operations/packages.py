@@ -12,6 +12,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.packages import installed_packages
+from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, current_host, read
 
 if TYPE_CHECKING:
@@ -31,32 +32,34 @@ done
 install() {{
   apt-get $wait_for_lock -y --no-install-recommends -o Dpkg::Options::=--force-confold install {names}
 }}
-# the lists may be missing, or too old to name a version that the mirror still has; their mtime is the mirror's
+# the lists may be missing, or too old to name a version that the mirror has; their mtime is the mirror's
 find /var/lib/apt/lists -name '*_Packages*' -cmin -1440 | grep -q . || apt-get $wait_for_lock update || exit 1
 install || {{ apt-get $wait_for_lock update && install; }}
 """
 
 
-def installed(packages: Iterable[str]) -> None:
+def installed(packages: ByPlatform[Iterable[str]]) -> None:
     """Install Debian packages that are missing, without their recommendations.
 
-    + packages: names of Debian packages
+    + packages: names of Debian packages for a platform
 
     Configuration files that exist are kept; an interrupted installation is taken up again. What an earlier
     call of the same run installs is not looked at again: an operation takes a while even if it does nothing.
     """
     before = _installing.setdefault(current_host(), set())
-    names = tuple(name for name in dict.fromkeys(packages) if name not in before)
-    if not names:
+    names = of_any_release(packages)
+    if before.issuperset(names):
         return
     before.update(names)
-    announce(installed_packages(names))
-    _installed(packages=names, name="Install packages")
+    announce(PLATFORM, installed_packages(names))
+    _installed(packages=packages, name="Install packages")
 
 
 @operation()
-def _installed(packages: tuple[str, ...]) -> Generator[StringCommand]:
-    missing = [name for name in packages if name not in read(installed_packages(packages))]
+def _installed(packages: ByPlatform[Iterable[str]]) -> Generator[StringCommand]:
+    names = tuple(dict.fromkeys(here(packages)))
+    there = read(installed_packages(names))
+    missing = [name for name in names if name not in there]
     if missing:
         host.log(f"install {' '.join(missing)}")
         yield StringCommand(_INSTALL.format(names=shlex.join(missing)))

@@ -9,7 +9,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from mailstack.engines import engine_of
+from mailstack.engines import PASSWORDS, engine_of
 
 if TYPE_CHECKING:
     from mailstack.secrets import Store
@@ -24,6 +24,7 @@ def converge(settings: Settings, passwords: Store) -> None:
     Raises ``OperationError`` if the server refuses a query.
     """
     engine_of(settings).announce(settings)
+    passwords.announce(PASSWORDS)
     _converge(settings=settings, passwords=passwords, name="Set up the mail database")
 
 

@@ -10,6 +10,7 @@ from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import Probe, announce, read
 from mailstack.facts.units import PENDING, UnitStates, unit_states
 from mailstack.files import Activation
@@ -20,15 +21,16 @@ class Unit:
     """A systemd service.
 
     + name: without ``.service``; marks carry this name
-    + instance: the unit whose processes do the work, where ``name`` is only a wrapper, as Debian's
-      ``postgresql`` and, in Debian 12, ``postfix`` are
+    + instance: the unit whose processes do the work, where ``name`` is only a wrapper
     + clients: services that reload, if they run on this host, once this one was started anew: left alone
       they may wait for a minute before they connect again
+    + reload: how to reload it, where systemd would do the same and take as long again for that
     """
 
     name: str
     instance: str | None = None
     clients: tuple[str, ...] = ()
+    reload: str | None = None
 
     @property
     def process(self) -> str:
@@ -52,20 +54,23 @@ def restart_if_differs(unit: str, now: str, staged: str) -> str:
     return f'[ "$({now} 2>&1)" = "$({staged} 2>&1)" ] || {{ mkdir -p {shlex.quote(PENDING)}; : > {path}; }}'
 
 
-def running(unit: Unit) -> None:
+def running(name: str, unit: ByPlatform[Unit] | None = None) -> None:
     """Make a service run, start at boot, and use the configuration that is on disk.
 
-    + unit: the service
+    + name: of the service
+    + unit: the service for a platform, if there is more to say of it
 
     A change of configuration leaves a mark on the host before it is made; the mark is removed here, after
     the daemon took the change. So a run that was cut off in between is made good by the next.
     """
-    announce(_states(unit))
-    _running(unit=unit, name=f"Run {unit.name}")
+    by_platform = unit or (lambda _: Unit(name))
+    announce(PLATFORM, *map(_states, of_any_release(lambda platform: [by_platform(platform)])))
+    _running(by_platform=by_platform, name=f"Run {name}")
 
 
 @operation()
-def _running(unit: Unit) -> Generator[StringCommand]:
+def _running(by_platform: ByPlatform[Unit]) -> Generator[StringCommand]:
+    unit = here(by_platform)
     steps = plan(unit, read(_states(unit)))
     if not steps:
         host.noop(f"{unit.name} runs with the configuration on disk")
@@ -115,5 +120,5 @@ def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
         if f"{unit.name}.restart" in states.marks:
             steps.append(("restart", f"systemctl restart {process}"))
         elif f"{unit.name}.reload" in states.marks:
-            steps.append(("reload", f"systemctl reload {process}"))
+            steps.append(("reload", unit.reload or f"systemctl reload {process}"))
     return steps

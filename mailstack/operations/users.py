@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
@@ -26,13 +26,17 @@ def system_user(user: str, uid: int, gid: int, home: str) -> None:
 
 
 def _probe(user: str) -> Probe[str]:
-    """``UID:GID:HOME:SHELL``, or nothing."""
-    quoted = shlex.quote(user)
-    return Probe(
-        name=f"user {user}",
-        command=f"getent passwd {quoted} | cut -d: -f3,4,6,7; getent group {quoted} | cut -d: -f3; true",
-        parse=lambda output: output.strip(),
-    )
+    """The user's line in passwd(5) without the comment, and the group's number; or less."""
+
+    def parse(output: str) -> str:
+        lines = [line.split(":") for line in output.splitlines() if line.startswith(f"{user}:")]
+        return "\n".join(":".join(parts[2:4] + parts[5:]) if len(parts) == 7 else parts[2] for parts in lines)
+
+    return Probe(_entries_of, (user,), parse)
+
+
+def _entries_of(users: Sequence[str]) -> str:
+    return f"getent passwd {shlex.join(users)}; getent group {shlex.join(users)}"
 
 
 @operation()

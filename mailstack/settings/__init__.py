@@ -5,8 +5,6 @@ misspelt or impossible raises ``SettingsError``, an ``OperationValueError``, bef
 ``docs/settings.md`` is made from this model by ``python -m mailstack.settings.reference``.
 """
 
-from __future__ import annotations
-
 import datetime
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The settings that keep abuse out, each named after its ``main.cf`` parameter with ``mail_`` in front."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """Users and aliases as they are declared. Pure; ``mailstack.accounts`` puts them in the database."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter

@@ -1,7 +1,5 @@
 """The settings of the database."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from typing import Annotated, Literal, NamedTuple, Self

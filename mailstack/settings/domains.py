@@ -1,7 +1,5 @@
 """Domains as they are declared, of each kind. Pure; ``mailstack.accounts`` puts them in the database."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Self
 

@@ -1,7 +1,5 @@
 """The settings of Postfix, each named after its ``main.cf`` parameter with ``mail_`` in front."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator

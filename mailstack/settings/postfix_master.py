@@ -1,7 +1,5 @@
 """A service in Postfix's ``master.cf``, as master(5) describes it. Pure."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator

@@ -1,7 +1,5 @@
 """Relay hosts that only some senders use, as they are declared."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator

@@ -1,7 +1,5 @@
 """The settings of Sieve and ManageSieve."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator

@@ -1,7 +1,5 @@
 """The types of settings: each says once what it accepts, for validation, error messages and reference."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Callable
@@ -18,7 +16,11 @@ T = TypeVar("T")
 class Model(BaseModel):
     """Frozen and strict. Raises ``SettingsError`` (an ``OperationValueError``) for anything impossible."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+    # Every run makes the models anew. So those that only others inherit from are not built, and modules with
+    # models don't import ``annotations`` from ``__future__``: pydantic would have to compile each one's text.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
     def __init__(self, **data: Any) -> None:
         try:

@@ -127,8 +127,8 @@ def installed(network: Network, debian: int) -> str:
             host.pyinfra(*run, data=world.data(mail_pop3=True), env=env, timeout=900)
         assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
 
-    image = f"{networks.TEST_NAME}-installed:{debian}"
-    return _made_once(image, Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network), install)
+    host = Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network)
+    return _made_once(f"installed:{debian}", host, install)
 
 
 def _made_once(kind: str, host: Target, make: Callable[[Target], None]) -> str:

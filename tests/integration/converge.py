@@ -37,6 +37,12 @@ def said(run: PyinfraRun) -> list[str]:
     return [line for line in _SAID.findall(run.stderr) if not _STATES.fullmatch(line)]
 
 
+def commands(target: Target, data: Mapping[str, Any]) -> int:
+    """How many commands a run sends to the host: over SSH each is a few round trips."""
+    log = target.pyinfra("-y", "-vv", "deploy.py", data=data).check().stderr
+    return sum(">>>" in line and "docker exec" in line for line in log.splitlines())
+
+
 def assert_converged(target: Target, data: Mapping[str, Any], **options: Any) -> None:
     """A run changes nothing, and says nothing."""
     again = run(target, data, **options)
@@ -86,7 +92,7 @@ class Managed:
 def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
     """All of them: whatever the components say that should lie on `target`."""
     settings, endpoint = Settings.from_data(data), Endpoint("127.0.0.1")
-    platform = PLATFORM.parse(target.exec(PLATFORM.command).stdout)
+    platform = PLATFORM.parse(target.exec(PLATFORM.kind(PLATFORM.about), check=False).stdout)
     components = {
         "PostgreSQL": postgres.files(settings, platform.postgresql),
         "Dovecot | TLS": tls.files(settings),

@@ -13,6 +13,7 @@ def test_a_crowd_moves_in(clone: Factory) -> None:
     data = world.data(**people)
     assert converge.changed(converge.run(target, data)) == ["Accounts | Declared in the inventory"]
     converge.assert_converged(target, data)
+    assert converge.commands(target, data) == 1
     counts = "SELECT count(*) FROM mail_{}"
     for table, there in (("domain", crowd.DOMAINS), ("users", crowd.USERS)):
         assert int(clients.sql(target, counts.format(table))) >= there

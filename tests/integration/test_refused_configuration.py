@@ -38,6 +38,16 @@ def test_what_dovecot_does_not_understand(host: Target, text: str, said: str) ->
     assert host.exec(LOOK).stdout == before
 
 
+def test_a_host_that_runs_something_else(host: Target) -> None:
+    host.exec("rm /etc/os-release; sed s/^ID=debian/ID=ubuntu/ /usr/lib/os-release > /etc/os-release")
+    before = host.exec(LOOK).stdout
+    run = host.pyinfra("-y", "deploy.py", data=world.data(mail_pop3=True))
+    assert run.returncode != 0
+    assert "this host runs ubuntu" in run.stderr
+    assert host.exec(LOOK).stdout == before
+    host.exec("ln -sf ../usr/lib/os-release /etc/os-release")
+
+
 def test_the_server_was_not_touched(host: Target) -> None:
     converge.assert_converged(host, world.data())
     converge.assert_mail_flows(host)

@@ -122,6 +122,7 @@ TAMPERED = {
         "constraint mailstack_users_domain on mail_users",
         "trigger mailstack_fold on mail_users",
         "trigger mailstack_quota on mail_users",
+        "trigger mailstack_quota_again on mail_users",
     ],
     "ALTER TABLE mail_domain DROP COLUMN user_quota_mb": [
         "column mail_domain.user_quota_mb",

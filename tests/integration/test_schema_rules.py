@@ -158,6 +158,27 @@ def test_quotas_of_a_domain_are_added_up_when_all_is_written(database: Scratch) 
     database.run("DELETE FROM mail_users; DELETE FROM mail_domain")
 
 
+def test_a_domain_is_added_up_once_for_all_its_users(database: Scratch) -> None:
+    """And once more after each further change: what was added up says nothing of what comes then."""
+    made = (
+        "BEGIN; INSERT INTO mail_domain (domain_name, quota_mb) VALUES ('sum.example', 1000);"
+        "INSERT INTO mail_users (email, password, quota_mb)"
+        " SELECT format('u%s@sum.example', n), 'x', 1 FROM generate_series(1, 1000) AS n;"
+        "SET CONSTRAINTS ALL IMMEDIATE;"
+    )
+    counted = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'mail_users'"
+    assert 1_000 <= int(database.run(f"{made} {counted}; ROLLBACK")) < 10_000, (
+        "a sum for each reads 1,000,000"
+    )
+    for change in (
+        "UPDATE mail_users SET quota_mb = 2 WHERE email = 'u7@sum.example'",
+        "UPDATE mail_domain SET quota_mb = 999 WHERE domain_name = 'sum.example'",
+        "INSERT INTO mail_users (email, password, quota_mb) VALUES ('more@sum.example', 'x', 1)",
+    ):
+        for when in ("IMMEDIATE", "DEFERRED"):
+            assert "add up to" in database.refused(f"{made} SET CONSTRAINTS ALL {when}; {change}; COMMIT")
+
+
 def test_the_lookup_role_may_read_and_nothing_else(database: Scratch) -> None:
     for table in ("mail_domain", "mail_users", "mail_alias"):
         assert database.run(f"SELECT count(*) FROM {table}", role="lookup") == "0"

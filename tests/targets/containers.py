@@ -7,12 +7,13 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from tests.targets import images
+from tests.targets import images, session
 from tests.targets.networks import Network
 from tests.targets.pyinfra import PyinfraRun, run_pyinfra
-from tests.targets.shell import TargetError, docker
+from tests.targets.shell import TargetError, bounded, checked, docker
 
 #: systemd without --privileged, which some hosts refuse; on cgroup v1 and v2 alike. No tmpfs on /tmp:
 #: `docker cp`, which pyinfra's @docker uses, would write underneath it.
@@ -94,9 +95,12 @@ class Target:
 
     def wait(self, timeout: float = 90) -> None:
         """Wait until systemd has done its start jobs. A unit that failed is for the tests to find."""
+        _endpoints.cache_clear()
         deadline = time.monotonic() + timeout
+        # no shell that stays as yet: it would be in systemd's way
+        wait = ("exec", self.name, "timeout", f"{timeout:.0f}", "systemctl", "is-system-running", "--wait")
         while True:
-            state = self.exec(["systemctl", "is-system-running"], check=False).stdout.strip()
+            state = docker(*wait, check=False, timeout=timeout + 10).stdout.strip()
             if state in ("running", "degraded"):
                 return
             if time.monotonic() > deadline or not self.running():
@@ -111,12 +115,19 @@ class Target:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command (a str: by the shell) as root in the container; `TargetError` if it fails."""
         argv = ["sh", "-c", cmd] if isinstance(cmd, str) else list(cmd)
-        stdin = [] if input is None else ["-i"]
-        return docker("exec", *stdin, self.name, *argv, input=input, check=check, timeout=timeout)
+        if input is not None:
+            return docker("exec", "-i", self.name, *argv, input=input, check=check, timeout=timeout)
+        with bounded(argv, timeout):
+            done = session.execute(self.name, argv, timeout)
+        said = [text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr)]
+        text = subprocess.CompletedProcess(
+            done.args, done.returncode, *(each.replace("\r\n", "\n") for each in said)
+        )
+        return checked(text) if check else text
 
     def read(self, path: str) -> bytes:
         """The content of a file in the container, as it is."""
-        done = subprocess.run(["docker", "exec", self.name, "cat", path], capture_output=True, timeout=60)
+        done = session.execute(self.name, ["cat", path], timeout=60)
         if done.returncode:
             raise TargetError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout
@@ -129,12 +140,12 @@ class Target:
     @property
     def ip(self) -> str:
         """The IPv4 address."""
-        return str(self._endpoint()["IPAddress"])
+        return str(_endpoints(self.name)[self.network.name]["IPAddress"])
 
     @property
     def ip6(self) -> str:
         """The global IPv6 address."""
-        return str(self._endpoint()["GlobalIPv6Address"])
+        return str(_endpoints(self.name)[self.network.name]["GlobalIPv6Address"])
 
     def commit(self, tag: str) -> str:
         """Keep the stopped host as the image `tag`, from which others start in seconds."""
@@ -161,10 +172,13 @@ class Target:
         self.exec(["su", "-s", "/bin/sh", user, "-c", keygen])
         return self.exec(f"cat ~{user}/.ssh/id_ed25519").stdout
 
-    def _endpoint(self) -> dict[str, Any]:
-        networks = docker("container", "inspect", "--format", "{{json .NetworkSettings.Networks}}", self.name)
-        endpoint: dict[str, Any] = json.loads(networks.stdout)[self.network.name]
-        return endpoint
+
+@cache
+def _endpoints(container: str) -> dict[str, Any]:
+    """The addresses of a container by network, which are others once it was started anew."""
+    networks = docker("container", "inspect", "--format", "{{json .NetworkSettings.Networks}}", container)
+    endpoints: dict[str, Any] = json.loads(networks.stdout)
+    return endpoints
 
 
 def peer(name: str, network: Network, *, keep: bool = False) -> Target:

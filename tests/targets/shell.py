@@ -23,7 +23,7 @@ def run(
     argv: Sequence[str], *, input: str | None = None, check: bool = True, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` and return its output as text; raise `TargetError` if it fails or takes over `timeout` s."""
-    try:
+    with bounded(argv, timeout):
         done = subprocess.run(
             argv,
             input=input,
@@ -33,13 +33,25 @@ def run(
             errors="surrogateescape",
             timeout=timeout,
         )
+    return checked(done) if check else done
+
+
+@contextmanager
+def bounded(argv: Sequence[str], timeout: float) -> Iterator[None]:
+    """Turn what `subprocess` raises over `argv` into a `TargetError`."""
+    try:
+        yield
     except subprocess.TimeoutExpired as error:
         raise TargetError(f"not done after {timeout:.0f} s: {_shown(argv)}") from error
     except FileNotFoundError as error:
         raise TargetError(f"command not found: {argv[0]}") from error
-    if check and done.returncode:
+
+
+def checked(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    """Return `done`; raise `TargetError` if it failed."""
+    if done.returncode:
         output = (done.stdout + done.stderr).strip()[-4000:]
-        raise TargetError(f"exit {done.returncode}: {_shown(argv)}\n{output}")
+        raise TargetError(f"exit {done.returncode}: {_shown(done.args)}\n{output}")
     return done
 
 

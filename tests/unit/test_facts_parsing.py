@@ -55,9 +55,11 @@ def test_units_and_marks() -> None:
     output = (
         "postfix.reload\npostgresql.restart\n\n"
         "Id=postfix.service\nActiveState=active\nUnitFileState=enabled\n\n"
-        "Id=postfix@-.service\nActiveState=reloading\nUnitFileState=indirect\n"
+        "Id=postfix@-.service\nActiveState=reloading\nUnitFileState=indirect\n\n"
+        "Id=dovecot.service\nActiveState=inactive\nUnitFileState=masked\n"
     )
-    states = unit_states([]).parse(output)
+    states = unit_states(["postfix", "postfix@-"]).parse(output)
+    assert set(states.properties) == {"postfix", "postfix@-"}, "another service was asked for along with it"
     assert states.marks == {"postfix.reload", "postgresql.restart"}
     assert states.is_active("postfix") and states.is_enabled("postfix")
     assert states.is_active("postfix@-") and not states.is_enabled("postfix@-")
@@ -68,5 +70,15 @@ def test_no_marks() -> None:
 
 
 def test_a_certificate_serves_or_not() -> None:
-    probe = serves("mail.example.org", "/c", "/k")
-    assert (probe.parse("yes\n"), probe.parse("")) == (True, False)
+    key, other = (f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n" for text in "ab")
+    matches, end = "Hostname mail.example.org does match certificate\n", "notAfter=Nov 19 22:10:00 2099 GMT\n"
+    parse = serves("mail.example.org", "/c", "/k").parse
+    # the order of what is said is that of openssl 3.0 or of 3.5
+    assert parse(f"\f/c\n{end}{key}{matches}{key}")
+    assert parse(f"\f/b\n\f/c\n{end}{matches}{key}{key}\f/d\n{other}")
+    assert not parse("")
+    assert not parse(f"\f/c\n{end}{key}{matches}")
+    assert not parse(f"\f/c\n{end}{matches}{key}{other}")
+    assert not parse(f"\f/c\n{end}{matches.replace('does', 'does NOT')}{key}{key}")
+    assert not parse(f"\f/c\n{end.replace('2099', '2001')}{matches}{key}{key}")
+    assert not parse(f"\f/c\n\f/d\n{end}{matches}{key}{key}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterator
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,26 +18,47 @@ from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host
 
-from mailstack.facts.reading import Probe, announce, read
+from mailstack.facts.reading import Kind, Probe, announce, read
 
-ONE, TWO, THREE = (Probe(name, f"echo {name}", str.strip) for name in ("one", "two", "three"))
+
+def numbers(names: Sequence[str]) -> str:
+    """A kind of question; the answer tells how many were asked before."""
+    return f'for name in {" ".join(names)}; do echo "$name $ASKED"; done'
+
+
+def letters(names: Sequence[str]) -> str:
+    """Another kind."""
+    return numbers(names)
+
+
+def probe(kind: Kind, *names: str) -> Probe[str]:
+    """Finds the lines about these names."""
+    return Probe(
+        kind,
+        names,
+        lambda output: ", ".join(line for line in output.splitlines() if line.split()[0] in names),
+    )
+
+
+ONE, TWO, THREE = (probe(numbers, name) for name in ("one", "two", "three"))
+A = probe(letters, "a")
 
 
 class Run:
-    """A run against a host that answers each probe with its name and the number of the question."""
+    """A run against a host that answers, and a record of what it was asked."""
 
     def __init__(self) -> None:
         inventory = Inventory((["somewhere"], {}))  # type: ignore[no-untyped-call]
         self.state = State(inventory, Config())  # type: ignore[no-untyped-call]
         self.host = inventory.get_host("somewhere")
-        self.asked: list[list[str]] = []
+        self.asked: list[list[list[str]]] = []
         self.host.run_shell_command = self._answer  # type: ignore[method-assign]
 
     def _answer(self, command: StringCommand, *, _stdin: str, **_: Any) -> tuple[bool, CommandOutput]:
-        names = [line.split()[2] for line in _stdin.splitlines() if line.startswith("( echo")]
-        self.asked.append(names)
-        answers = (base64.b64encode(f"{name} {len(self.asked)}".encode()).decode() for name in names)
-        return True, CommandOutput([OutputLine("stdout", answer) for answer in answers])
+        self.asked.append([names.split() for names in re.findall("for name in ([a-z ]+);", _stdin)])
+        env = {**os.environ, "ASKED": str(len(self.asked))}
+        done = subprocess.run("sh", input=_stdin, capture_output=True, text=True, check=True, env=env)
+        return True, CommandOutput([OutputLine("stdout", line) for line in done.stdout.splitlines()])
 
     def complete(self, name: str, *commands: str) -> None:
         """An operation has run these commands."""
@@ -63,14 +86,35 @@ def test_the_first_operation_asks_for_everything_that_was_announced(run: Run) ->
     announce(TWO, THREE)
     run.state.is_executing = True
     assert [read(TWO), read(ONE), read(THREE)] == ["two 1", "one 1", "three 1"]
-    assert run.asked == [["one", "two", "three"]]
+    assert run.asked == [[["one", "two", "three"]]]
+
+
+def test_what_two_operations_want_is_asked_again_for_the_second(run: Run) -> None:
+    announce(ONE)
+    announce(TWO)
+    announce(ONE)
+    run.state.is_executing = True
+    read(ONE)
+    run.complete("somebody's", "touch /x")
+    assert [read(TWO), read(ONE)] == ["two 2", "one 2"]
+    run.complete("another", "touch /y")
+    read(THREE)
+    assert run.asked == [[["one", "two"]], [["one", "two"]], [["three"]]]
+
+
+def test_what_is_of_one_kind_is_one_question(run: Run) -> None:
+    announce(ONE, A, TWO)
+    run.state.is_executing = True
+    assert [read(TWO), read(A)] == ["two 1", "a 1"]
+    assert read(probe(numbers, "one", "two")) == "one 1, two 1"
+    assert run.asked == [[["a"], ["one", "two"]]]
 
 
 def test_what_nobody_announced_is_asked_too(run: Run) -> None:
     announce(ONE)
     run.state.is_executing = True
     assert read(THREE) == "three 1"
-    assert run.asked == [["one", "three"]]
+    assert run.asked == [[["one", "three"]]]
 
 
 def test_what_was_read_in_the_prepare_phase_is_read_again(run: Run) -> None:
@@ -95,4 +139,4 @@ def test_after_a_change_what_is_still_wanted_is_asked_again_at_once(run: Run) ->
     assert [read(TWO), read(TWO), read(THREE)] == ["two 2", "two 2", "three 2"]
     run.complete("another", "touch /y")
     assert read(TWO) == "two 3"
-    assert run.asked == [["one", "two", "three"], ["two", "three"], ["two"]]
+    assert run.asked == [[["one", "two", "three"]], [["two", "three"]], [["two"]]]

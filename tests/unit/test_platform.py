@@ -7,6 +7,7 @@ import pytest
 from mailstack.facts.platform import Platform, UnsupportedPlatformError, parse
 
 BOOKWORM, TRIXIE = "id=debian\ndebian=12\n", "debian=13\nid=debian\n"
+CLUSTER = "/etc/postgresql/15/main/postgresql.conf\n"
 CANDIDATES_OF_13 = """\
 postfix:
   Installed: (none)
@@ -23,9 +24,8 @@ dovecot-core:
 
 
 def test_the_installed_versions_decide() -> None:
-    installed = (
-        "postfix=installed=3.7.11-0+deb12u1\ndovecot-core=installed=1:2.3.19.1+dfsg1-2.1\npostgresql=15\n"
-    )
+    installed = "postfix=installed=3.7.11-0+deb12u1\ndovecot-core=installed=1:2.3.19.1+dfsg1-2.1\n"
+    installed += CLUSTER
     assert parse(BOOKWORM + installed) == Platform(12, "2.3", "3.7", "15")
 
 
@@ -54,7 +54,7 @@ def test_what_is_not_installed_does_not_count(status: str) -> None:
 
 def test_an_upgraded_host_keeps_the_cluster_that_has_the_port() -> None:
     installed = "postfix=installed=3.10.13-0\ndovecot-core=installed=1:2.4.1+dfsg1-6\n"
-    assert parse(TRIXIE + installed + "postgresql=15\n").postgresql == "15"
+    assert parse(TRIXIE + installed + CLUSTER).postgresql == "15"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from pyinfra.api.exceptions import OperationValueError
 
+from mailstack import postfix
 from mailstack.settings import Settings
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_parameters import built_in, differences, nearest_version, unknown_parameters
@@ -25,6 +27,13 @@ def test_a_parameter_of_a_newer_postfix_is_unknown_to_the_older() -> None:
     made = settings(mail_postfix_main={"smtpd_hide_client_session": True, "biff": False})
     assert unknown_parameters(made, "3.7.11") == ["smtpd_hide_client_session"]
     assert unknown_parameters(made, "3.10.13") == []
+
+
+def test_where_it_is_unknown_nothing_is_installed() -> None:
+    made = settings(mail_postfix_main={"smtpd_hide_client_session": True})
+    assert "postfix" in postfix.packages(made, "3.10")
+    with pytest.raises(OperationValueError, match=r"Postfix 3\.7 has no smtpd_hide_client_session"):
+        postfix.packages(made, "3.7")
 
 
 @pytest.mark.parametrize(

@@ -62,4 +62,5 @@ def test_what_is_given_needs_no_host() -> None:
 def test_a_kept_secret_that_is_not_there_is_none() -> None:
     parse = secrets.kept_secret("db").parse
     assert parse("") is None
-    assert parse("value\n") == "value"
+    assert parse("db:value\ndb-other:x\n") == "value"
+    assert parse("db-other:x\n") is None

@@ -62,6 +62,12 @@ def test_the_process_is_what_is_restarted() -> None:
     assert mark("postgresql", "restart").endswith("/pending/postgresql.restart")
 
 
+def test_a_service_may_be_reloaded_without_systemd() -> None:
+    unit = Unit("postfix", reload="postfix reload")
+    states = UnitStates({"postfix": UP}, frozenset({"postfix.reload"}))
+    assert plan(unit, states) == [("reload", "postfix reload")]
+
+
 def test_a_unit_that_is_unknown_does_not_run() -> None:
     shown = "Id=dovecot.service\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
     states = unit_states(["dovecot"]).parse(f"\n{shown}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import OperationError
@@ -26,11 +28,11 @@ class HostDatabase:
 
     def announce(self, database: str, sql: str) -> None:
         """See ``Database.announce``."""
-        announce(self._probe(database, sql))
+        announce(_probe(database, sql))
 
     def query(self, database: str, sql: str) -> Any | None:
         """See ``Database.query``."""
-        return read(self._probe(database, sql))
+        return read(_probe(database, sql))
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``.
@@ -42,18 +44,39 @@ class HostDatabase:
         text = "\n".join([SESSION, UNLOGGED, begin, sql, end, ""])
         return StringCommand(f": {shlex.quote(title)}; {client}", _stdin=text)
 
-    def _probe(self, database: str, sql: str) -> Probe[Any | None]:
-        # 1049: no such database; 2002, 2003, 2013: no server, or one that is just stopping
-        return Probe(
-            name=f"database {database}",
-            command=(
-                "if command -v mariadb >/dev/null; then "
-                f"if out=$({_CLIENT} {shlex.quote(database)} -e {shlex.quote(sql)} 2>&1); "
-                'then printf %s "$out"; else case $out in *"ERROR 1049 "*|*"ERROR 20"[01]*) ;; '
-                '*) printf "ERROR %s" "$out";; esac; fi; fi'
-            ),
-            parse=_parse_json,
-        )
+
+class _Query(NamedTuple):
+    """SQL that returns JSON, and the database where it is asked."""
+
+    database: str
+    sql: str
+
+    @property
+    def label(self) -> str:
+        """Tells its answer from others."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
+
+
+def _probe(database: str, sql: str) -> Probe[Any | None]:
+    query = _Query(database, sql)
+
+    def parse(output: str) -> Any | None:
+        return _parse_json(output.partition(f"\f{query.label}\n")[2].partition("\f")[0])
+
+    return Probe(_ask, (query,), parse)
+
+
+def _ask(queries: Sequence[_Query]) -> str:
+    """A session each, as one would end at the first error."""
+    # 1049: no such database; 2002, 2003, 2013: no server, or one that is just stopping
+    sessions = (
+        f"printf '\\f%s\\n' {query.label}; "
+        f"if out=$({_CLIENT} {shlex.quote(query.database)} -e {shlex.quote(query.sql)} 2>&1); "
+        'then printf %s "$out"; else case $out in *"ERROR 1049 "*|*"ERROR 20"[01]*) ;; '
+        '*) printf "ERROR %s" "$out";; esac; fi'
+        for query in queries
+    )
+    return f"if command -v mariadb; then {'; '.join(sessions)}; fi"
 
 
 def _parse_json(output: str) -> Any | None:

@@ -10,6 +10,7 @@ from pyinfra.context import host
 
 from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
 from mailstack.engines.postgresql import roles
+from mailstack.engines.postgresql.database import SERVER
 from mailstack.engines.postgresql.quoting import UNLOGGED, identifier
 from mailstack.engines.postgresql.roles import NoPassword, Password
 from mailstack.engines.postgresql.schema import Schema
@@ -19,27 +20,24 @@ if TYPE_CHECKING:
     from mailstack.secrets import Store
     from mailstack.settings import Settings
 
-_SERVER = "postgres"
-"""The database that every server has: to see what others there are."""
-
 
 def announce(settings: Settings, database: Server) -> None:
     """See ``Engine.announce``."""
-    database.announce(_SERVER, roles.query(_names(settings), settings.mail_db_name))
+    database.announce(SERVER, roles.query(_names(settings), settings.mail_db_name))
     database.announce(settings.mail_db_name, _schema(settings).query())
 
 
 def steps(settings: Settings, database: Server, passwords: Store) -> Iterator[Step]:
     """See ``Engine.steps``."""
     name, schema = settings.mail_db_name, _schema(settings)
-    server = database.query(_SERVER, roles.query(_names(settings), name)) or {}
+    server = database.query(SERVER, roles.query(_names(settings), name)) or {}
     for title, sql in _role_scripts(settings, database, server, passwords):
-        yield Step(title, _SERVER, sql)
+        yield Step(title, SERVER, sql)
     state = None
     if server.get("database"):
         state = database.query(name, schema.query())
     else:
-        yield Step(f"database {name}: created", _SERVER, create_database(settings), transaction=False)
+        yield Step(f"database {name}: created", SERVER, create_database(settings), transaction=False)
     if differences := schema.differences(state):
         yield Step(f"schema: {', '.join(differences)}", name, schema.script())
 
@@ -69,7 +67,7 @@ def _role_scripts(
         current = server.get("roles", {}).get(role.name)
         password = _password(settings, passwords, secret)
         if isinstance(password, Password) and current and not server["reads_verifiers"]:
-            password = password._replace(logs_in=database.can_login(_SERVER, role.name, password.value))
+            password = password._replace(logs_in=database.can_login(SERVER, role.name, password.value))
         made = roles.changes(role, current, password, superuser=server.get("superuser", True))
         if made:
             title = f"role {role.name}: {', '.join(change.title for change in made)}"

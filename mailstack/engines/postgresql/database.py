@@ -6,14 +6,36 @@ pyinfra host owns the server (``mail_db_dsn``), through ``psycopg2`` from the co
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shlex
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.facts.reading import Probe, announce, read
+
+# the program itself: Debian's psql is a Perl script around it that takes longer than a query
+_PSQL = '"$(ls -v /usr/lib/postgresql/*/bin/psql | tail -n 1)"'
+SERVER = "postgres"
+"""The database that every server has: to see what others there are."""
+_STOPPING = ("08", "57P")
+"""SQLSTATE of a server that goes away (PostgreSQL's manual, appendix A)."""
+
+
+class _Query(NamedTuple):
+    """SQL that returns one JSON value, and the port and the database where it is asked."""
+
+    port: int
+    database: str
+    sql: str
+
+    @property
+    def label(self) -> str:
+        """Tells its answer from others."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 class HostDatabase:
@@ -23,10 +45,7 @@ class HostDatabase:
     """
 
     def __init__(self, port: int = 5432) -> None:
-        # the program itself: Debian's psql is a Perl script around it that takes longer than a query
-        psql = '"$(ls -v /usr/lib/postgresql/*/bin/psql | tail -n 1)"'
-        # terse: a DETAIL would show the row that breaks a rule, password hash and all
-        self._psql = f"runuser -u postgres -- {psql} -XqAt -p {port} -v ON_ERROR_STOP=1 -v VERBOSITY=terse"
+        self.port = port
 
     def announce(self, database: str, sql: str) -> None:
         """See ``Database.announce``."""
@@ -38,31 +57,54 @@ class HostDatabase:
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
-        one = " -1" if transaction else ""
-        psql = f"{self._psql}{one} -d {shlex.quote(database)} -f - >/dev/null"
-        return StringCommand(f": {shlex.quote(title)}; cd / && {psql}", _stdin=sql)
+        options = f"-v ON_ERROR_STOP=1{' -1' if transaction else ''} -d {shlex.quote(database)} -f -"
+        return StringCommand(
+            f": {shlex.quote(title)}; cd / && {_psql(self.port)} {options} >/dev/null", _stdin=sql
+        )
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
         """Whether ``role`` may log in with ``password``: the superuser reads the verifier instead."""
         return None
 
     def _probe(self, database: str, sql: str) -> Probe[Any | None]:
-        # psql exits with 2 if there is no connection, which includes a database that does not exist
-        return Probe(
-            name=f"database {database}",
-            command=(
-                f"cd /; if command -v psql >/dev/null; then "
-                f"out=$({self._psql} -d {shlex.quote(database)} -c {shlex.quote(sql)} 2>&1); "
-                'case $? in 0) printf %s "$out";; 2) ;; *) printf "ERROR %s" "$out";; esac; fi'
-            ),
-            parse=_parse_json,
-        )
+        query = _Query(self.port, database, sql)
+        return Probe(_ask, (query,), lambda output: _answer_to(query, output))
 
 
-def _parse_json(output: str) -> Any | None:
-    if output.startswith("ERROR "):
-        raise OperationError(f"the database refused a query: {output.removeprefix('ERROR ').strip()}")
-    return json.loads(output) if output.strip() else None
+def _psql(port: int) -> str:
+    # terse: a DETAIL would show the row that breaks a rule, password hash and all
+    return f"runuser -u postgres -- {_PSQL} -XqAt -p {port} -v VERBOSITY=terse"
+
+
+def _ask(queries: Sequence[_Query]) -> str:
+    """One session a server."""
+    servers: dict[int, dict[str, list[_Query]]] = {}
+    # first the database that is always there
+    for query in sorted(queries, key=lambda query: query.database != SERVER):
+        servers.setdefault(query.port, {}).setdefault(query.database, []).append(query)
+    return f"cd /; if command -v psql; then {'; '.join(_session(*server) for server in servers.items())}; fi"
+
+
+def _session(port: int, databases: Mapping[str, Sequence[_Query]]) -> str:
+    commands = []
+    for database, queries in databases.items():
+        commands.append(f"\\connect {database}")
+        for query in queries:
+            commands += [f"\\echo '\\f'{query.label}", query.sql, r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
+    options = " ".join(f"-c {shlex.quote(command)}" for command in commands[1:])
+    return f"{_psql(port)} -d {next(iter(databases))} {options}"
+
+
+def _answer_to(query: _Query, output: str) -> Any | None:
+    """``None`` if there was nobody to answer."""
+    answer, _, rest = output.partition(f"\f{query.label}\n")[2].partition("\f")
+    state, _, message = rest.partition("\f")[0].strip().partition(" ")
+    if not state or state.startswith(_STOPPING):
+        return None
+    if state != "00000":
+        raise OperationError(f"the database refused a query: {message}")
+    # a query has an answer, unless psql found no such database: then it goes on without one
+    return json.loads(answer) if answer.strip() else None
 
 
 class DsnDatabase:

@@ -69,7 +69,10 @@ END //
 CREATE TRIGGER mailstack_quota_users_insert AFTER INSERT ON mail_users FOR EACH ROW
     CALL mailstack_check_quotas(NEW.domain_name) //
 CREATE TRIGGER mailstack_quota_users_update AFTER UPDATE ON mail_users FOR EACH ROW
-    CALL mailstack_check_quotas(NEW.domain_name) //
+    IF NOT (NEW.email = OLD.email AND NEW.quota_mb <=> OLD.quota_mb AND NEW.quota_messages <=> OLD.quota_messages)
+    THEN
+        CALL mailstack_check_quotas(NEW.domain_name);
+    END IF //
 CREATE TRIGGER mailstack_quota_domain_update AFTER UPDATE ON mail_domain FOR EACH ROW
     CALL mailstack_check_quotas(NEW.domain_name) //
 

@@ -1,0 +1,53 @@
+"""What the operations of a run ask PostgreSQL is one session."""
+
+from __future__ import annotations
+
+import pytest
+from pyinfra.api.exceptions import OperationError
+
+from mailstack.engines.postgresql.database import HostDatabase
+from mailstack.facts.reading import Probe
+
+
+def probe(database: str, sql: str, port: int = 5432) -> Probe[object]:
+    """A query as the database announces it."""
+    return HostDatabase(port)._probe(database, sql)
+
+
+ROLES, SCHEMA, ACCOUNTS = probe("postgres", "roles"), probe("mail", "schema"), probe("mail", "accounts")
+
+
+def label(asked: Probe[object]) -> str:
+    """What stands before the answer."""
+    return str(asked.about[0].label)
+
+
+def test_all_queries_are_one_session_that_begins_with_the_database_that_is_always_there() -> None:
+    (about,) = {asked.kind for asked in (ACCOUNTS, ROLES, SCHEMA)}
+    command = about([*ACCOUNTS.about, *ROLES.about, *SCHEMA.about])
+    assert command.count("bin/psql") == 1
+    assert command.count("-d postgres") == command.count("connect mail") == 1
+    assert command.index("roles") < command.index("connect mail") < command.index("accounts")
+
+
+def test_each_finds_its_own_answer() -> None:
+    output = (
+        f'\f{label(ROLES)}\n{{"a":\n 1}}\n\f00000 \n'
+        f"\f{label(SCHEMA)}\n\f42703 no such column\n"
+        f"\f{label(ACCOUNTS)}\n\f57P01 terminating connection\n"
+    )
+    assert ROLES.parse(output) == {"a": 1}
+    with pytest.raises(OperationError, match="refused a query: no such column"):
+        SCHEMA.parse(output)
+    assert ACCOUNTS.parse(output) is None
+
+
+def test_where_nobody_answers_there_is_nothing() -> None:
+    assert ROLES.parse("") is None
+    assert SCHEMA.parse(f"\f{label(ROLES)}\n{{}}\n\f00000 \n") is None
+    assert SCHEMA.parse(f"\f{label(SCHEMA)}\n\f00000 \n") is None
+
+
+def test_another_server_is_asked_in_a_session_of_its_own() -> None:
+    command = ROLES.kind([*ROLES.about, *probe("postgres", "roles", 5433).about])
+    assert command.count("-p 5432") == command.count("-p 5433") == 1
