@@ -61,7 +61,7 @@ class Kit:
             *postgres.PACKAGES,
             *tls.PACKAGES,
             *dovecot.packages(self.settings, self.platform.dovecot),
-            *postfix.packages(self.settings),
+            *postfix.packages(self.settings, self.platform.postfix),
         ]
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
