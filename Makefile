@@ -11,7 +11,7 @@ demo: .venv/ready  ## a mail server in a container, with real mail through it; D
 
 test: lint .venv/ready  ## everything: lint, types, unit, render and integration tests on both Debians
 	$(bin)/python -m tests.targets images
-	$(bin)/python -m pytest -n 3
+	$(bin)/python -m pytest -n 4
 
 quick: lint  ## what needs no Docker: lint, types, unit and render tests
 	$(bin)/python -m pytest --ignore tests/integration

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ ENGINES = ("postgresql", "mysql")
 
 def pytest_configure(config: pytest.Config) -> None:
     """pytest's hook: the marker that doubles a file's tests."""
-    config.addinivalue_line("markers", "both_engines: run with PostgreSQL and with MariaDB")
+    config.addinivalue_line("markers", "both_engines: run with PostgreSQL, and with MariaDB on Debian 13")
+    config.addinivalue_line("markers", "both_engines_everywhere: run with PostgreSQL and with MariaDB")
     config.addinivalue_line("markers", "mariadb: run with MariaDB alone")
 
 
@@ -29,30 +31,42 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """pytest's hook: a test that uses the standard server runs on one engine, or with the marker on both."""
     if "db_engine" in metafunc.fixturenames:
         names: Sequence[str] = [ENGINE]
-        if metafunc.definition.get_closest_marker("both_engines"):
+        if any(map(metafunc.definition.get_closest_marker, ("both_engines", "both_engines_everywhere"))):
             names = ENGINES
         if metafunc.definition.get_closest_marker("mariadb"):
             names = ["mysql"]
         metafunc.parametrize("db_engine", names, indirect=True, scope="session")
 
 
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """pytest's hook: first the tests with hosts of their own, which take longest; then, server by server, all
-    that share one."""
+    that share one. The second engine on Debian 12 is for the tests that are marked so."""
 
     def order(item: pytest.Item) -> tuple[bool, str]:
-        params = item.callspec.params if hasattr(item, "callspec") else {}
+        params = _params(item)
         shares = "server" in getattr(item, "fixturenames", ())
         return shares, f"{params['db_engine']}-{params['debian']}" if shares else item.nodeid.split("::")[0]
 
-    items.sort(key=order)
+    left_out = [
+        item
+        for item in items
+        if item.get_closest_marker("both_engines")
+        and _params(item).get("debian") == 12
+        and _params(item).get("db_engine") != ENGINE
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = sorted((item for item in items if item not in left_out), key=order)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """pytest's hook: from here on `world.data()` is for the test's engine."""
-    world.ENGINE = item.callspec.params.get("db_engine", ENGINE) if hasattr(item, "callspec") else ENGINE
+    world.ENGINE = _params(item).get("db_engine", ENGINE)
 
 
 @pytest.fixture(scope="session")
@@ -89,14 +103,15 @@ def peer(network: Network, debian: int) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="session")
-def deployed(network: Network, debian: int, db_engine: str) -> str:
+def deployed(network: Network, debian: int, db_engine: str, installed: str) -> str:
     """An image of the standard server: `deploy.py` was run with `world.data()`. Made once for all workers."""
 
     def deploy(host: Target) -> None:
         host.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
 
     host = Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network)
-    return _made_once(f"deployed:{debian}-{db_engine}", host, deploy)
+    packages = installed if db_engine == "postgresql" else None
+    return _made_once(f"deployed:{debian}-{db_engine}", host, deploy, packages)
 
 
 @pytest.fixture(scope="session")
@@ -131,12 +146,12 @@ def installed(network: Network, debian: int) -> str:
     return _made_once(f"installed:{debian}", host, install)
 
 
-def _made_once(kind: str, host: Target, make: Callable[[Target], None]) -> str:
-    """The image of a bare host after `make`; other workers wait for the first that wants it."""
+def _made_once(kind: str, host: Target, make: Callable[[Target], None], base: str | None = None) -> str:
+    """The image of a host, bare or from `base`, after `make`; the first worker that wants it makes it."""
     image = f"{networks.TEST_NAME}-{kind}-{os.environ['MAILSTACK_TEST_SESSION']}"
     with locked(image.replace(":", "-")):
         if not images.exists(image):
-            make(host.create())
+            make(host.create(base))
             host.stop()
             host.commit(image)
             host.remove()

@@ -16,7 +16,7 @@ from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
-pytestmark = pytest.mark.both_engines
+pytestmark = pytest.mark.both_engines_everywhere
 
 PASSWORD = 'it\'s "se cret" \\ 5'
 EVE = "eve@new.example"

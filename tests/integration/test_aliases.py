@@ -12,7 +12,7 @@ from tests.integration.world import ALICE, BOB, CAROL, DAVE, STRANGER
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 
-pytestmark = pytest.mark.both_engines
+pytestmark = pytest.mark.both_engines_everywhere
 
 DATA: dict[str, Any] = {
     "mail_alias_domains": {"alias.example": "example.org", "Bücher.example": "example.com"},

@@ -22,8 +22,8 @@ def test_ssh_with_sudo_deploys_and_the_other_connectors_agree(bare: Factory) -> 
         assert run.changed == [], connector
 
 
-def test_local_deploys_and_docker_agrees(bare: Factory) -> None:
-    target = bare("connectors")
+def test_local_deploys_and_docker_agrees(factory: Factory, installed: str) -> None:
+    target = factory("connectors", image=installed)
     local.install(target)
     deploy = (ROOT / "deploy.py").read_text()
     for expected in (True, False):

@@ -58,7 +58,12 @@ def assert_serves(target: Target, number: int) -> None:
     ]
 
 
-@pytest.mark.parametrize("moments", [("after",), ("cut", "during")], ids="-".join)
+@pytest.mark.parametrize(
+    ("debian", "moments"),
+    [(12, ("after",)), (13, ("after",)), (13, ("cut", "during"))],
+    ids=["debian12-after", "debian13-after", "debian13-cut-during"],
+    indirect=["debian"],
+)
 def test_a_first_deploy_that_dies_again_and_again(
     factory: Factory, installed: str, moments: tuple[str, ...]
 ) -> None:

@@ -20,7 +20,7 @@ from tests.integration.logins import LOGIN, PASSWORD, REFUSED, all_at_once, hash
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN
 from tests.targets.containers import Target
 
-pytestmark = pytest.mark.both_engines
+pytestmark = pytest.mark.both_engines_everywhere
 
 
 @pytest.fixture(scope="module")

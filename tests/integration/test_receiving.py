@@ -9,7 +9,7 @@ from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, DAVE, ERIN, REMOTE, STRANGER
 from tests.targets.containers import Target
 
-pytestmark = pytest.mark.both_engines
+pytestmark = pytest.mark.both_engines_everywhere
 
 #: Legal local parts that a quoting mistake on the way through SQL, LMTP or the file system breaks.
 ODD = ["o'brien", "a.b-c_d", "#$&'*=?^_{|}~-x", "user.name"]

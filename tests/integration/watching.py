@@ -3,37 +3,39 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from tests.targets.containers import Target
 
-_STOP = "/run/mailstack-watched"
-#: Prints every command line of a host once.
+#: For Python: prints every command line of this machine once, and so those in its containers.
 _COMMANDS = r"""
-$| = 1;
-until (-e "STOP") {
-  for my $path (glob "/proc/[0-9]*/cmdline") {
-    open(my $file, "<", $path) or next;
-    local $/;
-    my $line = <$file>;
-    next if !defined $line || $seen{$line}++;
-    $line =~ tr/\0/ /;
-    print "$line\n";
-  }
-  select undef, undef, undef, 0.01;
-}
+import os, sys, time
+seen = set()
+while not os.path.exists(sys.argv[1]):
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as file:
+                line = file.read()
+        except OSError:
+            continue
+        if line not in seen:
+            seen.add(line)
+            print(line.replace(b"\0", b" ").decode(errors="replace"), flush=True)
+    time.sleep(0.01)
 """
-#: Prints the path of every file, among those that a deploy touches, that has a line of its input in it.
+#: For Perl, which every Debian has: prints the path of every file that anybody can read, among those that a
+#: deploy touches, once it has a line of the input in it.
 _FILES = r"""
 $| = 1;
 chomp(my @secrets = <STDIN>);
 my $any = join "|", map quotemeta, @secrets;
-until (-e "STOP") {
+until (-e $ARGV[0]) {
   for my $path (glob "/etc/{postfix,dovecot,ssl/mailstack,postgresql/*/main}/{*,*/*} /etc/aliases*
       /var/lib/mailstack/{*,*/*,*/*/*} /tmp/{.*,*,*/*} /var/tmp/* /dev/shm/* /run/*") {
     next unless -f $path && open(my $file, "<", $path);
@@ -56,44 +58,34 @@ class Seen:
 
 @contextmanager
 def watched(target: Target, secrets: Sequence[str]) -> Iterator[Seen]:
-    """Watch the target and this machine; on the target look, as `nobody`, into files for `secrets`."""
+    """Watch this machine and the target; on the target look, as `nobody`, into files for `secrets`."""
     seen = Seen()
-    target.exec(["rm", "-f", _STOP])
-    over = threading.Event()
-    here = threading.Thread(target=_watch_here, args=(seen.commands, over))
-    with tempfile.TemporaryFile("w+") as commands, tempfile.TemporaryFile("w+") as files:
+    over = "/run/mailstack-watched"
+    target.exec(["rm", "-f", over])
+    with ExitStack() as stack:
+        over_here = Path(stack.enter_context(tempfile.TemporaryDirectory()), "watched")
+        commands, files = (stack.enter_context(tempfile.TemporaryFile("w+")) for _ in range(2))
+        on_target = ["docker", "exec", "-i", target.name, "runuser", "-u", "nobody", "--"]
         watchers = [
-            _perl(target, "root", _COMMANDS, "", commands.fileno()),
-            _perl(target, "nobody", _FILES, "\n".join(secrets), files.fileno()),
+            _watch([sys.executable, "-c", _COMMANDS, str(over_here)], "", commands),
+            _watch([*on_target, "perl", "-e", _FILES, over], "\n".join(secrets), files),
         ]
-        here.start()
         try:
             yield seen
         finally:
-            over.set()
-            target.exec(["touch", _STOP])
+            over_here.touch()
+            target.exec(["touch", over])
             for watcher in watchers:
-                watcher.wait(timeout=30)
-            here.join()
+                assert watcher.wait(timeout=30) == 0
             for output in (commands, files):
                 output.seek(0)
             seen.commands.update(commands.read().splitlines())
             seen.files.extend(files.read().splitlines())
 
 
-def _perl(target: Target, user: str, code: str, given: str, output: int) -> subprocess.Popen[str]:
-    """Every Debian has perl."""
-    run = ["runuser", "-u", user, "--", "perl", "-e", code.replace("STOP", _STOP)]
-    argv = ["docker", "exec", "-i", target.name, *run]
+def _watch(argv: Sequence[str], given: str, output: IO[str]) -> subprocess.Popen[str]:
     watcher = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=output, text=True)
     assert watcher.stdin is not None
     watcher.stdin.write(given)
     watcher.stdin.close()
     return watcher
-
-
-def _watch_here(commands: set[str], over: threading.Event) -> None:
-    while not over.wait(0.01):
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                commands.add(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))

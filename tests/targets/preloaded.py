@@ -14,7 +14,16 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-_MODULES = ["pyinfra_cli.main", "pyinfra.operations.server", "mailstack", "mailstack.components.mail_server"]
+_MODULES = [
+    "pyinfra_cli.main",
+    *(
+        f"pyinfra.connectors.{name}"
+        for name in ("chroot", "docker", "dockerssh", "ssh", "terraform", "vagrant")
+    ),
+    "pyinfra.operations.server",
+    "gevent.fileobject",
+    "mailstack.components.mail_server",
+]
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
