@@ -45,10 +45,6 @@ class Fleet:
         """A new target, for one way to deploy; an older one of this name goes."""
         return self._runs(kind, self._target(kind).create(self._image))
 
-    def remove(self, runs: Runs) -> None:
-        """Remove one that is not needed any more."""
-        runs.target.remove()
-
     def make_image(self) -> None:
         """Make the image."""
         target = self._target("image").create()

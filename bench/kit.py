@@ -3,8 +3,8 @@
 files/…          every file with its final content, below its path
 templates/….j2   the same, with a few values as Jinja variables
 values.json      those values; packages, directories and files with their owners and modes
-packages, directories, files
-                 the same for a shell script, a line each
+packages, directories.list, files.list
+                 the same for a shell script
 roles.sql, database.sql, schema.sql, accounts.sql
 """
 
