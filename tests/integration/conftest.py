@@ -139,7 +139,7 @@ def installed(network: Network, debian: int) -> str:
         for moment in ("during:1", "after:1"):
             env = {"MAILSTACK_KILL": moment}
             run = ("-y", "tests/integration/kill_switch.py", "deploy.py")
-            host.pyinfra(*run, data=world.data(mail_pop3=True), env=env, timeout=900)
+            host.pyinfra(*run, data=world.data(), env=env, timeout=900)
         assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
 
     host = Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network)
