@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.integration import crowd, world
 from tests.targets import engine, images, networks
 from tests.targets.containers import Target
+from tests.targets.shell import docker
 
 _RUNS = 5
 
@@ -61,6 +62,8 @@ def measure(debian: int) -> list[float]:
             ]
     finally:
         target.remove()
+        # the tests' workers divide its range between them
+        docker("network", "rm", target.network.name, check=False)
 
 
 def _median(measured: Callable[[], float]) -> float:
