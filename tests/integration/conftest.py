@@ -16,7 +16,7 @@ from tests.targets.networks import Network
 from tests.targets.shell import docker, locked
 
 #: The engine of the tests that are about none; another one by MAILSTACK_TEST_ENGINE.
-ENGINE = os.environ.get("MAILSTACK_TEST_ENGINE", "postgresql")
+ENGINE = world.ENGINE
 ENGINES = ("postgresql", "mysql")
 
 
