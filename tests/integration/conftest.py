@@ -16,7 +16,7 @@ from tests.targets.networks import Network
 from tests.targets.shell import docker, locked
 
 #: The engine of the tests that are about none; another one by MAILSTACK_TEST_ENGINE.
-ENGINE = os.environ.get("MAILSTACK_TEST_ENGINE", "postgresql")
+ENGINE = world.ENGINE
 ENGINES = ("postgresql", "mysql")
 
 
@@ -44,13 +44,15 @@ def _params(item: pytest.Item) -> dict[str, Any]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """pytest's hook: first the tests with hosts of their own, which take longest; then, server by server, all
-    that share one. The second engine on Debian 12 is for the tests that are marked so."""
+    """pytest's hook: first the tests with hosts of their own, which take longest, those that need no
+    image before the others; then, server by server, all that share one. The second engine on Debian 12 is for
+    the tests that are marked so."""
 
-    def order(item: pytest.Item) -> tuple[bool, str]:
-        params = _params(item)
-        shares = "server" in getattr(item, "fixturenames", ())
-        return shares, f"{params['db_engine']}-{params['debian']}" if shares else item.nodeid.split("::")[0]
+    def order(item: pytest.Item) -> tuple[bool, bool, str]:
+        params, fixtures = _params(item), getattr(item, "fixturenames", ())
+        shares = "server" in fixtures
+        name = f"{params['db_engine']}-{params['debian']}" if shares else item.nodeid.split("::")[0]
+        return shares, "bare" not in fixtures, name
 
     left_out = [
         item
@@ -139,7 +141,7 @@ def installed(network: Network, debian: int) -> str:
         for moment in ("during:1", "after:1"):
             env = {"MAILSTACK_KILL": moment}
             run = ("-y", "tests/integration/kill_switch.py", "deploy.py")
-            host.pyinfra(*run, data=world.data(mail_pop3=True), env=env, timeout=900)
+            host.pyinfra(*run, data=world.data(), env=env, timeout=900)
         assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
 
     host = Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network)

@@ -111,7 +111,7 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
         mail_tls_key=str(key),
         mail_tls_min_protocol="TLSv1.3",
         mail_db_lookup_password=HOSTILE,
-        mail_map_type="mysql" if world.ENGINE == "mysql" else "pgsql",
+        mail_map_type=world.map_type(),
         mail_pop3=True,
         mail_max_userip_connections=7,
         mail_last_login_minutes=0,

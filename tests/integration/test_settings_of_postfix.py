@@ -31,7 +31,7 @@ def settings(server: Target, peer: Target) -> dict[str, Any]:
             "permit_sasl_authenticated",
             "defer_unauth_destination",
         ],
-        mail_map_type="pgsql",
+        mail_map_type=world.map_type(),
         mail_message_size_limit=100_000,
         mail_virtual={"static@example.org": [BOB]},
         mail_relay_domains=[{"domain_name": "backup.example", "any_recipient": True}],
@@ -88,7 +88,7 @@ def test_the_password_for_it_is_readable_for_postfix_alone(host: Target) -> None
 
 
 def test_processes_may_have_connections_of_their_own(host: Target) -> None:
-    assert host.exec(["postconf", "-h", "virtual_mailbox_maps"]).stdout.startswith("pgsql:")
+    assert host.exec(["postconf", "-h", "virtual_mailbox_maps"]).stdout.startswith(f"{world.map_type()}:")
     for recipient, mailbox in ((ALICE, ALICE), ("info@example.org", ALICE), (BOB, BOB)):
         message_id = clients.send(host, clients.message(STRANGER, recipient))
         assert clients.received(host, mailbox, message_id)

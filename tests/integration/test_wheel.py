@@ -15,7 +15,7 @@ import pytest
 from tests.integration import clients, world
 from tests.integration.conftest import Factory
 from tests.targets import local
-from tests.targets.shell import ROOT
+from tests.targets.shell import ROOT, locked
 
 LOOKUP_PASSWORD = "given to all three"
 SETTINGS = f"mail_hostname={world.HOSTNAME!r}, mail_db_lookup_password={LOOKUP_PASSWORD!r}"
@@ -27,21 +27,32 @@ from mailstack import Settings, {component}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree."""
-    return local.build_wheel(tmp_path_factory.mktemp("wheel"))
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree, and a virtual environment with nothing else; made once for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    directory = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheel"
+    with locked("wheel"):
+        if not (directory / "complete").exists():
+            wheel = local.build_wheel(directory)
+            for command in (
+                [sys.executable, "-m", "venv", str(directory / "venv")],
+                [str(directory / "venv" / "bin" / "pip"), "install", "--quiet", str(wheel)],
+            ):
+                subprocess.run(command, check=True, timeout=300)
+            (directory / "complete").touch()
+    return directory
 
 
 @pytest.fixture(scope="module")
-def pyinfra(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheel(environment: Path) -> Path:
+    """The wheel of this tree."""
+    return next(environment.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def pyinfra(environment: Path) -> Path:
     """The pyinfra of an environment into which only the wheel was installed."""
-    venv = tmp_path_factory.mktemp("venv")
-    for command in (
-        [sys.executable, "-m", "venv", str(venv)],
-        [str(venv / "bin" / "pip"), "install", "--quiet", str(wheel)],
-    ):
-        subprocess.run(command, check=True, timeout=300)
-    return venv / "bin" / "pyinfra"
+    return environment / "venv" / "bin" / "pyinfra"
 
 
 def test_the_wheel_has_all_that_is_no_python(wheel: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 HOSTNAME = "mail.example.org"
@@ -45,7 +46,12 @@ ALIASES: list[dict[str, Any]] = [
 
 
 #: What the servers of the current test have their accounts in: conftest.py sets it before each test.
-ENGINE = "postgresql"
+ENGINE = os.environ.get("MAILSTACK_TEST_ENGINE", "postgresql")
+
+
+def map_type() -> str:
+    """The type of Postfix's tables for a direct connection to that engine."""
+    return "mysql" if ENGINE == "mysql" else "pgsql"
 
 
 def data(**more: Any) -> dict[str, Any]:

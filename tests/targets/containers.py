@@ -115,10 +115,9 @@ class Target:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command (a str: by the shell) as root in the container; `TargetError` if it fails."""
         argv = ["sh", "-c", cmd] if isinstance(cmd, str) else list(cmd)
-        if input is not None:
-            return docker("exec", "-i", self.name, *argv, input=input, check=check, timeout=timeout)
+        given = (input or "").encode(errors="surrogateescape")
         with bounded(argv, timeout):
-            done = session.execute(self.name, argv, timeout)
+            done = session.execute(self.name, argv, timeout, given)
         said = [text.decode(errors="surrogateescape") for text in (done.stdout, done.stderr)]
         text = subprocess.CompletedProcess(
             done.args, done.returncode, *(each.replace("\r\n", "\n") for each in said)
@@ -134,8 +133,9 @@ class Target:
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file in the container, mode and owner as the shell makes them."""
-        argv = ["docker", "exec", "-i", self.name, "sh", "-c", 'cat > "$1"', "sh", path]
-        subprocess.run(argv, input=content, check=True, capture_output=True, timeout=60)
+        done = session.execute(self.name, ["sh", "-c", 'cat > "$1"', "sh", path], 60, content)
+        if done.returncode:
+            raise TargetError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
 
     @property
     def ip(self) -> str:

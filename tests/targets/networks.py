@@ -89,7 +89,8 @@ def build() -> str:
 def _in_use() -> Iterator[tuple[_Range, str]]:
     """Every range that a Docker network has or that this machine has a route to, but for the default one."""
     names = docker("network", "ls", "-q").stdout.split()
-    for network in json.loads(docker("network", "inspect", *names).stdout):
+    # one that somebody removes at this moment is not among those that are shown
+    for network in json.loads(docker("network", "inspect", *names, check=False).stdout):
         for subnet in _subnets(network) - {""}:
             yield ipaddress.ip_network(subnet), f"network {network['Name']}"
     for route in _ipv4_routes(Path("/proc/net/route").read_text()):

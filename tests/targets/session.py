@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import os
 import selectors
 import shlex
@@ -15,13 +16,15 @@ from collections.abc import Sequence
 _idle: dict[str, list[_Shell]] = defaultdict(list)
 
 
-def execute(container: str, argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[bytes]:
-    """As `docker exec` without standard input does it; `subprocess.TimeoutExpired` after `timeout` s."""
+def execute(
+    container: str, argv: Sequence[str], timeout: float, input: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """As `docker exec -i` does it; `subprocess.TimeoutExpired` after `timeout` s."""
     idle = _idle[container]
     shell = idle.pop() if idle else None
     if shell is None or shell.has_ended():
         shell = _Shell(container)
-    done = shell.execute(argv, timeout)
+    done = shell.execute(argv, timeout, input)
     idle.append(shell)
     return done
 
@@ -44,10 +47,18 @@ class _Shell:
         """Whether the container was stopped since."""
         return self._process.poll() is not None
 
-    def execute(self, argv: Sequence[str], timeout: float) -> subprocess.CompletedProcess[bytes]:
+    def execute(
+        self, argv: Sequence[str], timeout: float, input: bytes
+    ) -> subprocess.CompletedProcess[bytes]:
         end = f"the end {uuid.uuid4()} "
         say_end = f"set -- $?; echo '{end}'$1; echo '{end}'$1 >&2"
-        self._write(f"( {shlex.join(argv)} ) </dev/null; {say_end}\n".encode(errors="surrogateescape"))
+        command = f"( {shlex.join(argv)} )"
+        if input:
+            text = base64.b64encode(input).decode()
+            command = f"base64 -d <<'{end}' 2>/dev/null | {command}\n{text}\n{end}"
+        else:
+            command += " </dev/null"
+        self._write(f"{command}\n{say_end}\n".encode(errors="surrogateescape"))
         said = [text.partition(end.encode()) for text in self._read(end.encode(), argv, timeout)]
         # without an end the shell has gone, and `docker exec` says why
         status = int(said[0][2]) if said[0][1] else self._process.wait(timeout)

@@ -52,3 +52,5 @@ chmod 440 /etc/sudoers.d/admin
 : > /etc/machine-id
 rm -f /usr/sbin/policy-rc.d
 apt-get clean
+# what apt makes of its lists, which it would do again in every target
+apt-cache gencaches
