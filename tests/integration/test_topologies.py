@@ -16,6 +16,8 @@ from tests.targets.containers import Target
 from tests.targets.networks import Network
 from tests.targets.pyinfra import PyinfraRun, pyinfra
 
+pytestmark = pytest.mark.postgresql
+
 SQL_FILE = "/etc/postfix/sql/virtual_mailboxes.cf"
 ADMIN, ADMIN_PASSWORD = "dbadmin", "an admin's 'password'"
 LOOKUP_PASSWORD = "shared with mail hosts only"
