@@ -25,6 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "both_engines: run with PostgreSQL, and with MariaDB on Debian 13")
     config.addinivalue_line("markers", "both_engines_everywhere: run with PostgreSQL and with MariaDB")
     config.addinivalue_line("markers", "mariadb: run with MariaDB alone")
+    config.addinivalue_line("markers", "postgresql: run with PostgreSQL alone")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,8 +34,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names: Sequence[str] = [ENGINE]
         if any(map(metafunc.definition.get_closest_marker, ("both_engines", "both_engines_everywhere"))):
             names = ENGINES
-        if metafunc.definition.get_closest_marker("mariadb"):
-            names = ["mysql"]
+        for marker, only in (("mariadb", "mysql"), ("postgresql", "postgresql")):
+            if metafunc.definition.get_closest_marker(marker):
+                names = [only]
         metafunc.parametrize("db_engine", names, indirect=True, scope="session")
 
 
@@ -68,7 +70,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """pytest's hook: from here on `world.data()` is for the test's engine."""
-    world.ENGINE = _params(item).get("db_engine", ENGINE)
+    own = "postgresql" if item.get_closest_marker("postgresql") else ENGINE
+    world.ENGINE = _params(item).get("db_engine", own)
 
 
 @pytest.fixture(scope="session")
@@ -105,14 +108,14 @@ def peer(network: Network, debian: int) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="session")
-def deployed(network: Network, debian: int, db_engine: str, installed: str) -> str:
+def deployed(network: Network, debian: int, db_engine: str) -> str:
     """An image of the standard server: `deploy.py` was run with `world.data()`. Made once for all workers."""
 
     def deploy(host: Target) -> None:
         host.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
 
     host = Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network)
-    packages = installed if db_engine == "postgresql" else None
+    packages = _with_packages(network, debian) if db_engine == ENGINE else None
     return _made_once(f"deployed:{debian}-{db_engine}", host, deploy, packages)
 
 
@@ -130,12 +133,14 @@ def server(network: Network, debian: int, db_engine: str, deployed: str) -> Iter
         server.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installed(network: Network, debian: int) -> str:
-    """An image of a host that has all packages, and is bare otherwise.
+    """An image of a host that has all packages, and is bare otherwise."""
+    return _with_packages(network, debian)
 
-    It is made by two runs that were killed: one while apt was at work, which goes on alone, and one after it.
-    """
+
+def _with_packages(network: Network, debian: int) -> str:
+    """Made by two runs that were killed: one while apt was at work, which goes on alone, and one after it."""
 
     def install(host: Target) -> None:
         for moment in ("during:1", "after:1"):
@@ -145,7 +150,7 @@ def installed(network: Network, debian: int) -> str:
         assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
 
     host = Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network)
-    return _made_once(f"installed:{debian}", host, install)
+    return _made_once(f"installed:{debian}-{world.ENGINE}", host, install)
 
 
 def _made_once(kind: str, host: Target, make: Callable[[Target], None], base: str | None = None) -> str:

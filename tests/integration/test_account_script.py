@@ -18,6 +18,8 @@ from mailstack.settings import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.postgresql
+
 HOSTILE = "'); DROP TABLE mail_users; -- \\ \\' $$ %s :x"
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from mailstack.files import File
 from tests.integration import converge, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
+
+pytestmark = pytest.mark.postgresql
 
 #: Below these, services write on their own; everywhere else a change would be ours.
 LIVE = "/var/log /var/cache /var/spool /var/vmail " + " ".join(

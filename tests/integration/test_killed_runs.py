@@ -14,6 +14,8 @@ from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.postgresql
+
 KILL_SWITCH = "tests/integration/kill_switch.py"
 
 

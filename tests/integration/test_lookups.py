@@ -6,12 +6,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from mailstack import Settings
 from mailstack.components import postfix
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.postgresql import lookups
 from tests.integration import clients, world
 from tests.targets.containers import Target
+
+pytestmark = pytest.mark.postgresql
 
 SETTINGS = Settings.from_data({"mail_hostname": world.HOSTNAME})
 MANY = """

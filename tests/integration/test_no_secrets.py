@@ -15,6 +15,8 @@ from tests.integration.watching import Seen, watched
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
+pytestmark = pytest.mark.postgresql
+
 #: One for every setting that is a secret; the accounts' hashes and the roles' verifiers come on top.
 GIVEN = {
     "mail_db_owner_password": "given-owner-password",

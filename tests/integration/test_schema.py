@@ -10,6 +10,8 @@ from mailstack.engines.postgresql.schema import FILES
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.postgresql
+
 HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 
 

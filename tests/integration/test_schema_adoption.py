@@ -15,6 +15,8 @@ from mailstack.settings import Alias, Domain, User
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.postgresql
+
 PLAIN = """
 CREATE TABLE mail_domain (domain_name varchar(100) PRIMARY KEY, active smallint DEFAULT 1);
 CREATE TABLE mail_users (email varchar(100) PRIMARY KEY, password varchar(200) NOT NULL,

@@ -14,6 +14,8 @@ from mailstack.settings import Settings
 from tests.integration.scratch import Scratch, scratch
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.postgresql
+
 HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 
 

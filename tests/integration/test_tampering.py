@@ -17,7 +17,10 @@ from tests.integration.conftest import Factory
 from tests.integration.converge import Managed
 from tests.targets.containers import Target
 
+pytestmark = pytest.mark.postgresql
+
 DATA = world.data(
+    mail_db_engine="postgresql",
     mail_virtual={"static@example.org": [world.ALICE]},
     mail_pop3=True,
     mail_sieve_before="keep;",

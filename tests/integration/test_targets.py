@@ -70,3 +70,12 @@ def test_a_copy_of_the_server_serves(clone: Factory, server: Target) -> None:
 def test_targets_find_the_peer_by_name(peer: Target, bare: Factory) -> None:
     found = bare().exec(["getent", "ahosts", world.REMOTE]).stdout.split()
     assert {peer.ip, peer.ip6} <= set(found)
+
+
+@pytest.mark.parametrize("given", ["", "\n", "a 'line'\nand ünïcode $HOME `id`\\\n", "x" * 300_000], ids=len)
+def test_a_command_reads_what_it_is_given(peer: Target, given: str) -> None:
+    assert peer.exec(["cat"], input=given).stdout == given
+    peer.write("/root/given", given.encode())
+    assert peer.read("/root/given") == given.encode()
+    done = peer.exec("head -c 1 >/dev/null; echo after >&2; exit 3", input=given, check=False)
+    assert (done.stderr, done.returncode) == ("after\n", 3)

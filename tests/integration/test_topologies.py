@@ -16,15 +16,17 @@ from tests.targets.containers import Target
 from tests.targets.networks import Network
 from tests.targets.pyinfra import PyinfraRun, pyinfra
 
+pytestmark = pytest.mark.postgresql
+
 SQL_FILE = "/etc/postfix/sql/virtual_mailboxes.cf"
 ADMIN, ADMIN_PASSWORD = "dbadmin", "an admin's 'password'"
 LOOKUP_PASSWORD = "shared with mail hosts only"
 UPGRADE_PASSWORD = "an: other \\ one"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database(network: Network, debian: int) -> Iterator[Target]:
-    """A bare host of the other Debian release."""
+    """A host of the other Debian release, bare for the first test."""
     name = f"{networks.WORKER_NAME}-database-{debian}"
     target = Target(name, 25 - debian, network, hostname="db.example.org").create()
     yield target
@@ -98,7 +100,10 @@ def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, 
 def _managed_server(target: Target) -> None:
     """PostgreSQL as a provider runs it: reached over TLS, by an administrator who is no superuser."""
     target.exec(
-        "DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql", timeout=300
+        "set -e; DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql;"
+        " version=$(ls /etc/postgresql);"
+        ' pg_dropcluster --stop "$version" main; pg_createcluster "$version" main',
+        timeout=300,
     )
     target.exec(
         "set -e; cd /etc/postgresql/*/main; echo \"listen_addresses = '*'\" > conf.d/all.conf; "

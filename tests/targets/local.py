@@ -30,8 +30,8 @@ def install(target: Target, *, timeout: float = 300) -> None:
         wheel = build_wheel(Path(directory))
         docker("cp", str(wheel), f"{target.name}:/opt/{wheel.name}")
         docker("cp", str(_dependencies(wheel, target.debian)), f"{target.name}:/opt/wheels")
-    pip = [f"{HOME}/bin/pip", "install", "--quiet", "--no-index", "--find-links", "/opt/wheels"]
-    target.exec([*pip, f"/opt/{wheel.name}"], timeout=timeout)
+    pip = f"{HOME}/bin/pip install --quiet --no-compile --no-index --find-links /opt/wheels"
+    target.exec([*pip.split(), f"/opt/{wheel.name}"], timeout=timeout)
 
 
 def build_wheel(directory: Path) -> Path:
