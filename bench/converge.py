@@ -155,7 +155,7 @@ class _Changing:
         return self._way(self._settings)
 
     def changed(self) -> float:
-        self._settings = {"mail_message_size_limit": str(next(self._sizes))}
+        self._settings = {"mail_message_size_limit": next(self._sizes)}
         return self.again()
 
     def restore(self) -> None:
