@@ -34,6 +34,7 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv || { apt-get update -q && apt-get install -qy python3-venv && $(PYTHON) -m venv --clear .venv; }
 	$(bin)/pip install --quiet --editable '.[dev]'
+	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
 .PHONY: help demo test quick bench lint clean

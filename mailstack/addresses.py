@@ -12,6 +12,7 @@ LMTP becomes a bounce to a forged sender. ``+`` is missing because Postfix cuts 
 from __future__ import annotations
 
 import re
+from functools import cache
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
@@ -33,6 +34,7 @@ MAX_ADDRESS = 254
 _IDNA_DEVIATIONS = re.compile("[ßς\u200c\u200d]")
 
 
+@cache  # thousands of addresses have a few domains, and a Unicode one is slow to encode
 def domain_name(text: str) -> str:
     """A domain in lower case, a Unicode one as A-labels (RFC 5891).
 
