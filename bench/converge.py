@@ -7,14 +7,15 @@ peer), and pyinfra's own operations. All make the same server (bench/kit.py); ea
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import count
 
 from bench import costs, many
 from bench.fleet import DEBIAN, Fleet, fleet
+from bench.line import Line, line
 from bench.report import GOAL_COLUMNS, RUNS, Table, goal, medians
-from bench.runs import Runs, delay
+from bench.runs import Runs
 from tests.integration import crowd
 from tests.targets.shell import step
 
@@ -105,34 +106,44 @@ def _near(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
 def _far(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
     """Runs over @ssh, without and with a delay"""
     ours, playbook = deployed["ours"], deployed["playbook"]
-    ways = {
-        "empty": lambda: ours.nothing("ssh"),
-        "ours": lambda: ours.ours(connector="ssh"),
-        "playbook": lambda: playbook.playbook(connector="ssh"),
-    }
-    found = medians(ways)
-    with _delayed(ours, playbook):
+    found = medians(_over_ssh(ours, playbook))
+    with line(ours.target.ip, 22, _FAR / 1000) as near, line(playbook.target.ip, 22, _FAR / 1000) as other:
+        ways = _over_ssh(replace(ours, line=near.port), replace(playbook, line=other.port))
         late = medians(ways)
-    trips = {kind: (late[kind] - found[kind]) / (_FAR / 1000) for kind in ways}
+        trips = {kind: _round_trips(other if kind == "playbook" else near, way) for kind, way in ways.items()}
     commands = {"empty": "0", "ours": str(ours.commands("ssh")), "playbook": ""}
     rows = [
-        [_NAMES[kind], _seconds(found[kind]), _seconds(late[kind]), f"{trips[kind]:.1f}", commands[kind]]
+        [_NAMES[kind], _seconds(found[kind]), _seconds(late[kind]), str(trips[kind]), commands[kind]]
         for kind in ways
     ]
     faster = late["playbook"] / late["ours"]
     what = f"nothing to change, over @ssh with {_FAR} ms"
     columns = ("by", "no delay, seconds", f"{_FAR} ms, seconds", "round trips", "commands")
     notes = (
-        f"Round trips: the time that {_FAR} ms of delay (tc-netem(8) in the target's network) add, divided "
-        "by that. Those of the empty run are SSH's own: the connection, the keys, the login."
+        f"What the target sends comes {_FAR} ms late, by a relay (bench/line.py), which also counts the "
+        "round trips; those of the empty run are SSH's own: the connection, the keys, the login, the end."
     )
     return (
         Table("Nothing to change over @ssh", columns, rows, notes),
         [
-            goal(what, "at most 12 round trips", f"{trips['ours']:.1f}", trips["ours"] <= 12),
+            goal(what, "at most 12 round trips", str(trips["ours"]), trips["ours"] <= 12),
             goal(what, "30 times faster than the playbook", f"{faster:.1f} times", faster >= 30),
         ],
     )
+
+
+def _over_ssh(ours: Runs, playbook: Runs) -> dict[str, Callable[[], float]]:
+    return {
+        "empty": lambda: ours.nothing("ssh"),
+        "ours": lambda: ours.ours(connector="ssh"),
+        "playbook": lambda: playbook.playbook(connector="ssh"),
+    }
+
+
+def _round_trips(line: Line, way: Callable[[], float]) -> int:
+    before = line.round_trips
+    way()
+    return line.round_trips - before
 
 
 def _ways(deployed: dict[str, Runs]) -> dict[str, Way]:
@@ -161,17 +172,6 @@ class _Changing:
     def restore(self) -> None:
         self._settings = {}
         self.again()
-
-
-@contextmanager
-def _delayed(*runs: Runs) -> Iterator[None]:
-    for each in runs:
-        delay(each.target, _FAR)
-    try:
-        yield
-    finally:
-        for each in runs:
-            delay(each.target, 0)
 
 
 def _many(deployed: dict[str, Runs]) -> tuple[Table, Goals]:

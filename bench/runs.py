@@ -17,7 +17,7 @@ from typing import Any, Literal
 from bench.kit import Kit
 from tests.targets import pyinfra
 from tests.targets.containers import Target
-from tests.targets.shell import ROOT, TargetError, docker
+from tests.targets.shell import ROOT, TargetError
 
 PEERS = Path(__file__).with_name("peers")
 _ANSIBLE = str(Path(sys.executable).with_name("ansible-playbook"))
@@ -39,6 +39,8 @@ class Runs:
     data: Mapping[str, Any]
     kit: Kit
     folder: Path
+    #: Where SSH connects to instead of the target itself: a port of 127.0.0.1.
+    line: int | None = None
 
     def ours(self, settings: Settings | None = None, connector: Connector = "docker") -> float:
         """`pyinfra INVENTORY deploy.py`, with these settings on top."""
@@ -112,23 +114,29 @@ class Runs:
             data = {
                 **data,
                 "ssh_user": "root",
-                "ssh_hostname": self.target.ip,
+                "ssh_hostname": self._ssh[0],
+                "ssh_port": self._ssh[1],
                 "ssh_key": str(self._key()),
                 "ssh_known_hosts_file": str(self.folder / "known_hosts"),
             }
         return inventory(self.folder / f"{connector}.py", [(name, data)])
 
     def _ansible_inventory(self, connector: Connector) -> Path:
-        variables = {"ansible_connection": "community.docker.docker"}
+        variables: dict[str, object] = {"ansible_connection": "community.docker.docker"}
         if connector == "ssh":
             variables = {
-                "ansible_host": self.target.ip,
+                "ansible_host": self._ssh[0],
+                "ansible_port": self._ssh[1],
                 "ansible_user": "root",
                 "ansible_ssh_private_key_file": str(self._key()),
             }
         path = self.folder / f"{connector}.yml"
         path.write_text(json.dumps({"all": {"hosts": {self.target.name: variables}}}))
         return path
+
+    @property
+    def _ssh(self) -> tuple[str, int]:
+        return ("127.0.0.1", self.line) if self.line else (self.target.ip, 22)
 
     def _key(self) -> Path:
         key = self.folder / "key"
@@ -143,16 +151,6 @@ def inventory(path: Path, hosts: Sequence[tuple[str, Mapping[str, Any]]]) -> Pat
     path.touch(mode=0o600)
     path.write_text(f"hosts = {[(name, dict(data)) for name, data in hosts]!r}\n")
     return path
-
-
-def delay(target: Target, milliseconds: int) -> None:
-    """Make everything that the target sends wait so long (tc-netem(8)): each round trip takes as much longer.
-
-    By a container in the same network, as the target itself may not do that.
-    """
-    rule = ["qdisc", "replace", "dev", "eth0", "root", "netem", "delay", f"{milliseconds}ms"]
-    command = ["--cap-add", "NET_ADMIN", "--network", f"container:{target.name}", target.image(), "tc", *rule]
-    docker("run", "--rm", *command)
 
 
 def _timed(argv: Sequence[str], env: Mapping[str, str] | None = None, input: bytes = b"") -> float:
