@@ -85,6 +85,12 @@ def destination_or_domain(text: str) -> str:
     return destination_address(text)
 
 
+def without_detail(address: str) -> str:
+    """The address whose sub-address this is: ``user@example.org`` of ``user+detail@example.org``."""
+    local, _, domain = address.partition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 def local_name(text: str) -> str:
     """The name of an account of the host itself, such as ``root``. Raises ``ValueError`` if it is none."""
     if not text.isascii() or not re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,63}", text.lower()):

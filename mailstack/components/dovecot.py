@@ -6,6 +6,7 @@ import string
 from collections.abc import Iterator, Mapping
 from email.message import EmailMessage
 from email.policy import default
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from pyinfra.api.deploy import deploy as pyinfra_deploy
@@ -176,16 +177,24 @@ def _quota_warning(settings: Settings) -> str | None:
     """The script that tells users how full their mailboxes are, with a whole message for each percentage."""
     if not settings.mail_quota_warnings:
         return None
-    messages = {}
-    for percentage in settings.mail_quota_warnings:
-        message = EmailMessage(policy=default.clone(max_line_length=76))
-        message["Subject"] = settings.mail_quota_warning_subject.replace("{percent}", str(percentage))
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is to answer it
-        text = settings.mail_quota_warning_text.replace("{percent}", str(percentage))
-        # quoted-printable has no line that could end a here-document
-        message.set_content(text, cte="quoted-printable")
-        messages[percentage] = message.as_string()
+    messages = {
+        percentage: _message(
+            settings.mail_quota_warning_subject.replace("{percent}", str(percentage)),
+            settings.mail_quota_warning_text.replace("{percent}", str(percentage)),
+        )
+        for percentage in settings.mail_quota_warnings
+    }
     return render("dovecot/quota-warning", settings=settings, messages=messages)
+
+
+@cache  # it is the same for each release and each host
+def _message(subject: str, text: str) -> str:
+    message = EmailMessage(policy=default.clone(max_line_length=76))
+    message["Subject"] = subject
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is to answer it
+    # quoted-printable has no line that could end a here-document
+    message.set_content(text, cte="quoted-printable")
+    return message.as_string()
 
 
 @pyinfra_deploy("Dovecot")

@@ -88,7 +88,7 @@ def queries(settings: Settings) -> dict[str, str]:
         "virtual_identity": lookups.VIRTUAL_IDENTITY,
         "virtual_postmaster": lookups.virtual_postmaster(postmaster),
         "sender_logins": lookups.SENDER_LOGINS,
-        "own_senders": lookups.OWN_SENDERS,
+        "own_senders": lookups.own_senders(settings.local_domains),
         "relay_domains": lookups.RELAY_DOMAINS,
         "relay_recipients": lookups.RELAY_RECIPIENTS,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -116,10 +116,12 @@ class Lookups(Protocol):
     VIRTUAL_ALIASES: str
     VIRTUAL_IDENTITY: str
     SENDER_LOGINS: str
-    OWN_SENDERS: str
     RELAY_DOMAINS: str
     RELAY_RECIPIENTS: str
     DOVECOT_ITERATE: str
+
+    def own_senders(self, local: Iterable[str]) -> str:
+        """An action for access(5) if the domain is one of ours, or one of these."""
 
     def virtual_postmaster(self, target: str) -> str:
         """RFC 5321, 4.5.1: every domain has a postmaster."""

@@ -6,7 +6,12 @@ Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part an
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mailstack.engines.contract import DOVECOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ACTIVE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name WHERE u.active AND d.active"
 ACTIVE_USER = f"SELECT u.email {ACTIVE} AND u.email = {{address}}"
@@ -24,12 +29,6 @@ VIRTUAL_MAILBOXES = ACTIVE_MAILBOX.format(address="'%s'")
 
 VIRTUAL_IDENTITY = VIRTUAL_MAILBOXES
 """Each mailbox is an alias for itself, so that a static ``@domain`` of virtual(5) does not take its mail."""
-
-OWN_SENDERS = (
-    "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587'"
-    f" FROM ({VIRTUAL_DOMAINS}) AS ours"
-)
-"""An action for access(5) if the domain is one of ours."""
 
 RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
 """Disabled ones too, for the reason that ``VIRTUAL_DOMAINS`` has."""
@@ -55,20 +54,28 @@ def virtual_postmaster(target: str) -> str:
     )
 
 
-def sender_logins(same_local_part: str) -> str:
-    """Who may send as this address: its owner, also by another name of the domain; those that an alias of
-    this name delivers to; and those to whom it, or its domain, was granted.
+def own_senders(local: Iterable[str]) -> str:
+    """An action for access(5) if the domain is one of ours.
 
-    + same_local_part: the address with this local part in the domain ``x.domain_name``
+    + local: the domains of the host's own accounts, which are in no table
+    """
+    names = ", ".join(f"'{name}'" for name in local)
+    of_the_host = f" UNION ALL SELECT name FROM (SELECT '%s' AS name) AS asked WHERE name IN ({names})"
+    return (
+        "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587'"
+        f" FROM ({VIRTUAL_DOMAINS}{of_the_host if names else ''}) AS ours"
+    )
+
+
+def sender_logins(behind: str) -> str:
+    """Who may send as this address: its owner; whoever gets its mail by aliases, be it by another name of the
+    domain, but not as a wildcard or catch-all; and those to whom it, or its domain, was granted.
+
+    + behind: selects, as ``address``, the mailboxes behind an alias
     """
     return (
         ACTIVE_USER.format(address="'%s'")
-        + " UNION SELECT a.destination_email FROM mail_alias a"
-        + " JOIN mail_domain d ON d.domain_name = a.domain_name"
-        + " WHERE a.active AND d.active AND a.source_email = '%s'"
-        + " UNION SELECT u.email FROM mail_alias_domain x JOIN mail_users u"
-        + f" ON u.email = {same_local_part}"
-        + " WHERE x.active AND x.alias_domain = '%d'"
+        + f" UNION SELECT b.address FROM ({behind}) AS b"
         + " UNION SELECT s.email FROM mail_sender s WHERE s.sender_email IN ('%s', '@%d')"
     )
 

@@ -185,6 +185,12 @@ class Settings(
                     )
         return self
 
+    @property
+    def local_domains(self) -> tuple[str, ...]:
+        """The domains of ``mail_mydestination``; what its tables have is not among them."""
+        names = (self._expanded(item) for item in self.mail_mydestination)
+        return tuple(name for name in names if re.fullmatch("[a-z0-9.-]+", name))
+
     def _expanded(self, item: str) -> str:
         names = {"myhostname": self.mail_hostname, "mydomain": self.domain}
         return re.sub(r"[$][{(]?(\w+)[)}]?", lambda match: names.get(match[1], match[0]), item).lower()

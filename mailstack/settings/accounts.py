@@ -174,10 +174,12 @@ def alias_loop(aliases: Iterable[Alias]) -> list[str]:
     """Addresses that point to one another in a circle, first one repeated at the end; else nothing.
 
     Postfix accepts mail for such an address and then answers 451 for ever. An alias that has its own
-    address among its destinations keeps a copy and is no circle.
+    address among its destinations keeps a copy and is no circle; a ``+detail`` does not tell addresses apart.
     """
     targets = {
-        alias.source_email: [target for target in alias.destinations if target != alias.source_email]
+        alias.source_email: [
+            addresses.without_detail(target) for target in alias.destinations if target != alias.source_email
+        ]
         for alias in aliases
         if alias.active
     }

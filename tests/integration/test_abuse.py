@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration import clients, world
+from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
 
@@ -25,6 +25,7 @@ def strict(module_clone: Factory) -> Target:
     """A server with limits that a few messages reach."""
     server = module_clone("abuse")
     server.pyinfra("-y", "deploy.py", data=world.data(**LIMITS)).check()
+    converge.assert_converged(server, world.data(**LIMITS))
     return server
 
 

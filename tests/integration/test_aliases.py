@@ -21,6 +21,8 @@ DATA: dict[str, Any] = {
         {"source_email": "abuse@*", "destinations": [BOB]},
         {"source_email": "@example.com", "destinations": ["info@alias.example"]},  # which is Alice
         {"source_email": "chain@example.org", "destinations": ["whatever@example.com"]},
+        {"source_email": "desk@example.org", "destinations": ["front@example.org"]},
+        {"source_email": "front@example.org", "destinations": ["alice+desk@alias.example"]},
         {"source_email": "dead@example.com", "destinations": [DAVE]},
         {"source_email": "old@example.com", "destinations": [BOB], "active": False},
     ],
@@ -49,6 +51,7 @@ WHERE = {
     "any+thing@example.com": ALICE,
     "carol+thing@example.com": CAROL,
     "chain@example.org": ALICE,
+    "desk@example.org": ALICE,
 }
 
 
@@ -88,10 +91,20 @@ def test_what_leads_nowhere_is_refused_catch_all_or_not(host: Target) -> None:
 
 def test_senders_of_an_alias_domain_are_ours(host: Target) -> None:
     assert clients.replies(host, BOB, sender="anybody@alias.example") == 550
-    for user, code in ((ALICE, 250), (BOB, 553)):
+
+
+def test_users_send_as_the_aliases_that_lead_to_them(host: Target) -> None:
+    def may(user: str, sender: str) -> bool:
         with clients.smtp(host, 587, user) as session:
-            session.mail("alice@alias.example")
-            assert session.rcpt(CAROL)[0] == code
+            session.mail(sender)
+            code = session.rcpt(CAROL)[0]
+        assert code in (250, 553)
+        return code == 250
+
+    names = ["alice@alias.example", "info@alias.example", "desk@example.org", "desk+tag@alias.example"]
+    assert {name: (may(ALICE, name), may(BOB, name)) for name in names} == dict.fromkeys(names, (True, False))
+    # what a wildcard or a catch-all brings could be anybody's name
+    assert not may(BOB, "abuse@example.org") and not may(ALICE, "whatever@example.com")
 
 
 def test_an_alias_domain_comes_and_goes(host: Target) -> None:
@@ -122,6 +135,8 @@ CIRCLES = {
     "beside a mailbox": "('p@example.org', 'q@example.org'), ('q@example.org', 'p@example.org'),"
     " ('q@example.org', 'bob@example.org')",
     "by another name": "('p@example.org', 'q@alias.example'), ('q@example.org', 'p@alias.example')",
+    "by a detail": "('p@example.org', 'q+x@example.org'), ('q@example.org', 'p@example.org')",
+    "to a detail of itself": "('bob@example.org', 'bob+x@example.org')",
     "with one that is there": "('deaf@example.com', 'dead@example.com'),"
     " ('dead@example.com', 'deaf@example.com')",
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration import clients, world
+from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, REMOTE
 from tests.targets.containers import Target
@@ -21,6 +21,7 @@ def host(module_clone: Factory) -> Target:
 
 def deploy(host: Target, **settings: Any) -> None:
     host.pyinfra("-y", "deploy.py", data=world.data(**settings)).check()
+    converge.assert_converged(host, world.data(**settings))
 
 
 def listens(host: Target, port: int = 25) -> dict[str, bool]:

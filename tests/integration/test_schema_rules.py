@@ -217,9 +217,9 @@ def test_lookups_use_the_indexes(database: Scratch) -> None:
             "VIRTUAL_MAILBOXES",
             "VIRTUAL_ALIASES",
             "SENDER_LOGINS",
-            "OWN_SENDERS",
         )
     }
+    queries["own_senders"] = lookups.own_senders(settings.local_domains)
     queries["dovecot_user"] = lookups.dovecot_user(settings, "2.3").replace("%u", "%s")
     queries["dovecot_password"] = lookups.dovecot_password(settings, "2.3").replace("%u", "%s")
     filled = (

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mailstack.settings.postfix_parameters import differences
 from tests.integration import clients, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, REMOTE, STRANGER
@@ -189,3 +190,8 @@ def test_a_value_that_postfix_could_not_start_with_leaves_the_old_configuration(
         assert f"main.cf: {name} = {value}: must be " in run.stderr
     assert host.read("/etc/postfix/main.cf") == before
     assert clients.replies(host, ALICE) == 250
+
+
+def test_the_parameters_that_we_know_are_those_of_the_host(server: Target) -> None:
+    version = server.exec("postconf -dh mail_version").stdout.strip()
+    assert differences(version, server.exec("postconf -dH").stdout.split()) == (set(), set())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration import clients, world
+from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, REMOTE
 from tests.targets.containers import Target
@@ -17,7 +17,9 @@ def sender(module_clone: Factory) -> Target:
 
 
 def deploy(server: Target, policy: str) -> None:
-    server.pyinfra("-y", "deploy.py", data=world.data(mail_smtp_tls_policy={REMOTE: policy})).check()
+    data = world.data(mail_smtp_tls_policy={REMOTE: policy})
+    server.pyinfra("-y", "deploy.py", data=data).check()
+    converge.assert_converged(server, data)
 
 
 def trust(server: Target, peer: Target) -> None:

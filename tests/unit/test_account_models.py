@@ -129,6 +129,8 @@ def test_aliases_in_both_forms_are_the_same() -> None:
         ([{"source_email": "a@b.de", "destinations": "c@b.de"}], "must be a list, not text"),
         ([{"source_email": "a@b.de", "destination": ["c@b.de"]}], "did you mean 'destinations'?"),
         ({"a@b.de": "b@b.de", "b@b.de": ["x@y.de", "a@b.de"]}, "the aliases go in a circle"),
+        ({"a@b.de": "b+x@b.de", "b@b.de": "a@b.de"}, "a@b.de -> b@b.de -> a@b.de"),
+        ({"a@b.de": "a+x@b.de"}, "a@b.de -> a@b.de"),
         (
             {"a@b.de": "b@b.de", "b@b.de": "c@b.de", "c@b.de": "a@b.de"},
             "a@b.de -> b@b.de -> c@b.de -> a@b.de",

@@ -16,7 +16,6 @@ from mailstack.engines.lookups import (
     MEGABYTES,
     MESSAGES,
     NO_WILDCARD,
-    OWN_SENDERS,
     RELAY_DOMAINS,
     RELAY_RECIPIENTS,
     VIRTUAL_DOMAINS,
@@ -26,6 +25,7 @@ from mailstack.engines.lookups import (
     has_app_password,
     may_log_in,
     nothing_there,
+    own_senders,
     sender_logins,
     virtual_postmaster,
 )
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOVECOT_ITERATE",
-    "OWN_SENDERS",
     "RELAY_DOMAINS",
     "RELAY_RECIPIENTS",
     "SENDER_LOGINS",
@@ -50,6 +49,7 @@ __all__ = [
     "dovecot_login",
     "dovecot_password",
     "dovecot_user",
+    "own_senders",
     "virtual_postmaster",
 ]
 
@@ -59,35 +59,47 @@ def _key(text: str) -> str:
     return f"CAST({text} AS CHAR(254) CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin"
 
 
-_WHOLE, _USER, _DOMAIN, _NONE = map(_key, ("'%s'", "'%u'", "'%d'", "NULL"))
+_USER, _DOMAIN, _NONE = map(_key, ("'%u'", "'%d'", "NULL"))
 _ADDRESS = "CONCAT(h.local, '@', h.domain)"
 _TARGET = (
     "SELECT SUBSTRING_INDEX(SUBSTRING_INDEX({0}.destination_email, '@', 1), '+', 1),"
-    " SUBSTRING_INDEX({0}.destination_email, '@', -1), {0}.destination_email"
+    " SUBSTRING_INDEX({0}.destination_email, '@', -1), {0}.destination_email,"
+    " h.tagged OR LOCATE('+', {0}.destination_email) > 0"
 )
 # MariaDB has no LATERAL, but a recursive query may have several recursive parts; STRAIGHT_JOIN begins with
 # the few hops, whatever the optimizer thinks of them.
-_NEXT = " UNION ".join(
-    [
-        f"{_TARGET.format('a')} FROM hop h STRAIGHT_JOIN mail_alias a ON a.source_email = {_ADDRESS}"
-        f" WHERE a.active AND {DOMAIN_ACTIVE}",
-        "SELECT h.local, x.domain_name, CONCAT(h.local, '@', x.domain_name)"
-        " FROM hop h STRAIGHT_JOIN mail_alias_domain x ON x.alias_domain = h.domain WHERE x.active",
-        f"{_TARGET.format('w')} FROM hop h STRAIGHT_JOIN mail_wildcard w ON w.local_part = h.local"
-        f" WHERE w.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)}",
-        f"{_TARGET.format('a')} FROM hop h STRAIGHT_JOIN mail_alias a"
-        " ON a.source_email = CONCAT('@', h.domain)"
-        f" WHERE a.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)} AND h.local <> 'postmaster'"
-        f" AND {NO_WILDCARD}",
-    ]
+_BY_NAME = (
+    f"{_TARGET.format('a')} FROM hop h STRAIGHT_JOIN mail_alias a ON a.source_email = {_ADDRESS}"
+    f" WHERE a.active AND {DOMAIN_ACTIVE}",
+    "SELECT h.local, x.domain_name, CONCAT(h.local, '@', x.domain_name), h.tagged"
+    " FROM hop h STRAIGHT_JOIN mail_alias_domain x ON x.alias_domain = h.domain WHERE x.active",
 )
-VIRTUAL_ALIASES = (
-    f"WITH RECURSIVE hop (local, domain, address) AS (SELECT {_USER}, {_DOMAIN}, {_NONE}"
-    f" FROM DUAL WHERE LOCATE('+', '%u') = 0 UNION {_NEXT})"
-    f" SELECT DISTINCT h.address FROM hop h WHERE h.address IS NOT NULL AND {deliverable(_ADDRESS)}"
+_LEFT_OVER = (
+    f"{_TARGET.format('w')} FROM hop h STRAIGHT_JOIN mail_wildcard w ON w.local_part = h.local"
+    f" WHERE w.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)}",
+    f"{_TARGET.format('a')} FROM hop h STRAIGHT_JOIN mail_alias a ON a.source_email = CONCAT('@', h.domain)"
+    f" WHERE a.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)} AND h.local <> 'postmaster'"
+    f" AND {NO_WILDCARD}",
 )
 
-SENDER_LOGINS = sender_logins(f"CONCAT(SUBSTRING_INDEX({_WHOLE}, '@', 1), '@', x.domain_name)")
+
+def _hops(*ways: str) -> str:
+    """See ``mailstack.engines.postgresql.lookups``."""
+    return (
+        f"WITH RECURSIVE hop (local, domain, address, tagged) AS (SELECT {_USER}, {_DOMAIN}, {_NONE}, FALSE"
+        f" FROM DUAL WHERE LOCATE('+', '%u') = 0 UNION {' UNION '.join(ways)})"
+    )
+
+
+VIRTUAL_ALIASES = (
+    f"{_hops(*_BY_NAME, *_LEFT_OVER)} SELECT DISTINCT h.address FROM hop h"
+    f" WHERE h.address IS NOT NULL AND {deliverable(_ADDRESS)}"
+    f" AND NOT EXISTS (SELECT 1 FROM hop c WHERE c.tagged AND c.local = {_USER} AND c.domain = {_DOMAIN})"
+)
+
+SENDER_LOGINS = sender_logins(
+    f"{_hops(*_BY_NAME)} SELECT {_ADDRESS} AS address FROM hop h WHERE h.address IS NOT NULL"
+)
 
 DOVECOT_ITERATE = f"SELECT u.email AS `user` {ACTIVE}"
 

@@ -15,7 +15,6 @@ from mailstack.engines.lookups import (
     MEGABYTES,
     MESSAGES,
     NO_WILDCARD,
-    OWN_SENDERS,
     RELAY_DOMAINS,
     RELAY_RECIPIENTS,
     VIRTUAL_DOMAINS,
@@ -25,6 +24,7 @@ from mailstack.engines.lookups import (
     has_app_password,
     may_log_in,
     nothing_there,
+    own_senders,
     sender_logins,
     virtual_postmaster,
 )
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DOVECOT_ITERATE",
-    "OWN_SENDERS",
     "RELAY_DOMAINS",
     "RELAY_RECIPIENTS",
     "SENDER_LOGINS",
@@ -48,29 +47,40 @@ __all__ = [
     "dovecot_login",
     "dovecot_password",
     "dovecot_user",
+    "own_senders",
     "virtual_postmaster",
 ]
 
 _ADDRESS = "h.local || '@' || h.domain"
-_NEXT = " UNION ALL ".join(
-    [
-        "SELECT a.destination_email AS address FROM mail_alias a"
-        f" WHERE a.source_email = {_ADDRESS} AND a.active AND {DOMAIN_ACTIVE}",
-        "SELECT h.local || '@' || x.domain_name FROM mail_alias_domain x"
-        " WHERE x.alias_domain = h.domain AND x.active",
-        "SELECT w.destination_email FROM mail_wildcard w"
-        f" WHERE w.local_part = h.local AND w.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)}",
-        "SELECT a.destination_email FROM mail_alias a"
-        f" WHERE a.source_email = '@' || h.domain AND a.active AND {DOMAIN_ACTIVE}"
-        f" AND {nothing_there(_ADDRESS)} AND h.local <> 'postmaster' AND {NO_WILDCARD}",
-    ]
+_BY_NAME = (
+    "SELECT a.destination_email AS address FROM mail_alias a"
+    f" WHERE a.source_email = {_ADDRESS} AND a.active AND {DOMAIN_ACTIVE}",
+    "SELECT h.local || '@' || x.domain_name AS address FROM mail_alias_domain x"
+    " WHERE x.alias_domain = h.domain AND x.active",
 )
+_LEFT_OVER = (
+    "SELECT w.destination_email FROM mail_wildcard w"
+    f" WHERE w.local_part = h.local AND w.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)}",
+    "SELECT a.destination_email FROM mail_alias a"
+    f" WHERE a.source_email = '@' || h.domain AND a.active AND {DOMAIN_ACTIVE}"
+    f" AND {nothing_there(_ADDRESS)} AND h.local <> 'postmaster' AND {NO_WILDCARD}",
+)
+
+
+def _hops(*ways: str) -> str:
+    """All that an address leads to by these ways; ``tagged`` are those behind some ``+detail``."""
+    return (
+        "WITH RECURSIVE hop (local, domain, address, tagged) AS ("
+        "SELECT '%u', '%d', NULL, false WHERE '%u' !~ '[+]' UNION "
+        "SELECT split_part(split_part(n.address, '@', 1), '+', 1), split_part(n.address, '@', 2), n.address,"
+        f" h.tagged OR n.address ~ '[+]' FROM hop h CROSS JOIN LATERAL ({' UNION ALL '.join(ways)}) n)"
+    )
+
+
 VIRTUAL_ALIASES = (
-    "WITH RECURSIVE hop (local, domain, address) AS ("
-    "SELECT '%u', '%d', NULL WHERE '%u' !~ '[+]' UNION "
-    "SELECT split_part(split_part(n.address, '@', 1), '+', 1), split_part(n.address, '@', 2), n.address"
-    f" FROM hop h CROSS JOIN LATERAL ({_NEXT}) n"
-    f") SELECT DISTINCT h.address FROM hop h WHERE h.address IS NOT NULL AND {deliverable(_ADDRESS)}"
+    f"{_hops(*_BY_NAME, *_LEFT_OVER)} SELECT DISTINCT h.address FROM hop h"
+    f" WHERE h.address IS NOT NULL AND {deliverable(_ADDRESS)}"
+    " AND NOT EXISTS (SELECT 1 FROM hop c WHERE c.tagged AND c.local = '%u' AND c.domain = '%d')"
 )
 """Where the mail of an address goes that is not a mailbox's own: aliases, else the other name of its domain,
 else the wildcard for its local part, else the domain's catch-all. A mailbox or an alias, active or not, has
@@ -78,12 +88,15 @@ its address to itself.
 
 Follows chains to the end and returns only what can be delivered: mailboxes that are active, and remote
 addresses. An alias that leads nowhere, or in a circle, so does not exist, and is 550 at RCPT rather than a
-bounce or a 451 for ever.
+bounce or a 451 for ever. Where a circle adds a ``+detail``, Postfix would add it again and again, so that
+none of its aliases is one.
 
 Sub-addresses are not answered: Postfix then asks without the ``+detail`` and adds it to the result. Nor is
 ``@domain``, for which ``%u`` is empty; Postfix would take that for an answer whatever the address."""
 
-SENDER_LOGINS = sender_logins("split_part('%s', '@', 1) || '@' || x.domain_name")
+SENDER_LOGINS = sender_logins(
+    f"{_hops(*_BY_NAME)} SELECT {_ADDRESS} AS address FROM hop h WHERE h.address IS NOT NULL"
+)
 
 DOVECOT_ITERATE = f'SELECT u.email AS "user" {ACTIVE}'
 """Every user, for ``doveadm -A``."""

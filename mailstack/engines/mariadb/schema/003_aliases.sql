@@ -41,14 +41,18 @@ CREATE TRIGGER mailstack_wildcard_update BEFORE UPDATE ON mail_wildcard FOR EACH
 DELIMITER //
 
 -- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
--- is none. Two writers at once wait for each other, so that neither closes the other's circle.
+-- is none, and a +detail does not tell addresses apart. Two writers at once wait for each other, so that neither closes the other's circle.
+CREATE OR REPLACE FUNCTION mailstack_bare(address {address_type}) RETURNS {address_type}
+    DETERMINISTIC NO SQL
+    RETURN CONCAT(SUBSTRING_INDEX(SUBSTRING_INDEX(address, '@', 1), '+', 1), '@', SUBSTRING_INDEX(address, '@', -1)) //
 CREATE OR REPLACE FUNCTION mailstack_in_circle(source {address_type}, destination {address_type}) RETURNS BOOLEAN
     READS SQL DATA
     RETURN source <> destination AND EXISTS (
         WITH RECURSIVE target (address) AS (
-            SELECT CAST(destination AS CHAR(254) CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin
+            SELECT CAST(mailstack_bare(destination) AS CHAR(254) CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin
             UNION
-            SELECT a.destination_email FROM target STRAIGHT_JOIN mail_alias a ON a.source_email = target.address
+            SELECT mailstack_bare(a.destination_email)
+            FROM target STRAIGHT_JOIN mail_alias a ON a.source_email = target.address
             WHERE a.active
             UNION
             SELECT CONCAT(SUBSTRING_INDEX(target.address, '@', 1), '@', x.domain_name)

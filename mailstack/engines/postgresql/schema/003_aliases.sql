@@ -62,21 +62,21 @@ CREATE TRIGGER mailstack_fold BEFORE INSERT OR UPDATE ON mail_wildcard
     FOR EACH ROW EXECUTE FUNCTION mailstack_fold_aliases();
 
 -- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
--- is none. Two writers at once wait for each other, so that neither closes the other's circle.
+-- is none, and a +detail does not tell addresses apart. Two writers at once wait for each other, so that neither closes the other's circle.
 CREATE FUNCTION mailstack_in_circle(source text, destination text) RETURNS boolean LANGUAGE sql STABLE AS $circle$
-    WITH RECURSIVE target (address) AS (
-        SELECT destination
+    WITH RECURSIVE target (local, domain) AS (
+        SELECT split_part(split_part(destination, '@', 1), '+', 1), split_part(destination, '@', 2)
         UNION
-        SELECT next.address
+        SELECT split_part(split_part(next.address, '@', 1), '+', 1), split_part(next.address, '@', 2)
         FROM target, LATERAL (
             SELECT a.destination_email AS address FROM mail_alias a
-            WHERE a.source_email = target.address AND a.active
+            WHERE a.source_email = target.local || '@' || target.domain AND a.active
             UNION ALL
-            SELECT split_part(target.address, '@', 1) || '@' || x.domain_name FROM mail_alias_domain x
-            WHERE x.alias_domain = split_part(target.address, '@', 2)
+            SELECT target.local || '@' || x.domain_name FROM mail_alias_domain x
+            WHERE x.alias_domain = target.domain
         ) AS next
     )
-    SELECT source <> destination AND source IN (SELECT address FROM target)
+    SELECT source <> destination AND source IN (SELECT local || '@' || domain FROM target)
 $circle$;
 CREATE FUNCTION mailstack_alias_circle() RETURNS trigger LANGUAGE plpgsql AS $circle$
 BEGIN
