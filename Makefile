@@ -16,9 +16,10 @@ test: lint .venv/ready  ## everything: lint, types, unit, render and integration
 quick: lint  ## what needs no Docker: lint, types, unit and render tests
 	$(bin)/python -m pytest --ignore tests/integration
 
-bench: .venv/ready  ## how long a first deploy, an unchanged run and a changed setting take
+bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench --help has the parts
+	$(bin)/pip install --quiet --editable '.[dev,bench]'
 	@$(bin)/python -m tests.targets images
-	@$(bin)/python -m bench.converge
+	@$(bin)/python -m bench
 
 lint: .venv/ready  ## ruff and mypy
 	$(bin)/ruff check .

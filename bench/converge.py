@@ -1,74 +1,242 @@
-"""`python -m bench.converge`: how long pyinfra takes to converge a host, and what of it is mailstack's.
+"""How long a run takes: the first, one with nothing to do, one with a little; near and far; for many hosts.
 
-Every figure is measured in one run on the same kind of target, over `@docker`; medians, where there are
-several. Ratios within a run count: single times tell as much of the machine as of the code.
+Beside ours stand a shell script that does the least that can be done (the floor), an Ansible playbook (the
+peer), and pyinfra's own operations. All make the same server (bench/kit.py); each first deploy is checked.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import tempfile
-import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import count
 
-from tests.integration import crowd, world
-from tests.targets import engine, images, networks
-from tests.targets.containers import Target
-from tests.targets.shell import docker
+from bench import costs, many
+from bench.fleet import DEBIAN, Fleet, fleet
+from bench.line import Line, line
+from bench.report import GOAL_COLUMNS, RUNS, Table, goal, medians
+from bench.runs import Runs
+from tests.integration import crowd
+from tests.targets.shell import step
 
-_RUNS = 5
+PART = "Converge"
+_FIRST_RUNS = 3
+_FAR = 50
+
+Goals = list[list[str]]
+Way = Callable[[Mapping[str, object]], float]
 
 
-def main() -> None:
-    """Measure each Debian release and print a table."""
-    parser = argparse.ArgumentParser(prog="python -m bench.converge", description=__doc__)
-    parser.add_argument("--debian", type=int, choices=sorted(images.CODENAMES), action="append")
-    releases = parser.parse_args().debian or sorted(images.CODENAMES)
-    engine.ensure()
-    print(
-        "| Debian | first deploy | nothing to change | one setting changed | empty pyinfra run "
-        f"| {crowd.USERS} users and {crowd.ALIASES} aliases move in | nothing to change with them |"
+def measure() -> list[Table]:
+    """All tables, the one with the goals first."""
+    with fleet() as targets:
+        first, deployed, goals = _first_deploys(targets)
+        tables = [first]
+        for part in (_near, _far, _many, _crowd):
+            with step(part.__doc__ or ""):
+                table, more = part(deployed)
+            tables.append(table)
+            goals += more
+        tables.insert(2, costs.table(deployed["ours"]))
+    notes = f"Debian {DEBIAN}. Medians of {RUNS}, of first deploys {_FIRST_RUNS}, taken in turns."
+    return [Table("Goals", GOAL_COLUMNS, goals, notes), *tables]
+
+
+def _first_deploys(targets: Fleet) -> tuple[Table, dict[str, Runs], Goals]:
+    """First deploys; also returns the last target of each kind but the floor."""
+    ways: dict[str, Callable[[Runs], float]] = {
+        "floor": Runs.floor,
+        "ours": Runs.ours,
+        "plain": Runs.plain,
+        "playbook": Runs.playbook,
+    }
+    times: dict[str, list[float]] = {kind: [] for kind in ways}
+    deployed: dict[str, Runs] = {}
+    for number in range(_FIRST_RUNS):
+        for kind, way in ways.items():
+            if number and kind in ("plain", "playbook"):  # no goal is about these
+                continue
+            with step(f"first deploy: {kind}"):
+                runs = targets.bare(kind)
+                times[kind].append(way(runs))
+                runs.kit.check(runs.target)
+            deployed[kind] = runs
+    deployed.pop("floor").target.remove()
+    floor = statistics.median(times["floor"])
+    rows = [
+        [_NAMES[kind], _seconds(found := statistics.median(each)), f"{found / floor:.2f}", str(len(each))]
+        for kind, each in times.items()
+    ]
+    notes = "Package lists are fresh, and all packages are downloaded already: no mirror is measured."
+    ratio = statistics.median(times["ours"]) / floor
+    return (
+        Table("First deploy over @docker", ("by", "seconds", "times the floor", "runs"), rows, notes),
+        deployed,
+        [goal("first deploy", "at most 1.10 times the floor", f"{ratio:.2f} times", ratio <= 1.10)],
     )
-    print("|---|---|---|---|---|---|---|")
-    for debian in releases:
-        times = (f"{seconds:.2f} s" for seconds in measure(debian))
-        print(f"| {debian} | {' | '.join(times)} |", flush=True)
 
 
-def measure(debian: int) -> list[float]:
-    """What the columns of the table say, in seconds; medians where a run can be repeated."""
-    target = Target(f"{networks.TEST_NAME}-bench-{debian}", debian, networks.test(debian))
-    target.create()
-    try:
-        with tempfile.NamedTemporaryFile(suffix=".py", prefix="empty-") as empty:
-
-            def run(deploy: str, **settings: object) -> float:
-                start = time.monotonic()
-                target.pyinfra("-y", deploy, data=world.data(**settings), timeout=900).check()
-                return time.monotonic() - start
-
-            first = run("deploy.py")
-            limits = iter(range(10_000_000, 20_000_000, 1_000_000))
-            people = crowd.data()
-            return [
-                first,
-                _median(lambda: run("deploy.py")),
-                _median(lambda: run("deploy.py", mail_message_size_limit=next(limits))),
-                _median(lambda: run(str(Path(empty.name)))),
-                run("deploy.py", **people),
-                _median(lambda: run("deploy.py", **people)),
-            ]
-    finally:
-        target.remove()
-        # the tests' workers divide its range between them
-        docker("network", "rm", target.network.name, check=False)
+def _near(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
+    """Runs over @docker"""
+    ways = {kind: _Changing(way) for kind, way in _ways(deployed).items()}
+    measured: dict[str, Callable[[], float]] = {"empty": deployed["ours"].nothing}
+    for kind, way in ways.items():
+        measured |= {kind: way.again, f"{kind}, one": way.changed}
+    found = medians(measured)
+    for way in ways.values():
+        way.restore()
+    empty = found["empty"]
+    rows = [[_NAMES[kind], _seconds(each), f"{each / empty:.2f}"] for kind, each in found.items()]
+    unchanged, one, faster = (
+        found["ours"] / empty,
+        found["ours, one"] / empty,
+        found["playbook"] / found["ours"],
+    )
+    what = "nothing to change, over @docker"
+    return (
+        Table("Later runs over @docker", ("by", "seconds", "times the empty run"), rows),
+        [
+            goal(what, "at most 1.5 times the empty run", f"{unchanged:.2f} times", unchanged <= 1.5),
+            goal(what, "20 times faster than the playbook", f"{faster:.1f} times", faster >= 20),
+            goal("one setting changed", "at most 2.5 times the empty run", f"{one:.2f} times", one <= 2.5),
+        ],
+    )
 
 
-def _median(measured: Callable[[], float]) -> float:
-    return statistics.median(measured() for _ in range(_RUNS))
+def _far(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
+    """Runs over @ssh, without and with a delay"""
+    ours, playbook = deployed["ours"], deployed["playbook"]
+    found = medians(_over_ssh(ours, playbook))
+    with line(ours.target.ip, 22, _FAR / 1000) as near, line(playbook.target.ip, 22, _FAR / 1000) as other:
+        ways = _over_ssh(replace(ours, line=near.port), replace(playbook, line=other.port))
+        late = medians(ways)
+        trips = {kind: _round_trips(other if kind == "playbook" else near, way) for kind, way in ways.items()}
+    commands = {"empty": "0", "ours": str(ours.commands("ssh")), "playbook": ""}
+    rows = [
+        [_NAMES[kind], _seconds(found[kind]), _seconds(late[kind]), str(trips[kind]), commands[kind]]
+        for kind in ways
+    ]
+    faster = late["playbook"] / late["ours"]
+    what = f"nothing to change, over @ssh with {_FAR} ms"
+    columns = ("by", "no delay, seconds", f"{_FAR} ms, seconds", "round trips", "commands")
+    notes = (
+        f"What the target sends comes {_FAR} ms late, by a relay (bench/line.py), which also counts the "
+        "round trips; those of the empty run are SSH's own: the connection, the keys, the login, the end."
+    )
+    return (
+        Table("Nothing to change over @ssh", columns, rows, notes),
+        [
+            goal(what, "at most 12 round trips", str(trips["ours"]), trips["ours"] <= 12),
+            goal(what, "30 times faster than the playbook", f"{faster:.1f} times", faster >= 30),
+        ],
+    )
 
 
-if __name__ == "__main__":
-    main()
+def _over_ssh(ours: Runs, playbook: Runs) -> dict[str, Callable[[], float]]:
+    return {
+        "empty": lambda: ours.nothing("ssh"),
+        "ours": lambda: ours.ours(connector="ssh"),
+        "playbook": lambda: playbook.playbook(connector="ssh"),
+    }
+
+
+def _round_trips(line: Line, way: Callable[[], float]) -> int:
+    before = line.round_trips
+    way()
+    return line.round_trips - before
+
+
+def _ways(deployed: dict[str, Runs]) -> dict[str, Way]:
+    return {
+        "ours": deployed["ours"].ours,
+        "plain": deployed["plain"].plain,
+        "playbook": deployed["playbook"].playbook,
+    }
+
+
+class _Changing:
+    """A way to deploy, again and again: with the settings of the last run, or with another one."""
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+        self._settings: dict[str, object] = {}
+        self._sizes = count(20_000_000, 1_000_000)
+
+    def again(self) -> float:
+        return self._way(self._settings)
+
+    def changed(self) -> float:
+        self._settings = {"mail_message_size_limit": next(self._sizes)}
+        return self.again()
+
+    def restore(self) -> None:
+        self._settings = {}
+        self.again()
+
+
+def _many(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
+    """Many hosts"""
+    ours = deployed["ours"]
+    for other in ("plain", "playbook"):  # nobody else is to use the processors
+        deployed.pop(other).target.remove()
+    found = many.fake(ours)
+    real = many.real(ours)
+    rows = [
+        ["recorded hosts, ours", *_ratio(found["one"], found["many"], many.HOSTS)],
+        ["recorded hosts, empty run", *_ratio(found["nothing on one"], found["nothing on many"], many.HOSTS)],
+        ["containers, ours", *_ratio(real["one"], real["many"], many.CONTAINERS)],
+    ]
+    ratio = found["many"] / found["one"]
+    notes = (
+        f"A recorded host answers what a target answered, after {many.LINE.connecting} round trips of "
+        f"{many.ROUND_TRIP * 1000:.0f} ms for the connection and {many.LINE.command} for each command."
+    )
+    return (
+        Table("Many hosts, nothing to change", ("", "one host", "many", "hosts", "ratio"), rows, notes),
+        [goal(f"{many.HOSTS} hosts", "at most 2 times one host", f"{ratio:.2f} times", ratio <= 2)],
+    )
+
+
+def _ratio(one: float, more: float, hosts: int) -> list[str]:
+    return [_seconds(one), _seconds(more), str(hosts), f"{more / one:.2f}"]
+
+
+def _crowd(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
+    """2,000 users and 3,000 aliases"""
+    ours = deployed["ours"]
+    people = crowd.data()
+    few_queries = ours.queries()
+    moving = ours.ours(people)
+    found = medians({"few": ours.ours, "crowd": lambda: ours.ours(people)})
+    queries = ours.queries(people)
+    more = found["crowd"] - found["few"]
+    rows = [
+        ["ten users, nothing to change", _seconds(found["few"]), str(few_queries)],
+        ["the crowd moves in (once)", _seconds(moving), ""],
+        ["the crowd, nothing to change", _seconds(found["crowd"]), str(queries)],
+    ]
+    what = f"{crowd.USERS:,} users, {crowd.ALIASES:,} aliases, nothing to change"
+    notes = "Queries are those of the whole run: the roles, the schema, and one for all accounts."
+    return (
+        Table("A crowd", ("", "seconds", "queries"), rows, notes),
+        [
+            goal(what, "at most 1.5 s more than ten users", f"{more:.2f} s more", more <= 1.5),
+            goal(what, "one query", f"{queries - few_queries} more queries", queries == few_queries),
+        ],
+    )
+
+
+_NAMES = {
+    "floor": "the floor: a shell script",
+    "empty": "pyinfra's empty run",
+    "ours": "mailstack",
+    "plain": "pyinfra's own operations",
+    "playbook": "the Ansible playbook",
+    "ours, one": "mailstack, one setting changed",
+    "plain, one": "pyinfra's own operations, one setting changed",
+    "playbook, one": "the Ansible playbook, one setting changed",
+}
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2f}"

@@ -1,0 +1,40 @@
+"""`python -m bench [PART…]`: measure, print the tables, and keep them in bench/results.md."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from bench import report
+from tests.targets import engine
+
+if TYPE_CHECKING:
+    from bench.report import Table
+
+#: The modules of this package that measure something, in the order of the page. Each has the title of its
+#: section, `PART`, and `measure() -> list[Table]`.
+PARTS = ("converge", "traffic", "logins", "memory", "growth")
+
+
+def main() -> None:
+    """Run the parts that are named, or all of them."""
+    parts = [name for name in PARTS if find_spec(f"bench.{name}")]
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", metavar="PART", nargs="*", help=f"{', '.join(parts)}; default: all")
+    chosen = parser.parse_args().parts or parts
+    if unknown := sorted({*chosen} - {*parts}):
+        parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(parts)}")
+    engine.ensure()
+    for name in chosen:
+        module = importlib.import_module(f"bench.{name}")
+        measure: Callable[[], list[Table]] = module.measure
+        text = report.section(module.PART, measure())
+        print(text, flush=True)
+        report.keep(module.PART, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""The memory that an idle server has, and how soon it answers after a reboot."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import socket
+import ssl
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Callable
+
+from bench import servers
+from bench.report import Table
+from tests.targets.containers import Target
+
+PART = "The deployed server: memory and reboot"
+REBOOTS = 5
+_UNITS = ("postgresql", "postfix", "dovecot")
+
+
+def measure() -> list[Table]:
+    """Both Debian releases."""
+    memory, reboots = [], []
+    for debian in (13, 12):
+        with servers.handmade(debian, ["packages"]) as host:
+            memory.append([str(debian), "the packages as Debian starts them", *_row(host)])
+        with servers.ours(debian) as make:
+            host = make("ours")
+            memory.append([str(debian), "ours", *_row(host)])
+            answers = [_reboot(host) for _ in range(REBOOTS)]
+            medians = (statistics.median(times) for times in zip(*answers, strict=True))
+            memory.append([str(debian), "ours, after a reboot", *_row(host)])
+            reboots.append([str(debian), *(f"{seconds:.1f} s" for seconds in medians)])
+    return [
+        Table(
+            "Memory of the idle server, MiB",
+            ("Debian", "server", *_UNITS, "all three"),
+            memory,
+            "The proportional set size (PSS in smaps_rollup, proc(5)) of all processes of these units: what "
+            "several share is counted once.",
+        ),
+        Table(
+            "From the start of the host to its first answer",
+            ("Debian", "systemd is up", "SMTP greets", "IMAP lets in"),
+            reboots,
+            f"Medians of {REBOOTS}.",
+        ),
+    ]
+
+
+def _row(host: Target) -> list[str]:
+    servers.settle(host)
+    found = memory(host)
+    return [f"{found[unit]:.0f}" for unit in _UNITS] + [f"{sum(found[unit] for unit in _UNITS):.0f}"]
+
+
+def memory(host: Target) -> dict[str, float]:
+    """MiB by unit."""
+    command = "grep -H '' /proc/[0-9]*/smaps_rollup /proc/[0-9]*/cgroup 2>/dev/null; true"
+    sizes: dict[str, int] = {}
+    units: dict[str, str] = {}
+    for line in host.exec(command).stdout.splitlines():
+        path, _, text = line.partition(":")
+        process = path.split("/")[2]
+        if text.startswith("Pss:"):
+            sizes[process] = int(text.split()[1])
+        elif unit := re.search(r"/([^/@]+)(@[^/]*)?[.]service$", text):
+            units[process] = unit[1]
+    total: dict[str, float] = defaultdict(float)
+    for process, size in sizes.items():
+        total[units.get(process, "")] += size / 1024
+    return total
+
+
+def _reboot(host: Target) -> tuple[float, float, float]:
+    """Seconds until systemd has started everything, SMTP greets, and IMAP lets a user in."""
+    host.stop()
+    start = time.monotonic()
+    host.start()
+    booted = time.monotonic() - start
+    smtp = _until(lambda: _greets(host.ip), start)
+    imap = _until(lambda: _lets_in(host.ip), start)
+    return booted, smtp, imap
+
+
+def _until(answers: Callable[[], bool], start: float) -> float:
+    while True:
+        try:
+            if answers():
+                return time.monotonic() - start
+        except (OSError, imaplib.IMAP4.error):
+            pass
+        if time.monotonic() - start > 120:
+            raise TimeoutError("no answer two minutes after the start")
+        time.sleep(0.05)
+
+
+def _greets(address: str) -> bool:
+    with socket.create_connection((address, 25), timeout=10) as connection:
+        return connection.recv(3) == b"220"
+
+
+def _lets_in(address: str) -> bool:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with imaplib.IMAP4_SSL(address, 993, ssl_context=context, timeout=10) as session:
+        session.login(servers.USERS[0], servers.PASSWORD)
+        return True

@@ -1,0 +1,96 @@
+"""Tables of measurements, and the page that they are kept in."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from tests.targets.shell import run
+
+RUNS = 5
+GOAL_COLUMNS = ("what", "goal", "measured", "met")
+RESULTS = Path(__file__).with_name("results.md")
+_SHOWN = ("pyinfra", "ansible-core")
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was measured, in words and figures that are ready to be printed.
+
+    + rows: as many cells in each as there are columns
+    + notes: what one has to know to read it, as Markdown
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: str = ""
+
+    def __str__(self) -> str:
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        return "\n\n".join(text for text in (f"### {self.title}", table, self.notes) if text)
+
+
+def median(measured: Callable[[], float], runs: int = RUNS) -> float:
+    """Call ``measured`` so many times, and return the median of what it said."""
+    return statistics.median(measured() for _ in range(runs))
+
+
+def medians(measured: Mapping[str, Callable[[], float]], runs: int = RUNS) -> dict[str, float]:
+    """The median of each, taken in turns, so that all see the same of what else the machine does."""
+    found: dict[str, list[float]] = {name: [] for name in measured}
+    for _ in range(runs):
+        for name, measure in measured.items():
+            found[name].append(measure())
+    return {name: statistics.median(values) for name, values in found.items()}
+
+
+def goal(what: str, wanted: str, measured: str, met: bool) -> list[str]:
+    """A row under ``GOAL_COLUMNS``."""
+    return [what, wanted, measured, "yes" if met else "no"]
+
+
+def conditions() -> str:
+    """The machine, the versions and the date, in one line."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    docker = run(["docker", "version", "--format", "{{.Server.Version}}"]).stdout.strip()
+    versions = [f"Docker {docker}", f"Python {platform.python_version()}"]
+    versions += [f"{name} {metadata.version(name)}" for name in _SHOWN if _installed(name)]
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, {memory:.0f} GiB; {platform.system()} {platform.release()};"
+        f" {', '.join(versions)}; {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def section(part: str, tables: Iterable[Table]) -> str:
+    """What one part measured, and under which conditions."""
+    return "\n\n".join([f"## {part}", conditions(), *map(str, tables)]) + "\n"
+
+
+def keep(part: str, text: str) -> None:
+    """Put the section of a part in ``bench/results.md``, instead of its older one."""
+    old = RESULTS.read_text() if RESULTS.exists() else ""
+    head, *sections = re.split(r"^(?=## )", old, flags=re.MULTILINE)
+    head = (
+        head or "# Measurements\n\n`make bench` writes this page. Compare figures within a section only.\n\n"
+    )
+    kept = {found.partition("\n")[0]: found.strip() + "\n" for found in sections}
+    kept[f"## {part}"] = text
+    RESULTS.write_text(head + "\n".join(kept.values()))
+
+
+def _installed(name: str) -> bool:
+    return bool(list(metadata.distributions(name=name)))
+
+
+def _processor() -> str:
+    found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()

@@ -1,0 +1,124 @@
+"""The servers whose speed is measured: ours, variants of it, and one made by hand."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mailstack.passwords import hash_password
+from tests.targets import networks
+from tests.targets.containers import Target
+from tests.targets.shell import TargetError, docker
+
+HOSTNAME = "mail.example.org"
+DOMAIN = "example.org"
+PASSWORD = "a good password"
+USERS = [f"user{number}@{DOMAIN}" for number in range(1, 21)]
+HANDMADE = Path(__file__).with_name("handmade")
+#: Seconds within which nothing has used a processor when a server counts as idle.
+_STILL = 1.0
+
+_HERTZ = 100
+
+
+def data(**more: Any) -> dict[str, Any]:
+    """Our settings: everything by default, but for the limits that a single client would run into."""
+    password = hash_password(PASSWORD)
+    return {
+        "mail_hostname": HOSTNAME,
+        "mail_domains": [DOMAIN],
+        "mail_users": [{"email": email, "password_hash": password} for email in USERS],
+        "mail_smtpd_client_connection_rate_limit": 0,
+        "mail_smtpd_client_connection_count_limit": 0,
+        "mail_smtpd_client_message_rate_limit": 0,
+        "mail_smtpd_client_recipient_rate_limit": 0,
+        "mail_smtpd_client_auth_rate_limit": 0,
+        "mail_max_userip_connections": 1000,
+        **more,
+    }
+
+
+@contextmanager
+def ours(debian: int) -> Iterator[Callable[..., Target]]:
+    """Makes hosts that are deployed already: `make(name, setting=…)` is a copy with these settings."""
+    first = target("first", debian)
+    image = f"{networks.TEST_NAME}-bench-ours:{debian}"
+    made: list[Target] = []
+
+    def make(name: str, **settings: Any) -> Target:
+        copy = target(name, debian)
+        made.append(copy)
+        copy.create(image)
+        if settings:
+            copy.pyinfra("-y", "deploy.py", data=data(**settings), timeout=900).check()
+        return copy
+
+    try:
+        first.create()
+        first.pyinfra("-y", "deploy.py", data=data(), timeout=900).check()
+        first.stop()
+        first.commit(image)
+        first.remove()
+        yield make
+    finally:
+        for copy in (first, *made):
+            copy.remove()
+        docker("image", "rm", image, check=False)
+
+
+@contextmanager
+def handmade(debian: int, steps: Sequence[str] = ("packages", "configured")) -> Iterator[Target]:
+    """The server that is made by hand; `steps` are those of its `install.sh`."""
+    host = target("handmade", debian)
+    host.create()
+    try:
+        host.exec("mkdir -p /root/handmade")
+        docker("cp", f"{HANDMADE}/.", f"{host.name}:/root/handmade")
+        for step in steps:
+            host.exec(["sh", "/root/handmade/install.sh", step], timeout=600)
+        yield host
+    finally:
+        host.remove()
+
+
+def target(name: str, debian: int) -> Target:
+    """A host of the measurements, not made yet."""
+    return Target(f"{networks.TEST_NAME}-bench-{name}-{debian}", debian, networks.test(debian), HOSTNAME)
+
+
+def processor_time(host: Target) -> dict[str, float]:
+    """Seconds that each unit has used so far: what runs, and what its parents in the unit have waited for."""
+    command = "grep -H '' /proc/[0-9]*/stat /proc/[0-9]*/cgroup 2>/dev/null; true"
+    ticks: dict[str, int] = {}
+    units: dict[str, str] = {}
+    for line in host.exec(command).stdout.splitlines():
+        path, _, text = line.partition(":")
+        _, _, process, file = path.split("/")
+        if file == "stat":
+            ticks[process] = sum(map(int, text.rpartition(")")[2].split()[11:15]))
+        elif unit := re.search(r"/([^/]+)[.]service$", text):
+            units[process] = re.sub(r"@.*", "", unit[1])
+    total: dict[str, float] = defaultdict(float)
+    for process, used in ticks.items():
+        total[units.get(process, "")] += used / _HERTZ
+    return total
+
+
+def settle(host: Target, timeout: float = 120) -> dict[str, float]:
+    """Wait until the host is idle, and return its `processor_time`."""
+    deadline = time.monotonic() + timeout
+    before = processor_time(host)
+    while True:
+        time.sleep(_STILL)
+        now = processor_time(host)
+        busy = sum(now[unit] - before[unit] for unit in now if unit)
+        if busy < 0.05 * _STILL:
+            return now
+        if time.monotonic() > deadline:
+            raise TargetError(f"{host.name} does not come to rest")
+        before = now

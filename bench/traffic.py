@@ -1,0 +1,224 @@
+"""Mail a second, from port 25 through LMTP into Maildirs: ours, its limit, and a server made by hand."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from bench import servers
+from bench.report import GOAL_COLUMNS, Table, goal
+from tests.targets.containers import Target
+from tests.targets.shell import TargetError
+
+PART = "The deployed server: mail"
+RUNS = 5
+MESSAGES = 1000
+SESSIONS = 20
+SIZE = 4096
+CROWDS = (20, 100, 500)
+_UNITS = ("postfix", "dovecot", "postgresql")
+
+#: Sends to each user of the server in turn, from the host's own address: to the server that is a stranger.
+#: Prints the seconds until everything was accepted, and until the queue was empty.
+_LOAD = """
+set -eu
+sessions=$1 each=$2 size=$3
+address=$(hostname -I | cut -d' ' -f1)
+cd /var/spool/postfix
+queued() { find incoming active deferred maildrop -type f | wc -l; }
+start=$(date +%s.%N)
+for user in $4; do
+  smtp-source -s "$sessions" -m "$each" -l "$size" -M remote.example.net \\
+    -f stranger@remote.example.net -t "$user" "$address:25" &
+done
+wait
+accepted=$(date +%s.%N)
+until [ "$(queued)" = 0 ]; do sleep 0.05; done
+echo "$start $accepted $(date +%s.%N)"
+"""
+
+#: What Postfix asks, taken from the database as it is and put in files.
+_DUMP = """
+set -eu
+cd /etc/postfix
+query() { runuser -u postgres -- psql -XAtq -F ' ' mail -c "$1"; }
+query "SELECT domain_name, 'x' FROM mail_domain" > dump_domains
+query "SELECT email, email FROM mail_users" > dump_users
+query "SELECT domain_name, '550 5.7.1 a login is needed' FROM mail_domain" > dump_senders
+: > dump_none
+for table in dump_*; do postmap "hash:$table"; done
+sed -i 's#[a-z:]*sql:\\$config_directory/sql/own_senders.cf#hash:/etc/postfix/dump_senders#' main.cf
+postconf -e virtual_mailbox_domains=hash:/etc/postfix/dump_domains \\
+  virtual_mailbox_maps=hash:/etc/postfix/dump_users virtual_alias_maps=hash:/etc/postfix/dump_users \\
+  relay_domains=hash:/etc/postfix/dump_none relay_recipient_maps=hash:/etc/postfix/dump_none \\
+  smtpd_sender_login_maps=hash:/etc/postfix/dump_users
+! postconf -n | grep sql:
+systemctl restart postfix
+"""
+
+#: Without it most mail is refused for now: each process of Postfix has a connection for each of its tables.
+_MORE_CONNECTIONS = """
+runuser -u postgres -- psql -Xqc 'ALTER SYSTEM SET max_connections = 5000'
+systemctl restart postgresql
+"""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one round came to.
+
+    + accepted, delivered: messages a second
+    + cost: milliseconds of a processor that a message took, by unit
+    """
+
+    accepted: float
+    delivered: float
+    cost: Mapping[str, float]
+
+
+def measure() -> list[Table]:
+    """Both Debian releases."""
+    return [table for debian in (13, 12) for table in _measure(debian)]
+
+
+def _measure(debian: int) -> list[Table]:
+    with ExitStack() as stack:
+        make = stack.enter_context(servers.ours(debian))
+        hosts = {
+            "ours": make("ours"),
+            "ours, `pgsql:`": make("direct", mail_map_type="pgsql"),
+            "ours, maps in files": make("files"),
+            "ours, no search": make("no-search", mail_full_text_search=False),
+            "made by hand": stack.enter_context(servers.handmade(debian)),
+        }
+        hosts["ours, maps in files"].exec(_DUMP)
+        hosts["ours, `pgsql:`"].exec(_MORE_CONNECTIONS)
+        for host in hosts.values():
+            run(host, 100)
+        rounds: dict[str, list[Round]] = defaultdict(list)
+        for _ in range(RUNS):
+            for name, host in hosts.items():
+                rounds[name].append(run(host))
+        speed = {
+            name: statistics.median(round.delivered for round in found) for name, found in rounds.items()
+        }
+        crowds = {
+            name: {sessions: crowd(hosts[name], sessions) for sessions in CROWDS}
+            for name in ("ours", "ours, `pgsql:`", "made by hand")
+        }
+    most = crowds["ours"][CROWDS[-1]]
+    limit = speed["ours"] / speed["ours, maps in files"]
+    by_hand = speed["ours"] / speed["made by hand"]
+    return [
+        Table(
+            f"Messages a second, Debian {debian}",
+            ("server", "accepted", "delivered", *(f"{unit}, ms" for unit in _UNITS)),
+            [_row(name, found) for name, found in rounds.items()],
+            f"{MESSAGES} messages of {SIZE} bytes, {SESSIONS} sessions, {len(servers.USERS)} mailboxes; "
+            f"medians of {RUNS} rounds, server by server in turns. The last columns: processor time a "
+            "message, with what is done after delivery.",
+        ),
+        Table(
+            f"Connections to PostgreSQL and queries a message, Debian {debian}",
+            ("server", *(f"{sessions} sessions" for sessions in CROWDS)),
+            [
+                [name, *(f"{found.connections}, {found.queries:.1f}" for found in by_sessions.values())]
+                for name, by_sessions in crowds.items()
+            ],
+        ),
+        Table(
+            f"Goals, Debian {debian}",
+            GOAL_COLUMNS,
+            [
+                goal("delivered, of the limit", "0.97", f"{limit:.2f}", limit >= 0.97),
+                goal("delivered, of the server made by hand", "1.3", f"{by_hand:.2f}", by_hand >= 1.3),
+                goal(
+                    f"connections at {CROWDS[-1]} sessions",
+                    "below 20",
+                    str(most.connections),
+                    most.connections < 20,
+                ),
+            ],
+            "The limit: the same server with what Postfix asks in `hash:` files. With `pgsql:`, PostgreSQL "
+            "is given 5,000 connections; with its 100, most of this mail is refused for now.",
+        ),
+    ]
+
+
+def _row(name: str, rounds: list[Round]) -> list[str]:
+    accepted = statistics.median(round.accepted for round in rounds)
+    delivered = statistics.median(round.delivered for round in rounds)
+    costs = (statistics.median(round.cost[unit] for round in rounds) for unit in _UNITS)
+    return [name, f"{accepted:.0f}", f"{delivered:.0f}", *(f"{cost:.1f}" for cost in costs)]
+
+
+def run(host: Target, messages: int = MESSAGES, sessions: int = SESSIONS) -> Round:
+    """One round on an idle host with empty mailboxes. `TargetError` if a message is missing in the end."""
+    host.exec(f"rm -rf /var/vmail/{servers.DOMAIN}")
+    _load(host, len(servers.USERS), sessions)  # makes the mailboxes
+    before = servers.settle(host)
+    accepted, delivered = _load(host, messages, sessions)
+    after = servers.settle(host)
+    find = f"find /var/vmail/{servers.DOMAIN} -path '*/Maildir/new/*' -o -path '*/Maildir/cur/*' | wc -l"
+    there = int(host.exec(find).stdout) - len(servers.USERS)
+    if there != messages:
+        raise TargetError(f"{host.name}: {there} of {messages} messages have arrived")
+    cost = {unit: (after[unit] - before[unit]) / messages * 1000 for unit in after}
+    return Round(messages / accepted, messages / delivered, defaultdict(float, cost))
+
+
+def _load(host: Target, messages: int, sessions: int) -> tuple[float, float]:
+    """Seconds until all messages were accepted, and until they were delivered."""
+    users = len(servers.USERS)
+    each = (str(max(1, sessions // users)), str(messages // users), str(SIZE))
+    script = ["sh", "-c", _LOAD, "sh", *each, " ".join(servers.USERS)]
+    start, accepted, delivered = map(float, host.exec(script, timeout=300).stdout.split())
+    return accepted - start, delivered - start
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How a server behaves towards the database: connections at most, and queries for each message.
+
+    + asked: how often each query was asked, literals left out
+    """
+
+    connections: int
+    queries: float
+    asked: Mapping[str, int]
+
+
+_WATCH = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = 'mail' AND pid <> pg_backend_pid() \\watch 0.1\n"
+)
+_PSQL = "runuser -u postgres -- psql -XAtq mail"
+_LOG = "/var/log/postgresql/postgresql-*-main.log"
+
+
+def crowd(host: Target, sessions: int, messages: int = MESSAGES) -> Crowd:
+    """Load with so many sessions at once, while the database tells what it is asked."""
+    servers.settle(host)
+    host.exec(f"{_PSQL} -c \"ALTER SYSTEM SET log_statement = 'all'\" -c 'SELECT pg_reload_conf()'; sleep 1")
+    host.exec(f"truncate -s 0 {_LOG}")
+    host.write("/root/watch.sql", _WATCH.encode())
+    host.exec(f"({_PSQL} < /root/watch.sql > /root/connections 2>&1 & echo $! > /root/watch.pid)")
+    try:
+        _load(host, messages, sessions)
+    finally:
+        host.exec("kill $(cat /root/watch.pid)", check=False)
+        host.exec(f"{_PSQL} -c 'ALTER SYSTEM RESET log_statement' -c 'SELECT pg_reload_conf()'")
+    connections = [int(line) for line in host.read("/root/connections").split() if line.isdigit()]
+    asked = statements(host)
+    return Crowd(max(connections), sum(asked.values()) / messages, asked)
+
+
+def statements(host: Target) -> Counter[str]:
+    """What the log has of the roles that look things up, literals left out."""
+    log = host.exec(f"cat {_LOG}").stdout
+    found = re.findall(r"@mail LOG: +(?:statement|execute [^:]*): (.*)", log)
+    ours = [text for text in found if "pg_stat_activity" not in text and "pg_reload_conf" not in text]
+    return Counter(re.sub(r"'[^']*'", "'…'", text) for text in ours)
