@@ -1,0 +1,71 @@
+"""The inventory has the last word: accounts that it does not declare go, and their mail if it says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration import clients, converge, world
+from tests.integration.conftest import Factory
+from tests.integration.world import ALICE, BOB, CAROL, STRANGER
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.both_engines
+
+HOME = {
+    ALICE: "/var/vmail/example.org/alice",
+    BOB: "/var/vmail/example.org/bob",
+    CAROL: "/var/vmail/example.com/carol",
+}
+
+
+def data(*gone: str, **more: Any) -> dict[str, Any]:
+    """The standard server's, as it is without these users and the aliases that lead to them."""
+    return world.data(
+        mail_accounts_policy="authoritative",
+        mail_users=[user for user in world.USERS if user["email"] not in gone],
+        mail_aliases=[alias for alias in world.ALIASES if not {*alias["destinations"]} & {*gone}],
+        **more,
+    )
+
+
+def homes(host: Target) -> set[str]:
+    """Whose mail there is."""
+    return {
+        user for user, home in HOME.items() if host.exec(["test", "-d", home], check=False).returncode == 0
+    }
+
+
+def taken(host: Target) -> set[str]:
+    """For whom a stranger's mail is taken."""
+    codes = {address: clients.replies(host, address) for address in (*HOME, "team@example.org")}
+    assert {*codes.values()} <= {250, 550}
+    return {address for address, code in codes.items() if code == 250}
+
+
+def test_who_is_not_declared_goes_and_mail_only_when_asked(module_clone: Factory) -> None:
+    host = module_clone("authoritative")
+    for user in HOME:
+        clients.received(host, user, clients.send(host, clients.message(STRANGER, user)))
+    clients.sql(
+        host,
+        "INSERT INTO mail_alias (source_email, destination_email) VALUES ('by@example.org', 'x@example.net')",
+    )
+    converge.run(host, data())
+    assert clients.replies(host, "by@example.org") == 550
+    assert taken(host) == {ALICE, BOB, CAROL, "team@example.org"}
+    converge.assert_converged(host, data())
+
+    converge.run(host, data(CAROL))
+    assert taken(host) == {ALICE, BOB}
+    assert homes(host) == {ALICE, BOB, CAROL}
+    converge.assert_converged(host, data(CAROL))
+
+    without = data(CAROL, BOB, mail_accounts_delete_mail=True)
+    converge.run(host, without)
+    assert taken(host) == {ALICE}
+    assert homes(host) == {ALICE, CAROL}
+    converge.assert_converged(host, without)
+    with clients.imap(host, ALICE) as session:
+        assert session.select("INBOX")[1] == [b"1"]
