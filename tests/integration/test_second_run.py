@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
+from tests.integration.logins import PASSWORD, hashed, logged_in
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.both_engines
@@ -180,8 +181,13 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
 
 
 def test_peer_authentication_leaves_no_password(host: Target) -> None:
-    take(host, world.data(mail_db_auth="peer", mail_sieve=False))
-    dovecot = " ".join(f"/etc/dovecot/{name}" for name in ("auth-sql.conf.ext", "dovecot-sql.conf.ext"))
+    frank = {"email": "frank@example.org", "password_hash": hashed(host, "SHA512-CRYPT")[0]}
+    users = [*world.USERS, frank]
+    take(
+        host, world.data(mail_db_auth="peer", mail_sieve=False, mail_password_upgrade=True, mail_users=users)
+    )
+    names = ("auth-sql.conf.ext", "dovecot-sql.conf.ext", "upgrade-password.login")
+    dovecot = " ".join(f"/etc/dovecot/{name}" for name in names)
     ours = f"/etc/postfix/sql {dovecot} /var/lib/mailstack"
     assert host.exec(f"grep -rlE '^ *password *=| password=' {ours}", check=False).stdout == ""
     assert host.exec("ls /var/lib/mailstack/secrets").stdout == ""
@@ -190,6 +196,16 @@ def test_peer_authentication_leaves_no_password(host: Target) -> None:
         "mysql": "SELECT count(*) FROM mysql.user WHERE user LIKE 'mail%'",
     }
     assert clients.sql(host, stored[world.ENGINE]) == "0"
+    client = {"postgresql": "psql -X mail maillookup -c", "mysql": "mariadb -u maillookup mail -e"}
+    for user in ("nobody", "vmail"):
+        asked = f"cd /; runuser -u {user} -- {client[world.ENGINE]} 'SELECT 1'"
+        assert host.exec(asked, check=False).returncode != 0
+
+    assert logged_in("imap", host, "frank@example.org", PASSWORD)
+    frank_now = "SELECT password FROM mail_users WHERE email = 'frank@example.org'"
+    clients.eventually(
+        lambda: clients.sql(host, frank_now).startswith("{ARGON2ID}"), "a hash of today's scheme"
+    )
 
 
 def test_back_to_the_standard_server(host: Target) -> None:
