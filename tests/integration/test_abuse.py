@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +18,9 @@ LIMITS = {
     "mail_smtpd_client_auth_rate_limit": 2,
     "mail_smtpd_soft_error_limit": 4,
     "mail_smtpd_hard_error_limit": 4,
+    "mail_smtpd_client_connection_count_limit": 3,
+    "mail_smtpd_helo_restrictions": ["permit_mynetworks"],
+    "mail_hide_client_address": False,
 }
 
 
@@ -80,6 +84,30 @@ def test_whence_a_stranger_writes_is_written_down(server: Target) -> None:
         session.send_message(mail)
     with clients.imap(server, world.BOB) as mailbox:
         assert f"[{ours}]" in clients.wait_for_mail(mailbox, mail["Message-ID"]).decode()
+
+
+def test_names_and_addresses_are_free_where_the_settings_say_so(fresh: Target) -> None:
+    mail = clients.message(world.ALICE, world.BOB)
+    with clients.smtp(fresh, 587, world.ALICE) as session:
+        ours = session.sock.getsockname()[0] if session.sock else "?"
+        session.ehlo("my_laptop")
+        session.send_message(mail)
+    head = clients.received(fresh, world.BOB, mail["Message-ID"]).decode().partition("\r\n\r\n")[0]
+    assert "Received: from my_laptop (" in head and f"[{ours}]" in head
+    with smtplib.SMTP(fresh.ip, timeout=clients.TIMEOUT) as stranger:
+        stranger.ehlo("localhost")
+        stranger.mail(world.STRANGER)
+        assert stranger.rcpt(world.ALICE)[0] == 250
+
+
+def test_connections_at_once_are_counted(fresh: Target) -> None:
+    with ExitStack() as open_ones:
+        for _ in range(3):
+            open_ones.enter_context(clients.smtp(fresh))
+        with pytest.raises(smtplib.SMTPConnectError) as refused, clients.smtp(fresh):
+            pass
+        assert refused.value.smtp_code == 421
+        assert open_ones.enter_context(clients.smtp(fresh, ipv6=True)).noop()[0] == 250
 
 
 def test_messages_are_counted(fresh: Target) -> None:
