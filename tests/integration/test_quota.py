@@ -180,6 +180,18 @@ def test_too_many_messages_are_refused_and_the_user_is_told_before(host: Target)
         assert session.append("INBOX", "", "", letter(COUNTED, 100))[0] == "NO"
 
 
+def test_a_domain_may_count_the_messages_of_each_user(host: Target) -> None:
+    few, limit = "few@quota.example", "UPDATE mail_domain SET user_quota_messages = {}"
+    limit += " WHERE domain_name = 'quota.example'"
+    user = f"INSERT INTO mail_users (email, password) SELECT '{few}', password FROM mail_users"
+    clients.sql(host, f"{user} WHERE email = '{ALICE}'; {limit.format(1)}")
+    with clients.imap(host, few, password=PASSWORD) as session:
+        clients.wait_for_mail(session, deliver(host, few, 100))
+    assert rcpt(host, few) == 552
+    clients.sql(host, limit.format("NULL"))
+    clients.eventually(lambda: rcpt(host, few) == 250, "mail taken again")
+
+
 def test_nobody_without_a_limit_is_warned(host: Target) -> None:
     with clients.imap(host, FREE, password=PASSWORD) as session:
         clients.wait_for_mail(session, deliver(host, FREE, 3_000_000))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import smtplib
+import socket
+import ssl
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +169,13 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
         mail_sieve_max_storage=1048576,
     )
     take(host, data)
+    assert [versions(host, port) for port in (465, 993)] == [{"TLSv1.3"}] * 2
+    clients.sql(host, "DELETE FROM mail_last_login")
     assert b"ESMTP of ours" in banner(host, 2525)
     mail = clients.message(world.ALICE, RELAYED)
     with clients.smtp(host, 587, world.ALICE) as session:
         session.send_message(mail, world.ALICE, [RELAYED])
+    assert clients.sql(host, "SELECT count(*) FROM mail_last_login") == "0"
     assert f"Delivered-To: {RELAYED}".encode() in clients.wait_at_peer(peer, str(mail["Message-ID"]))
     assert clients.replies(host, "known@backup.example") == clients.replies(host, "x@any.example") == 250
     assert clients.replies(host, "anyone@backup.example") == 550
@@ -211,6 +217,18 @@ def test_peer_authentication_leaves_no_password(host: Target) -> None:
 def test_back_to_the_standard_server(host: Target) -> None:
     take(host, world.data())
     assert b"of ours" not in banner(host, 25)
+    assert versions(host, 993) == {"TLSv1.2", "TLSv1.3"}
+
+
+def versions(host: Target, port: int) -> set[str]:
+    """The versions of TLS that a port speaks."""
+    spoken = set()
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = clients.tls()
+        context.minimum_version = context.maximum_version = version
+        with socket.create_connection((host.ip, port), clients.TIMEOUT) as connection, suppress(ssl.SSLError):
+            spoken.add(str(context.wrap_socket(connection).version()))
+    return spoken
 
 
 def banner(host: Target, port: int) -> bytes:
