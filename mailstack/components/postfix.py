@@ -84,9 +84,7 @@ def queries(settings: Settings) -> dict[str, str]:
     return {
         "virtual_domains": lookups.VIRTUAL_DOMAINS,
         "virtual_mailboxes": lookups.VIRTUAL_MAILBOXES,
-        "virtual_aliases": lookups.VIRTUAL_ALIASES,
-        "virtual_identity": lookups.VIRTUAL_IDENTITY,
-        "virtual_postmaster": lookups.virtual_postmaster(postmaster),
+        "virtual_aliases": lookups.virtual_aliases(postmaster),
         "sender_logins": lookups.SENDER_LOGINS,
         "own_senders": lookups.own_senders(settings.local_domains),
         "relay_domains": lookups.RELAY_DOMAINS,
@@ -101,7 +99,7 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
 
     aliases = [
         f"{postfix_tables.INDEX}:{DIRECTORY}/virtual",
-        *map(sql, ("virtual_aliases", "virtual_identity", "virtual_postmaster")),
+        sql("virtual_aliases"),
     ]
     text = render(
         "postfix/main.cf",
@@ -166,9 +164,7 @@ def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> st
 COMMENTS = {
     "virtual_domains": "virtual_mailbox_domains: which domains are ours",
     "virtual_mailboxes": "virtual_mailbox_maps: which mailboxes there are; the result is not used",
-    "virtual_aliases": "virtual_alias_maps: where an alias leads, in the end",
-    "virtual_identity": "virtual_alias_maps: each mailbox itself, so that no catch-all takes its mail",
-    "virtual_postmaster": "virtual_alias_maps: the postmaster of every domain (RFC 5321, 4.5.1)",
+    "virtual_aliases": "virtual_alias_maps: where an alias leads in the end, or the mailbox itself",
     "sender_logins": "smtpd_sender_login_maps: who may send as this address",
     "own_senders": "check_sender_access: what strangers get who send in our name",
     "relay_domains": "relay_domains: whose mail goes on to another server",

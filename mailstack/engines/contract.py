@@ -113,8 +113,6 @@ class Lookups(Protocol):
 
     VIRTUAL_DOMAINS: str
     VIRTUAL_MAILBOXES: str
-    VIRTUAL_ALIASES: str
-    VIRTUAL_IDENTITY: str
     SENDER_LOGINS: str
     RELAY_DOMAINS: str
     RELAY_RECIPIENTS: str
@@ -123,8 +121,8 @@ class Lookups(Protocol):
     def own_senders(self, local: Iterable[str]) -> str:
         """An action for access(5) if the domain is one of ours, or one of these."""
 
-    def virtual_postmaster(self, target: str) -> str:
-        """RFC 5321, 4.5.1: every domain has a postmaster."""
+    def virtual_aliases(self, postmaster: str) -> str:
+        """All about a recipient: aliases, mailboxes, and every domain's postmaster, who is ``postmaster``."""
 
     def dovecot_user(self, settings: Settings, generation: str) -> str:
         """Dovecot's userdb, for the generation ``2.3`` or ``2.4``."""

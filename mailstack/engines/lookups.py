@@ -27,9 +27,6 @@ domain would count as remote, and mail from our own users would loop back to us 
 VIRTUAL_MAILBOXES = ACTIVE_MAILBOX.format(address="'%s'")
 """Any result means that the mailbox exists: LMTP has no use for a path."""
 
-VIRTUAL_IDENTITY = VIRTUAL_MAILBOXES
-"""Each mailbox is an alias for itself, so that a static ``@domain`` of virtual(5) does not take its mail."""
-
 RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
 """Disabled ones too, for the reason that ``VIRTUAL_DOMAINS`` has."""
 
@@ -41,30 +38,18 @@ RELAY_RECIPIENTS = (
 """Any result means that the primary knows the address; a postmaster it must have (RFC 5321, 4.5.1)."""
 
 
-def virtual_postmaster(target: str) -> str:
-    """RFC 5321, 4.5.1: every domain has a postmaster, even if nobody made one.
-
-    + target: the address that gets its mail
-    """
-    literal = target.replace("'", "''")
-    return (
-        f"SELECT '{literal}' FROM (SELECT 1 FROM mail_domain WHERE active AND domain_name = '%d' UNION ALL"
-        " SELECT 1 FROM mail_alias_domain WHERE active AND alias_domain = '%d') AS ours"
-        " WHERE '%u' = 'postmaster'"
-    )
-
-
 def own_senders(local: Iterable[str]) -> str:
     """An action for access(5) if the domain is one of ours.
 
     + local: the domains of the host's own accounts, which are in no table
+
+    access(5) goes on with the domain, its parents and ``user@``: what has no ``%d`` is not asked.
     """
     names = ", ".join(f"'{name}'" for name in local)
-    of_the_host = f" UNION ALL SELECT name FROM (SELECT '%s' AS name) AS asked WHERE name IN ({names})"
-    return (
-        "SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587'"
-        f" FROM ({VIRTUAL_DOMAINS}{of_the_host if names else ''}) AS ours"
-    )
+    ours = VIRTUAL_DOMAINS.replace("%s", "%d")
+    if names:
+        ours += f" UNION ALL SELECT name FROM (SELECT '%d' AS name) AS asked WHERE name IN ({names})"
+    return f"SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587' FROM ({ours}) AS ours"
 
 
 def sender_logins(behind: str) -> str:
@@ -77,33 +62,6 @@ def sender_logins(behind: str) -> str:
         ACTIVE_USER.format(address="'%s'")
         + f" UNION SELECT b.address FROM ({behind}) AS b"
         + " UNION SELECT s.email FROM mail_sender s WHERE s.sender_email IN ('%s', '@%d')"
-    )
-
-
-# Parts of VIRTUAL_ALIASES, for a hop ``h`` in a chain of aliases. They are scalar subqueries, each of one
-# row by its key: for joins or EXISTS PostgreSQL would read whole tables, as it can't know that chains of
-# aliases are short.
-DOMAIN_ACTIVE = "(SELECT d.active FROM mail_domain d WHERE d.domain_name = h.domain)"
-NO_WILDCARD = "(SELECT 1 FROM mail_wildcard w WHERE w.local_part = h.local AND w.active LIMIT 1) IS NULL"
-
-
-def nothing_there(address: str) -> str:
-    """That neither a mailbox nor an alias, active or not, has this address to itself."""
-    return (
-        f"(SELECT 1 FROM mail_users u WHERE u.email = {address}) IS NULL"
-        f" AND (SELECT 1 FROM mail_alias a WHERE a.source_email = {address} LIMIT 1) IS NULL"
-    )
-
-
-def deliverable(address: str) -> str:
-    """That a hop ends the chain: with a mailbox that is active, or in a domain that is not ours.
-
-    + address: the hop's
-    """
-    return (
-        f"(({ACTIVE_MAILBOX.format(address=address)}) IS NOT NULL"
-        " OR (SELECT 1 FROM mail_domain d WHERE d.domain_name = h.domain) IS NULL"
-        " AND (SELECT 1 FROM mail_alias_domain x WHERE x.alias_domain = h.domain) IS NULL)"
     )
 
 

@@ -1,7 +1,8 @@
 """What Postfix and Dovecot ask MariaDB, beside what ``mailstack.engines.lookups`` has for every engine.
 
-What each query is for, the lookups of PostgreSQL say. A literal takes charset and collation of the
-connection, so a key that is not compared with a column directly is converted: addresses differ in every byte.
+What each query is for, the lookups of PostgreSQL and its ``050_lookups.sql`` say. A literal takes charset
+and collation of the connection, so a key that is not compared with a column directly is converted: addresses
+differ in every byte.
 """
 
 from __future__ import annotations
@@ -11,23 +12,18 @@ from typing import TYPE_CHECKING
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.lookups import (
     ACTIVE,
+    ACTIVE_MAILBOX,
     DETAIL_FOLDERS,
-    DOMAIN_ACTIVE,
     MEGABYTES,
     MESSAGES,
-    NO_WILDCARD,
     RELAY_DOMAINS,
     RELAY_RECIPIENTS,
     VIRTUAL_DOMAINS,
-    VIRTUAL_IDENTITY,
     VIRTUAL_MAILBOXES,
-    deliverable,
     has_app_password,
     may_log_in,
-    nothing_there,
     own_senders,
     sender_logins,
-    virtual_postmaster,
 )
 from mailstack.engines.mariadb.quoting import literal
 from mailstack.passwords import CURRENT_SCHEME
@@ -41,16 +37,14 @@ __all__ = [
     "RELAY_DOMAINS",
     "RELAY_RECIPIENTS",
     "SENDER_LOGINS",
-    "VIRTUAL_ALIASES",
     "VIRTUAL_DOMAINS",
-    "VIRTUAL_IDENTITY",
     "VIRTUAL_MAILBOXES",
     "dovecot_app_password",
     "dovecot_login",
     "dovecot_password",
     "dovecot_user",
     "own_senders",
-    "virtual_postmaster",
+    "virtual_aliases",
 ]
 
 
@@ -61,6 +55,13 @@ def _key(text: str) -> str:
 
 _USER, _DOMAIN, _NONE = map(_key, ("'%u'", "'%d'", "NULL"))
 _ADDRESS = "CONCAT(h.local, '@', h.domain)"
+# Conditions on a hop are scalar subqueries, each of one row by its key.
+_DOMAIN_ACTIVE = "(SELECT d.active FROM mail_domain d WHERE d.domain_name = h.domain)"
+_NO_WILDCARD = "(SELECT 1 FROM mail_wildcard w WHERE w.local_part = h.local AND w.active LIMIT 1) IS NULL"
+_NOTHING_THERE = (
+    f"(SELECT 1 FROM mail_users u WHERE u.email = {_ADDRESS}) IS NULL"
+    f" AND (SELECT 1 FROM mail_alias a WHERE a.source_email = {_ADDRESS} LIMIT 1) IS NULL"
+)
 _TARGET = (
     "SELECT SUBSTRING_INDEX(SUBSTRING_INDEX({0}.destination_email, '@', 1), '+', 1),"
     " SUBSTRING_INDEX({0}.destination_email, '@', -1), {0}.destination_email,"
@@ -70,16 +71,16 @@ _TARGET = (
 # the few hops, whatever the optimizer thinks of them.
 _BY_NAME = (
     f"{_TARGET.format('a')} FROM hop h STRAIGHT_JOIN mail_alias a ON a.source_email = {_ADDRESS}"
-    f" WHERE a.active AND {DOMAIN_ACTIVE}",
+    f" WHERE a.active AND {_DOMAIN_ACTIVE}",
     "SELECT h.local, x.domain_name, CONCAT(h.local, '@', x.domain_name), h.tagged"
     " FROM hop h STRAIGHT_JOIN mail_alias_domain x ON x.alias_domain = h.domain WHERE x.active",
 )
 _LEFT_OVER = (
     f"{_TARGET.format('w')} FROM hop h STRAIGHT_JOIN mail_wildcard w ON w.local_part = h.local"
-    f" WHERE w.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)}",
+    f" WHERE w.active AND {_DOMAIN_ACTIVE} AND {_NOTHING_THERE}",
     f"{_TARGET.format('a')} FROM hop h STRAIGHT_JOIN mail_alias a ON a.source_email = CONCAT('@', h.domain)"
-    f" WHERE a.active AND {DOMAIN_ACTIVE} AND {nothing_there(_ADDRESS)} AND h.local <> 'postmaster'"
-    f" AND {NO_WILDCARD}",
+    f" WHERE a.active AND {_DOMAIN_ACTIVE} AND {_NOTHING_THERE} AND h.local <> 'postmaster'"
+    f" AND {_NO_WILDCARD}",
 )
 
 
@@ -91,9 +92,11 @@ def _hops(*ways: str) -> str:
     )
 
 
-VIRTUAL_ALIASES = (
-    f"{_hops(*_BY_NAME, *_LEFT_OVER)} SELECT DISTINCT h.address FROM hop h"
-    f" WHERE h.address IS NOT NULL AND {deliverable(_ADDRESS)}"
+_TARGETS = (
+    "SELECT DISTINCT h.address FROM hop h"
+    f" WHERE h.address IS NOT NULL AND (({ACTIVE_MAILBOX.format(address=_ADDRESS)}) IS NOT NULL"
+    " OR (SELECT 1 FROM mail_domain d WHERE d.domain_name = h.domain) IS NULL"
+    " AND (SELECT 1 FROM mail_alias_domain x WHERE x.alias_domain = h.domain) IS NULL)"
     f" AND NOT EXISTS (SELECT 1 FROM hop c WHERE c.tagged AND c.local = {_USER} AND c.domain = {_DOMAIN})"
 )
 
@@ -110,13 +113,29 @@ _QUOTA = {
 }
 
 
+def virtual_aliases(postmaster: str) -> str:
+    """See ``mailstack.engines.postgresql.lookups``, and what it calls."""
+    alias_domain = "SELECT 1 FROM mail_alias_domain x WHERE x.active AND x.alias_domain = '%d'"
+    return (
+        f"{_hops(*_BY_NAME, *_LEFT_OVER)}, target (address) AS ({_TARGETS}),"
+        f" mailbox (address) AS ({VIRTUAL_MAILBOXES})"
+        " SELECT address FROM target UNION ALL"
+        " SELECT address FROM mailbox WHERE NOT EXISTS (SELECT 1 FROM target) UNION ALL"
+        f" SELECT {literal(postmaster)} FROM DUAL WHERE '%u' = 'postmaster'"
+        " AND NOT EXISTS (SELECT 1 FROM target) AND NOT EXISTS (SELECT 1 FROM mailbox)"
+        " AND (EXISTS (SELECT 1 FROM mail_domain d WHERE d.active AND d.domain_name = '%d')"
+        f" OR EXISTS ({alias_domain}))"
+    )
+
+
 def dovecot_user(settings: Settings, generation: str) -> str:
     """See ``mailstack.engines.postgresql.lookups.dovecot_user``."""
     name = DOVECOT[generation]
     fields = "".join(f", {value} AS {field}" for field, value in _QUOTA[generation].items())
     if settings.mail_sieve:
         fields += f", IF(u.detail_folders, 'yes', 'no') AS `{DETAIL_FOLDERS[generation]}`"
-    targets = VIRTUAL_ALIASES.replace("%u", name.local_part).replace("%d", name.domain)
+    targets = f"{_hops(*_BY_NAME, *_LEFT_OVER)} {_TARGETS}"
+    targets = targets.replace("%u", name.local_part).replace("%d", name.domain)
     found = (
         f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
         f" (SELECT MAX(t.address) FROM ({targets}) t HAVING COUNT(*) = 1))"
