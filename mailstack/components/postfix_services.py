@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 
-# name, type, private, unpriv, chroot, wakeup, maxproc, command; as Debian 12 and 13 both have them
+# name, type, private, unpriv, chroot, wakeup, maxproc, command; as Debian 12 and 13 both have them, but for
+# proxymap: each process has a connection for each table, and 100 of them would want more than PostgreSQL has.
+# Three answer some thousand lookups a second, more than two cores deliver mail for.
 _DEBIAN = """
 pickup    unix        n  -  y  60     1  pickup
 cleanup   unix        n  -  y  -      0  cleanup
@@ -25,7 +27,7 @@ defer     unix        -  -  y  -      0  bounce
 trace     unix        -  -  y  -      0  bounce
 verify    unix        -  -  y  -      1  verify
 flush     unix        n  -  y  1000?  0  flush
-proxymap  unix        -  -  n  -      -  proxymap
+proxymap  unix        -  -  n  -      3  proxymap
 proxywrite unix       -  -  n  -      1  proxymap
 smtp      unix        -  -  y  -      -  smtp
 relay     unix        -  -  y  -      -  smtp

@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 
 from mailstack import Settings
-from mailstack.components import postfix
 from mailstack.engines.mariadb import lookups, schema
 from mailstack.engines.mariadb.quoting import SESSION
 from tests.integration import clients, world
-from tests.integration.test_lookups import by_dovecot, with_key
+from tests.integration.test_lookups import by_dovecot, by_postfix
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.mariadb
 
 SETTINGS = Settings.from_data({"mail_hostname": world.HOSTNAME, "mail_db_engine": "mysql"})
-ROWS = 1_000
+ROWS = 2_000
 #: Aliases are in chains of ten. An alias domain takes longer to make the more aliases there are.
 MANY = """
 INSERT INTO mail_domain (domain_name) SELECT concat('domain', seq, '.example') FROM numbers;
@@ -41,7 +40,7 @@ INSERT INTO mail_relay_recipient (address)
 """.replace("numbers", f"seq_1_to_{ROWS}")
 USER = lookups.dovecot_user(SETTINGS, "2.3")
 #: Each query, by the name of its file in /etc/postfix/sql or of its function.
-QUERIES = {name: with_key(query) for name, query in postfix.queries(SETTINGS).items()} | {
+QUERIES = by_postfix(SETTINGS) | {
     "dovecot_user": by_dovecot(USER, "lmtp"),
     "dovecot_user, quota": by_dovecot(USER, "quota-status"),
     "dovecot_user, quota of an alias": by_dovecot(USER, "quota-status", "user6500@domain50.example"),

@@ -115,16 +115,18 @@ _QUOTA = {
 
 def virtual_aliases(postmaster: str) -> str:
     """See ``mailstack.engines.postgresql.lookups``, and what it calls."""
-    alias_domain = "SELECT 1 FROM mail_alias_domain x WHERE x.active AND x.alias_domain = '%d'"
+    domain = "SELECT domain_name FROM mail_domain WHERE active AND domain_name = '%d'"
+    alias_domain = "SELECT alias_domain FROM mail_alias_domain WHERE active AND alias_domain = '%d'"
+    found = (
+        f"SELECT 1 AS choice, t.address FROM ({_TARGETS}) AS t"
+        f" UNION ALL SELECT 2, m.email FROM ({VIRTUAL_MAILBOXES}) AS m"
+        f" UNION ALL SELECT 3, {literal(postmaster)} FROM ({domain} UNION ALL {alias_domain}) AS ours"
+        " WHERE '%u' = 'postmaster'"
+    )
     return (
-        f"{_hops(*_BY_NAME, *_LEFT_OVER)}, target (address) AS ({_TARGETS}),"
-        f" mailbox (address) AS ({VIRTUAL_MAILBOXES})"
-        " SELECT address FROM target UNION ALL"
-        " SELECT address FROM mailbox WHERE NOT EXISTS (SELECT 1 FROM target) UNION ALL"
-        f" SELECT {literal(postmaster)} FROM DUAL WHERE '%u' = 'postmaster'"
-        " AND NOT EXISTS (SELECT 1 FROM target) AND NOT EXISTS (SELECT 1 FROM mailbox)"
-        " AND (EXISTS (SELECT 1 FROM mail_domain d WHERE d.active AND d.domain_name = '%d')"
-        f" OR EXISTS ({alias_domain}))"
+        f"{_hops(*_BY_NAME, *_LEFT_OVER)} SELECT best.address FROM"
+        f" (SELECT address, choice, MIN(choice) OVER () AS first FROM ({found}) AS found) AS best"
+        " WHERE best.choice = best.first"
     )
 
 
