@@ -20,7 +20,6 @@ from tests.integration import crowd
 from tests.targets.shell import step
 
 PART = "Converge"
-_FIRST_RUNS = 3
 _FAR = 50
 
 Goals = list[list[str]]
@@ -38,7 +37,7 @@ def measure() -> list[Table]:
             tables.append(table)
             goals += more
         tables.insert(2, costs.table(deployed["ours"]))
-    notes = f"Debian {DEBIAN}. Medians of {RUNS}, of first deploys {_FIRST_RUNS}, taken in turns."
+    notes = f"Debian {DEBIAN}. Medians of {RUNS}, taken in turns."
     return [Table("Goals", GOAL_COLUMNS, goals, notes), *tables]
 
 
@@ -52,7 +51,7 @@ def _first_deploys(targets: Fleet) -> tuple[Table, dict[str, Runs], Goals]:
     }
     times: dict[str, list[float]] = {kind: [] for kind in ways}
     deployed: dict[str, Runs] = {}
-    for number in range(_FIRST_RUNS):
+    for number in range(RUNS):
         for kind, way in ways.items():
             if number and kind in ("plain", "playbook"):  # no goal is about these
                 continue

@@ -17,6 +17,7 @@ _PYINFRA = (
 _PARTS = {
     "Python starts": "pass",
     "… and imports pyinfra with its connectors": _PYINFRA,
+    "… and pydantic": f"{_PYINFRA}; from pydantic import BaseModel, Field, types",
     "… and mailstack": f"{_PYINFRA}; from mailstack import Settings, mail_server",
 }
 
