@@ -61,8 +61,8 @@ class DovecotSettings(Model):
     mail_full_text_search: bool = Field(
         default=True,
         description="Whether the words of all mail are indexed as it comes, so that searches are quick. "
-        "Without it the mail itself is searched. Indexing costs half as much as a delivery, or more, and is done "
-        "when there is time. On Debian 12 it finds nothing in most fields of the header.",
+        "Without it the mail itself is searched. Indexing costs half as much as a delivery, or more, and is "
+        "done when there is time. On Debian 12 it finds nothing in most fields of the header.",
     )
     mail_namespace_separator: Literal["/", "."] = Field(
         default="/",
