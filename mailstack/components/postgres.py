@@ -14,7 +14,7 @@ from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.kept_secrets import kept_secrets
 from mailstack.operations.packages import installed
-from mailstack.operations.units import Unit
+from mailstack.operations.units import Unit, restart_if_differs
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 
 PACKAGES = ("postgresql",)
 _OWNER = ("postgres", "postgres")
+# Only of one version anything is staged. -C says what the configuration comes to, with what it does not set.
+_AS_IT_IS = """version=$(ls "$stage"/etc/postgresql)
+for name in listen_addresses port; do
+  runuser -u postgres -- /usr/lib/postgresql/$version/bin/postgres -D /etc/postgresql/$version/main -C $name
+done"""
+_STAGED = """sed -n "s/^listen_addresses = '\\(.*\\)'/\\1/p; s/^port = //p" \
+  "$stage"/etc/postgresql/*/main/conf.d/mailstack.conf"""
+_CHECKS = (
+    # these are read when PostgreSQL starts, which takes seconds; all others by a reload
+    restart_if_differs("postgresql", _AS_IT_IS, _STAGED),
+)
 
 
 def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list[Entry]:
@@ -42,12 +53,7 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
         *database_passwords.files(settings),
         File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
         File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
-        File(
-            f"{directory}/conf.d/mailstack.conf",
-            render("postgresql/mailstack.conf", **values),
-            *_OWNER,
-            activation="restart",
-        ),
+        File(f"{directory}/conf.d/mailstack.conf", render("postgresql/mailstack.conf", **values), *_OWNER),
     ]
 
 
@@ -72,6 +78,7 @@ def deploy(settings: Settings) -> None:
             lambda platform: files(settings, platform.postgresql, clients),
             component="postgresql",
             units=["postgresql"],
+            checks=_CHECKS,
         )
         units.running("postgresql", unit)
         if settings.mail_db_auth == "password":

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
-from tests.integration.world import ALICE, REMOTE
+from tests.integration.world import ALICE, REMOTE, STRANGER
 from tests.targets.containers import Target
 
 
@@ -74,3 +74,20 @@ def test_everywhere_which_is_the_default(host: Target, peer: Target) -> None:
     for ipv6 in (False, True):
         assert clients.replies(host, ALICE, ipv6=ipv6) == 250
     assert sent_from(host, peer)
+
+
+@pytest.mark.postgresql
+def test_postgresql_starts_anew_for_its_port_and_for_nothing_else(host: Target) -> None:
+    """That takes seconds, in which all lookups fail."""
+
+    def started() -> str:
+        return host.exec("head -n 1 /var/lib/postgresql/*/main/postmaster.pid").stdout
+
+    before = started()
+    host.exec("sed -i '/^password_encryption/d' /etc/postgresql/*/main/conf.d/mailstack.conf")
+    deploy(host)
+    assert started() == before
+    deploy(host, mail_db_port=5433)
+    assert started() != before
+    message_id = clients.send(host, clients.message(STRANGER, ALICE), ALICE)
+    clients.received(host, ALICE, message_id)
