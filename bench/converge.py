@@ -183,6 +183,10 @@ def _many(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
     rows = [
         ["recorded hosts, ours", *_ratio(found["one"], found["many"], many.HOSTS)],
         ["recorded hosts, empty run", *_ratio(found["nothing on one"], found["nothing on many"], many.HOSTS)],
+        [
+            f"recorded hosts, {many.OPERATIONS} operations that do nothing",
+            *_ratio(found["operations on one"], found["operations on many"], many.HOSTS),
+        ],
         ["containers, ours", *_ratio(real["one"], real["many"], many.CONTAINERS)],
     ]
     ratio = found["many"] / found["one"]

@@ -15,6 +15,8 @@ from tests.targets import pyinfra
 from tests.targets.shell import ROOT, docker
 
 HOSTS, CONTAINERS = 50, 6
+#: How many our deploy has.
+OPERATIONS = 13
 #: Of the line to the recorded hosts, in seconds.
 ROUND_TRIP = 0.05
 
@@ -42,6 +44,10 @@ def fake(runs: Runs) -> dict[str, float]:
     def run(names: Sequence[str], deploy: str = "deploy.py") -> float:
         return _run(runs, names, deploy, environment)
 
+    def operations(names: Sequence[str]) -> float:
+        as_many = replace(runs, data={**runs.data, "operations": OPERATIONS})
+        return _run(as_many, names, nothing, environment)
+
     run([f"@recording/{runs.target.name}"])
     many = [f"@recorded/host{number}" for number in range(HOSTS)]
     nothing = str(PEERS / "nothing.py")
@@ -51,6 +57,8 @@ def fake(runs: Runs) -> dict[str, float]:
             "many": lambda: run(many),
             "nothing on one": lambda: run(many[:1], nothing),
             "nothing on many": lambda: run(many, nothing),
+            "operations on one": lambda: operations(many[:1]),
+            "operations on many": lambda: operations(many),
         }
     )
 

@@ -1,4 +1,4 @@
-"""A deploy with one operation, which looks at nothing and changes nothing: what pyinfra costs by itself."""
+"""One operation, or as many as `operations` says, that looks at nothing: what pyinfra costs by itself."""
 
 from collections.abc import Generator
 
@@ -14,4 +14,5 @@ def nothing() -> Generator[StringCommand]:
     yield from ()
 
 
-nothing(name="Do nothing")
+for number in range(host.data.get("operations", 1)):
+    nothing(name=f"Do nothing, {number}")

@@ -25,15 +25,18 @@ if TYPE_CHECKING:
 
 PACKAGES = ("postgresql",)
 _OWNER = ("postgres", "postgres")
-# Only of one version anything is staged. -C says what the configuration comes to, with what it does not set.
-_AS_IT_IS = """version=$(ls "$stage"/etc/postgresql)
-for name in listen_addresses port; do
+# Only of one version anything is staged. Where ours lies already, PostgreSQL may run with whatever was in it.
+# Where none does, -C says what the configuration comes to; but for these two, ours needs no start.
+_LIVE = 'version=$(ls "$stage"/etc/postgresql); live=/etc/postgresql/$version/main/conf.d/mailstack.conf'
+_AS_IT_IS = f"""{_LIVE}
+[ -e $live ] && cat $live || for name in listen_addresses port; do
   runuser -u postgres -- /usr/lib/postgresql/$version/bin/postgres -D /etc/postgresql/$version/main -C $name
 done"""
-_STAGED = """sed -n "s/^listen_addresses = '\\(.*\\)'/\\1/p; s/^port = //p" \
-  "$stage"/etc/postgresql/*/main/conf.d/mailstack.conf"""
+_STAGED = f"""{_LIVE}
+[ -e $live ] && cat "$stage$live" ||
+  sed -n "s/^listen_addresses = '\\(.*\\)'/\\1/p; s/^port = //p" "$stage$live\""""
 _CHECKS = (
-    # these are read when PostgreSQL starts, which takes seconds; all others by a reload
+    # to start PostgreSQL takes seconds, in which all lookups fail
     restart_if_differs("postgresql", _AS_IT_IS, _STAGED),
 )
 

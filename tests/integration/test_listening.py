@@ -77,14 +77,15 @@ def test_everywhere_which_is_the_default(host: Target, peer: Target) -> None:
 
 
 @pytest.mark.postgresql
-def test_postgresql_starts_anew_for_its_port_and_for_nothing_else(host: Target) -> None:
-    """That takes seconds, in which all lookups fail."""
+def test_postgresql_starts_anew_where_its_settings_want_that(host: Target) -> None:
+    """And not for who may connect, nor where ours say what is so by default."""
+    directory = "/etc/postgresql/*/main"
 
     def started() -> str:
         return host.exec("head -n 1 /var/lib/postgresql/*/main/postmaster.pid").stdout
 
     before = started()
-    host.exec("sed -i '/^password_encryption/d' /etc/postgresql/*/main/conf.d/mailstack.conf")
+    host.exec(f"echo '# more' | tee -a {directory}/pg_hba.conf; rm {directory}/conf.d/mailstack.conf")
     deploy(host)
     assert started() == before
     deploy(host, mail_db_port=5433)
