@@ -27,7 +27,10 @@ def host(module_clone: Factory) -> Target:
 
 
 def test_many_sessions_need_few_connections(host: Target) -> None:
-    """Postfix keeps its connections for a while, so that all there were can be counted afterwards."""
+    """If each process asked the database itself, there would be more than sessions.
+
+    Postfix keeps connections for a while, so that all there were can be counted afterwards.
+    """
     host.exec(LOAD, timeout=120)
     clients.wait_for_empty_queue(host, timeout=60)
     connections = clients.sql(host, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'maillookup'")
