@@ -27,7 +27,7 @@ def host(module_clone: Factory) -> Target:
 
 
 def test_many_sessions_need_few_connections(host: Target) -> None:
-    """If each process asked the database itself, there would be more than sessions.
+    """If each process asked the database itself, there would be dozens.
 
     Postfix keeps connections for a while, so that all there were can be counted afterwards.
     """
