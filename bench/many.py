@@ -15,7 +15,7 @@ from tests.targets import pyinfra
 from tests.targets.shell import ROOT, docker
 
 HOSTS, CONTAINERS = 50, 6
-#: How many our deploy has.
+#: How many our deploy has, with everything that is on by default.
 OPERATIONS = 13
 #: Of the line to the recorded hosts, in seconds.
 ROUND_TRIP = 0.05

@@ -1,6 +1,6 @@
 -- Where the mail of an address goes. In functions, as PostgreSQL keeps the plans of a function as long as a
--- connection lasts: to plan these queries takes ten times as long as to answer them. And always by an index, as
--- the plan may be older than what fills the tables.
+-- connection lasts: to plan these queries takes longer than to answer them. And always by an index, as the plan
+-- may be older than what fills the tables.
 
 DROP FUNCTION IF EXISTS mailstack_recipient(text, text, text);
 DROP FUNCTION IF EXISTS mailstack_targets(text, text);
