@@ -10,6 +10,8 @@ import pytest
 from tests.integration import clients, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
+from tests.targets.networks import Network
+from tests.targets.shell import TargetError, docker
 
 DEPLOY = """
 from pyinfra.operations import server
@@ -58,6 +60,23 @@ def test_the_peer_relays_for_those_who_log_in(peer: Target) -> None:
         clients.login(session, f"relay@{world.REMOTE}", "relay-secret")
         session.send_message(mail)
     assert clients.wait_at_peer(peer, mail["Message-ID"])
+
+
+def test_a_range_is_taken_from_an_idle_network_of_ours_and_from_no_other(peer: Target) -> None:
+    subnet6 = peer.network.subnet6
+    in_use = Network(
+        f"{peer.network.name}-b", peer.network.subnet, subnet6.replace("2001:db8:", "2001:db8:f")
+    )
+    with pytest.raises(TargetError, match=f"network {peer.network.name} already has {peer.network.subnet}"):
+        in_use.ensure()
+    idle = Network(f"{peer.network.name}-c", "198.18.253.0/29", "2001:db8:fffc::/64")
+    taken = Network(f"{peer.network.name}-d", "198.18.253.0/30", "2001:db8:fffd::/64")
+    idle.ensure()
+    taken.ensure()
+    networks = docker("network", "ls", "--format", "{{.Name}}").stdout.split()
+    docker("network", "rm", taken.name)
+    assert taken.name in networks
+    assert idle.name not in networks
 
 
 def test_a_copy_of_the_server_serves(clone: Factory, server: Target) -> None:

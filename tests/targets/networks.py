@@ -41,7 +41,7 @@ class Network:
             found = docker("network", "inspect", self.name, check=False)
             if found.returncode == 0:
                 return self._checked(json.loads(found.stdout)[0])
-            self._refuse_overlaps()
+            self._free_range()
             ranges = ("--subnet", self.subnet, "--ipv6", "--subnet", self.subnet6)
             docker("network", "create", *ranges, self.name)
             return self.name
@@ -53,11 +53,13 @@ class Network:
             )
         return self.name
 
-    def _refuse_overlaps(self) -> None:
-        """Docker itself only looks at its own networks: it would take the range that our uplink is in."""
+    def _free_range(self) -> None:
+        """Refuse a range in use, even by our uplink, as Docker would not; an idle network of ours goes."""
         for ours in (ipaddress.ip_network(self.subnet), ipaddress.ip_network(self.subnet6)):
             for theirs, owner in _in_use():
                 if theirs.version == ours.version and theirs.overlaps(ours):
+                    if owner.startswith(f"network {TEST_NAME}-") and _removed(owner.removeprefix("network ")):
+                        continue
                     raise TargetError(
                         f"{owner} already has {theirs}, so {self.name} can't have {ours}; "
                         "name a free range in MAILSTACK_TEST_SUBNET or MAILSTACK_DEMO_SUBNET"
@@ -70,12 +72,13 @@ def demo() -> Network:
 
 
 def test(debian: int) -> Network:
-    """The network of one Debian's tests in this worker: an eighth of the range each."""
+    """The network of one Debian's tests in this worker: an eighth of the range each; others share 0."""
     whole = ipaddress.IPv4Network(TEST_SUBNET)
     worker = int(_WORKER.removeprefix("gw") or 0)
     eighth = list(whole.subnets(prefixlen_diff=3))[2 * worker + debian % 2]
     third = whole.network_address.packed[2]
-    return Network(f"{WORKER_NAME}-test-{debian}", str(eighth), f"2001:db8:{third:x}:{debian}{worker}::/64")
+    name = f"{TEST_NAME}-test-{debian}-{worker}"
+    return Network(name, str(eighth), f"2001:db8:{third:x}:{debian}{worker}::/64")
 
 
 def build() -> str:
@@ -84,6 +87,12 @@ def build() -> str:
         if docker("network", "inspect", "mailstack-build", check=False).returncode:
             docker("network", "create", "mailstack-build")
     return "mailstack-build"
+
+
+def _removed(network: str) -> bool:
+    """Whether the network is gone now: Docker keeps one that a running container is on."""
+    docker("network", "rm", network, check=False)
+    return docker("network", "inspect", network, check=False).returncode != 0
 
 
 def _in_use() -> Iterator[tuple[_Range, str]]:
