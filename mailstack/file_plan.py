@@ -8,7 +8,7 @@ import io
 import shlex
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailstack import secrets
 from mailstack.facts.files import Found
@@ -18,8 +18,7 @@ from mailstack.files import Directory, Entry, File, Kept
 STAGE = "/var/lib/mailstack/stage"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One path that differs, and in what: ``content``, ``mode``, ``owner``, ``index``, ``missing``, …"""
 
     entry: Entry

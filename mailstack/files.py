@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Activation = Literal["reload", "restart"]
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(NamedTuple):
     """A directory that must exist, with this owner, group and mode."""
 
     path: str
@@ -18,8 +16,7 @@ class Directory:
     mode: int = 0o755
 
 
-@dataclass(frozen=True)
-class Kept:
+class Kept(NamedTuple):
     """Something that another operation makes: if it is there, it has this owner, group and mode."""
 
     path: str
@@ -28,8 +25,7 @@ class Kept:
     mode: int = 0o644
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A file with exactly this content, owner, group and mode.
 
     + path: absolute path on the host

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from mailstack.accounts.rows import Key, Values
@@ -12,8 +11,7 @@ from mailstack.settings.accounts import Alias, User
 from mailstack.settings.domains import AliasDomain, Domain, RelayDomain
 
 
-@dataclass(frozen=True)
-class Accounts:
+class Accounts(NamedTuple):
     """Domains, users and aliases that should be there."""
 
     domains: tuple[Domain, ...] = ()

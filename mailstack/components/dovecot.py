@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Mapping
-from email.message import EmailMessage
-from email.policy import default
+from email.charset import QP, Charset
+from email.header import Header
+from email.message import Message
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -189,11 +190,12 @@ def _quota_warning(settings: Settings) -> str | None:
 
 @cache  # it is the same for each release and each host
 def _message(subject: str, text: str) -> str:
-    message = EmailMessage(policy=default.clone(max_line_length=76))
-    message["Subject"] = subject
+    message = Message()  # as importing EmailMessage takes longer than a run needs for all files of Dovecot
+    message["Subject"] = Header(subject, header_name="Subject").encode()
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is to answer it
-    # quoted-printable has no line that could end a here-document
-    message.set_content(text, cte="quoted-printable")
+    charset = Charset("utf-8")
+    charset.body_encoding = QP  # which has no line that could end a here-document
+    message.set_payload(text, charset)
     return message.as_string()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
@@ -46,8 +45,7 @@ class Database(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where a database server listens: a name, an address, or its socket, as the engine has that said."""
 
     host: str

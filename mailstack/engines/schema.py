@@ -11,10 +11,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailstack import addresses
 from mailstack.passwords import CURRENT_SCHEME
@@ -86,8 +85,7 @@ def rules(literal: Callable[[str], str]) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class SqlFiles:
+class SqlFiles(NamedTuple):
     """The SQL files of a package, with values for their ``{placeholders}``.
 
     + package: its name

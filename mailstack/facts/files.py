@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailstack.facts.reading import Probe
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """What lies at a path: ``kind`` is stat(1)'s word for the file type, ``sha256`` is set for files."""
 
     kind: str

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pyinfra.api.exceptions import OperationError, OperationValueError
 
@@ -26,8 +25,7 @@ dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES
 """
 
 
-@dataclass(frozen=True)
-class Platform:
+class Platform(NamedTuple):
     """Release and versions; ``dovecot``, ``postfix``: major.minor, ``postgresql``: major."""
 
     debian: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailstack.facts.reading import Probe
 
@@ -12,8 +12,7 @@ PENDING = "/var/lib/mailstack/pending"
 """A mark ``UNIT.reload`` or ``UNIT.restart`` lies here from before a change until the unit has taken it."""
 
 
-@dataclass(frozen=True)
-class UnitStates:
+class UnitStates(NamedTuple):
     """``systemctl show`` of each unit by its name, and the names of the marks in ``PENDING``."""
 
     properties: Mapping[str, Mapping[str, str]]

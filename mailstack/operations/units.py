@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Generator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
@@ -16,8 +16,7 @@ from mailstack.facts.units import PENDING, UnitStates, unit_states
 from mailstack.files import Activation
 
 
-@dataclass(frozen=True)
-class Unit:
+class Unit(NamedTuple):
     """A systemd service.
 
     + name: without ``.service``; marks carry this name

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import io
 import tarfile
-from dataclasses import replace
 
 import pytest
 
@@ -29,7 +28,7 @@ GONE = File("/etc/x/old.conf", None)
 def found(content: str, **attributes: object) -> Found:
     """A file of root's, mode 0644, unless `attributes` say otherwise."""
     there = Found("regular file", 0o644, "root", "root", hashlib.sha256(content.encode()).hexdigest())
-    return replace(there, **attributes)  # type: ignore[arg-type]
+    return there._replace(**attributes)  # type: ignore[arg-type]
 
 
 INDEX = found("the index")
@@ -102,8 +101,8 @@ def test_a_link_in_the_place_of_what_others_make_is_theirs() -> None:
     [
         (None, "index"),
         (found("other"), "index"),
-        (replace(INDEX, kind="symbolic link", mode=0o777), "index"),
-        (replace(INDEX, mode=0o600), "mode"),
+        (INDEX._replace(kind="symbolic link", mode=0o777), "index"),
+        (INDEX._replace(mode=0o600), "mode"),
     ],
 )
 def test_an_index_is_part_of_its_table(now: Found | None, reason: str) -> None:
@@ -183,7 +182,7 @@ def test_a_sieve_script_is_compiled_where_it_lies_and_never_beside_an_old_binary
 
 
 def test_a_script_that_should_not_be_goes_with_its_binary() -> None:
-    gone = replace(SCRIPT, content=None)
+    gone = SCRIPT._replace(content=None)
     assert plan([gone], {}, {}, {}) == []
     (change,) = plan([gone], {index_of(SCRIPT): INDEX}, {}, {})
     assert change.reasons == ("unwanted",)

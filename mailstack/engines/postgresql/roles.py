@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -24,8 +23,7 @@ _ATTRIBUTES = {
 _READ_ONLY = "default_transaction_read_only=on"
 
 
-@dataclass(frozen=True)
-class Role:
+class Role(NamedTuple):
     """A role that may log in, and has no privileges but those that are granted on objects.
 
     + name: its name

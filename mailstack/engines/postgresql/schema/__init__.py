@@ -6,8 +6,7 @@ All are applied in one transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mailstack.engines.postgresql.quoting import identifier, literal
 from mailstack.engines.schema import COLUMNS, SqlFiles, names, rules
@@ -15,8 +14,7 @@ from mailstack.engines.schema import COLUMNS, SqlFiles, names, rules
 FILES = SqlFiles(__name__)
 
 
-@dataclass(frozen=True)
-class Schema:
+class Schema(NamedTuple):
     """The schema for these roles.
 
     + owner: the role that owns everything
