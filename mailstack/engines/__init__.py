@@ -19,14 +19,12 @@ from mailstack.engines.contract import (
     Lookups,
     Step,
 )
-from mailstack.engines.mariadb import MARIADB
 from mailstack.engines.postgresql import POSTGRESQL
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 __all__ = [
-    "ENGINES",
     "LOOKUP_PASSWORD",
     "OWNER_PASSWORD",
     "PASSWORDS",
@@ -41,10 +39,10 @@ __all__ = [
 ]
 
 
-ENGINES = {"postgresql": POSTGRESQL, "mysql": MARIADB}
-"""By the values of ``mail_db_engine``."""
-
-
 def engine_of(settings: Settings) -> Engine:
     """The engine that the settings speak of."""
-    return ENGINES[settings.mail_db_engine]
+    if settings.mail_db_engine == "mysql":
+        from mailstack.engines.mariadb import MARIADB  # most runs need not import it
+
+        return MARIADB
+    return POSTGRESQL
