@@ -72,8 +72,9 @@ class HostDatabase:
 
 
 def _psql(port: int) -> str:
-    # terse: a DETAIL would show the row that breaks a rule, password hash and all
-    return f"runuser -u postgres -- {_PSQL} -XqAt -p {port} -v VERBOSITY=terse"
+    # setpriv opens no session of PAM; terse: a DETAIL would show the row that breaks a rule, hash and all
+    become = "setpriv --reuid=postgres --regid=postgres --init-groups"
+    return f"{become} -- {_PSQL} -XqAt -p {port} -v VERBOSITY=terse"
 
 
 def _ask(queries: Sequence[_Query]) -> str:
