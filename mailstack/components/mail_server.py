@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import accounts, deploy_file, hosts
+from mailstack import accounts, hosts, interpreter
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.operations.packages import installed
 
@@ -23,7 +23,7 @@ def deploy(settings: Settings) -> None:
     The components come in the order in which each needs the other. The accounts come with the database, so
     that a change of Dovecot's or Postfix's settings does not have them read again.
     """
-    deploy_file.make_known()
+    interpreter.spare_work()
     has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
     has_mail = hosts.has_role(host, "mx") or hosts.has_role(host, "imap")
     database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]
