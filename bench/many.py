@@ -1,4 +1,4 @@
-"""Many hosts at once: 50 that only the network keeps waiting, and 6 containers."""
+"""Many hosts at once: up to 50 that only the network keeps waiting, and 6 containers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from bench import recorded
@@ -14,9 +15,11 @@ from bench.runs import PEERS, Runs, inventory
 from tests.targets import pyinfra
 from tests.targets.shell import ROOT, docker
 
-HOSTS, CONTAINERS = 50, 6
+HOSTS = (1, 5, 50)
+CONTAINERS = 6
 #: How many our deploy has, with everything that is on by default.
 OPERATIONS = 13
+OURS, EMPTY, IDLE = "mailstack", "pyinfra's empty run", f"{OPERATIONS} operations that do nothing"
 #: Of the line to the recorded hosts, in seconds.
 ROUND_TRIP = 0.05
 
@@ -32,39 +35,30 @@ class Line(NamedTuple):
 LINE = Line(connecting=5, command=4)
 
 
-def fake(runs: Runs) -> dict[str, float]:
-    """Seconds of an unchanged run for `one` host and for `many`, and of `nothing` for each."""
+def fake(runs: Runs) -> dict[tuple[str, int], float]:
+    """Seconds of an unchanged run, of an empty one, and of one with operations that do nothing, by hosts."""
     environment = {
         "PYTHONPATH": f"{ROOT}{os.pathsep}{recorded.install(runs.folder)}",
         recorded.RECORD: str(runs.folder / "record.json"),
         recorded.CONNECTING: str(LINE.connecting * ROUND_TRIP),
         recorded.COMMAND: str(LINE.command * ROUND_TRIP),
     }
-
-    def run(names: Sequence[str], deploy: str = "deploy.py") -> float:
-        return _run(runs, names, deploy, environment)
-
-    def operations(names: Sequence[str]) -> float:
-        as_many = replace(runs, data={**runs.data, "operations": OPERATIONS})
-        return _run(as_many, names, nothing, environment)
-
-    run([f"@recording/{runs.target.name}"])
-    many = [f"@recorded/host{number}" for number in range(HOSTS)]
+    as_many = replace(runs, data={**runs.data, "operations": OPERATIONS})
     nothing = str(PEERS / "nothing.py")
+    ways = {OURS: (runs, "deploy.py"), EMPTY: (runs, nothing), IDLE: (as_many, nothing)}
+    _run(runs, [f"@recording/{runs.target.name}"], "deploy.py", environment)
+    many = [f"@recorded/host{number}" for number in range(max(HOSTS))]
     return medians(
         {
-            "one": lambda: run(many[:1]),
-            "many": lambda: run(many),
-            "nothing on one": lambda: run(many[:1], nothing),
-            "nothing on many": lambda: run(many, nothing),
-            "operations on one": lambda: operations(many[:1]),
-            "operations on many": lambda: operations(many),
+            (way, hosts): partial(_run, of, many[:hosts], deploy, environment)
+            for way, (of, deploy) in ways.items()
+            for hosts in HOSTS
         }
     )
 
 
-def real(runs: Runs) -> dict[str, float]:
-    """Seconds of an unchanged run for `one` container and for `many`, all on this machine."""
+def real(runs: Runs) -> dict[int, float]:
+    """Seconds of an unchanged run for one container and for all, on this machine."""
     image = f"{runs.target.name}:clone"
     runs.target.stop()
     runs.target.commit(image)
@@ -72,12 +66,7 @@ def real(runs: Runs) -> dict[str, float]:
     clones = [replace(runs.target, name=f"{runs.target.name}-{number}") for number in range(CONTAINERS)]
     try:
         names = [f"@docker/{clone.create(image).name}" for clone in clones]
-        return medians(
-            {
-                "one": lambda: _run(runs, names[:1], "deploy.py"),
-                "many": lambda: _run(runs, names, "deploy.py"),
-            }
-        )
+        return medians({hosts: partial(_run, runs, names[:hosts], "deploy.py") for hosts in (1, CONTAINERS)})
     finally:
         for clone in clones:
             clone.remove()

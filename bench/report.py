@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 from tests.targets.shell import run
+
+K = TypeVar("K")
 
 RUNS = 5
 GOAL_COLUMNS = ("what", "goal", "measured", "met")
@@ -44,9 +47,9 @@ def median(measured: Callable[[], float], runs: int = RUNS) -> float:
     return statistics.median(measured() for _ in range(runs))
 
 
-def medians(measured: Mapping[str, Callable[[], float]], runs: int = RUNS) -> dict[str, float]:
+def medians(measured: Mapping[K, Callable[[], float]], runs: int = RUNS) -> dict[K, float]:
     """The median of each, taken in turns, so that all see the same of what else the machine does."""
-    found: dict[str, list[float]] = {name: [] for name in measured}
+    found: dict[K, list[float]] = {name: [] for name in measured}
     for _ in range(runs):
         for name, measure in measured.items():
             found[name].append(measure())
