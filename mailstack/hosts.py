@@ -66,9 +66,11 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
                 f"mail_db_auth = 'peer': {host.name} has no database of its own; allowed: 'password'"
             )
         return Endpoint(_address(owner), settings.db_port)
-    if settings.mail_db_auth == "peer":
-        return Endpoint(engine_of(settings).socket, settings.db_port)
-    return Endpoint("127.0.0.1", settings.db_port)
+    # MariaDB knows by the address who asks, and smtpd(8) in its chroot has no socket of the database
+    by_address = settings.mail_db_engine == "mysql" or settings.map_type == settings.db_driver
+    if settings.mail_db_auth == "password" and by_address:
+        return Endpoint("127.0.0.1", settings.db_port)
+    return Endpoint(engine_of(settings).socket, settings.db_port)
 
 
 def database_clients(settings: Settings, host: Host) -> list[str]:

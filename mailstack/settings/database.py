@@ -92,9 +92,9 @@ class DatabaseSettings(Model):
     )
     mail_db_auth: Literal["password", "peer"] = Field(
         default="password",
-        description="How Postfix and Dovecot prove who they are. With `peer` they use the socket of a "
-        "server on the same host, and no database password is on any disk. MariaDB then knows them as "
-        "`postfix` and `dovecot`.",
+        description="How Postfix and Dovecot prove who they are. With `peer` it is by the accounts they "
+        "run as, to a server on the same host, and no database password is on any disk. MariaDB then knows "
+        "them as `postfix` and `dovecot`.",
     )
     mail_db_host: Host | None = Field(
         default=None,

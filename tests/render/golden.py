@@ -19,7 +19,7 @@ from mailstack.engines.postgresql import POSTGRESQL
 from mailstack.files import Entry, File
 
 GOLDEN = Path(__file__).parent / "golden"
-HERE = Endpoint("127.0.0.1")
+HERE = Endpoint(POSTGRESQL.socket)
 
 
 def standard() -> list[Entry]:
@@ -31,7 +31,7 @@ def standard() -> list[Entry]:
 def peer() -> list[Entry]:
     """No password on any disk."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_auth="peer", mail_pop3=True)
-    return [*_mail(settings, Endpoint(POSTGRESQL.socket)), *postgres.files(settings, "17")]
+    return [*_mail(settings, HERE), *postgres.files(settings, "17")]
 
 
 def elsewhere() -> list[Entry]:

@@ -11,6 +11,7 @@ from pyinfra.api.state import State
 
 from mailstack import Settings
 from mailstack.engines import Endpoint
+from mailstack.engines.postgresql import POSTGRESQL
 from mailstack.hosts import database_clients, database_endpoint, database_host, has_role
 
 HOSTS = {"one": "192.0.2.1", "two": "192.0.2.2", "three": "2001:db8::3"}
@@ -47,7 +48,7 @@ def test_a_host_in_groups_has_their_roles_only() -> None:
 
 def test_mail_hosts_use_the_database_host() -> None:
     hosts = inventory(db=["one"], mx=["two", "three"], imap=["two", "three"])
-    assert database_endpoint(settings(), hosts["one"]) == Endpoint("127.0.0.1")
+    assert database_endpoint(settings(), hosts["one"]) == Endpoint("/run/postgresql")
     assert database_endpoint(settings(mail_db_port=5433), hosts["two"]) == Endpoint("192.0.2.1", 5433)
     assert database_clients(settings(), hosts["one"]) == ["192.0.2.2", "2001:db8::3"]
     assert database_clients(settings(), hosts["two"]) == []
@@ -58,9 +59,18 @@ def test_hosts_with_a_database_of_their_own_are_no_clients() -> None:
     assert database_clients(settings(), hosts["one"]) == []
 
 
-def test_over_the_socket() -> None:
-    endpoint = database_endpoint(settings(mail_db_auth="peer"), inventory()["one"])
+@pytest.mark.parametrize("auth", ["password", "peer"])
+@pytest.mark.parametrize("port", [5432, 5433])
+def test_over_the_socket(auth: str, port: int) -> None:
+    endpoint = database_endpoint(settings(mail_db_auth=auth, mail_db_port=port), inventory()["one"])
     assert endpoint.is_socket and endpoint.is_local
+    assert f"PGPORT={port}" in POSTGRESQL.postfix_environment(endpoint)
+
+
+def test_from_a_chroot_there_is_no_socket() -> None:
+    endpoint = database_endpoint(settings(mail_map_type="pgsql"), inventory()["one"])
+    assert endpoint == Endpoint("127.0.0.1")
+    assert "PGPORT" not in POSTGRESQL.postfix_environment(endpoint)
 
 
 def test_a_server_of_somebody_else() -> None:

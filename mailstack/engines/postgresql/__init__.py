@@ -48,7 +48,8 @@ class PostgreSql:
     def postfix_environment(self, endpoint: Endpoint) -> str:
         """What libpq must know and pgsql_table(5) has no parameter for."""
         sslmode = endpoint.sslmode or ("prefer" if endpoint.is_local else "require")
-        return f"PGCONNECT_TIMEOUT=5 PGSSLMODE={sslmode}"
+        port = f" PGPORT={endpoint.port}" if endpoint.is_socket else ""
+        return f"PGCONNECT_TIMEOUT=5 PGSSLMODE={sslmode}{port}"
 
     def announce(self, settings: Settings) -> None:
         """See ``Engine.announce``."""
