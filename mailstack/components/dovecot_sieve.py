@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailstack.engines.contract import SIEVE_SCRIPTS
 from mailstack.files import Directory, Entry, File
 from mailstack.templates import render
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("dovecot-sieve", "dovecot-managesieved")
 _DIRECTORY = "/etc/dovecot"
-_SCRIPTS = f"{_DIRECTORY}/sieve"
 
 
 def files(settings: Settings, generation: str) -> list[Entry]:
@@ -26,14 +26,14 @@ def files(settings: Settings, generation: str) -> list[Entry]:
         configuration = render(
             f"dovecot/{generation}/sieve.conf",
             settings=settings,
-            scripts_before=[_path(name) for name in texts if name == "before" and texts[name]],
-            scripts_after=[_path(name) for name in texts if name != "before" and texts[name]],
+            before=_path("before") if texts["before"] else None,
+            after=_path("after") if texts["after"] else None,
         )
     # at the end, so that the lines have the numbers that they have in the settings
     mark = f"# Written by mailstack for Dovecot {generation}; changes made here are undone by the next run.\n"
     return [
         File(f"{_DIRECTORY}/sieve.conf", configuration),
-        *([Directory(_SCRIPTS)] if settings.mail_sieve else []),
+        *([Directory(SIEVE_SCRIPTS)] if settings.mail_sieve else []),
         *(
             File(
                 _path(name),
@@ -65,4 +65,4 @@ def _texts(settings: Settings) -> dict[str, str]:
 
 
 def _path(name: str) -> str:
-    return f"{_SCRIPTS}/{name}.sieve"
+    return f"{SIEVE_SCRIPTS}/{name}.sieve"

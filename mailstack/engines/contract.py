@@ -20,6 +20,8 @@ UPGRADE_PASSWORD = "db-upgrade-password"
 PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, UPGRADE_PASSWORD)
 """The names of the roles' passwords among the secrets."""
 
+SIEVE_SCRIPTS = "/etc/dovecot/sieve"
+"""The directory of the scripts that are no user's own; what Dovecot learns of a user may name one."""
 
 Hashes = Literal["all", "old", "current"]
 """Which users a password query finds: all, or by the scheme of their hash."""

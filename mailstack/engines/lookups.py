@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.engines.contract import DOVECOT
+from mailstack.engines.contract import DOVECOT, SIEVE_SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from mailstack.settings import Settings
 
 ACTIVE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name WHERE u.active AND d.active"
 ACTIVE_USER = f"SELECT u.email {ACTIVE} AND u.email = {{address}}"
@@ -69,8 +71,47 @@ MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
 MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
 """The quotas of a user. In Dovecot, too, 0 is no limit."""
 
-DETAIL_FOLDERS = {"2.3": "sieve_env_detail_folders", "2.4": "sieve_environment/detail_folders"}
-"""The userdb field of each generation that detail.sieve finds in its environment."""
+
+def selected(fields: Mapping[str, str], prefix: str = "") -> str:
+    """What a SELECT returns beside other things: ``fields``, by name, each with its SQL."""
+    return "".join(f', {sql} AS "{prefix}{field}"' for field, sql in fields.items())
+
+
+def quota_warnings(settings: Settings, generation: str) -> dict[str, str]:
+    """The userdb field, and its SQL, that keeps Dovecot's quota warnings to users who have a quota.
+
+    To know whether a warning is due, Dovecot reads the mailbox once more after each message, which takes a
+    sixth of the work of a delivery, and more where there is much mail. 2.3 reads its list of warnings up to
+    the first that is missing, so that one comes from here; in 2.4 the list is emptied.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
+    """
+    if not settings.mail_quota_warnings:
+        return {}
+    has_quota = f"{MEGABYTES} > 0 OR {MESSAGES} > 0"
+    if generation == "2.4":
+        return {"quota/User quota/quota_warning": f"CASE WHEN {has_quota} THEN NULL ELSE '' END"}
+    first = settings.mail_quota_warnings[0]
+    # doubled for the query, and once more for the setting, in which Dovecot replaces %u and %h
+    rule = f"storage={first}%%%% quota-warning {first} %%u %%h"
+    return {"quota_warning": f"CASE WHEN {has_quota} THEN '{rule}' END"}
+
+
+def detail_script(settings: Settings, generation: str) -> dict[str, str]:
+    """The userdb field, and its SQL, that gives the script for user+folder to those who want it.
+
+    Not to all: for a user with a script, Dovecot writes the list of the mailbox anew with each message.
+
+    + generation: of Dovecot, ``2.3`` or ``2.4``
+    """
+    if not settings.mail_sieve:
+        return {}
+    setting = {"2.3": "sieve_after2" if settings.mail_sieve_after else "sieve_after"}
+    return {
+        setting.get(generation, "sieve_script/detail/path"): (
+            f"CASE WHEN u.detail_folders THEN '{SIEVE_SCRIPTS}/detail.sieve' END"
+        )
+    }
 
 
 def may_log_in(generation: str) -> str:

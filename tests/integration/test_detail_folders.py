@@ -85,6 +85,17 @@ def test_into_the_folder_of_who_wants_that(server: Target, users: list[str]) -> 
         assert where(mailbox, send(server, b"plain+lists@example.org")) == "INBOX"
 
 
+def test_who_does_not_want_that_has_no_script(server: Target, users: list[str]) -> None:
+    """With a script, of whatever it may be, each delivery writes the list of the whole mailbox anew."""
+    size, inode = (f"stat -c %{what} /var/vmail/example.org/plain/Maildir/dovecot-uidlist" for what in "si")
+    clients.eventually(lambda: server.exec(size).stdout != "0", "no list")
+    before, length = server.exec(inode).stdout, server.exec(size).stdout
+    send(server, b"plain+lists@example.org")
+    clients.eventually(lambda: server.exec(size).stdout != length, "the message is not in the list")
+    clients.wait_for_empty_queue(server)
+    assert server.exec(inode).stdout == before
+
+
 HOSTILE = [
     b"../x",
     b"../../details/lists",

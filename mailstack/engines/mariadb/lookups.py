@@ -13,16 +13,18 @@ from mailstack.engines.contract import DOVECOT
 from mailstack.engines.lookups import (
     ACTIVE,
     ACTIVE_MAILBOX,
-    DETAIL_FOLDERS,
     MEGABYTES,
     MESSAGES,
     RELAY_DOMAINS,
     RELAY_RECIPIENTS,
     VIRTUAL_DOMAINS,
     VIRTUAL_MAILBOXES,
+    detail_script,
     has_app_password,
     may_log_in,
     own_senders,
+    quota_warnings,
+    selected,
     sender_logins,
 )
 from mailstack.engines.mariadb.quoting import literal
@@ -133,9 +135,11 @@ def virtual_aliases(postmaster: str) -> str:
 def dovecot_user(settings: Settings, generation: str) -> str:
     """See ``mailstack.engines.postgresql.lookups.dovecot_user``."""
     name = DOVECOT[generation]
-    fields = "".join(f", {value} AS {field}" for field, value in _QUOTA[generation].items())
-    if settings.mail_sieve:
-        fields += f", IF(u.detail_folders, 'yes', 'no') AS `{DETAIL_FOLDERS[generation]}`"
+    fields = {
+        **_QUOTA[generation],
+        **quota_warnings(settings, generation),
+        **detail_script(settings, generation),
+    }
     targets = f"{_hops(*_BY_NAME, *_LEFT_OVER)} {_TARGETS}"
     targets = targets.replace("%u", name.local_part).replace("%d", name.domain)
     found = (
@@ -143,7 +147,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
         f" (SELECT MAX(t.address) FROM ({targets}) t HAVING COUNT(*) = 1))"
     )
     return (
-        f"SELECT {_home(settings)} AS home{fields} {ACTIVE} AND u.email ="
+        f"SELECT {_home(settings)} AS home{selected(fields)} {ACTIVE} AND u.email ="
         f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
     )
 
@@ -172,9 +176,9 @@ def dovecot_login(settings: Settings, generation: str) -> str:
 
 
 def _login(settings: Settings, generation: str, password: str) -> str:
-    fields = "".join(f", {value} AS userdb_{field}" for field, value in _QUOTA[generation].items())
+    fields = {**_QUOTA[generation], **quota_warnings(settings, generation)}
     return (
-        f"SELECT u.email AS `user`, {password}, {_home(settings)} AS userdb_home{fields}"
+        f"SELECT u.email AS `user`, {password}, {_home(settings)} AS userdb_home{selected(fields, 'userdb_')}"
         f" {may_log_in(generation)}"
     )
 

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.lookups import (
     ACTIVE,
-    DETAIL_FOLDERS,
     MEGABYTES,
     MESSAGES,
     RELAY_DOMAINS,
     RELAY_RECIPIENTS,
     VIRTUAL_DOMAINS,
     VIRTUAL_MAILBOXES,
+    detail_script,
     has_app_password,
     may_log_in,
     own_senders,
+    quota_warnings,
+    selected,
     sender_logins,
 )
 from mailstack.engines.postgresql.quoting import literal
@@ -81,16 +83,19 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     + generation: of Dovecot, ``2.3`` or ``2.4``
     """
     name = DOVECOT[generation]
-    fields = "".join(f", {value} AS {field}" for field, value in _QUOTA[generation].items())
-    if settings.mail_sieve:  # only delivery wants to know, so it is no field of a login
-        fields += f", CASE WHEN u.detail_folders THEN 'yes' ELSE 'no' END AS \"{DETAIL_FOLDERS[generation]}\""
+    # a login has no use for a script
+    fields = {
+        **_QUOTA[generation],
+        **quota_warnings(settings, generation),
+        **detail_script(settings, generation),
+    }
     found = (
         f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
         f" (SELECT max(t.address) FROM mailstack_targets('{name.local_part}', '{name.domain}') AS t (address)"
         " HAVING count(*) = 1))"
     )
     return (
-        f"SELECT {_home(settings)} AS home{fields} {ACTIVE} AND u.email ="
+        f"SELECT {_home(settings)} AS home{selected(fields)} {ACTIVE} AND u.email ="
         f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
     )
 
@@ -128,9 +133,9 @@ def dovecot_login(settings: Settings, generation: str) -> str:
 
 
 def _login(settings: Settings, generation: str, password: str) -> str:
-    fields = "".join(f", {value} AS userdb_{field}" for field, value in _QUOTA[generation].items())
+    fields = {**_QUOTA[generation], **quota_warnings(settings, generation)}
     return (
-        f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home{fields}'
+        f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home{selected(fields, "userdb_")}'
         f" {may_log_in(generation)}"
     )
 

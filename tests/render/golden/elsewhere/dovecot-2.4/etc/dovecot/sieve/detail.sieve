@@ -1,10 +1,7 @@
-# Mail to user+folder goes into that folder, if it is there and the user wants that (`detail_folders`).
-require ["envelope", "environment", "fileinto", "mailbox", "subaddress", "variables", "vnd.dovecot.environment"];
+# Mail to user+folder goes into that folder, if it is there. This is for users who want that (`detail_folders`).
+require ["envelope", "fileinto", "mailbox", "subaddress", "variables"];
 
-if allof (
-    environment :is "vnd.dovecot.config.detail_folders" "yes",
-    envelope :detail :matches "to" "?*"
-) {
+if envelope :detail :matches "to" "?*" {
     set "folder" "${0}";
     if mailboxexists "${folder}" {
         fileinto "${folder}";
