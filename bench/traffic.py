@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -160,9 +160,9 @@ def run(host: Target, messages: int = MESSAGES, sessions: int = SESSIONS) -> Rou
     """One round on an idle host with empty mailboxes. `TargetError` if a message is missing in the end."""
     # put aside: where much was deleted just now, a filesystem without a journal is slow to make new files
     host.exec(f"cd /var/vmail; mkdir -p old; if [ -e {servers.DOMAIN} ]; then mv {servers.DOMAIN} old/$$; fi")
-    _load(host, len(servers.USERS), sessions)  # makes the mailboxes
+    load(host, len(servers.USERS), sessions)  # makes the mailboxes
     before = servers.settle(host)
-    accepted, delivered = _load(host, messages, sessions)
+    accepted, delivered = load(host, messages, sessions)
     after = servers.settle(host)
     find = f"find /var/vmail/{servers.DOMAIN} -path '*/Maildir/new/*' -o -path '*/Maildir/cur/*' | wc -l"
     there = int(host.exec(find).stdout) - len(servers.USERS)
@@ -172,11 +172,12 @@ def run(host: Target, messages: int = MESSAGES, sessions: int = SESSIONS) -> Rou
     return Round(messages / accepted, messages / delivered, defaultdict(float, cost))
 
 
-def _load(host: Target, messages: int, sessions: int) -> tuple[float, float]:
-    """Seconds until all messages were accepted, and until they were delivered."""
-    users = len(servers.USERS)
-    each = (str(max(1, sessions // users)), str(messages // users), str(SIZE))
-    script = ["sh", "-c", _LOAD, "sh", *each, " ".join(servers.USERS)]
+def load(
+    host: Target, messages: int, sessions: int, users: Sequence[str] = servers.USERS
+) -> tuple[float, float]:
+    """Send messages to users in turn. Seconds until all were accepted, and until they were delivered."""
+    each = (str(max(1, sessions // len(users))), str(messages // len(users)), str(SIZE))
+    script = ["sh", "-c", _LOAD, "sh", *each, " ".join(users)]
     start, accepted, delivered = map(float, host.exec(script, timeout=300).stdout.split())
     return accepted - start, delivered - start
 
@@ -208,7 +209,7 @@ def crowd(host: Target, sessions: int, messages: int = MESSAGES) -> Crowd:
     host.write("/root/watch.sql", _WATCH.encode())
     host.exec(f"({_PSQL} < /root/watch.sql > /root/connections 2>&1 & echo $! > /root/watch.pid)")
     try:
-        _load(host, messages, sessions)
+        load(host, messages, sessions)
     finally:
         host.exec("kill $(cat /root/watch.pid)", check=False)
         host.exec(f"{_PSQL} -c 'ALTER SYSTEM RESET log_statement' -c 'SELECT pg_reload_conf()'")

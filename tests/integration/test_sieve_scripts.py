@@ -36,7 +36,8 @@ def host(module_clone: Factory) -> Target:
     target = module_clone("scripts")
     run = converge.run(target, DATA)
     assert converge.changed(run) == ["Dovecot | Write configuration", "Dovecot | Run dovecot"]
-    assert converge.said(run)[1:] == [
+    assert converge.said(run)[-4:] == [
+        "/etc/dovecot/sieve.conf: content",
         f"{SCRIPT}: missing, index",
         "/etc/dovecot/sieve/after.sieve: missing, index",
         "dovecot: reload",
@@ -123,6 +124,19 @@ def test_without_sieve(host: Target) -> None:
         socket.create_connection((host.ip, PORT), timeout=clients.TIMEOUT)
     assert host.exec("find /etc/dovecot/sieve* -type f").stdout == ""
     assert arrival(host, "any", "INBOX").get_all("X-Order") is None
+
+
+def test_folders_by_detail_come_after_these(host: Target) -> None:
+    data = world.data(mail_sieve_after='require "editheader";\naddheader "X-Order" "after";\n')
+    converge.run(host, data)
+    converge.assert_converged(host, data)
+    wants = f"UPDATE mail_users SET detail_folders = {{}} WHERE email = '{BOB}'"
+    clients.sql(host, wants.format("true"))
+    sent = clients.send(host, clients.message(STRANGER, BOB.replace("@", "+Junk@")))
+    with clients.imap(host, BOB) as mailbox:
+        mailbox.select("Junk")
+        assert message_from_bytes(clients.wait_for_mail(mailbox, sent))["X-Order"] == "after"
+    clients.sql(host, wants.format("false"))
 
 
 def test_with_it_again_and_other_limits(host: Target, peer: Target) -> None:
