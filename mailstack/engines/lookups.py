@@ -71,6 +71,8 @@ MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
 MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
 """The quotas of a user. In Dovecot, too, 0 is no limit."""
 
+HAS_QUOTA = f"({MEGABYTES} > 0 OR {MESSAGES} > 0)"
+
 
 def selected(fields: Mapping[str, str], prefix: str = "") -> str:
     """What a SELECT returns beside other things: ``fields``, by name, each with its SQL."""
@@ -88,13 +90,12 @@ def quota_warnings(settings: Settings, generation: str) -> dict[str, str]:
     """
     if not settings.mail_quota_warnings:
         return {}
-    has_quota = f"{MEGABYTES} > 0 OR {MESSAGES} > 0"
     if generation == "2.4":
-        return {"quota/User quota/quota_warning": f"CASE WHEN {has_quota} THEN NULL ELSE '' END"}
+        return {"quota/User quota/quota_warning": f"CASE WHEN {HAS_QUOTA} THEN NULL ELSE '' END"}
     first = settings.mail_quota_warnings[0]
     # doubled for the query, and once more for the setting, in which Dovecot replaces %u and %h
     rule = f"storage={first}%%%% quota-warning {first} %%u %%h"
-    return {"quota_warning": f"CASE WHEN {has_quota} THEN '{rule}' END"}
+    return {"quota_warning": f"CASE WHEN {HAS_QUOTA} THEN '{rule}' END"}
 
 
 def detail_script(settings: Settings, generation: str) -> dict[str, str]:

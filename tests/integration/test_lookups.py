@@ -18,14 +18,15 @@ MANY = """
 BEGIN;
 SET LOCAL session_replication_role = replica; -- else each new alias domain looks at all aliases
 INSERT INTO mail_domain SELECT 'domain' || n || '.example' FROM generate_series(1, 5000) AS n;
-INSERT INTO mail_users (email, password)
-    SELECT 'user' || n || '@domain' || n || '.example', 'x' FROM generate_series(1, 5000) AS n;
+INSERT INTO mail_users (email, password, quota_mb)
+    SELECT 'user' || n || '@domain' || n || '.example', 'x', 1 FROM generate_series(1, 5000) AS n;
 INSERT INTO mail_alias (source_email, destination_email)
     SELECT 'user' || n || '@domain' || n || '.example', 'user' || n + 1 || '@domain' || n + 1 || '.example'
     FROM generate_series(1, 5000) AS n WHERE n % 10 > 0;
 INSERT INTO mail_alias_domain
     SELECT 'alias' || n || '.example', 'domain' || n || '.example' FROM generate_series(1, 5000) AS n;
-INSERT INTO mail_wildcard SELECT 'user' || n, 'alice@example.org' FROM generate_series(6000, 11000) AS n;
+INSERT INTO mail_wildcard
+    SELECT 'user' || n, 'user10@domain10.example' FROM generate_series(6000, 11000) AS n;
 INSERT INTO mail_sender (email, sender_email)
     SELECT 'user' || n || '@domain' || n || '.example', 'boss' || n || '@domain.example'
     FROM generate_series(1, 5000) AS n;

@@ -18,8 +18,8 @@ ROWS = 2_000
 #: Aliases are in chains of ten. An alias domain takes longer to make the more aliases there are.
 MANY = """
 INSERT INTO mail_domain (domain_name) SELECT concat('domain', seq, '.example') FROM numbers;
-INSERT INTO mail_users (email, password)
-    SELECT concat('user', seq, '@domain', seq, '.example'), 'x' FROM numbers;
+INSERT INTO mail_users (email, password, quota_mb)
+    SELECT concat('user', seq, '@domain', seq, '.example'), 'x', 1 FROM numbers;
 INSERT INTO mail_alias (source_email, destination_email)
     SELECT
         concat('user', seq, '@domain', seq, '.example'),

@@ -200,6 +200,15 @@ def test_nobody_without_a_limit_is_warned(host: Target) -> None:
             deliver(host, FULL, 3_000_000)
 
 
+def test_nobody_without_a_limit_is_counted(host: Target) -> None:
+    """It takes the longer, at each message, the more there is: the index has the sum, if it was ever made."""
+    counted = {}
+    for user in (COUNTED, FREE):
+        mailbox = f"/var/vmail/quota.example/{user.partition('@')[0]}/Maildir"
+        counted[user] = "hdr-vsize" in host.exec(f"doveadm dump -t index {mailbox}").stdout
+    assert counted == {COUNTED: True, FREE: False}
+
+
 def test_without_dovecot_mail_is_taken(clone: Factory) -> None:
     server = clone("quota")
     server.exec("systemctl stop dovecot")

@@ -13,6 +13,7 @@ from mailstack.engines.contract import DOVECOT
 from mailstack.engines.lookups import (
     ACTIVE,
     ACTIVE_MAILBOX,
+    HAS_QUOTA,
     MEGABYTES,
     MESSAGES,
     RELAY_DOMAINS,
@@ -149,6 +150,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     return (
         f"SELECT {_home(settings)} AS home{selected(fields)} {ACTIVE} AND u.email ="
         f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
+        f" AND ('{name.service}' <> 'quota-status' OR {HAS_QUOTA})"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.lookups import (
     ACTIVE,
+    HAS_QUOTA,
     MEGABYTES,
     MESSAGES,
     RELAY_DOMAINS,
@@ -78,7 +79,8 @@ def dovecot_user(settings: Settings, generation: str) -> str:
 
     Postfix asks the quota service about the recipient as the client gave it, before aliases: so for this
     service alone, an alias that leads to one mailbox and nowhere else is that mailbox. Of one with several
-    targets the message is taken; where there is no room for it, that copy waits.
+    targets the message is taken; where there is no room for it, that copy waits. Users without a quota are
+    nobody to this service, which says so without a look at the mailbox.
 
     + generation: of Dovecot, ``2.3`` or ``2.4``
     """
@@ -97,6 +99,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     return (
         f"SELECT {_home(settings)} AS home{selected(fields)} {ACTIVE} AND u.email ="
         f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
+        f" AND ('{name.service}' <> 'quota-status' OR {HAS_QUOTA})"
     )
 
 
