@@ -255,7 +255,8 @@ def test_the_daemons_run_what_is_on_disk(victim: Target) -> None:
     victim.exec("postconf 'smtpd_banner = harmed'; postfix reload")
     victim.exec("echo 'login_greeting = harmed' >> /etc/dovecot/dovecot.conf; doveadm reload")
     victim.exec(f"sh -c 'echo max_connections = 50 >> $1' sh {pg}/conf.d/mailstack.conf")
-    victim.exec(f"sh -c 'echo host all all 127.0.0.1/32 trust > $1' sh {pg}/pg_hba.conf")
+    trust = "local all all trust\\nhost all all 127.0.0.1/32 trust\\n"
+    victim.exec(f"sh -c 'printf \"{trust}\" > $1' sh {pg}/pg_hba.conf")
     victim.exec("systemctl restart 'postgresql@*'")
     stranger = "psql -h 127.0.0.1 -U postgres -XAtc 'SHOW max_connections'"
     assert greetings(victim) == ("harmed", "harmed")
