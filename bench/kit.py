@@ -20,12 +20,13 @@ from typing import Any
 from mailstack import Settings, dovecot, postfix, postgres, secrets, tls
 from mailstack.accounts import plan, sql
 from mailstack.accounts.wanted import Accounts
-from mailstack.engines import LOOKUP_PASSWORD, PASSWORDS, Endpoint
+from mailstack.engines import LOOKUP_PASSWORD, PASSWORDS
 from mailstack.engines.postgresql import converge, dialect, roles
 from mailstack.engines.postgresql.quoting import UNLOGGED
 from mailstack.engines.postgresql.schema import Schema
 from mailstack.facts.platform import Platform, parse
 from mailstack.files import Directory, Entry, File
+from mailstack.hosts import local_endpoint
 from mailstack.passwords import hash_password
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
@@ -66,7 +67,7 @@ class Kit:
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Each path that is there in the end, with the service that reads it; not what mailstack notes."""
-        settings, endpoint = self.settings, Endpoint("127.0.0.1")
+        settings, endpoint = self.settings, local_endpoint(self.settings)
         generation = self.platform.dovecot
         for service, entries in {
             "postgresql": postgres.files(settings, self.platform.postgresql),

@@ -66,6 +66,11 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
                 f"mail_db_auth = 'peer': {host.name} has no database of its own; allowed: 'password'"
             )
         return Endpoint(_address(owner), settings.db_port)
+    return local_endpoint(settings)
+
+
+def local_endpoint(settings: Settings) -> Endpoint:
+    """Where Postfix and Dovecot reach a database that runs on their own host."""
     # MariaDB knows by the address who asks, and smtpd(8) in its chroot has no socket of the database
     by_address = settings.mail_db_engine == "mysql" or settings.map_type == settings.db_driver
     if settings.mail_db_auth == "password" and by_address:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailstack import Settings, dovecot, postfix, postgres, tls
-from mailstack.engines import Endpoint
 from mailstack.facts.platform import PLATFORM
 from mailstack.files import Entry, File
+from mailstack.hosts import local_endpoint
 from tests.integration import clients, world
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
@@ -91,7 +91,8 @@ class Managed:
 
 def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
     """All of them: whatever the components say that should lie on `target`."""
-    settings, endpoint = Settings.from_data(data), Endpoint("127.0.0.1")
+    settings = Settings.from_data(data)
+    endpoint = local_endpoint(settings)
     platform = PLATFORM.parse(target.exec(PLATFORM.kind(PLATFORM.about), check=False).stdout)
     components = {
         "PostgreSQL": postgres.files(settings, platform.postgresql),
