@@ -74,7 +74,7 @@ class Line:
                 heard = True
                 writer.write(data)
 
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, asyncio.CancelledError):  # the latter: `end`, while a client is there
             await asyncio.gather(send(), hear(), tell())
 
 
