@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -13,9 +14,16 @@ from pyinfra.context import state
 def spare_work() -> None:
     """Keep Python from work that no deploy gains by; of a run that changes nothing it was a good part."""
     _know_deploy_file()
-    if not gc.get_freeze_count():
-        # what was imported stays until the end, when Python would go through it several times for cycles
-        gc.freeze()
+    _keep_imports()
+
+
+@cache
+def _keep_imports() -> None:
+    """Once a run, as to ask whether it was done takes as long: what was imported stays until the end.
+
+    Python would go through it several times, in search of cycles.
+    """
+    gc.freeze()
 
 
 def _know_deploy_file() -> None:

@@ -19,6 +19,7 @@ def deploy_file(tmp_path: Path) -> Iterator[Path]:
     """A file that pyinfra is executing."""
     known, path = set(sys.modules), tmp_path / "deploy.py"
     path.write_text("import sys\nframe = sys._getframe()\n")
+    interpreter._keep_imports.cache_clear()
     with ctx_state.use(SimpleNamespace(current_exec_filename=str(path))):
         yield path
     gc.unfreeze()
