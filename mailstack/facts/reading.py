@@ -9,6 +9,8 @@ what it and those after it have announced.
 Nor does each probe cost processes of its own: what several ask of one kind, all files or all units of all
 components, is one question about all of it.
 
+What must hold before anything is changed is asked in the same way: see ``require``.
+
 Files of a run that lost its connection may still be on their way into place, so the reading waits for them.
 
 Answers may hold secrets, so what is read is never printed, at any ``-v``.
@@ -23,12 +25,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from gevent import GreenletExit
+from gevent import Greenlet, GreenletExit, getcurrent
 from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import OperationError
+from pyinfra.api.exceptions import OperationError, PyinfraError
 from pyinfra.context import host as current
 
 if TYPE_CHECKING:
@@ -39,6 +41,15 @@ A = TypeVar("A")
 
 LOCK = "/var/lib/mailstack/lock"
 """Whoever replaces files on the host holds it."""
+
+_NOT_ROOT = (
+    "mailstack needs root, and pyinfra runs as the user with the number {} on this host: connect as root, or "
+    'give the host `"_sudo": True` in the inventory, or `--sudo` on the command line'
+)
+_NO_SUDO = (
+    "sudo wants a password on this host, and there is no terminal to ask for it: give the host "
+    "`_sudo_password` in the inventory, or let its user sudo without one (NOPASSWD in sudoers)"
+)
 
 Kind = Callable[[Sequence[Any]], str]
 """Makes of what is asked about a shell command that tells of all of it, on a host in any state."""
@@ -58,6 +69,13 @@ class Probe(Generic[T]):
     parse: Callable[[str], T] = field(compare=False)
 
 
+class _Requirement(NamedTuple):
+    """A question, and what makes a sentence of an answer that must not be."""
+
+    probe: Probe[Any]
+    problem: Callable[[Any], str | None]
+
+
 class _Answer(NamedTuple):
     """What a command said, and about what."""
 
@@ -73,6 +91,9 @@ class _Readings:
     announced: Counter[Probe[Any]] = field(default_factory=Counter)
     answers: list[_Answer] = field(default_factory=list)
     moment: tuple[bool, int] = (False, 0)
+    required: list[_Requirement] = field(default_factory=list)
+    checked: tuple[bool, int] = (False, 0)
+    """The phase, and how many of the requirements were looked at in it."""
 
     def output_for(self, probe: Probe[Any]) -> str | None:
         """What was said about all that ``probe`` is about, if that was asked."""
@@ -80,6 +101,13 @@ class _Readings:
             if answer.kind == probe.kind and answer.about.issuperset(probe.about):
                 return answer.output
         return None
+
+    def unchecked(self) -> list[_Requirement]:
+        """The requirements that were not looked at in this phase; they count as looked at from now on."""
+        executing, before = self.moment[0], self.checked
+        start = before[1] if before[0] == executing else 0
+        self.checked = (executing, len(self.required))
+        return self.required[start:]
 
 
 _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
@@ -91,10 +119,23 @@ def announce(*probes: Probe[Any]) -> None:
     readings.announced.update(probes)
 
 
+def require(probe: Probe[A], problem: Callable[[A], str | None]) -> None:
+    """Check something before any operation of this run changes the current host.
+
+    + probe: the question; it is announced here, so that it costs no command of its own
+    + problem: returns what is wrong with the answer, as a sentence for people, or ``None``
+
+    The first reading of the run checks all requirements. If one is not met, the host is left out of the rest
+    of the run, untouched; in the prepare phase (``--dry``, or without ``-y``) ``OperationError`` is raised.
+    """
+    announce(probe)
+    _of_hosts[current_host()].required.append(_Requirement(probe, problem))
+
+
 def read(probe: Probe[A], host: Host | None = None) -> A:
     """Return the answer to ``probe``, from the current host or from the one given.
 
-    A host that can't be asked is left out of the rest of the run.
+    A host that can't be asked, or that does not meet a requirement, is left out of the rest of the run.
     """
     host = host or current_host()
     readings = _of_hosts.setdefault(host, _Readings())
@@ -102,18 +143,37 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
     if readings.moment != moment:
         readings.answers.clear()
         readings.moment = moment
-    if (output := readings.output_for(probe)) is None:
-        rest = readings.announced if host.state.is_executing else {}
-        readings.answers += _ask(host, [*rest, probe])
-        output = readings.output_for(probe)
-    if host.state.is_executing:
-        readings.announced -= Counter([probe])  # several operations may want it, and some are yet to come
     try:
-        return probe.parse(output or "")
+        if host.name == current.name:
+            _check(host, readings, probe)
+        return _answer(host, readings, probe)
     except OperationError as error:
         if not host.state.is_executing:
-            raise
+            raise OperationError(f"{host.name}: {error}") from None
         give_up(host, str(error))
+
+
+def _check(host: Host, readings: _Readings, wanted: Probe[Any]) -> None:
+    """Raises ``OperationError`` for what is required and is not so; ``wanted`` is asked along with it."""
+    if not (unchecked := readings.unchecked()):
+        return
+    _know(host, readings, [*(requirement.probe for requirement in unchecked), wanted])
+    wrong = [requirement.problem(_answer(host, readings, requirement.probe)) for requirement in unchecked]
+    if said := "; ".join(dict.fromkeys(filter(None, wrong))):
+        raise OperationError(said)
+
+
+def _know(host: Host, readings: _Readings, probes: Iterable[Probe[Any]]) -> None:
+    """Ask what is not known of these; and in an operation, for all that others will want."""
+    if unknown := [probe for probe in probes if readings.output_for(probe) is None]:
+        readings.answers += _ask(host, [*(readings.announced if host.state.is_executing else ()), *unknown])
+
+
+def _answer(host: Host, readings: _Readings, probe: Probe[A]) -> A:
+    _know(host, readings, [probe])
+    if host.state.is_executing:
+        readings.announced -= Counter([probe])  # several operations may want it, and some are yet to come
+    return probe.parse(readings.output_for(probe) or "")
 
 
 def current_host() -> Host:
@@ -139,17 +199,21 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
             StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
             print_output=False,
             print_input=host.state.print_fact_input,
-            _stdin=f"{{ {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo",
+            _stdin=f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo",
             **_connector_arguments(host),
         )
+    except EOFError:  # pyinfra asks for it, and there is no terminal
+        give_up(host, _NO_SUDO)
     except (TimeoutError, OSError, SSHException) as error:
         give_up(host, f"could not read the state of the host: {error}")
     said = base64.b64decode(output.stdout).decode(errors="surrogateescape").split("\0")
-    if not status or len(said) != len(asked) + 1:
+    if not status or len(said) != len(asked) + 2:
         give_up(host, f"could not read the state of the host: {output.stderr.strip()}")
+    if (uid := said[0].strip()) != "0":
+        give_up(host, _NOT_ROOT.format(uid))
     return [
         _Answer(kind, frozenset(about), answer)
-        for (kind, about), answer in zip(asked.items(), said[:-1], strict=True)
+        for (kind, about), answer in zip(asked.items(), said[1:-1], strict=True)
     ]
 
 
@@ -163,11 +227,29 @@ def _all_at_once(commands: Iterable[str]) -> str:
     return script
 
 
+class _LeftOut(GreenletExit):
+    """What the greenlet of a host that is left out returns: pyinfra looks whether that is true."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
 def give_up(host: Host, reason: str) -> NoReturn:
-    """Go on without this host, as pyinfra does when one of its own facts fails: others are not to blame."""
+    """Go on without this host, as pyinfra does when one of its own facts fails: others are not to blame.
+
+    With no other host left, or where pyinfra goes from host to host (``--serial``), ``PyinfraError`` says so.
+    """
+    state = cast("Any", host.state)
+    try:
+        state.fail_hosts({host})
+    except PyinfraError:
+        # raised from here while it executes, gevent would print it with a traceback; pyinfra notices anyway
+        if not state.is_executing:
+            raise OperationError(f"{host.name}: {reason}") from None
     host.log_styled(reason, fg="red", log_func=logger.error)
-    cast("Any", host.state).fail_hosts({host})
-    raise GreenletExit
+    if not isinstance(getcurrent(), Greenlet):
+        raise PyinfraError(reason)
+    raise _LeftOut
 
 
 def _connector_arguments(host: Host) -> dict[str, Any]:

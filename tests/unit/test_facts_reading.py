@@ -12,13 +12,14 @@ from typing import Any, cast
 import pytest
 from pyinfra.api.command import StringCommand
 from pyinfra.api.config import Config
+from pyinfra.api.exceptions import OperationError, PyinfraError
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.operation import OperationMeta
 from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host
 
-from mailstack.facts.reading import Kind, Probe, announce, read
+from mailstack.facts.reading import Kind, Probe, announce, read, require
 
 
 def numbers(names: Sequence[str]) -> str:
@@ -52,12 +53,14 @@ class Run:
         self.state = State(inventory, Config())  # type: ignore[no-untyped-call]
         self.host = inventory.get_host("somewhere")
         self.asked: list[list[list[str]]] = []
+        self.uid = 0
         self.host.run_shell_command = self._answer  # type: ignore[method-assign]
 
     def _answer(self, command: StringCommand, *, _stdin: str, **_: Any) -> tuple[bool, CommandOutput]:
         self.asked.append([names.split() for names in re.findall("for name in ([a-z ]+);", _stdin)])
         env = {**os.environ, "ASKED": str(len(self.asked))}
-        done = subprocess.run("sh", input=_stdin, capture_output=True, text=True, check=True, env=env)
+        script = _stdin.replace("id -u", f"echo {self.uid}")
+        done = subprocess.run("sh", input=script, capture_output=True, text=True, check=True, env=env)
         return True, CommandOutput([OutputLine("stdout", line) for line in done.stdout.splitlines()])
 
     def complete(self, name: str, *commands: str) -> None:
@@ -140,3 +143,45 @@ def test_after_a_change_what_is_still_wanted_is_asked_again_at_once(run: Run) ->
     run.complete("another", "touch /y")
     assert read(TWO) == "two 3"
     assert run.asked == [[["one", "two", "three"]], [["two", "three"]], [["two"]]]
+
+
+def wrong(answer: str) -> str:
+    """A requirement that is not met."""
+    return f"{answer} must not be"
+
+
+def test_what_is_required_is_asked_with_the_rest_and_checked_once(run: Run) -> None:
+    checked: list[str] = []
+    announce(ONE)
+    require(TWO, checked.append)
+    announce(THREE)
+    run.state.is_executing = True
+    assert [read(ONE), checked] == ["one 1", ["two 1"]]
+    run.complete("somebody's", "touch /x")
+    assert [read(THREE), checked] == ["three 2", ["two 1"]]
+    assert run.asked == [[["one", "two", "three"]], [["three"]]]
+
+
+def test_all_that_is_wrong_is_said_before_anything_is_changed(run: Run) -> None:
+    require(ONE, wrong)
+    require(THREE, lambda _: None)
+    require(A, wrong)
+    with pytest.raises(OperationError, match=r"^somewhere: one 1 must not be; a 1 must not be$"):
+        read(TWO)
+    assert run.asked == [[["a"], ["one", "three", "two"]]]
+
+
+def test_what_was_checked_in_the_prepare_phase_is_checked_again(run: Run) -> None:
+    checked: list[str] = []
+    require(ONE, checked.append)
+    assert [read(TWO), read(TWO), checked] == ["two 1", "two 1", ["one 1"]]
+    run.state.is_executing = True
+    read(TWO)
+    assert checked == ["one 1", "one 2"]
+
+
+@pytest.mark.parametrize("executing", [False, True])
+def test_a_host_where_pyinfra_is_not_root_is_told_so(run: Run, executing: bool) -> None:
+    run.uid, run.state.is_executing = 1000, executing
+    with pytest.raises(PyinfraError, match=r"needs root.* 1000 .*_sudo"):
+        read(ONE)

@@ -1,0 +1,65 @@
+"""What can be known beforehand stops a run in one sentence, and the host stays as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration import world
+from tests.integration.conftest import Factory
+from tests.targets.containers import Target
+from tests.targets.pyinfra import PyinfraRun, run_pyinfra
+
+pytestmark = pytest.mark.postgresql
+
+LOOK = (
+    "find /etc /usr /var/lib /root -xdev ! -path '*/systemd/*' -printf '%p %y %m %u %g %s %T@ %l\\n' | sort; "
+    "dpkg-query -W -f '${Package} ${db:Status-Status}\\n'; ss -Hltn | sort"
+)
+
+
+@pytest.fixture(scope="module")
+def host(module_factory: Factory) -> Target:
+    """A bare host, with a user who may sudo if a password is given."""
+    target = module_factory("preflight")
+    target.exec("useradd -m -s /bin/bash plain && echo plain:secret | chpasswd && usermod -aG sudo plain")
+    target.ssh_key("plain")
+    return target
+
+
+def refused(host: Target, run: PyinfraRun, said: str) -> None:
+    """The run failed with one line that says why, as a user reads it."""
+    assert run.returncode == 1
+    assert run.stderr.count(said) == 1, run.stderr
+    for word in ("Traceback", "exception", "bug report", "Starting operation: Mail server | PostgreSQL"):
+        assert word not in run.stderr
+
+
+def as_plain_user(host: Target, *args: str) -> PyinfraRun:
+    """A run as a user who is not root."""
+    ssh = {"ssh_user": "plain", "ssh_key_text": host.ssh_key("plain"), "ssh_hostname": host.ip}
+    return run_pyinfra(host.name, *args, "deploy.py", data=world.data(), ssh=ssh)
+
+
+@pytest.mark.parametrize("how", ["-y", "--dry"])
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [((), "mailstack needs root"), (("--sudo",), "sudo wants a password on this host")],
+    ids=["no-root", "sudo-password"],
+)
+def test_who_is_not_root(host: Target, how: str, args: tuple[str, ...], said: str) -> None:
+    before = host.exec(LOOK).stdout
+    refused(host, as_plain_user(host, how, *args), said)
+    assert host.exec(LOOK).stdout == before
+
+
+@pytest.mark.parametrize("how", ["-y", "--dry", "--serial"])
+def test_another_debian(host: Target, how: str) -> None:
+    host.exec(
+        "rm /etc/os-release; sed 's/^VERSION_ID=.*/VERSION_ID=\"11\"/' /usr/lib/os-release > /etc/os-release"
+    )
+    before = host.exec(LOOK).stdout
+    args = ("-y", "--serial") if how == "--serial" else (how,)
+    run = host.pyinfra(*args, "deploy.py", data=world.data())
+    assert host.exec(LOOK).stdout == before
+    host.exec("ln -sf ../usr/lib/os-release /etc/os-release")
+    refused(host, run, "this host runs debian 11; mailstack supports Debian 12 and 13")
