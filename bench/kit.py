@@ -73,7 +73,7 @@ class Kit:
             "postgresql": postgres.files(settings, self.platform.postgresql),
             "tls": tls.files(settings),
             "dovecot": dovecot.files(settings, generation, endpoint, serves_postfix=True),
-            "postfix": postfix.files(settings, endpoint),
+            "postfix": postfix.files(settings, self.platform, endpoint),
         }.items():
             for entry in entries:
                 if not entry.path.startswith(_OURS) and not (

@@ -150,6 +150,9 @@ def files(
             group="dovecot",
             mode=0o640,
         ),
+        # Debian's own configuration listens there, and Dovecot leaves its sockets behind. Where nobody listens,
+        # each new auth process waits for five seconds and then logs an error
+        File("/run/dovecot/anvil-auth-penalty", None, activation=None),
         *dovecot_sieve.files(settings, generation),
         File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
         *_upgrade_files(settings, values),

@@ -50,14 +50,14 @@ def unit(platform: Platform) -> Unit:
     return Unit("postfix", instance, reload="postfix reload >/dev/null 2>&1")
 
 
-def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
-    """Every file that Postfix reads.
+def files(settings: Settings, platform: Platform, endpoint: Endpoint) -> list[Entry]:
+    """Return every file that Postfix reads.
 
     + endpoint: where the database is
     """
     return [
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
-        File(f"{DIRECTORY}/main.cf", _main_cf(settings, endpoint)),
+        File(f"{DIRECTORY}/main.cf", _main_cf(settings, platform, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
         File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
@@ -92,7 +92,7 @@ def queries(settings: Settings) -> dict[str, str]:
     }
 
 
-def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
+def _main_cf(settings: Settings, platform: Platform, endpoint: Endpoint) -> str:
     def sql(name: str) -> str:
         # not by its absolute path, so that the checks see the staged file
         return f"{settings.map_type}:$config_directory/sql/{name}.cf"
@@ -107,7 +107,9 @@ def _main_cf(settings: Settings, endpoint: Endpoint) -> str:
         index=postfix_tables.INDEX,
         database_environment=engine_of(settings).postfix_environment(endpoint),
         certificate=tls.CERTIFICATE,
-        excluded_ciphers=tls.EXCLUDED_CIPHERS,
+        weak_ciphers=tls.WEAK_CIPHERS,
+        old_ciphers=tls.OLD_CIPHERS,
+        has_ffdhe_groups=platform.postfix != "3.7",
         key=tls.KEY,
         virtual_mailbox_domains=_maps(settings.mail_virtual_mailbox_domains, [sql("virtual_domains")]),
         virtual_mailbox_maps=_maps(settings.mail_virtual_mailbox_maps, [sql("virtual_mailboxes")]),
@@ -184,9 +186,9 @@ def deploy(settings: Settings) -> None:
         store = store.with_given(name, password.get_secret_value())
     installed(lambda platform: packages(settings, platform.postfix))
     tls.deploy(settings=settings)
-    entries = files(settings, hosts.database_endpoint(settings, host))
+    endpoint = hosts.database_endpoint(settings, host)
     config_files(
-        lambda _: entries,
+        lambda platform: files(settings, platform, endpoint),
         component="postfix",
         units=["postfix"],
         store=store,

@@ -23,8 +23,12 @@ PACKAGES = ("openssl", "ca-certificates")
 DIRECTORY = "/etc/ssl/mailstack"
 CERTIFICATE = f"{DIRECTORY}/cert.pem"
 KEY = f"{DIRECTORY}/key.pem"
-EXCLUDED_CIPHERS = ("aNULL", "kRSA", "3DES", "SEED", "CAMELLIA", "ARIA", "AESCCM8")
+WEAK_CIPHERS = ("aNULL", "kRSA", "PSK", "3DES", "SEED", "CAMELLIA", "ARIA", "AESCCM8")
 """No authentication, no forward secrecy, or long out of use, though ``HIGH`` to OpenSSL (ciphers(1))."""
+OLD_CIPHERS = ("kDHE", "SHA1", "SHA256", "SHA384")
+"""Forward secrecy, but Diffie-Hellman over a finite field, or CBC: RFC 9325 (4.1, 4.2) advises against both.
+``SHA1`` and so on are the MACs that go with CBC. Without these, AEAD with ECDHE is all that is left."""
+EXCLUDED_CIPHERS = (*WEAK_CIPHERS, *OLD_CIPHERS)
 _UNITS = ("dovecot", "postfix")
 _deployed: WeakKeyDictionary[Host, Settings] = WeakKeyDictionary()
 """With what the operations of this run were called, by host."""

@@ -68,6 +68,13 @@ class TlsSettings(Model):
         default="TLSv1.2", description="The oldest protocol that Postfix and Dovecot speak."
     )
 
+    mail_tls_old_ciphers: bool = Field(
+        default=False,
+        description="Whether port 25, where a client may otherwise send without TLS, also takes cipher "
+        "suites of TLS 1.2 that RFC 9325 advises against: CBC, and Diffie-Hellman over a finite field. Other "
+        "ports never do.",
+    )
+
     @property
     def tls_certificate_pem(self) -> str | None:
         """The text of the certificate chain, if one was given."""

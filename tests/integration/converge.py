@@ -98,7 +98,7 @@ def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
         "PostgreSQL": postgres.files(settings, platform.postgresql),
         "Dovecot | TLS": tls.files(settings),
         "Dovecot": dovecot.files(settings, platform.dovecot, endpoint, serves_postfix=True),
-        "Postfix": postfix.files(settings, endpoint),
+        "Postfix": postfix.files(settings, platform, endpoint),
     }
     return [
         Managed(entry, f"{component} | Write configuration")

@@ -16,6 +16,7 @@ from mailstack import Settings, dovecot, mariadb, postfix, postgres
 from mailstack.engines import Endpoint
 from mailstack.engines.mariadb import MARIADB
 from mailstack.engines.postgresql import POSTGRESQL
+from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import Entry, File
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -25,7 +26,7 @@ HERE = Endpoint(POSTGRESQL.socket)
 def standard() -> list[Entry]:
     """Next to nothing set."""
     settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
-    return [*_mail(settings, HERE), *postgres.files(settings, "15")]
+    return [*_mail(settings, HERE, RELEASES[0]), *postgres.files(settings, "15")]
 
 
 def peer() -> list[Entry]:
@@ -98,9 +99,9 @@ CASES = {
 }
 
 
-def _mail(settings: Settings, endpoint: Endpoint) -> list[Entry]:
+def _mail(settings: Settings, endpoint: Endpoint, platform: Platform = RELEASES[1]) -> list[Entry]:
     """Postfix, and both generations of Dovecot, each below a directory of its own."""
-    entries = postfix.files(settings, endpoint)
+    entries = postfix.files(settings, platform, endpoint)
     for generation in ("2.3", "2.4"):
         for entry in dovecot.files(settings, generation, endpoint, serves_postfix=True):
             if isinstance(entry, File):
