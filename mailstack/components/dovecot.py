@@ -150,7 +150,7 @@ def files(
             group="dovecot",
             mode=0o640,
         ),
-        # Debian's own configuration listens there, and Dovecot leaves its sockets behind. Where nobody listens,
+        # Debian's own configuration listens there, and Dovecot leaves its sockets behind. If nobody listens,
         # each new auth process waits for five seconds and then logs an error
         File("/run/dovecot/anvil-auth-penalty", None, activation=None),
         *dovecot_sieve.files(settings, generation),
