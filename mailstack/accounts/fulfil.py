@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Generator, Mapping
 from typing import NamedTuple, cast
 
-from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
+from pyinfra.api.command import FunctionCommand, PyinfraCommand
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
@@ -20,6 +20,7 @@ from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
+from mailstack.shell import shell
 
 Current = Mapping[str, Rows]
 
@@ -110,7 +111,7 @@ def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[Pyi
         if not host.state.is_executing:
             raise
         # raised while pyinfra executes, it would end the run of every other host as well
-        yield StringCommand(f"echo {shlex.quote(str(error))} >&2; exit 1")
+        yield shell(f"echo {shlex.quote(str(error))} >&2; exit 1")
         return
     for change in changes:
         host.log(str(change))
@@ -119,7 +120,7 @@ def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[Pyi
         # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
         # one takes it up again.
         yield database.script(name, sql.disable(engine.dialect, gone, owner), "disable the users that go")
-        yield StringCommand(f"rm -rf -- {shlex.join(homes)}")
+        yield shell(f"rm -rf -- {shlex.join(homes)}")
     if changes and first:
         yield FunctionCommand(first, (), {})
     if changes:

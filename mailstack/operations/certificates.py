@@ -12,6 +12,7 @@ from pyinfra.context import host
 from mailstack.facts.certificates import serves
 from mailstack.facts.reading import announce, read
 from mailstack.operations.units import mark
+from mailstack.shell import shell
 
 # Python 3.13 and others accept a certificate as its own authority only with keyUsage
 _MAKE = """
@@ -52,7 +53,7 @@ def _self_signed(hostname: str, certificate: str, key: str, units: Sequence[str]
         return
     host.log(f"make a certificate for {hostname}")
     marks = [mark(unit, "reload") for unit in units]
-    yield StringCommand(
+    yield shell(
         _MAKE.format(
             subject=shlex.quote(f"/CN={hostname}"),
             names=shlex.quote(f"subjectAltName=DNS:{hostname}"),

@@ -19,6 +19,7 @@ from mailstack.facts.reading import announce, read
 from mailstack.file_plan import Change
 from mailstack.files import Activation, Entry, File
 from mailstack.operations.units import mark
+from mailstack.shell import shell
 
 
 def config_files(
@@ -80,7 +81,7 @@ def _config_files(
     marks = [mark(unit, kind) for unit in units for kind in _activations(changes)]
     script = file_plan.script(component, entries, changes, marks, checks, index_record(component))
     files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
-    yield StringCommand(script, _stdin=file_plan.archive(files, values))
+    yield shell(script, file_plan.archive(files, values))
 
 
 def _activations(changes: Sequence[Change]) -> set[Activation]:

@@ -11,6 +11,7 @@ from pyinfra.context import host
 
 from mailstack import secrets
 from mailstack.facts.reading import announce, read
+from mailstack.shell import shell
 
 
 def kept_secrets(names: Sequence[str]) -> None:
@@ -28,9 +29,9 @@ def _kept_secrets(names: Sequence[str]) -> Generator[StringCommand]:
     for name in missing:
         host.log(f"generate {name}")
         path = shlex.quote(f"{secrets.DIRECTORY}/{name}")
-        yield StringCommand(
+        yield shell(
             f"umask 077; mkdir -p {secrets.DIRECTORY} && cat > {path}.new && mv -fT {path}.new {path}",
-            _stdin=secrets.generate(),
+            secrets.generate(),
         )
     if not missing:
         host.noop("all passwords are there")

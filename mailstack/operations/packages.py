@@ -14,6 +14,7 @@ from pyinfra.context import host
 from mailstack.facts.packages import installed_packages
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, current_host, read
+from mailstack.shell import shell
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -62,6 +63,6 @@ def _installed(packages: ByPlatform[Iterable[str]]) -> Generator[StringCommand]:
     missing = [name for name in names if name not in there]
     if missing:
         host.log(f"install {' '.join(missing)}")
-        yield StringCommand(_INSTALL.format(names=shlex.join(missing)))
+        yield shell(_INSTALL.format(names=shlex.join(missing)))
     else:
         host.noop("all packages are installed")

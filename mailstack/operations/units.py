@@ -14,6 +14,7 @@ from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import Probe, announce, read
 from mailstack.facts.units import PENDING, UnitStates, unit_states
 from mailstack.files import Activation
+from mailstack.shell import shell
 
 
 class Unit(NamedTuple):
@@ -80,7 +81,7 @@ def _running(by_platform: ByPlatform[Unit]) -> Generator[StringCommand]:
     act = " && ".join(command for _, command in steps)
     if {"start", "restart"} & {word for word, _ in steps}:
         act = "".join(f"{_tell(client)}; " for client in unit.clients) + act
-    yield StringCommand(
+    yield shell(
         f"{{ {act}; }} && systemctl is-active --quiet {process} && rm -f {marks} || "
         f"{{ systemctl --no-pager --lines=20 status {process}; exit 1; }}"
     )

@@ -10,6 +10,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.reading import Probe, announce, read
+from mailstack.shell import shell
 
 
 def system_user(user: str, uid: int, gid: int, home: str) -> None:
@@ -41,17 +42,17 @@ def _entries_of(users: Sequence[str]) -> str:
 
 @operation()
 def _system_user(user: str, uid: int, gid: int, home: str) -> Generator[StringCommand]:
-    shell = "/usr/sbin/nologin"
+    nologin = "/usr/sbin/nologin"
     found = read(_probe(user))
-    if found == f"{uid}:{gid}:{home}:{shell}\n{gid}":
+    if found == f"{uid}:{gid}:{home}:{nologin}\n{gid}":
         host.noop(f"{user} is as it should be")
         return
     name, place = shlex.quote(user), shlex.quote(home)
     host.log(f"user {user}: {'change' if found else 'create'}")
-    yield StringCommand(
+    yield shell(
         f"getent group {name} >/dev/null || groupadd --system -g {gid} {name}; "
-        f"if getent passwd {name} >/dev/null; then usermod -g {gid} -d {place} -s {shell} {name}; "
-        f"else useradd --system -u {uid} -g {gid} -d {place} -M -s {shell} {name}; fi && "
+        f"if getent passwd {name} >/dev/null; then usermod -g {gid} -d {place} -s {nologin} {name}; "
+        f"else useradd --system -u {uid} -g {gid} -d {place} -M -s {nologin} {name}; fi && "
         f'[ "$(id -u {name}):$(id -g {name})" = {uid}:{gid} ] || '
         f"{{ echo '{user} exists with another number than {uid}:{gid}' >&2; exit 1; }}"
     )

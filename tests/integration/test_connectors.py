@@ -12,7 +12,10 @@ from tests.targets.shell import ROOT
 
 
 def test_ssh_with_sudo_deploys_and_the_other_connectors_agree(bare: Factory) -> None:
+    """Also where the login shell is no Bourne shell; csh takes neither a newline in quotes nor a `!`."""
     target = bare("connectors")
+    csh = {12: "csh", 13: "tcsh"}[target.debian]
+    target.exec(f"apt-get install -qy {csh} && usermod -s /bin/{csh} root && usermod -s /bin/{csh} admin")
     target.pyinfra("-y", "--sudo", "deploy.py", data=world.data(), connector="ssh-admin").check()
     assert_serves(target)
     for connector, sudo in (("ssh-admin", ["--sudo"]), ("ssh", []), ("docker", [])):

@@ -8,11 +8,12 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pyinfra.api.command import PyinfraCommand, StringCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
 from mailstack.facts.reading import Probe, announce, read
+from mailstack.shell import shell
 
 SOCKET = "/run/mysqld/mysqld.sock"
 
@@ -42,7 +43,7 @@ class HostDatabase:
         begin, end = ("START TRANSACTION;", "COMMIT;") if transaction else ("", "")
         client = f"{_CLIENT} {shlex.quote(database)} >/dev/null"
         text = "\n".join([SESSION, UNLOGGED, begin, sql, end, ""])
-        return StringCommand(f": {shlex.quote(title)}; {client}", _stdin=text)
+        return shell(f": {shlex.quote(title)}; {client}", text)
 
 
 class _Query(NamedTuple):

@@ -12,10 +12,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
+from pyinfra.api.command import FunctionCommand, PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.facts.reading import Probe, announce, read
+from mailstack.shell import shell
 
 # the program itself: Debian's psql is a Perl script around it that takes longer than a query
 _PSQL = '"$(ls -v /usr/lib/postgresql/*/bin/psql | tail -n 1)"'
@@ -58,9 +59,7 @@ class HostDatabase:
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
         options = f"-v ON_ERROR_STOP=1{' -1' if transaction else ''} -d {shlex.quote(database)} -f -"
-        return StringCommand(
-            f": {shlex.quote(title)}; cd / && {_psql(self.port)} {options} >/dev/null", _stdin=sql
-        )
+        return shell(f": {shlex.quote(title)}; cd / && {_psql(self.port)} {options} >/dev/null", sql)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
         """Whether ``role`` may log in with ``password``: the superuser reads the verifier instead."""
