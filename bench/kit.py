@@ -136,8 +136,8 @@ class Kit:
                 for service, file in files
             ],
             "postgresql_unit": f"postgresql@{self.platform.postgresql}-main",
-            "vmail_uid": settings.mail_vmail_uid,
-            "vmail_gid": settings.mail_vmail_gid,
+            "vmail_uid": dovecot.VMAIL,
+            "vmail_gid": dovecot.VMAIL,
             "home_root": settings.mail_home_root,
             "emails": [user.email for user in settings.mail_users],
             "certificate": tls.CERTIFICATE,

@@ -21,7 +21,7 @@ from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 from mailstack.operations.units import restart_if_differs
-from mailstack.operations.users import system_user
+from mailstack.operations.users import Number, system_user
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -33,6 +33,9 @@ FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
 
 _USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~"
 """Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand."""
+
+VMAIL = 5000
+"""The numbers of the user and group ``vmail`` on a host that had none."""
 
 _DIRECTORY = "/etc/dovecot"
 _STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
@@ -213,7 +216,12 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
     endpoint = hosts.database_endpoint(settings, host)
     installed(lambda platform: packages(settings, platform.dovecot))
     tls.deploy(settings=settings)
-    system_user("vmail", settings.mail_vmail_uid, settings.mail_vmail_gid, settings.mail_home_root)
+    system_user(
+        "vmail",
+        uid=Number("mail_vmail_uid", settings.mail_vmail_uid, VMAIL),
+        gid=Number("mail_vmail_gid", settings.mail_vmail_gid, VMAIL),
+        home=settings.mail_home_root,
+    )
     config_files(
         lambda platform: files(settings, platform.dovecot, endpoint, serves_postfix=serves_postfix),
         component="dovecot",

@@ -36,8 +36,16 @@ class DovecotSettings(Model):
     mail_home_root: HostPath = Field(
         default="/var/vmail", description="The directory with the home directories of all mailboxes."
     )
-    mail_vmail_uid: SystemId = Field(default=5000, description="The user id of `vmail`, which owns all mail.")
-    mail_vmail_gid: SystemId = Field(default=5000, description="The group id of `vmail`.")
+    mail_vmail_uid: SystemId | None = Field(
+        default=None,
+        description="The user id of `vmail`, which owns all mail. None: the one that it has on the host, or "
+        "5000 if there is no such user.",
+    )
+    mail_vmail_gid: SystemId | None = Field(
+        default=None,
+        description="The group id of `vmail`. None: the one that it has on the host, or 5000 if there is no "
+        "such group.",
+    )
     mail_max_userip_connections: Annotated[int, Field(ge=1, le=1_000_000), Allowed("a number, 1 or more")] = (
         Field(
             default=20,

@@ -1,0 +1,91 @@
+"""A server that somebody built by hand after the article becomes ours: nobody notices, or nothing happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration import clients, converge, handmade
+from tests.integration.conftest import Factory
+from tests.integration.handmade import Mailbox
+from tests.integration.logins import PASSWORD
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.postgresql
+
+USERS = ("user1@example.org", "user2@example.org")
+FOLDERS = ("INBOX", "Projects/2026")
+DATA = {"mail_hostname": "mail.example.org"}
+LOOK = (
+    "find /etc /var/lib /var/vmail -xdev ! -path '*/systemd/*' ! -path '/var/lib/postgresql/*'"
+    " -printf '%p %y %m %u %g %T@ %l\\n' | sort; dpkg-query -W -f '${Package} ${db:Status-Status}\\n';"
+    " cd /; runuser -u postgres -- psql -XAt mail -c 'SELECT * FROM pg_authid ORDER BY oid' -c '\\d'"
+)
+
+
+@pytest.fixture(scope="module")
+def host(module_factory: Factory, installed: str) -> Target:
+    """Such a server, with mail."""
+    target = module_factory("adopting", image=installed)
+    handmade.build(target, *USERS)
+    for user in USERS:
+        with clients.imap(target, user, password=PASSWORD) as session:
+            handmade.fill(session)
+    return target
+
+
+@pytest.fixture(scope="module")
+def before(host: Target) -> dict[tuple[str, str], Mailbox]:
+    """What its users see."""
+    return seen(host)
+
+
+def seen(host: Target) -> dict[tuple[str, str], Mailbox]:
+    """All folders of all users, as they see them."""
+    found: dict[tuple[str, str], Mailbox] = {}
+    for user in USERS:
+        with clients.imap(host, user, password=PASSWORD) as session:
+            found |= {(user, folder): handmade.look(session, folder) for folder in FOLDERS}
+    return found
+
+
+@pytest.mark.parametrize("how", ["-y", "--dry"])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (
+            {"mail_vmail_uid": 5000},
+            "mail_vmail_uid = 5000: the user vmail is on this host already, with the number 2000; "
+            "allowed: mail_vmail_uid = 2000, or leave it out",
+        ),
+        ({"mail_vmail_uid": 2000, "mail_vmail_gid": 5000}, "mail_vmail_gid = 5000: the group vmail is on"),
+    ],
+    ids=["user", "group"],
+)
+def test_another_number_stops_the_run_before_anything(
+    host: Target,
+    before: dict[tuple[str, str], Mailbox],
+    how: str,
+    data: dict[str, object],
+    said: str,
+) -> None:
+    look = host.exec(LOOK).stdout.splitlines()
+    run = host.pyinfra(how, "deploy.py", data={**DATA, **data})
+    assert run.returncode != 0
+    assert run.stderr.count(said) == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    assert host.exec(LOOK).stdout.splitlines() == look
+    assert seen(host) == before
+
+
+def test_it_is_taken_over_with_its_numbers(host: Target, before: dict[tuple[str, str], Mailbox]) -> None:
+    rows = "SELECT email, password, home_directory, quota_mb FROM mail_users ORDER BY email"
+    stored = clients.sql(host, rows)
+    converge.run(host, DATA)
+    assert host.exec("id -u vmail; id -g vmail").stdout.split() == ["2000", "2000"]
+    assert (clients.sql(host, rows), seen(host)) == (stored, before)
+    converge.assert_converged(host, DATA)
+
+    mail = clients.message("stranger@remote.example.net", "info@example.org")
+    clients.send(host, mail)
+    assert clients.received(host, USERS[0], str(mail["Message-ID"]), PASSWORD)
+    assert "5000" not in host.exec("find /var/vmail -printf '%U %G\\n' | sort -u").stdout

@@ -1,0 +1,78 @@
+"""Which numbers the user vmail gets, and where it can't have them."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstack.facts.users import SystemUsers, system_users
+from mailstack.operations.users import Number, problem
+
+VMAIL = "vmail:x:2000:2001::/var/vmail:/bin/sh\n"
+GROUP = "vmail:x:2001:\n"
+TAKEN = "bob:x:5000:100::/home/bob:/bin/sh\n"
+
+
+def there(users: str = "", groups: str = "") -> SystemUsers:
+    """What getent(1) says of a host."""
+    return system_users(("vmail", "5000")).parse(f"{users}\n{groups}")
+
+
+def said(found: SystemUsers, uid: int | None = None, gid: int | None = None) -> str | None:
+    """What is wrong with these numbers on that host."""
+    return problem(
+        "vmail", Number("mail_vmail_uid", uid, 5000), Number("mail_vmail_gid", gid, 5000), there=found
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "uid", "gid"),
+    [
+        (there(), None, None),
+        (there(), 2000, 2001),
+        (there(VMAIL, GROUP), None, None),
+        (there(VMAIL, GROUP), 2000, 2001),
+        (there(VMAIL), None, None),  # a group of another name
+        (there(VMAIL + TAKEN, GROUP), None, None),
+    ],
+)
+def test_numbers_that_it_can_have(found: SystemUsers, uid: int | None, gid: int | None) -> None:
+    assert said(found, uid, gid) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "uid", "gid", "expected"),
+    [
+        (
+            there(VMAIL, GROUP),
+            5000,
+            None,
+            "mail_vmail_uid = 5000: the user vmail is on this host already, with the number 2000; "
+            "allowed: mail_vmail_uid = 2000, or leave it out",
+        ),
+        (
+            there(VMAIL, GROUP),
+            2000,
+            2000,
+            "mail_vmail_gid = 2000: the group vmail is on this host already, with the number 2001; "
+            "allowed: mail_vmail_gid = 2001, or leave it out",
+        ),
+        (
+            there(TAKEN),
+            None,
+            None,
+            "mail_vmail_uid = 5000: on this host that is the number of the user bob; "
+            "allowed: a number that no user has",
+        ),
+        (
+            there(groups="staff:x:5000:bob\n"),
+            2000,
+            5000,
+            "mail_vmail_gid = 5000: on this host that is the number of the group staff; "
+            "allowed: a number that no group has",
+        ),
+    ],
+)
+def test_numbers_that_it_can_not_have(
+    found: SystemUsers, uid: int | None, gid: int | None, expected: str
+) -> None:
+    assert said(found, uid, gid) == expected
