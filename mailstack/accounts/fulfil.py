@@ -18,6 +18,8 @@ from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.rows import Change, Key, Rows
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
+from mailstack.facts import reading
+from mailstack.facts.platform import PLATFORM
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
 from mailstack.shell import shell
@@ -99,6 +101,28 @@ def apply(settings: Settings, wish: Callable[[Current], Wish], name: str) -> Non
     engine = engine_of(settings)
     engine.database(settings).announce(settings.mail_db_name, sql.query(engine.dialect))
     _apply(settings=settings, wish=wish, name=name)
+
+
+def require(settings: Settings, wish: Callable[[Current], Wish]) -> None:
+    """Stop the run before it changes anything, if the database can't have what is wished for.
+
+    Only where nothing that comes before ``apply`` in this run makes accounts.
+    """
+    engine = engine_of(settings)
+    database, query = engine.database(settings), sql.query(engine.dialect)
+    for _ in ("is it known", "what is it"):
+        database.announce(settings.mail_db_name, query)
+
+    def problem(_: object) -> str | None:
+        if not database.is_known(settings.mail_db_name, query):
+            return None  # a server that does not run just now: this run starts it, and asks again then
+        try:
+            _plan(settings, wish)
+        except OperationValueError as error:
+            return str(error)
+        return None
+
+    reading.require(PLATFORM, problem)
 
 
 @operation()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from mailstack.accounts.quotas import too_much
 from mailstack.accounts.rows import KEYS, WORDS, Change, Key, Rows, Values
 from mailstack.accounts.wanted import Accounts, Wanted
 from mailstack.passwords import origin
@@ -39,8 +40,8 @@ def plan(current: Mapping[str, Rows], accounts: Accounts, absent: Absent | None 
 
     + current: the rows of each table
 
-    Raises ``PlanError`` for a new user without a password, an address in no domain, or a domain that goes
-    while addresses in it stay.
+    Raises ``PlanError`` for a new user without a password, an address in no domain, a domain that goes
+    while addresses in it stay, or quotas of users that add up to more than their domain's.
     """
     absent = absent or Absent()
     wanted = accounts.rows()
@@ -55,6 +56,7 @@ def plan(current: Mapping[str, Rows], accounts: Accounts, absent: Absent | None 
     if problems := [
         *_problems(changes, wanted, current, absent),
         *_in_two_classes(changes, wanted, current, absent),
+        *too_much(changes, current),
     ]:
         raise PlanError("; ".join(problems))
     return changes

@@ -8,6 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import accounts, hosts, interpreter
+from mailstack.accounts.inventory import check_declared
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.operations.packages import installed
 
@@ -37,6 +38,8 @@ def deploy(settings: Settings) -> None:
             names += postfix.packages(settings, platform.postfix)
         return names
 
+    if has_database:
+        check_declared(settings)
     installed(packages)  # all at once: apt takes most of a first deploy
     if has_database:
         database.deploy(settings=settings)

@@ -40,6 +40,12 @@ class Database(Protocol):
         Raises ``OperationError`` for a query that fails.
         """
 
+    def is_known(self, database: str, sql: str) -> bool:
+        """Whether ``None`` from the same ``query`` means that there is no such database.
+
+        If a server is installed and does not answer just now, there may be one.
+        """
+
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """A command that runs ``sql``, as one transaction unless told otherwise.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mailstack.settings import account_rules
 from mailstack.settings.abuse import AbuseSettings
 from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
 from mailstack.settings.database import DatabaseSettings, DbEndpoint
@@ -100,6 +101,17 @@ class AccountSettings(Model):
     mail_accounts_delete_mail: bool = Field(
         default=False, description="Whether the mail of an account goes with it when it is deleted."
     )
+
+    @model_validator(mode="after")
+    def _accounts_possible(self) -> Self:
+        problems = [*account_rules.too_much(self.mail_domains, self.mail_users)]
+        if self.mail_accounts_policy == "authoritative":  # else the database may have further domains
+            problems += account_rules.in_no_domain(
+                self.mail_domains, self.mail_users, self.mail_aliases, self.mail_alias_domains
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
 
 
 class Settings(

@@ -7,7 +7,7 @@ import smtplib
 
 import pytest
 
-from tests.integration import clients, world
+from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, REMOTE, STRANGER
 from tests.targets.containers import Target
@@ -110,3 +110,23 @@ def test_mail_survives_a_crash_of_everything(host: Target) -> None:
     works_again(host)
     host.exec(["postqueue", "-f"])
     assert clients.received(host, ALICE, message_id, timeout=60)
+
+
+def test_a_run_that_finds_the_database_stopped_does_not_take_it_for_empty(host: Target) -> None:
+    """A user is declared in a domain that the database alone knows."""
+    clients.sql(host, "INSERT INTO mail_domain (domain_name) VALUES ('byhand.example');")
+    user = {"email": "new@byhand.example", "initial_password": "a password"}
+    processes, _ = UNITS[world.ENGINE]
+    host.exec(["systemctl", "stop", processes])
+    run = converge.run(host, world.data(mail_users=[*world.USERS, user]))
+    assert "+ user new@byhand.example" in converge.said(run)
+
+
+def test_a_run_that_is_impossible_for_the_database_changes_nothing(host: Target) -> None:
+    user = {"email": "new@unknown.example", "initial_password": "a password"}
+    data = world.data(mail_users=[*world.USERS, user], mail_message_size_limit=10_000_000)
+    run = host.pyinfra("-y", "--json", "deploy.py", data=data)
+    assert (
+        run.returncode == 1 and "user new@unknown.example: there is no domain unknown.example" in run.stderr
+    )
+    assert host.exec(["postconf", "-h", "message_size_limit"]).stdout.strip() != "10000000"

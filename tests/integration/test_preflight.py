@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.integration import world
@@ -52,14 +54,39 @@ def test_who_is_not_root(host: Target, how: str, args: tuple[str, ...], said: st
     assert host.exec(LOOK).stdout == before
 
 
-@pytest.mark.parametrize("how", ["-y", "--dry", "--serial"])
-def test_another_debian(host: Target, how: str) -> None:
+@pytest.mark.parametrize("args", [("-y",), ("-y", "--serial")], ids=["-y", "--serial"])
+def test_another_debian(host: Target, args: tuple[str, ...]) -> None:
     host.exec(
         "rm /etc/os-release; sed 's/^VERSION_ID=.*/VERSION_ID=\"11\"/' /usr/lib/os-release > /etc/os-release"
     )
     before = host.exec(LOOK).stdout
-    args = ("-y", "--serial") if how == "--serial" else (how,)
     run = host.pyinfra(*args, "deploy.py", data=world.data())
     assert host.exec(LOOK).stdout == before
     host.exec("ln -sf ../usr/lib/os-release /etc/os-release")
     refused(host, run, "this host runs debian 11; mailstack supports Debian 12 and 13")
+
+
+IMPOSSIBLE: dict[str, tuple[dict[str, Any], str]] = {
+    "a user in a misspelt domain": (
+        {"mail_users": [{"email": "alice@exmaple.org", "initial_password": "x"}]},
+        "user alice@exmaple.org: there is no domain exmaple.org",
+    ),
+    "an alias in no domain": (
+        {"mail_aliases": {"info@example.net": world.ALICE}},
+        "alias info@example.net: there is no domain example.net",
+    ),
+    "users above their domain's quota": (
+        {"mail_domains": [{"domain_name": "example.org", "quota_mb": 100, "user_quota_mb": 60}]},
+        "the quotas of the users in example.org add up to 120 MiB, more than the 100 of the domain",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_accounts_that_can_not_be(host: Target, what: str) -> None:
+    more, said = IMPOSSIBLE[what]
+    users = [{"email": email, "initial_password": "x"} for email in (world.ALICE, world.BOB)]
+    data = {"mail_hostname": world.HOSTNAME, "mail_domains": ["example.org"], "mail_users": users, **more}
+    before = host.exec(LOOK).stdout
+    refused(host, host.pyinfra("-y", "deploy.py", data=data), said)
+    assert host.exec(LOOK).stdout == before

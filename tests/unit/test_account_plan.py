@@ -298,3 +298,51 @@ def test_a_new_app_password_needs_one() -> None:
     there = current("example.org", users=[{"email": "alice@example.org"}])
     with pytest.raises(PlanError, match="phone is new and has no password"):
         plan(there, Accounts(users=(user(email="alice@example.org", app_passwords=["phone"]),)))
+
+
+MORE = "the quotas of the users in example.org add up to {} MiB, more than the {} of the domain"
+ALL = "the domain example.org has a quota of 100 MiB, so every user in it needs one"
+
+
+@pytest.mark.parametrize(
+    ("there", "accounts", "said"),
+    [
+        # nothing is there yet, as on a bare host
+        ({}, {"domain": {"quota_mb": 100, "user_quota_mb": 60}, "users": [{}, {}]}, MORE.format(120, 100)),
+        ({}, {"domain": {"quota_mb": 100}, "users": [{}]}, ALL),
+        ({}, {"domain": {"quota_mb": 100, "user_quota_mb": 50}, "users": [{}, {}]}, None),
+        ({}, {"domain": {"quota_mb": 100, "user_quota_mb": 50}, "users": [{}, {"quota_mb": 0}]}, ALL),
+        # what is there counts
+        ({"quota_mb": 100, "users": [60]}, {"users": [{"quota_mb": 41}]}, MORE.format(101, 100)),
+        ({"quota_mb": 100, "users": [60]}, {"users": [{"quota_mb": 40}]}, None),
+        ({"quota_mb": 100, "users": [60]}, {"domain": {"quota_mb": 59}}, MORE.format(60, 59)),
+        # and what breaks the rule already is nobody's business until it changes
+        ({"quota_mb": 100, "users": [160]}, {"domain": {"active": False}}, None),
+        ({"users": [None]}, {"domain": {"quota_mb": 100}}, ALL),
+    ],
+)
+def test_quotas_of_users_fit_into_their_domain(
+    there: dict[str, Any], accounts: dict[str, Any], said: str | None
+) -> None:
+    rows_there = current()
+    if there:
+        users = [{"email": f"old{n}@example.org", "quota_mb": q} for n, q in enumerate(there["users"])]
+        rows_there = current("example.org", users=users)
+        rows_there["mail_domain"] = {
+            ("example.org",): {
+                "domain_name": "example.org",
+                "active": True,
+                "quota_mb": there.get("quota_mb"),
+            }
+        }
+    new = tuple(
+        user(email=f"new{number}@example.org", initial_password="x", **more)
+        for number, more in enumerate(accounts.get("users", ()))
+    )
+    domains = (Domain(domain_name="example.org", **accounts["domain"]),) if "domain" in accounts else ()
+    if said is None:
+        plan(rows_there, Accounts(domains=domains, users=new))
+        return
+    with pytest.raises(PlanError) as caught:
+        plan(rows_there, Accounts(domains=domains, users=new))
+    assert str(caught.value) == said

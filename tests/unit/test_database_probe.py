@@ -51,3 +51,20 @@ def test_where_nobody_answers_there_is_nothing() -> None:
 def test_another_server_is_asked_in_a_session_of_its_own() -> None:
     command = ROLES.kind([*ROLES.about, *probe("postgres", "roles", 5433).about])
     assert command.count("-p 5432") == command.count("-p 5433") == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "known"),
+    [
+        ("", True),  # no psql, so no server
+        ("/usr/bin/psql\n", False),  # a server that does not run
+        (f"/usr/bin/psql\n\f{label(ACCOUNTS)}\n\f57P03 starting up\n", False),
+        (f"/usr/bin/psql\n\f{label(ACCOUNTS)}\n\f00000 \n", True),
+        (f"/usr/bin/psql\n\f{label(ROLES)}\n{{}}\n\f00000 \n", False),
+    ],
+)
+def test_a_server_that_does_not_answer_may_have_accounts(
+    monkeypatch: pytest.MonkeyPatch, output: str, known: bool
+) -> None:
+    monkeypatch.setattr("mailstack.engines.postgresql.database.read", lambda probe: probe.parse(output))
+    assert HostDatabase().is_known("mail", "accounts") is known

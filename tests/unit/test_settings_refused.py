@@ -213,6 +213,36 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
         {"mail_sieve": False, "mail_users": [{"email": "a@example.org", "detail_folders": True}]},
         "detail_folders of a@example.org needs mail_sieve",
     ),
+    (
+        {
+            "mail_domains": ["example.org"],
+            "mail_users": [{"email": "a@exmaple.org"}],
+            "mail_accounts_policy": "authoritative",
+        },
+        "a@exmaple.org: there is no domain exmaple.org in mail_domains; did you mean 'example.org'",
+    ),
+    (
+        {"mail_aliases": {"b@example.org": "a@example.net"}, "mail_accounts_policy": "authoritative"},
+        "mail_aliases: b@example.org: there is no domain example.org in mail_domains",
+    ),
+    (
+        {"mail_alias_domains": {"b.example": "example.org"}, "mail_accounts_policy": "authoritative"},
+        "mail_alias_domains: b.example: there is no domain example.org in mail_domains",
+    ),
+    (
+        {
+            "mail_domains": [{"domain_name": "example.org", "quota_mb": 100}],
+            "mail_users": [{"email": f"{name}@example.org", "quota_mb": 60} for name in "ab"],
+        },
+        "users in example.org add up to 120 MiB, more than the 100 of the domain (quota_mb in mail_domains)",
+    ),
+    (
+        {
+            "mail_domains": [{"domain_name": "example.org", "quota_messages": 100}],
+            "mail_users": [{"email": "a@example.org", "quota_messages": 0}],
+        },
+        "the domain example.org has a quota of 100 messages, so every user in it needs one",
+    ),
     ({"mail_db_dsn": "postgresql://admin@db.example.net/"}, "mail_db_lookup_password: is required"),
     (
         {
@@ -241,3 +271,12 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
 @pytest.mark.parametrize("values, said", TOGETHER)
 def test_settings_that_contradict_each_other_are_refused(values: dict[str, object], said: str) -> None:
     assert said in message(**values)
+
+
+def test_what_the_database_may_have_is_not_refused() -> None:
+    Settings(
+        mail_hostname="mail.example.org",
+        mail_domains=[{"domain_name": "example.org", "quota_mb": 100}],
+        mail_users=[{"email": "a@example.org"}, {"email": "b@elsewhere.example", "quota_mb": 200}],
+        mail_aliases={"info@elsewhere.example": "a@example.org"},
+    )

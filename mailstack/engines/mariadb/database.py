@@ -15,6 +15,7 @@ from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
 from mailstack.facts.reading import Probe, announce, read
 from mailstack.shell import shell
 
+_NO_DATABASE = "no database"
 SOCKET = "/run/mysqld/mysqld.sock"
 
 # binary-mode: no commands of the client in the text, but DELIMITER
@@ -34,6 +35,11 @@ class HostDatabase:
     def query(self, database: str, sql: str) -> Any | None:
         """See ``Database.query``."""
         return read(_probe(database, sql))
+
+    def is_known(self, database: str, sql: str) -> bool:
+        """See ``Database.is_known``."""
+        query = _Query(database, sql)
+        return read(Probe(_ask, (query,), lambda output: not output or _said(query, output) != ""))
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``.
@@ -62,9 +68,15 @@ def _probe(database: str, sql: str) -> Probe[Any | None]:
     query = _Query(database, sql)
 
     def parse(output: str) -> Any | None:
-        return _parse_json(output.partition(f"\f{query.label}\n")[2].partition("\f")[0])
+        said = _said(query, output)
+        return None if said == _NO_DATABASE else _parse_json(said)
 
     return Probe(_ask, (query,), parse)
+
+
+def _said(query: _Query, output: str) -> str:
+    """Nothing if the server does not run, or is not installed."""
+    return output.partition(f"\f{query.label}\n")[2].partition("\f")[0].strip()
 
 
 def _ask(queries: Sequence[_Query]) -> str:
@@ -73,7 +85,8 @@ def _ask(queries: Sequence[_Query]) -> str:
     sessions = (
         f"printf '\\f%s\\n' {query.label}; "
         f"if out=$({_CLIENT} {shlex.quote(query.database)} -e {shlex.quote(query.sql)} 2>&1); "
-        'then printf %s "$out"; else case $out in *"ERROR 1049 "*|*"ERROR 20"[01]*) ;; '
+        'then printf %s "$out"; else case $out in *"ERROR 20"[01]*) ;; '
+        f'*"ERROR 1049 "*) echo {shlex.quote(_NO_DATABASE)};; '
         '*) printf "ERROR %s" "$out";; esac; fi'
         for query in queries
     )

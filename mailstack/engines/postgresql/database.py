@@ -56,6 +56,11 @@ class HostDatabase:
         """See ``Database.query``."""
         return read(self._probe(database, sql))
 
+    def is_known(self, database: str, sql: str) -> bool:
+        """See ``Database.is_known``."""
+        query = _Query(self.port, database, sql)
+        return read(Probe(_ask, (query,), lambda output: _is_known(query, output)))
+
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
         options = f"-v ON_ERROR_STOP=1{' -1' if transaction else ''} -d {shlex.quote(database)} -f -"
@@ -93,6 +98,12 @@ def _session(port: int, databases: Mapping[str, Sequence[_Query]]) -> str:
             commands += [f"\\echo '\\f'{query.label}", query.sql, r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
     options = " ".join(f"-c {shlex.quote(command)}" for command in commands[1:])
     return f"{_psql(port)} -d {next(iter(databases))} {options}"
+
+
+def _is_known(query: _Query, output: str) -> bool:
+    """No ``psql``, no server; else there is a label, unless the server does not run."""
+    state = output.partition(f"\f{query.label}\n")[2].partition("\f")[2].partition("\f")[0].strip()
+    return not output or (state != "" and not state.startswith(_STOPPING))
 
 
 def _answer_to(query: _Query, output: str) -> Any | None:
@@ -162,6 +173,10 @@ class DsnDatabase:
             raise OperationError(f"the database refused a change: {said}") from None
         finally:
             connection.close()
+
+    def is_known(self, database: str, sql: str) -> bool:
+        """See ``Database.is_known``: a server that can't be reached is an error."""
+        return True
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
         """Whether ``role`` may log in with ``password``; who is no superuser can't read verifiers."""
