@@ -9,7 +9,7 @@ from mailstack.accounts.quotas import too_much
 from mailstack.accounts.rows import KEYS, WORDS, Change, Key, Rows, Values
 from mailstack.accounts.wanted import Accounts, Wanted
 from mailstack.passwords import origin
-from mailstack.settings.password_hashes import password_hash
+from mailstack.settings.password_hashes import spellings
 
 _IN_NO_DOMAIN = ("mail_domain", "mail_wildcard", "mail_relay_domain", "mail_relay_recipient")
 
@@ -168,19 +168,8 @@ def _finder(there: Rows) -> Callable[[Key], Key | None]:
 def _same_password(row: Values, declared: str) -> bool:
     """Whether the stored hash is the declared one, or the one that a login has put in its place."""
     stored = row.get("password") or ""
-    bare = declared.partition("}")[2]
-    return _normal(stored) == declared or row.get("password_origin") in (
-        origin(declared, stored),
-        origin(bare, stored),
-    )
-
-
-def _normal(stored: str) -> str:
-    """A stored hash in the form in which a declared one is written, if it has one."""
-    try:
-        return password_hash(stored)
-    except ValueError:
-        return stored
+    before = spellings(declared)
+    return stored in before or row.get("password_origin") in [origin(text, stored) for text in before]
 
 
 def _shown(value: object) -> str:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from mailstack import addresses
 from mailstack.passwords import CURRENT_SCHEME
 from mailstack.settings.accounts import APP_PASSWORD_NAME
-from mailstack.settings.password_hashes import CRYPT_FORMS, PASSWORD_SCHEMES
+from mailstack.settings.password_hashes import CRYPT_FORMS, SALTED
 
 COLUMNS = {
     "mail_domain": (
@@ -81,7 +81,7 @@ def rules(literal: Callable[[str], str]) -> dict[str, str]:
         "app_password_name": literal(f"^{APP_PASSWORD_NAME}$"),
         "current_scheme": CURRENT_SCHEME,
         "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
-        "salted_schemes": "|".join(PASSWORD_SCHEMES),
+        "salted_hash": literal(SALTED),
     }
 
 

@@ -1,4 +1,4 @@
-"""Which hashes of passwords are accepted: what Dovecot 2.3 and 2.4 both verify. Pure."""
+"""Which hashes of passwords are accepted: what Dovecot 2.3 and 2.4 both verify, and has a salt. Pure."""
 
 from __future__ import annotations
 
@@ -8,47 +8,94 @@ import re
 
 from pydantic import SecretStr
 
+from mailstack.settings.errors import nearest
+
 _CRYPT = "[./A-Za-z0-9]"
+_ARGON2 = r"v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
 CRYPT_FORMS = {
-    "ARGON2ID": r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+",
+    "ARGON2ID": rf"\$argon2id\${_ARGON2}",
+    "ARGON2I": rf"\$argon2i\${_ARGON2}",
     "BLF-CRYPT": rf"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\${_CRYPT}{{53}}",
     "SHA512-CRYPT": rf"\$6\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{86}}",
     "SHA256-CRYPT": rf"\$5\$(rounds=\d{{4,9}}\$)?{_CRYPT}{{1,16}}\${_CRYPT}{{43}}",
+    "MD5-CRYPT": rf"\$1\${_CRYPT}{{1,8}}\${_CRYPT}{{22}}",
+    "CRYPT": rf"\$y\${_CRYPT}+\${_CRYPT}{{1,86}}\${_CRYPT}{{43}}",  # yescrypt, as in Debian's shadow(5)
     "PBKDF2": r"\$1\$[^$\s]+\$\d+\$[0-9a-f]{40}",
 }
-_SALTED_BYTES = {"SSHA512": 64, "SSHA256": 32}
+_DIGEST_BYTES = {"SSHA512": 64, "SSHA256": 32, "SSHA": 20, "SMD5": 16}
 
-PASSWORD_SCHEMES = (*CRYPT_FORMS, *_SALTED_BYTES)
-"""What Dovecot 2.3 and 2.4 were both seen to verify (``doveadm pw -t``) and is not weak by their own list."""
+PASSWORD_SCHEMES = (*CRYPT_FORMS, *_DIGEST_BYTES)
+"""What Dovecot 2.3 and 2.4 were both seen to verify (``doveadm pw -t``, and logins) and has a salt."""
+
+SALTED = rf"^([{{]({'|'.join(name for name in PASSWORD_SCHEMES if name != 'CRYPT')})[}}]|([{{]CRYPT[}}])?[$])"
+"""A stored hash with a salt that can't be guessed. DES, which may stand after ``{CRYPT}``, has 4096 salts."""
+
+_BY_FORM = ("", "CRYPT", "MD5")
+"""Schemes after which the form of the hash tells what it is; "" is a bare crypt(5) string."""
+
+_NO_HASH = ("PLAIN", "CLEAR", "CLEARTEXT", "PLAIN-TRUNC")
+_NO_SALT = ("SHA", "SHA1", "SHA256", "SHA512", "MD5", "PLAIN-MD5", "LDAP-MD5", "PLAIN-MD4")
+_NOT_OFFERED = ("CRAM-MD5", "HMAC-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "OTP")
+_INSTEAD = "write what `doveadm pw -s ARGON2ID` makes of the password, or give it as initial_password"
 
 
 def password_hash(text: str) -> str:
-    """``{SCHEME}hash`` from that form or from a bare crypt(5) string, whose scheme its prefix tells.
+    """Return ``{SCHEME}hash`` for a hash in that form or a bare crypt(5) string, whose form tells its scheme.
 
-    Raises ``ValueError``, without the hash, if it is of no form that both generations of Dovecot verify.
+    ``{CRYPT}…`` gets the name of its form, and ``{SSHA512.HEX}…`` (also ``.B64``) becomes ``{SSHA512}…``.
+    Raises ``ValueError`` for anything else; the message says what to write and does not have the hash.
     """
-    if text.startswith("{"):
-        scheme, _, value = text[1:].partition("}")
-        scheme = scheme.upper()
-    else:
-        bare = {scheme: form for scheme, form in CRYPT_FORMS.items() if scheme != "PBKDF2"}
-        scheme = next((name for name, form in bare.items() if re.fullmatch(form, text)), "")
-        value = text
-    if not _well_formed(scheme, value):
-        raise ValueError("not a complete password hash of a scheme that Dovecot 2.3 and 2.4 verify")
-    return f"{{{scheme}}}{value}"
+    match = re.match(r"[{]([A-Za-z0-9-]+)(?:[.](HEX|B64|BASE64))?[}]", text, re.IGNORECASE)
+    scheme, encoding = (match[1].upper(), (match[2] or "").upper()) if match else ("", "")
+    value = text[match.end() :] if match else text
+    if not encoding:
+        names = CRYPT_FORMS if scheme in _BY_FORM else (scheme,)
+        for name in names:
+            # a bare PBKDF2 would be verified as what crypt(3) takes it for
+            if (scheme or name != "PBKDF2") and re.fullmatch(CRYPT_FORMS.get(name, r"(?!)"), value):
+                return f"{{{name}}}{value}"
+    if (digest := _digest(scheme, encoding, value)) is not None:
+        return f"{{{scheme}}}{digest}"
+    raise ValueError(_refusal(scheme, value))
 
 
-def _well_formed(scheme: str, value: str) -> bool:
-    if scheme in CRYPT_FORMS:
-        return re.fullmatch(CRYPT_FORMS[scheme], value) is not None
+def spellings(declared: str) -> tuple[str, ...]:
+    """Return the texts that Dovecot takes for a hash that ``password_hash`` returned.
+
+    What crypt(3) knows may stand there bare or as ``{CRYPT}``.
+    """
+    scheme, _, value = declared.removeprefix("{").partition("}")
+    by_crypt = scheme.endswith("CRYPT")
+    return (declared, value, f"{{CRYPT}}{value}") if by_crypt else (declared,)
+
+
+def _digest(scheme: str, encoding: str, value: str) -> str | None:
+    """Return digest and salt in base64, if it is one; a digest without a salt is another scheme, misnamed."""
     try:
-        # digest and salt; a digest without salt is the unsalted scheme under a wrong name
-        return len(base64.b64decode(value, validate=True)) > _SALTED_BYTES[scheme]
+        known = bytes.fromhex(value) if encoding == "HEX" else base64.b64decode(value, validate=True)
+        if len(known) > _DIGEST_BYTES[scheme]:
+            return base64.b64encode(known).decode("ascii")
     except (KeyError, binascii.Error, ValueError):
-        return False
+        pass
+    return None
+
+
+def _refusal(scheme: str, value: str) -> str:
+    if not scheme and not value.startswith("$"):
+        return f"not a hash, as it has no scheme; {_INSTEAD}"
+    if scheme in _NO_HASH:
+        return f"{{{scheme}}} is the password itself; give it as initial_password"
+    if scheme in _NO_SALT:
+        return f"{{{scheme}}} has no salt; {_INSTEAD}"
+    if scheme in _NOT_OFFERED:
+        return f"{{{scheme}}} is for logins that this server does not offer; {_INSTEAD}"
+    if scheme == "DES-CRYPT" or (scheme == "CRYPT" and re.fullmatch(f"{_CRYPT}{{13}}", value)):
+        return f"DES looks at 8 characters of a password and no more; {_INSTEAD}"
+    if not scheme or scheme in PASSWORD_SCHEMES:
+        return "not a complete hash" + (f" of the scheme {scheme}" if scheme else "") + f"; {_INSTEAD}"
+    return f"no scheme that Dovecot 2.3 and 2.4 verify{nearest(scheme, PASSWORD_SCHEMES)}; {_INSTEAD}"
 
 
 def check_hash(secret: SecretStr) -> SecretStr:
-    """``password_hash`` of a secret."""
+    """Return ``password_hash`` of a secret."""
     return SecretStr(password_hash(secret.get_secret_value()))

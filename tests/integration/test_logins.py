@@ -32,8 +32,13 @@ def host(module_clone: Factory) -> Target:
 
 
 def test_hashes_of_many_schemes_side_by_side(host: Target) -> None:
-    made = dict(zip(PASSWORD_SCHEMES, hashed(host, *PASSWORD_SCHEMES), strict=True))
+    schemes = (*PASSWORD_SCHEMES, "SSHA512.HEX", "SSHA512.B64")
+    made = dict(zip(schemes, hashed(host, *schemes), strict=True))
     made["BARE"] = made["SHA512-CRYPT"].partition("}")[2]
+    for scheme in ("SHA512-CRYPT", "BLF-CRYPT", "MD5-CRYPT"):
+        made[f"CRYPT-{scheme}"] = made[scheme].replace(scheme, "CRYPT")
+    made["BARE-MD5"] = made["MD5-CRYPT"].partition("}")[2]
+    made["CRYPT"] = "{CRYPT}" + yescrypt(host)
     made["SHA512-CRYPT"] = made["SHA512-CRYPT"].replace("SHA512-CRYPT", "sha512-crypt")
     stored = {f"{scheme.lower()}@example.org": text for scheme, text in made.items()}
     with users(host, stored):
@@ -41,6 +46,12 @@ def test_hashes_of_many_schemes_side_by_side(host: Target) -> None:
         bad = {("imap", user, PASSWORD + "x"): False for user in stored}
         bad |= {("smtp", user, text): False for user, text in stored.items()}
         all_at_once(host, good | bad)
+
+
+def yescrypt(host: Target) -> str:
+    """`PASSWORD` as Debian hashes those of its own accounts."""
+    script = "my $word = <STDIN>; chomp $word; print crypt($word, q($y$j9T$abcdefghijklmnop))"
+    return host.exec(["perl", "-e", script], input=PASSWORD + "\n").stdout
 
 
 def test_app_passwords_open_what_they_are_for(host: Target) -> None:

@@ -10,7 +10,7 @@ import pytest
 from mailstack.passwords import app_digest, generate_app_password, verify
 from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
-from tests.integration.logins import PASSWORD, hashed, logged_in, users
+from tests.integration.logins import PASSWORD, all_at_once, hashed, logged_in, users
 from tests.integration.watching import watched
 from tests.targets.containers import Target
 
@@ -24,14 +24,34 @@ UNLOCKED = {
     "mysql": "ALTER USER mailupgrade@127.0.0.1 ACCOUNT UNLOCK",
 }
 FRANK, GRACE, HEIDI = (f"{name}@example.org" for name in ("frank", "grace", "o'heidi"))
+MOVED = "user1@example.org"
+#: Users whose hash is declared in another spelling than `{SCHEME}` of one that is strong.
+OTHERS = {
+    f"user{number}@example.org": scheme
+    for number, scheme in enumerate(["{CRYPT}$6$", "{CRYPT}$2y$", "$1$", "{SSHA512.HEX}", "{SSHA}"])
+}
 
 
 @pytest.fixture(scope="module")
 def declared(module_clone: Factory) -> tuple[Target, dict[str, object]]:
     """A copy of the standard server with the setting on, and its data, which declare a hash of frank's."""
     target = module_clone("upgrade")
-    frank = {"email": FRANK, "password_hash": hashed(target, "SHA512-CRYPT")[0]}
-    data = world.data(mail_password_upgrade=True, mail_users=[*world.USERS, frank])
+    sha512, blf, md5, ssha512, ssha = hashed(
+        target, "SHA512-CRYPT", "BLF-CRYPT", "MD5-CRYPT", "SSHA512.HEX", "SSHA"
+    )
+    hashes = {FRANK: sha512}
+    hashes |= zip(
+        OTHERS, (sha512.replace("SHA512-", ""), blf.replace("BLF-", ""), md5[11:], ssha512, ssha), strict=True
+    )
+    declared = [{"email": email, "password_hash": text} for email, text in hashes.items()]
+    for email, text in hashes.items():
+        assert text.startswith(OTHERS.get(email, "{SHA512-CRYPT}"))
+    # one is in the database as it is declared, as if it had come along from another server
+    clients.sql(
+        target,
+        f"INSERT INTO mail_users (email, password) VALUES ('{MOVED}', '{hashes[MOVED]}')",
+    )
+    data = world.data(mail_password_upgrade=True, mail_users=[*world.USERS, *declared])
     converge.run(target, data)
     return target, data
 
@@ -65,6 +85,15 @@ def test_a_good_login_upgrades_and_the_next_run_changes_nothing(
     assert logged_in("imap", host, FRANK, PASSWORD)
     assert not logged_in("imap", host, FRANK, PASSWORD + "x")
     assert stored(host, FRANK) == after, "once is enough"
+
+
+def test_hashes_of_other_forms_are_upgraded_too(declared: tuple[Target, dict[str, object]]) -> None:
+    host, data = declared
+    converge.assert_converged(host, data)
+    all_at_once(host, {("imap", user, PASSWORD): True for user in OTHERS})
+    for user in OTHERS:
+        assert verify(stored(host, user), PASSWORD), user
+    converge.assert_converged(host, data)
 
 
 def test_what_somebody_sets_afterwards_is_put_right_again(

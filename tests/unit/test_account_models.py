@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ SHA512 = (
 SHA256 = "$5$7a9F0tfH6CA31i2E$1wFyFRFjlPoYhXuVepAnAXeaUeKvEXLk32P4VM0mu36"
 SSHA512 = "uG+wljSkmItQhyR6AEeInKeraT8eHXIOOo31p9ceCEszIDMpx7S3RFJYlb+u8lKSZnewb17DindNav8mOBCz7CYn1Bc="
 SSHA256 = "S0+tVFGr20O04JHGRve149Uwq2PE2Mx8O4QyLrcQlXwOtgya"
+MD5 = "$1$SH.8Wsra$lPdBJsUQxAQZQGQ7i94Pj1"
+YESCRYPT = "$y$j9T$abcdefghijklmnop$nxn3iwkKGkrnvrnuVHkYJ/w2Lu29va9pNzrhlyzAR3C"
+ARGON2I = "$argon2i$v=19$m=32768,t=4,p=1$3bL7SYgyDLkMqbJTFyn4HA$Js6U6HcXgxvMOvRsifg0/j4M5jx4MEpRQb0c1VO1R+8"
+SSHA, SMD5 = "Csn7bdV4hlXEUPrDHMszFNcFkG2Xgr93", "NYuX/I+JcoIPste9zZ/6rmZdgBw="
 PBKDF2 = "$1$cDlL.MVwFQRBmuP5$5000$d6791bf7db9506ea34ca954678a8cbb3c1171ec4"
 
 
@@ -39,6 +44,20 @@ PBKDF2 = "$1$cDlL.MVwFQRBmuP5$5000$d6791bf7db9506ea34ca954678a8cbb3c1171ec4"
         (f"{{SSHA512}}{SSHA512}", f"{{SSHA512}}{SSHA512}"),
         (f"{{SSHA256}}{SSHA256}", f"{{SSHA256}}{SSHA256}"),
         (f"{{PBKDF2}}{PBKDF2}", f"{{PBKDF2}}{PBKDF2}"),
+        (f"{{CRYPT}}{SHA512}", f"{{SHA512-CRYPT}}{SHA512}"),
+        (f"{{crypt}}{BLF}", f"{{BLF-CRYPT}}{BLF}"),
+        (f"{{CRYPT}}{ARGON2ID}", f"{{ARGON2ID}}{ARGON2ID}"),
+        (f"{{CRYPT}}{MD5}", f"{{MD5-CRYPT}}{MD5}"),
+        (f"{{MD5}}{MD5}", f"{{MD5-CRYPT}}{MD5}"),
+        (f"{{MD5-CRYPT}}{MD5}", f"{{MD5-CRYPT}}{MD5}"),
+        (MD5, f"{{MD5-CRYPT}}{MD5}"),
+        (YESCRYPT, f"{{CRYPT}}{YESCRYPT}"),
+        (ARGON2I, f"{{ARGON2I}}{ARGON2I}"),
+        (f"{{SSHA512.HEX}}{base64.b64decode(SSHA512).hex()}", f"{{SSHA512}}{SSHA512}"),
+        (f"{{ssha256.hex}}{base64.b64decode(SSHA256).hex().upper()}", f"{{SSHA256}}{SSHA256}"),
+        (f"{{SSHA512.b64}}{SSHA512}", f"{{SSHA512}}{SSHA512}"),
+        (f"{{SSHA}}{SSHA}", f"{{SSHA}}{SSHA}"),
+        (f"{{SMD5}}{SMD5}", f"{{SMD5}}{SMD5}"),
     ],
 )
 def test_a_hash_is_stored_with_its_scheme(given: str, stored: str) -> None:
@@ -46,28 +65,40 @@ def test_a_hash_is_stored_with_its_scheme(given: str, stored: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("given", "said"),
     [
-        "",
-        "secret",
-        "{PLAIN}secret",
-        "{MD5}X03MO1qnZdYdgyfeuILPmQ==",
-        "$1$salt$qJH7.N4xYta3aEG/dfqo/0",
-        SHA256[:-1],
-        SHA256 + "x",
-        SHA256 + "\n",
-        BLF.replace("$05$", "$99$"),
-        f"{{SHA512-CRYPT}}{SHA256}",
-        f"{{BLF-CRYPT}}{ARGON2ID}",
-        f"{{SHA256-CRYPT{SHA256}",
-        f"{{SSHA512}}{SSHA256}",
-        "{SSHA256}not base64!",
-        ARGON2ID.replace("argon2id", "argon2i"),
+        ("", "not a hash, as it has no scheme; write what `doveadm pw -s ARGON2ID` makes"),
+        ("hunter2-secret", "not a hash, as it has no scheme"),
+        ("ab1cd2ef3gh4i", "not a hash, as it has no scheme"),
+        ("{PLAIN}hunter2-secret", "{PLAIN} is the password itself; give it as initial_password"),
+        ("{cleartext}hunter2-secret", "{CLEARTEXT} is the password itself"),
+        ("{MD5}X03MO1qnZdYdgyfeuILPmQ==", "{MD5} has no salt"),
+        ("{PLAIN-MD5}7124c008ca67e047512f8120c47bb854", "{PLAIN-MD5} has no salt"),
+        ("{SHA512.HEX}51a4b0", "{SHA512} has no salt"),
+        ("{CRAM-MD5}c7b2d57c105fae1c", "{CRAM-MD5} is for logins that this server does not offer"),
+        ("{DES-CRYPT}KW5F3m/CYhqgA", "DES looks at 8 characters of a password and no more"),
+        ("{CRYPT}KW5F3m/CYhqgA", "DES looks at 8 characters of a password and no more"),
+        ("{SHA521-CRYPT}" + SHA512, "did you mean 'SHA512-CRYPT'?"),
+        ("$1$salt$qJH7.N4xYta3aEG/dfqo", "not a complete hash;"),
+        (PBKDF2, "not a complete hash;"),
+        (SHA256[:-1], "not a complete hash;"),
+        (SHA256 + "x", "not a complete hash;"),
+        (SHA256 + "\n", "not a complete hash;"),
+        (BLF.replace("$05$", "$99$"), "not a complete hash;"),
+        (f"{{SHA512-CRYPT}}{SHA256}", "not a complete hash of the scheme SHA512-CRYPT"),
+        (f"{{BLF-CRYPT}}{ARGON2ID}", "not a complete hash of the scheme BLF-CRYPT"),
+        (f"{{SHA256-CRYPT{SHA256}", "not a hash, as it has no scheme"),
+        (f"{{SSHA512}}{SSHA256}", "not a complete hash of the scheme SSHA512"),
+        (f"{{SSHA512.HEX}}{SSHA512}", "not a complete hash of the scheme SSHA512"),
+        ("{SSHA256}not base64!", "not a complete hash of the scheme SSHA256"),
     ],
 )
-def test_what_dovecot_could_not_verify_is_refused(given: str) -> None:
-    with pytest.raises(ValueError):
+def test_any_other_is_refused_with_words_that_say_what_to_write(given: str, said: str) -> None:
+    with pytest.raises(ValueError) as caught:
         password_hash(given)
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert "initial_password" in str(caught.value)
 
 
 def test_a_user_has_one_password_at_most() -> None:

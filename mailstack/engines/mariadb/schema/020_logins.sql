@@ -78,7 +78,7 @@ CREATE OR REPLACE FUNCTION mailstack_upgrade_password(login {address_type}, upgr
 BEGIN
     UPDATE mail_users SET
         password_origin = IF(
-            password REGEXP '^([{]({salted_schemes})[}]|[$])',
+            password REGEXP {salted_hash},
             SHA2(CONCAT(password, '\n', upgraded), 256), NULL
         ),
         password = upgraded

@@ -94,7 +94,7 @@ DECLARE
 BEGIN
     UPDATE mail_users SET
         password = upgraded,
-        password_origin = CASE WHEN password ~ '^([{]({salted_schemes})[}]|[$])' THEN
+        password_origin = CASE WHEN password ~ {salted_hash} THEN
             encode(sha256(convert_to(password || E'\n' || upgraded, 'UTF8')), 'hex')
         END
     WHERE email = login AND password !~* '^[{]{current_scheme}[}]' AND upgraded ~ {current_hash};
