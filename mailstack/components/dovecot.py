@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email.charset import QP, Charset
 from email.header import Header
 from email.message import Message
@@ -14,8 +14,10 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.components import dovecot_sieve, tls
+from mailstack.components import dovecot_sieve, listening, tls
 from mailstack.engines import engine_of
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import require
 from mailstack.files import Directory, Entry, File
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
@@ -46,7 +48,7 @@ _UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"
 _CHECKS = (
     f"{_STAGED} -n >/dev/null",
     # a reload of 2.4 starts no new protocol: the login processes miss their directory
-    restart_if_differs("dovecot", "doveconf -h protocols", f"{_STAGED} -h protocols"),
+    restart_if_differs("dovecot", "doveconf -h protocols listen", f"{_STAGED} -h protocols listen"),
 )
 
 
@@ -96,13 +98,19 @@ def _folders(settings: Settings) -> list[Folder]:
 
 
 def files(
-    settings: Settings, generation: str, endpoint: Endpoint, *, serves_postfix: bool = False
+    settings: Settings,
+    generation: str,
+    endpoint: Endpoint,
+    *,
+    serves_postfix: bool = False,
+    listen: Sequence[str] = ("*", "::"),
 ) -> list[Entry]:
     """Dovecot's whole configuration.
 
     + generation: ``2.3`` or ``2.4``
     + endpoint: where the database is
     + serves_postfix: whether a Postfix on this host uses its LMTP and logins
+    + listen: the addresses to listen on; ``*`` and ``::`` are all of IPv4 and of IPv6
     """
     engine = engine_of(settings)
     values = {
@@ -123,6 +131,7 @@ def files(
         ],
         "shared": f"{settings.mail_home_root}/.shared",
         "serves_postfix": serves_postfix,
+        "listen": listen,
         "certificate": tls.CERTIFICATE,
         "excluded_ciphers": tls.EXCLUDED_CIPHERS,
         "key": tls.KEY,
@@ -214,6 +223,7 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
     Without it, LMTP listens on ``/run/dovecot/lmtp``.
     """
     endpoint = hosts.database_endpoint(settings, host)
+    require(PLATFORM, lambda platform: listening.problem(settings, platform))
     installed(lambda platform: packages(settings, platform.dovecot))
     tls.deploy(settings=settings)
     system_user(
@@ -223,7 +233,13 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
         home=settings.mail_home_root,
     )
     config_files(
-        lambda platform: files(settings, platform.dovecot, endpoint, serves_postfix=serves_postfix),
+        lambda platform: files(
+            settings,
+            platform.dovecot,
+            endpoint,
+            serves_postfix=serves_postfix,
+            listen=listening.dovecot(settings, platform),
+        ),
         component="dovecot",
         units=["dovecot"],
         store=database_passwords.store(settings),

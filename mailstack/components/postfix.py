@@ -9,8 +9,10 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts
-from mailstack.components import postfix_checks, postfix_services, postfix_tables, tls
+from mailstack.components import listening, postfix_checks, postfix_services, postfix_tables, tls
 from mailstack.engines import engine_of
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import require
 from mailstack.files import Directory, Entry, File
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
@@ -109,6 +111,8 @@ def _main_cf(settings: Settings, platform: Platform, endpoint: Endpoint) -> str:
         certificate=tls.CERTIFICATE,
         weak_ciphers=tls.WEAK_CIPHERS,
         old_ciphers=tls.OLD_CIPHERS,
+        protocols=listening.protocols(settings, platform),
+        interfaces=listening.interfaces(settings, platform),
         has_ffdhe_groups=platform.postfix != "3.7",
         key=tls.KEY,
         virtual_mailbox_domains=_maps(settings.mail_virtual_mailbox_domains, [sql("virtual_domains")]),
@@ -181,6 +185,7 @@ def deploy(settings: Settings) -> None:
     Mail for the domains in the database goes to ``private/dovecot-lmtp``, and logins are checked at
     ``private/auth``: a Dovecot on this host has them there, if it is deployed with ``serves_postfix``.
     """
+    require(PLATFORM, lambda platform: listening.problem(settings, platform))
     store = database_passwords.store(settings)
     for name, password in postfix_tables.passwords(settings).items():
         store = store.with_given(name, password.get_secret_value())

@@ -17,21 +17,34 @@ from mailstack.facts.reading import Probe, current_host, give_up, read
 T = TypeVar("T")
 
 _PACKAGES = "postfix dovecot-core"
+# A kernel may have IPv6 and no loopback address for it. The numbers are Linux's: AF_INET6, SOCK_STREAM, and a
+# sockaddr_in6 (ipv6(7)); the modules with their names would take five times as long to load as this to run
+_IPV6 = r"""
+socket(S, 10, 1, 0) ? bind(S, pack "S n N a16 N", 10, 0, 0, "\0" x 15 . "\1", 0) || print "ipv6=routed\n"
+                    : print "ipv6=none\n";
+"""
 _COMMAND = f"""
 sed -n 's/^VERSION_ID="\\{{0,1\\}}\\([0-9]*\\).*/debian=\\1/p; s/^ID=/id=/p' /etc/os-release
 sed -sn '/^port *= *5432/F' /etc/postgresql/*/main/postgresql.conf
 dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES} ||
   apt-cache policy {_PACKAGES}
+perl -e '{_IPV6}'
 """
 
 
 class Platform(NamedTuple):
-    """Release and versions; ``dovecot``, ``postfix``: major.minor, ``postgresql``: major."""
+    """Release and versions; ``dovecot``, ``postfix``: major.minor, ``postgresql``: major.
+
+    + ipv6: whether the kernel has IPv6
+    + ipv6_loopback: whether a daemon may listen on ``::1``
+    """
 
     debian: int
     dovecot: str
     postfix: str
     postgresql: str
+    ipv6: bool = True
+    ipv6_loopback: bool = True
 
 
 ByPlatform = Callable[[Platform], T]
@@ -67,7 +80,7 @@ def parse(output: str) -> Platform:
             values.setdefault(candidate_of, _minor(line.removeprefix("  Candidate: ")))
         elif line.startswith("/etc/postgresql/"):
             values["postgresql"] = line.split("/")[3]
-        elif key in ("id", "debian"):
+        elif key in ("id", "debian", "ipv6"):
             values[key] = value
     for release in RELEASES:
         if values.get("id") == "debian" and values.get("debian") == str(release.debian):
@@ -76,6 +89,8 @@ def parse(output: str) -> Platform:
                 dovecot=values.get("dovecot-core", release.dovecot),
                 postfix=values.get("postfix", release.postfix),
                 postgresql=values.get("postgresql", release.postgresql),
+                ipv6=values.get("ipv6") != "none",
+                ipv6_loopback="ipv6" not in values,
             )
     found = f"{values.get('id') or 'unknown'} {values.get('debian') or ''}".strip()
     raise UnsupportedPlatformError(f"this host runs {found}; mailstack supports Debian 12 and 13")

@@ -34,6 +34,7 @@ from mailstack.settings.postfix_parameters import (
     transports,
     unknown_parameters,
 )
+from mailstack.settings.postfix_types import IP_VERSIONS, ip_version
 from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
 from mailstack.settings.types import (
@@ -178,6 +179,16 @@ class Settings(
         return self
 
     @model_validator(mode="after")
+    def _reached_by_a_version_in_use(self) -> Self:
+        protocols = self.mail_inet_protocols
+        if self.mail_address is not None and ip_version(self.mail_address) not in IP_VERSIONS[protocols]:
+            raise ValueError(
+                f"mail_address: {self.mail_address!r} is impossible with mail_inet_protocols {protocols!r}; "
+                "allowed: an address of that version of IP"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_class_a_domain(self) -> Self:
         """A domain belongs to one address class (ADDRESS_CLASS_README), or all its mailboxes are 550."""
         ours = {domain.domain_name for domain in self.mail_domains}
@@ -190,7 +201,7 @@ class Settings(
             raise ValueError(f"mail_relay_domains: {both[0]!r} is one of mail_domains too")
         for item in self.mail_mydestination:
             for setting, names in (("mail_domains", ours), ("mail_relay_domains", relayed)):
-                if (name := self._expanded(item)) in names:
+                if (name := self.expanded(item)) in names:
                     raise ValueError(
                         f"mail_mydestination: {item!r} is {name!r}, which is one of {setting} too; take it "
                         "out of one of them"
@@ -200,10 +211,11 @@ class Settings(
     @property
     def local_domains(self) -> tuple[str, ...]:
         """The domains of ``mail_mydestination``; what its tables have is not among them."""
-        names = (self._expanded(item) for item in self.mail_mydestination)
+        names = (self.expanded(item) for item in self.mail_mydestination)
         return tuple(name for name in names if re.fullmatch("[a-z0-9.-]+", name))
 
-    def _expanded(self, item: str) -> str:
+    def expanded(self, item: str) -> str:
+        """Return ``item`` with ``$myhostname`` and ``$mydomain`` replaced, in any of Postfix's spellings."""
         names = {"myhostname": self.mail_hostname, "mydomain": self.domain}
         return re.sub(r"[$][{(]?(\w+)[)}]?", lambda match: names.get(match[1], match[0]), item).lower()
 

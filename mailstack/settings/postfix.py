@@ -8,6 +8,7 @@ from mailstack.settings.errors import Allowed
 from mailstack.settings.postfix_master import MasterService, Parameters
 from mailstack.settings.postfix_relays import SenderRelays
 from mailstack.settings.postfix_types import (
+    IP_VERSIONS,
     Interfaces,
     Items,
     LocalAliases,
@@ -20,6 +21,7 @@ from mailstack.settings.postfix_types import (
     TlsPolicies,
     Transports,
     Virtual,
+    ip_version,
 )
 from mailstack.settings.types import ListOf, Model, Password, as_model, no_duplicates
 
@@ -40,10 +42,12 @@ class PostfixSettings(Model):
         description="The domains whose addresses are accounts of the host. Never one of `mail_domains`.",
     )
     mail_inet_interfaces: Interfaces = Field(
-        default=("all",), description="The addresses that Postfix listens on."
+        default=("all",), description="The addresses that Postfix and Dovecot listen on."
     )
     mail_inet_protocols: Literal["all", "ipv4", "ipv6"] = Field(
-        default="all", description="The IP versions that Postfix uses."
+        default="all",
+        description="The versions of IP that Postfix uses, and that all daemons listen by. `all` leaves out "
+        "what the kernel does not have.",
     )
     mail_mynetworks: Networks = Field(
         default=("127.0.0.0/8", "[::1]/128"), description="Who may relay mail without logging in."
@@ -121,6 +125,16 @@ class PostfixSettings(Model):
         default=(),
         description="Services of `master.cf`. One with the name and type of one of ours takes its place.",
     )
+
+    @model_validator(mode="after")
+    def _listens_somewhere(self) -> Self:
+        admitted = (None, *IP_VERSIONS[self.mail_inet_protocols])
+        if not any(ip_version(interface) in admitted for interface in self.mail_inet_interfaces):
+            raise ValueError(
+                f"mail_inet_interfaces: {self.mail_inet_interfaces[0]!r} is impossible with "
+                f"mail_inet_protocols {self.mail_inet_protocols!r}; allowed: an address of that version of IP"
+            )
+        return self
 
     @model_validator(mode="after")
     def _possible_relayhost(self) -> Self:

@@ -44,6 +44,8 @@ TABLE_TYPES = (
 """Debian's, built in or packaged: ``postconf -m``."""
 TLS_LEVELS = ("none", "may", "encrypt", "verify", "secure", "fingerprint", "dane", "dane-only")
 """How a destination must prove itself: smtp_tls_security_level of postconf(5)."""
+IP_VERSIONS = {"all": (4, 6), "ipv4": (4,), "ipv6": (6,)}
+"""What each value of ``mail_inet_protocols`` admits."""
 _REFUSING = ("reject_unauth_destination", "defer_unauth_destination", "reject", "defer")
 _REFERENCE = r"[$](\w+|[{(]\w+[)}])"
 
@@ -70,11 +72,17 @@ def _origin(text: str) -> str:
 def _interface(text: str) -> str:
     if text in ("all", "loopback-only") or re.fullmatch(_REFERENCE, text):
         return text
-    try:
-        ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))
-    except ValueError:
-        raise ValueError("not an IP address") from None
+    if ip_version(text) is None:
+        raise ValueError("not an IP address")
     return text
+
+
+def ip_version(interface: str) -> int | None:
+    """Return 4 or 6, or ``None`` for an interface of ``mail_inet_interfaces`` that is no address."""
+    try:
+        return ipaddress.ip_address(interface.removeprefix("[").removesuffix("]")).version
+    except ValueError:
+        return None
 
 
 def _interfaces(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -183,8 +183,10 @@ def module_factory(network: Network, debian: int) -> Iterator[Factory]:
 def _factory(network: Network, debian: int) -> Iterator[Factory]:
     made: list[Target] = []
 
-    def make(name: str, image: str | None = None, hostname: str = world.HOSTNAME) -> Target:
-        target = Target(f"{networks.WORKER_NAME}-{name}-{debian}", debian, network, hostname)
+    def make(
+        name: str, image: str | None = None, hostname: str = world.HOSTNAME, ipv6: bool = True
+    ) -> Target:
+        target = Target(f"{networks.WORKER_NAME}-{name}-{debian}", debian, network, hostname, ipv6=ipv6)
         made.append(target)
         return target.create(image)
 

@@ -1,4 +1,4 @@
-"""Where Postfix listens, and over what it sends: a change of that takes effect at once."""
+"""Where the daemons listen, and over what Postfix sends: a change of that takes effect at once."""
 
 from __future__ import annotations
 
@@ -24,6 +24,10 @@ def deploy(host: Target, **settings: Any) -> None:
     converge.assert_converged(host, world.data(**settings))
 
 
+#: Of each daemon, a port that greets.
+PORTS = (25, 587, 143, 4190)
+
+
 def listens(host: Target, port: int = 25) -> dict[str, bool]:
     """Whether the port answers, by IPv4, by IPv6, and by IPv4 within the host."""
     inside = host.exec(f"timeout 5 bash -c '</dev/tcp/127.0.0.1/{port}'", check=False).returncode == 0
@@ -33,7 +37,7 @@ def listens(host: Target, port: int = 25) -> dict[str, bool]:
 def answers(address: str, port: int) -> bool:
     try:
         with socket.create_connection((address, port), timeout=5) as connection:
-            return connection.recv(3) == b"220"
+            return connection.recv(3) in (b"220", b"* O", b'"IM')
     except ConnectionRefusedError:
         return False
 
@@ -45,35 +49,69 @@ def sent_from(host: Target, peer: Target) -> str:
     return clients.wait_at_peer(peer, str(message["Message-ID"])).decode().partition("Received: ")[2]
 
 
+def database_listens(host: Target) -> set[str]:
+    """The addresses where the database answers by TCP."""
+    sockets = host.exec("ss -Htln '( sport = 5432 or sport = 3306 )'").stdout.splitlines()
+    return {line.split()[3].rpartition(":")[0] for line in sockets}
+
+
 def test_ipv4_only(host: Target, peer: Target) -> None:
     deploy(host, mail_inet_protocols="ipv4")
-    assert listens(host) == {"IPv4": True, "IPv6": False, "inside": True}
+    for port in PORTS:
+        assert listens(host, port) == {"IPv4": True, "IPv6": False, "inside": True}
     assert f"[{host.ip}])" in sent_from(host, peer)
+    assert database_listens(host) == {"127.0.0.1"}
 
 
 def test_ipv6_only(host: Target, peer: Target) -> None:
     deploy(host, mail_inet_protocols="ipv6")
-    assert listens(host) == {"IPv4": False, "IPv6": True, "inside": False}
+    for port in PORTS:
+        assert listens(host, port) == {"IPv4": False, "IPv6": True, "inside": False}
     assert f"[IPv6:{host.ip6}])" in sent_from(host, peer)
 
 
 def test_the_host_itself_only(host: Target) -> None:
     deploy(host, mail_inet_interfaces=["loopback-only"])
-    for port in (25, 587):
+    for port in PORTS:
         assert listens(host, port) == {"IPv4": False, "IPv6": False, "inside": True}
 
 
 def test_one_address(host: Target) -> None:
     deploy(host, mail_inet_interfaces=[host.ip])
-    assert listens(host) == {"IPv4": True, "IPv6": False, "inside": False}
+    for port in PORTS:
+        assert listens(host, port) == {"IPv4": True, "IPv6": False, "inside": False}
 
 
 def test_everywhere_which_is_the_default(host: Target, peer: Target) -> None:
     deploy(host)
-    assert listens(host) == {"IPv4": True, "IPv6": True, "inside": True}
+    for port in PORTS:
+        assert listens(host, port) == {"IPv4": True, "IPv6": True, "inside": True}
     for ipv6 in (False, True):
         assert clients.replies(host, ALICE, ipv6=ipv6) == 250
     assert sent_from(host, peer)
+
+
+@pytest.mark.parametrize("interfaces", ["all", "loopback-only"])
+def test_a_kernel_without_ipv6(clone: Factory, interfaces: str) -> None:
+    """Nothing needs to be set for it, and no daemon complains."""
+    host = clone("ipv4-kernel", ipv6=False)
+    deploy(host, mail_inet_interfaces=[interfaces])
+    for port in PORTS:
+        assert listens(host, port) == {"IPv4": interfaces == "all", "IPv6": False, "inside": True}
+    since = host.exec("date +%s").stdout.strip()
+    host.exec("systemctl restart dovecot postfix")
+    if interfaces == "all":
+        converge.assert_mail_flows(host)
+    journal = host.exec(f"journalctl --since=@{since}").stdout
+    assert "ddress family" not in journal and "IPv6" not in journal
+
+
+def test_a_kernel_without_the_ipv6_that_is_asked_for(clone: Factory) -> None:
+    host = clone("ipv4-kernel", ipv6=False)
+    run = host.pyinfra("-y", "deploy.py", data=world.data(mail_inet_protocols="ipv6"))
+    assert run.returncode != 0
+    assert "mail_inet_protocols = 'ipv6': the kernel of this host has no IPv6" in run.stderr
+    assert "Traceback" not in run.stderr
 
 
 @pytest.mark.postgresql

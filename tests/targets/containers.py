@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from tests.targets import images, session
@@ -38,11 +39,15 @@ SYSTEMD = (
     *("--env", "container=docker", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"),
     *("--stop-signal", "SIGRTMIN+3"),
 )
+_NO_IPV6 = {"seccomp=unconfined": f"seccomp={Path(__file__).parent}/recipes/no-ipv6.json"}
 
 
 @dataclass(frozen=True)
 class Target:
-    """One host. `aliases` are more names for it on its network; `ports` are published on 127.0.0.1."""
+    """One host. `aliases` are more names for it on its network; `ports` are published on 127.0.0.1.
+
+    Without `ipv6` it is as if the kernel had none: socket(2) fails.
+    """
 
     name: str
     debian: int
@@ -50,6 +55,7 @@ class Target:
     hostname: str = "mail.example.org"
     aliases: Sequence[str] = ()
     ports: Mapping[int, int] = field(default_factory=dict)
+    ipv6: bool = True
 
     def create(self, image: str | None = None) -> Target:
         """Start the container anew, from `image` or the bare image; wait until systemd has booted it."""
@@ -61,8 +67,9 @@ class Target:
         for ours, theirs in self.ports.items():
             network += ["--publish", f"127.0.0.1:{ours}:{theirs}"]
         debs = ("--volume", f"mailstack-debs-{self.debian}:/var/cache/debs")
+        systemd = [option if self.ipv6 else _NO_IPV6.get(option, option) for option in SYSTEMD]
         docker(
-            "run", "-d", "--name", self.name, "--hostname", self.hostname, *SYSTEMD, *network, *debs, image
+            "run", "-d", "--name", self.name, "--hostname", self.hostname, *systemd, *network, *debs, image
         )
         self.wait()
         return self
