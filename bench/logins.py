@@ -23,8 +23,8 @@ CLIENTS = 8
 _FILE = """
 set -eu
 runuser -u postgres -- psql -XAtq mail \\
-  -c "SELECT format('%s:%s:5000:5000::/var/vmail/', email, password) || domain_name || '/' ||
-      split_part(email, '@', 1) || '::' FROM mail_users" > /etc/dovecot/users
+  -c "SELECT format('%s:%s:5000:5000::/var/vmail/%s::', email, password, mail_directory)
+      FROM mail_users" > /etc/dovecot/users
 chgrp dovecot /etc/dovecot/users
 chmod 0640 /etc/dovecot/users
 case $(dovecot --version) in

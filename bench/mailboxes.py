@@ -21,7 +21,7 @@ _USERS = {
 _MAKE = f"""
 set -eu
 runuser -u postgres -- psql -XAtqc "UPDATE mail_users SET quota_mb = 100000 WHERE email = '{_QUOTA}'" mail
-cd /var/vmail/{servers.DOMAIN}/{_SCRIPT.partition("@")[0]}
+cd "$(doveadm user -f home {_SCRIPT})"
 echo 'if header :contains "subject" "never" {{ discard; }}' > .dovecot.sieve
 sievec .dovecot.sieve
 chown vmail: .dovecot.*
@@ -29,8 +29,8 @@ chown vmail: .dovecot.*
 #: Puts messages, from one number to another, where a client leaves them, and has Dovecot index them.
 _FILL = """
 set -eu
-cd "/var/vmail/$2/${1%@*}/Maildir"
-seq "$3" "$4" | while read -r number; do
+cd "$(doveadm user -f home "$1")/Maildir"
+seq "$2" "$3" | while read -r number; do
   printf 'Subject: %s\\n\\nThe text.\\n' "$number" > "cur/$((1700000000 + number)).M1P1.host:2,S"
 done
 chown -R vmail: cur
@@ -51,7 +51,7 @@ def measure() -> list[Table]:
         filled = 0
         for size in SIZES:
             for name, user in _USERS.items():
-                fill = ["sh", "-c", _FILL, "sh", user, servers.DOMAIN, str(filled + 1), str(size)]
+                fill = ["sh", "-c", _FILL, "sh", user, str(filled + 1), str(size)]
                 host.exec(fill, timeout=600)
                 cells[name].append(f"{_delivery(host, user):.1f} ms")
             filled = size

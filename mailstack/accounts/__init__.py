@@ -15,6 +15,16 @@ from __future__ import annotations
 from mailstack.accounts.aliases import alias
 from mailstack.accounts.domains import alias_domain, domain, relay_domain
 from mailstack.accounts.inventory import declared
-from mailstack.accounts.users import app_password, sender, user
+from mailstack.accounts.users import app_password, rename, sender, user
 
-__all__ = ["alias", "alias_domain", "app_password", "declared", "domain", "relay_domain", "sender", "user"]
+__all__ = [
+    "alias",
+    "alias_domain",
+    "app_password",
+    "declared",
+    "domain",
+    "relay_domain",
+    "rename",
+    "sender",
+    "user",
+]

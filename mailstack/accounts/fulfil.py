@@ -13,8 +13,8 @@ from pyinfra.context import host
 
 from mailstack import hosts
 from mailstack.accounts import sql
-from mailstack.accounts.mail import deletable_homes
-from mailstack.accounts.plan import Absent, PlanError, plan
+from mailstack.accounts.mail import deletable_homes, former_key, with_mail_named
+from mailstack.accounts.plan import Absent, PlanError, plan, renamed
 from mailstack.accounts.rows import Change, Key, Rows
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
@@ -32,12 +32,14 @@ class Wish(NamedTuple):
 
     + accounts: that should be there
     + absent: that should not
+    + renamed: the address of a user, and the one that it gets
     + delete_mail: whether the mail of users that are deleted goes too
     + first: what is done on the machine that runs pyinfra before anything is changed
     """
 
     accounts: Accounts = Accounts()
     absent: Absent = Absent()
+    renamed: tuple[str, str] | None = None
     delete_mail: bool = False
     first: Callable[[], None] | None = None
 
@@ -66,10 +68,11 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> None:
 
 
 class _Plan(NamedTuple):
-    """What differs, in rows; which users go, and their directories of mail; what has to be done first."""
+    """What differs, in rows; users that go with their mail, as ``mail_former_users`` will have them, and the
+    directories of it; what has to be done first."""
 
     changes: list[Change]
-    gone: list[str]
+    deleted: list[Key]
     homes: list[str]
     first: Callable[[], None] | None
 
@@ -81,16 +84,19 @@ def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
     current = sql.parse(answer)
     asked = wish(current)
     try:
-        changes = plan(current, asked.accounts, asked.absent)
+        changes = renamed(current, *asked.renamed) if asked.renamed else []
+        changes += plan(current, asked.accounts, asked.absent)
         gone = [change.key for change in changes if (change.sign, change.table) == ("-", "mail_users")]
-        homes = []
-        if gone and asked.delete_mail:
-            homes = deletable_homes(gone, current["mail_users"], settings.mail_home_root)
+        if not asked.delete_mail:
+            gone = []
+        homes = deletable_homes(gone, current["mail_users"], settings.mail_home_root) if gone else []
     except PlanError as error:
         raise OperationValueError(str(error)) from None
     if homes and not hosts.has_role(host, "imap"):
         raise OperationValueError(f"delete_mail: {homes[0]} is on another host, the one with the role imap")
-    return _Plan(changes, [email for (email,) in gone], homes, asked.first)
+    changes = with_mail_named(changes, current, settings.mail_home_root, asked.delete_mail)
+    deleted = [former_key(current["mail_users"][key]) for key in gone]
+    return _Plan(changes, deleted, homes, asked.first)
 
 
 def apply(settings: Settings, wish: Callable[[Current], Wish], name: str) -> None:
@@ -130,7 +136,7 @@ def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[Pyi
     engine, name, owner = engine_of(settings), settings.mail_db_name, settings.mail_db_owner
     database = engine.database(settings)
     try:
-        changes, gone, homes, first = _plan(settings, wish)
+        changes, deleted, homes, first = _plan(settings, wish)
     except OperationValueError as error:
         if not host.state.is_executing:
             raise
@@ -143,12 +149,13 @@ def _apply(settings: Settings, wish: Callable[[Current], Wish]) -> Generator[Pyi
         host.log(f"- mail in {', '.join(homes)}")
         # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
         # one takes it up again.
-        yield database.script(name, sql.disable(engine.dialect, gone, owner), "disable the users that go")
+        disabled = sql.disable(engine.dialect, (email for email, _ in deleted), owner)
+        yield database.script(name, disabled, "disable the users that go")
         yield shell(f"rm -rf -- {shlex.join(homes)}")
     if changes and first:
         yield FunctionCommand(first, (), {})
     if changes:
-        script = sql.script(engine.dialect, changes, owner, hash_password)
+        script = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
         yield database.script(name, script, _title(changes))
     else:
         host.noop("the accounts are as they should be")

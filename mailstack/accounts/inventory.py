@@ -43,6 +43,6 @@ def _declared(settings: Settings) -> Callable[[Current], Wish] | None:
 
     def wish(current: Current) -> Wish:
         absent = undeclared(current, accounts) if authoritative else Absent()
-        return Wish(accounts, absent, settings.mail_accounts_delete_mail)
+        return Wish(accounts, absent, delete_mail=settings.mail_accounts_delete_mail)
 
     return wish

@@ -7,13 +7,52 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mailstack.accounts.plan import PlanError
-from mailstack.accounts.rows import Key, Rows
+from mailstack.accounts.rows import FORMER, Change, Key, Rows
 
 
 def home_of(row: Mapping[str, Any], root: str) -> str:
-    """Where a user's mail lies, without ``..``: as stored, or ``root/DOMAIN/LOCAL-PART``."""
+    """Where a user's mail lies, without ``..``: as stored, or ``root/DOMAIN/LOCAL-PART`` before a first run.
+
+    + row: of ``mail_users``
+    """
     local, _, domain = str(row["email"]).lower().rpartition("@")
-    return posixpath.normpath(row.get("home_directory") or f"{root}/{domain}/{local}")
+    below = row.get("mail_directory") or f"{domain}/{local}"
+    return posixpath.normpath(row.get("home_directory") or f"{root}/{below}")
+
+
+def former_key(row: Mapping[str, Any]) -> Key:
+    """The key in ``mail_former_users`` that a user has once it is removed.
+
+    + row: of ``mail_users``
+    """
+    return str(row["email"]), str(row.get("home_directory") or row.get("mail_directory"))
+
+
+def with_mail_named(
+    changes: Iterable[Change], current: Mapping[str, Rows], root: str, delete_mail: bool
+) -> list[Change]:
+    """The changes, with words on mail of former users: where it stays, and that new users do not get it.
+
+    + current: the rows of each table
+    + root: the directory below which mail lies
+    + delete_mail: whether the mail of users that are removed is deleted
+    """
+    former: dict[str, list[str]] = {}
+    for address, directory in current[FORMER]:
+        former.setdefault(address, []).append(posixpath.join(root, directory))
+
+    def named(change: Change) -> Change:
+        if change.table != "mail_users":
+            return change
+        if change.sign == "-" and not delete_mail:
+            home = home_of(current["mail_users"][change.key], root)
+            return change._replace(note=f"the mail stays in {home}")
+        if change.sign == "+" and (left := former.get(change.key[0])):
+            said = f"gets nothing of the former user's mail in {', '.join(sorted(left))}"
+            return change._replace(note=", ".join(filter(None, [change.note, said])))
+        return change
+
+    return [named(change) for change in changes]
 
 
 def deletable_homes(gone: Iterable[Key], users: Rows, root: str) -> list[str]:

@@ -62,6 +62,38 @@ def plan(current: Mapping[str, Rows], accounts: Accounts, absent: Absent | None 
     return changes
 
 
+def renamed(current: Mapping[str, Rows], email: str, new_email: str) -> list[Change]:
+    """Return what gives a user another address: the row, which keeps all that is on disk, and aliases to it.
+
+    + current: the rows of each table
+
+    Raises ``PlanError`` if there is no such user, or if the new address can't be one.
+    """
+    find = _finder(current["mail_users"])
+    user, taken, domain = find((email,)), find((new_email,)), _domain_of(new_email)
+    if user is None and taken is not None:
+        return []  # it was renamed already
+    if user is None:
+        raise PlanError(f"there is no user {email}")
+    if taken is not None:
+        raise PlanError(f"user {email}: there is a user {new_email} already")
+    if _finder(current["mail_domain"])((domain,)) is None:
+        raise PlanError(f"user {new_email}: there is no domain {domain}")
+    changes = [
+        Change("~", "mail_users", user, {"email": new_email}, f"is now {new_email}, with all its mail")
+    ]
+    for table in ("mail_alias", "mail_wildcard"):
+        for source, target in sorted(current[table]):
+            if target.lower() != email:
+                continue
+            if (source, new_email) in current[table]:
+                changes.append(Change("-", table, (source, target), {}))
+            else:
+                values: Values = {"destination_email": new_email}
+                changes.append(Change("~", table, (source, target), values, f"now to {new_email}"))
+    return changes
+
+
 def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
     """The rows that are in the database and not among ``accounts``."""
     return Absent(

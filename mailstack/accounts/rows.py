@@ -22,6 +22,10 @@ KEYS: dict[str, Key] = {
 }
 """The tables, in the order in which foreign keys allow rows to be made, and their keys."""
 
+FORMER = "mail_former_users"
+READ = KEYS | {FORMER: ("email", "directory")}
+"""What is read beside these: where the mail of removed users lies."""
+
 WORDS = {
     "mail_domain": "domain",
     "mail_users": "user",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from mailstack.accounts.rows import KEYS, Change, Rows
+from mailstack.accounts.rows import FORMER, KEYS, READ, Change, Key, Rows
 
 if TYPE_CHECKING:
     from mailstack.engines import Dialect
@@ -18,7 +18,7 @@ Written = Callable[["str | int | bool | SecretStr | None"], str]
 
 def query(dialect: Dialect) -> str:
     """SQL that returns all rows as JSON; a table that is not there yet has none."""
-    return dialect.read_tables(tuple(KEYS))
+    return dialect.read_tables(tuple(READ))
 
 
 def parse(answer: Mapping[str, Any] | None) -> dict[str, Rows]:
@@ -28,17 +28,23 @@ def parse(answer: Mapping[str, Any] | None) -> dict[str, Rows]:
     """
     return {
         table: {tuple(row[name] for name in key): row for row in (answer or {}).get(table, [])}
-        for table, key in KEYS.items()
+        for table, key in READ.items()
     }
 
 
 def script(
-    dialect: Dialect, changes: Iterable[Change], owner: str, hash_password: Callable[[str], str]
+    dialect: Dialect,
+    changes: Iterable[Change],
+    owner: str,
+    hash_password: Callable[[str], str],
+    *,
+    deleted: Iterable[Key] = (),
 ) -> str:
     """The changes as a script for one transaction.
 
     + owner: the role that owns the tables
     + hash_password: makes what is stored from a password
+    + deleted: keys of ``mail_former_users``, of users that are removed with their mail
     """
     changes = tuple(changes)
 
@@ -49,6 +55,7 @@ def script(
     statements = dialect.begin(owner)
     for table in reversed(KEYS):
         statements += _delete(table, [c for c in changes if c.table == table and c.sign == "-"], written)
+    statements += _delete(FORMER, [Change("-", FORMER, key, {}) for key in deleted], written)
     for table in KEYS:
         ours = [change for change in changes if change.table == table]
         statements += [_update(change, written) for change in ours if change.sign == "~"]
@@ -70,7 +77,7 @@ def _delete(table: str, changes: list[Change], written: Written) -> list[str]:
     if not changes:
         return []
     keys = ", ".join(f"({', '.join(map(written, change.key))})" for change in changes)
-    return [f"DELETE FROM {table} WHERE ({', '.join(KEYS[table])}) IN ({keys});"]
+    return [f"DELETE FROM {table} WHERE ({', '.join(READ[table])}) IN ({keys});"]
 
 
 def _update(change: Change, written: Written) -> str:

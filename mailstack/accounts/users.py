@@ -39,12 +39,12 @@ def user(
     + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; a new user
       without it is prompted for. Given for a user that exists, it is the new password
     + quota_mb, quota_messages: the size of the mailbox in MiB and in messages; 0 for no limit
-    + home_directory: where the mail lies; by default below ``mail_home_root``
+    + home_directory: where the mail lies; by default a new directory below ``mail_home_root``
     + can_send, can_receive: whether the user may send, and receive, mail
     + detail_folders: whether mail to ``user+folder`` goes into that folder, where it is there
     + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
     + active: whether the user may do anything
-    + present: whether the user should be there
+    + present: whether the user should be there. Its mail stays, where nobody else gets it
     + delete_mail: whether the mail is deleted with the user
 
     Raises ``OperationValueError`` for anything impossible, before the host is asked.
@@ -91,6 +91,25 @@ def user(
         return Wish(Accounts(users=(_with(made, password_hash=hash_password(password)),)))
 
     fulfil(wish, f"User {made.email}")
+
+
+@deploy("Accounts")
+def rename(email: str, new_email: str) -> None:
+    """Give a user another address. Mail, Sieve scripts, password and all the rest stay; aliases follow.
+
+    + email: the address until now; mail to it is refused from then on, unless you make it an alias
+    + new_email: the address, and login name, from now on
+
+    Raises ``OperationValueError`` for what is no address, before the host is asked.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.rename alice@example.org alice.smith@example.org
+    """
+    old, new = User(email=email).email, User(email=new_email).email
+    fulfil(lambda current: Wish(renamed=(old, new)), f"User {old} becomes {new}")
 
 
 @deploy("Accounts")

@@ -75,7 +75,7 @@ class User(Model):
         | None
     ) = Field(default=None, description="Enforced on every run.")
     home_directory: HostPath | None = Field(
-        default=None, description="Where the mail lies; without it, a directory below `mail_home_root`."
+        default=None, description="Where the mail lies; without it, a new directory below `mail_home_root`."
     )
     quota_mb: Megabytes | None = Field(
         default=None,

@@ -237,6 +237,13 @@ def sql(target: Target, statements: str) -> str:
     return target.exec(either, input=statements).stdout.strip().replace("\t", "|")
 
 
+def home(target: Target, user: str) -> str:
+    """The directory with a user's mail, scripts and all the rest."""
+    directory = sql(target, f"SELECT mail_directory FROM mail_users WHERE email = '{user}'")
+    assert directory, f"there is no {user}"
+    return f"/var/vmail/{directory}"
+
+
 def queue(target: Target) -> list[str]:
     """The recipients that mail in the queue still has to go to, each with the reason for the delay."""
     messages = map(json.loads, target.exec(["postqueue", "-j"]).stdout.splitlines())

@@ -16,15 +16,18 @@ PASSWORD = world.PASSWORDS[world.ALICE]
 def guests(server: Target, *names: str) -> Iterator[list[str]]:
     """The addresses of new users `NAME@example.org` with `PASSWORD`; they and their mail go afterwards."""
     emails = [f"{name}@example.org" for name in names]
-    homes = shlex.join(f"/var/vmail/example.org/{name}" for name in names)
-    clear = "".join(f"DELETE FROM mail_users WHERE email = '{email}';\n" for email in emails)
+    clear = "".join(
+        f"DELETE FROM {table} WHERE email = '{email}';\n"
+        for email in emails
+        for table in ("mail_users", "mail_former_users")
+    )
     make = "".join(
         f"INSERT INTO mail_users (email, password) SELECT '{email}', password FROM mail_users"
         f" WHERE email = '{world.ALICE}';\n"
         for email in emails
     )
-    server.exec(f"rm -rf {homes}")  # of a run that was cut off
-    clients.sql(server, clear + make)
+    clients.sql(server, clear + make)  # clear: of a run that was cut off
+    homes = shlex.join(clients.home(server, email) for email in emails)
     yield emails
     clients.sql(server, clear)
     server.exec(f"rm -rf {homes}")

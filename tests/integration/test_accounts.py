@@ -123,7 +123,6 @@ def test_app_password(host: Target, eve: str, tmp_path: Path) -> None:
     assert call(host, *command, "present=false").changed == []
     with pytest.raises(imaplib.IMAP4.error), clients.imap(host, eve, password=secret):
         pass
-    host.exec("rm -rf /var/vmail/new.example/eve")
     weak = call(host, *command, "password_from=env:PW", env={"PW": "geheim"})
     assert weak.returncode != 0 and "24 or more" in weak.stderr and "geheim" not in weak.stderr
 
@@ -157,11 +156,12 @@ def test_alias(host: Target, eve: str) -> None:
 
 
 def test_mail_goes_only_when_asked(host: Target) -> None:
-    home = "/var/vmail/new.example/eve"
     for asked in ([], ["delete_mail=true"]):
         call(host, "user", EVE, "password_from=env:PW", env={"PW": PASSWORD}).check()
+        home = clients.home(host, EVE)
         host.exec(f"mkdir -p {home}/Maildir/cur && touch {home}/Maildir/cur/1")
-        assert call(host, "user", EVE, "present=false", *asked).changed
+        run = call(host, "user", EVE, "present=false", *asked)
+        assert run.changed and (f"- user {EVE}: the mail stays in {home}" in run.stderr) is (not asked)
         assert column(host, "email") == ""
         left = host.exec(f"find {home}", check=False).stdout.split()
         assert left == (

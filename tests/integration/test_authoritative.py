@@ -13,11 +13,7 @@ from tests.targets.containers import Target
 
 pytestmark = pytest.mark.both_engines
 
-HOME = {
-    ALICE: "/var/vmail/example.org/alice",
-    BOB: "/var/vmail/example.org/bob",
-    CAROL: "/var/vmail/example.com/carol",
-}
+USERS = (ALICE, BOB, CAROL)
 
 
 def data(*gone: str, **more: Any) -> dict[str, Any]:
@@ -30,24 +26,25 @@ def data(*gone: str, **more: Any) -> dict[str, Any]:
     )
 
 
-def homes(host: Target) -> set[str]:
-    """Whose mail there is."""
+def left(host: Target, homes: dict[str, str]) -> set[str]:
+    """Users whose mail is still on disk."""
     return {
-        user for user, home in HOME.items() if host.exec(["test", "-d", home], check=False).returncode == 0
+        user for user, home in homes.items() if host.exec(["test", "-d", home], check=False).returncode == 0
     }
 
 
 def taken(host: Target) -> set[str]:
     """For whom a stranger's mail is taken."""
-    codes = {address: clients.replies(host, address) for address in (*HOME, "team@example.org")}
+    codes = {address: clients.replies(host, address) for address in (*USERS, "team@example.org")}
     assert {*codes.values()} <= {250, 550}
     return {address for address, code in codes.items() if code == 250}
 
 
 def test_who_is_not_declared_goes_and_mail_only_when_asked(module_clone: Factory) -> None:
     host = module_clone("authoritative")
-    for user in HOME:
+    for user in USERS:
         clients.received(host, user, clients.send(host, clients.message(STRANGER, user)))
+    homes = {user: clients.home(host, user) for user in USERS}
     clients.sql(
         host,
         "INSERT INTO mail_alias (source_email, destination_email) VALUES ('by@example.org', 'x@example.net')",
@@ -59,13 +56,13 @@ def test_who_is_not_declared_goes_and_mail_only_when_asked(module_clone: Factory
 
     converge.run(host, data(CAROL))
     assert taken(host) == {ALICE, BOB}
-    assert homes(host) == {ALICE, BOB, CAROL}
+    assert left(host, homes) == {ALICE, BOB, CAROL}
     converge.assert_converged(host, data(CAROL))
 
     without = data(CAROL, BOB, mail_accounts_delete_mail=True)
     converge.run(host, without)
     assert taken(host) == {ALICE}
-    assert homes(host) == {ALICE, CAROL}
+    assert left(host, homes) == {ALICE, CAROL}
     converge.assert_converged(host, without)
     with clients.imap(host, ALICE) as session:
         assert session.select("INBOX")[1] == [b"1"]

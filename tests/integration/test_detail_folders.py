@@ -87,7 +87,8 @@ def test_into_the_folder_of_who_wants_that(server: Target, users: list[str]) -> 
 
 def test_who_does_not_want_that_has_no_script(server: Target, users: list[str]) -> None:
     """With a script, of whatever it may be, each delivery writes the list of the whole mailbox anew."""
-    size, inode = (f"stat -c %{what} /var/vmail/example.org/plain/Maildir/dovecot-uidlist" for what in "si")
+    home = clients.home(server, users[1])
+    size, inode = (f"stat -c %{what} {home}/Maildir/dovecot-uidlist" for what in "si")
     clients.eventually(lambda: server.exec(size).stdout != "0", "no list")
     before, length = server.exec(inode).stdout, server.exec(size).stdout
     send(server, b"plain+lists@example.org")

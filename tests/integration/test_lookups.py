@@ -18,8 +18,8 @@ MANY = """
 BEGIN;
 SET LOCAL session_replication_role = replica; -- else each new alias domain looks at all aliases
 INSERT INTO mail_domain SELECT 'domain' || n || '.example' FROM generate_series(1, 5000) AS n;
-INSERT INTO mail_users (email, password, quota_mb)
-    SELECT 'user' || n || '@domain' || n || '.example', 'x', 1 FROM generate_series(1, 5000) AS n;
+INSERT INTO mail_users (email, password, quota_mb, mail_directory)
+    SELECT 'user' || n || '@domain' || n || '.example', 'x', 1, n FROM generate_series(1, 5000) AS n;
 INSERT INTO mail_alias (source_email, destination_email)
     SELECT 'user' || n || '@domain' || n || '.example', 'user' || n + 1 || '@domain' || n + 1 || '.example'
     FROM generate_series(1, 5000) AS n WHERE n % 10 > 0;

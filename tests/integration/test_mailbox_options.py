@@ -16,7 +16,6 @@ from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, STRANGER
 from tests.targets.containers import Target
 
-MAILDIR = "/var/vmail/example.org/alice/Maildir"
 SHARED = f"shared/{ALICE}/Projects/Blue"
 SUBJECT = "Postfach zu {percent} % voll – いっぱい"
 TEXT = "Mehr als {percent} %: bitte räume auf!\nПожалуйста.\n"
@@ -78,7 +77,8 @@ def texts(session: imaplib.IMAP4, folder: str) -> list[str]:
 
 def stored(host: Target, folder: str) -> list[bytes]:
     """How each message of alice's in a folder begins on disk."""
-    found = host.exec(f"find {MAILDIR}/{folder}/cur {MAILDIR}/{folder}/new -type f").stdout.split()
+    maildir = f"{clients.home(host, ALICE)}/Maildir"
+    found = host.exec(f"find {maildir}/{folder}/cur {maildir}/{folder}/new -type f").stdout.split()
     return [host.read(path)[:4] for path in found]
 
 
@@ -167,7 +167,8 @@ def test_what_fails_beside_it_does_not_harm_the_mail(host: Target, alice: imapli
     """Neither an index that can't be written nor a warning that can't be sent."""
     clients.sql(host, f"UPDATE mail_users SET quota_messages = 20 WHERE email = '{ALICE}'")
     index = "xapian-indexes" if host.debian == 12 else "fts-flatcurve"
-    host.exec(f"cd {MAILDIR} && ls -d {index} && rm -rf {index} && touch {index} && chmod 0 {index}")
+    maildir = f"{clients.home(host, ALICE)}/Maildir"
+    host.exec(f"cd {maildir} && ls -d {index} && rm -rf {index} && touch {index} && chmod 0 {index}")
     host.exec("mv /etc/dovecot/quota-warning /etc/dovecot/quota-warning.away")
     try:
         sent = [
@@ -181,11 +182,11 @@ def test_what_fails_beside_it_does_not_harm_the_mail(host: Target, alice: imapli
         assert len(alice.search(None, "BODY", "number7")[1][0].split()) == 1
     finally:
         host.exec("mv /etc/dovecot/quota-warning.away /etc/dovecot/quota-warning")
-        host.exec(f"rm -rf {MAILDIR}/{index}")
+        host.exec(f"rm -rf {maildir}/{index}")
 
 
 def test_mail_for_a_mailbox_that_cannot_be_written_waits(host: Target) -> None:
-    home = "/var/vmail/example.com/carol"
+    home = clients.home(host, CAROL)
     with clients.imap(host, CAROL):
         host.exec(f"chmod 0 {home}/Maildir")
     message_id = clients.send(host, clients.message(STRANGER, CAROL))

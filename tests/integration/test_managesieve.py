@@ -192,7 +192,8 @@ def test_a_script_has_no_such_name(server: Target, user: str, session: Session) 
         assert session.command(f'RENAMESCRIPT "a" {quoted(name)}').status == "NO", name
     assert session.command('GETSCRIPT "../../../../../etc/passwd"').status == "NO"
     assert session.command("LISTSCRIPTS").lines == ()
-    found = server.exec("find /var/vmail/example.org/manager -newer /etc/hostname -name '*.sieve'").stdout
+    home = clients.home(server, user)
+    found = server.exec(f"find {home} -newer /etc/hostname -name '*.sieve'").stdout
     assert found == ""
 
 

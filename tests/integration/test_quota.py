@@ -204,7 +204,7 @@ def test_nobody_without_a_limit_is_counted(host: Target) -> None:
     """It takes the longer, at each message, the more there is: the index has the sum, if it was ever made."""
     counted = {}
     for user in (COUNTED, FREE):
-        mailbox = f"/var/vmail/quota.example/{user.partition('@')[0]}/Maildir"
+        mailbox = f"{clients.home(host, user)}/Maildir"
         counted[user] = "hdr-vsize" in host.exec(f"doveadm dump -t index {mailbox}").stdout
     assert counted == {COUNTED: True, FREE: False}
 

@@ -17,8 +17,8 @@ ODD = ["o'brien", "a.b-c_d", "#$&'*=?^_{|}~-x", "user.name"]
 #: Accounts beside those of `world`: chains, circles and dead ends of aliases, and a domain with a catch-all.
 ACCOUNTS = """
 INSERT INTO mail_domain (domain_name) VALUES ('all.example');
-INSERT INTO mail_users (email, password)
-    SELECT address, password FROM mail_users, (SELECT 'real@all.example' AS address
+INSERT INTO mail_users (email, password, mail_directory)
+    SELECT address, password, address FROM mail_users, (SELECT 'real@all.example' AS address
         UNION ALL SELECT 'tagged@example.org' UNION ALL SELECT 'tick@example.org'
         UNION ALL SELECT 'tock@example.org' {odd}) AS more
     WHERE email = 'alice@example.org';

@@ -78,6 +78,11 @@ TAMPERED = {
         "constraint mailstack_sender_key on mail_sender"
     ],
     "DROP TABLE mail_sender": ["table mail_sender"],
+    "ALTER TABLE mail_users DROP COLUMN mail_directory": [
+        "column mail_users.mail_directory",
+        "constraint mailstack_users_directory on mail_users",
+    ],
+    "DROP TABLE mail_former_users": ["table mail_former_users"],
     "DROP TABLE mail_app_password": ["table mail_app_password"],
     "ALTER TABLE mail_app_password ALTER service SET DEFAULT 'smtp',"
     " DROP CONSTRAINT mailstack_app_password_digest": [
@@ -123,6 +128,8 @@ TAMPERED = {
         "constraint mailstack_sender_user on mail_sender",
         "constraint mailstack_users_domain on mail_users",
         "trigger mailstack_fold on mail_users",
+        "trigger mailstack_give_directory on mail_users",
+        "trigger mailstack_keep_former on mail_users",
         "trigger mailstack_quota on mail_users",
         "trigger mailstack_quota_again on mail_users",
     ],

@@ -49,7 +49,7 @@ SELECT jsonb_build_array(
     (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(t)) - 'active' ORDER BY domain_name) FROM mail_domain t),
     (SELECT jsonb_agg(
         jsonb_strip_nulls(to_jsonb(t))
-            - '{active,domain_name,quota_mb,can_send,can_receive,detail_folders}'::text[]
+            - '{active,domain_name,mail_directory,quota_mb,can_send,can_receive,detail_folders}'::text[]
         ORDER BY email
     ) FROM mail_users t),
     (SELECT jsonb_agg(to_jsonb(t) - 'active' - 'domain_name' ORDER BY source_email) FROM mail_alias t)
@@ -87,6 +87,7 @@ def test_rules_that_old_rows_break_hold_for_new_ones(database: Scratch) -> None:
     assert not_valid == {
         "mailstack_domain_form",
         "mailstack_users_form",
+        "mailstack_users_directory",
         "mailstack_users_home",
         "mailstack_users_password",
         "mailstack_users_domain",

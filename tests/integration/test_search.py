@@ -13,7 +13,6 @@ from tests.integration.world import BOB, STRANGER
 from tests.targets.containers import Target
 
 FOLDER = "Search"
-MAILDIR = "/var/vmail/example.org/bob/Maildir"
 #: By the word: the text that has it, and the charset that it is sent in.
 TEXTS = {
     "Übergabe": ("Zur Übergabe fährt sie.", "iso-8859-1"),
@@ -90,7 +89,8 @@ def test_mail_is_indexed_as_it_comes(server: Target) -> None:
             return server.exec(lookup, check=False).stdout
 
         clients.eventually(indexed, "it is not indexed")
-        path = server.exec(f"grep -rlF '{message_id}' {MAILDIR}/cur {MAILDIR}/new").stdout.strip()
+        maildir = f"{clients.home(server, BOB)}/Maildir"
+        path = server.exec(f"grep -rlF '{message_id}' {maildir}/cur {maildir}/new").stdout.strip()
         server.exec(["sed", "-i", "s/zanzibar/botswana/", path])
         assert len(found(session, "zanzibar")) == 1
         (number,) = found(session, "unmistakable")

@@ -234,7 +234,7 @@ def copies(server: Target, users: tuple[str, ...], message_id: str) -> int:
 def test_mail_arrives_whatever_becomes_of_a_script(server: Target, harm: str) -> None:
     with guests(server, "broken") as (user,):
         install(server, user, "keep;")
-        home = "/var/vmail/example.org/broken/sieve"
+        home = f"{clients.home(server, user)}/sieve"
         server.exec(["runuser", "-u", "vmail", "--", "sh", "-c", f"cd {home}; rm -f *.svbin; {harm}"])
         sent = deliver(server, user, "still here")
         assert clients.received(server, user, sent, PASSWORD)

@@ -26,7 +26,9 @@ DAEMONS = ("postfix", "dovecot")
 """Accounts of the host that look things up where there is no password; the server has them by these names."""
 
 _READABLE = tuple(
-    table for table in schema.tables() if table.startswith("mail_") and table != "mail_last_login"
+    table
+    for table in schema.tables()
+    if table.startswith("mail_") and table not in ("mail_last_login", "mail_former_users")
 )
 """What the lookups read."""
 

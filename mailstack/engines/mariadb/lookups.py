@@ -186,6 +186,5 @@ def _login(settings: Settings, generation: str, password: str) -> str:
 
 
 def _home(settings: Settings) -> str:
-    root = literal(f"{settings.mail_home_root}/")
-    below = f"CONCAT({root}, u.domain_name, '/', SUBSTRING_INDEX(u.email, '@', 1))"
+    below = f"CONCAT({literal(f'{settings.mail_home_root}/')}, u.mail_directory)"
     return f"COALESCE(u.home_directory, {below})"

@@ -144,6 +144,5 @@ def _login(settings: Settings, generation: str, password: str) -> str:
 
 
 def _home(settings: Settings) -> str:
-    """``home_directory``, or where it is by default: ``mail_home_root/DOMAIN/LOCAL-PART``."""
-    root = settings.mail_home_root.replace("'", "''")
-    return f"COALESCE(u.home_directory, '{root}/' || u.domain_name || '/' || split_part(u.email, '@', 1))"
+    """``home_directory``, or the account's own directory below ``mail_home_root``."""
+    return f"COALESCE(u.home_directory, {literal(f'{settings.mail_home_root}/')} || u.mail_directory)"

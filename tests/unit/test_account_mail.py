@@ -1,0 +1,101 @@
+"""Where mail lies, what is said of it, and users that get another address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from mailstack.accounts import sql as account_sql
+from mailstack.accounts.mail import former_key, home_of, with_mail_named
+from mailstack.accounts.plan import PlanError, renamed
+from mailstack.accounts.rows import Change, Rows
+from mailstack.engines import Dialect, mariadb, postgresql
+
+A, B = "a@example.org", "b@example.org"
+
+
+def current() -> dict[str, Rows]:
+    """Two users, one that has been removed, and an alias."""
+    return account_sql.parse(
+        {
+            "mail_domain": [{"domain_name": "example.org"}],
+            "mail_users": [
+                {"email": A, "mail_directory": "example.org/a.1"},
+                {"email": B, "mail_directory": "example.org/b.1", "home_directory": "/srv/b/"},
+            ],
+            "mail_alias": [
+                {"source_email": "info@example.org", "destination_email": A},
+                {"source_email": "both@example.org", "destination_email": A},
+                {"source_email": "both@example.org", "destination_email": "c@example.org"},
+            ],
+            "mail_former_users": [
+                {"email": "c@example.org", "directory": "example.org/c.1"},
+                {"email": "c@example.org", "directory": "/srv/c"},
+            ],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "home"),
+    [
+        ({"email": "A@example.org"}, "/m/example.org/a"),
+        ({"email": A, "mail_directory": "example.org/x.1"}, "/m/example.org/x.1"),
+        ({"email": A, "mail_directory": "example.org/x.1", "home_directory": "/srv/x/"}, "/srv/x"),
+    ],
+    ids=["before a first run", "below the root", "elsewhere"],
+)
+def test_home(row: Mapping[str, str], home: str) -> None:
+    assert home_of(row, "/m") == home
+
+
+def test_mail_that_stays_is_named() -> None:
+    changes = [
+        Change("-", "mail_users", (A,), {}),
+        Change("-", "mail_users", (B,), {}),
+        Change("+", "mail_users", ("c@example.org",), {}, "disabled"),
+        Change("+", "mail_users", ("d@example.org",), {}),
+    ]
+    said = [str(change) for change in with_mail_named(changes, current(), "/m", delete_mail=False)]
+    assert said == [
+        f"- user {A}: the mail stays in /m/example.org/a.1",
+        f"- user {B}: the mail stays in /srv/b",
+        "+ user c@example.org: disabled, gets nothing of the former user's mail in /m/example.org/c.1, "
+        "/srv/c",
+        "+ user d@example.org",
+    ]
+    assert with_mail_named(changes[:2], current(), "/m", delete_mail=True) == changes[:2]
+
+
+@pytest.mark.parametrize("dialect", [postgresql.dialect, mariadb.dialect], ids=["postgresql", "mariadb"])
+def test_mail_that_is_deleted_is_not_remembered(dialect: Dialect) -> None:
+    key = former_key(current()["mail_users"][(B,)])
+    assert key == (B, "/srv/b/")
+    script = account_sql.script(
+        dialect, [Change("-", "mail_users", (B,), {})], "mailadmin", str, deleted=[key]
+    )
+    users, former = (script.index(f"DELETE FROM {table}") for table in ("mail_users", "mail_former_users"))
+    assert users < former and f"('{B}', '/srv/b/')" in script
+
+
+def test_a_renamed_user_is_followed_by_aliases() -> None:
+    assert [str(change) for change in renamed(current(), A, "c@example.org")] == [
+        f"~ user {A}: is now c@example.org, with all its mail",
+        f"- alias both@example.org -> {A}",
+        f"~ alias info@example.org -> {A}: now to c@example.org",
+    ]
+    assert renamed(current(), "gone@example.org", A) == [], "once more"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (A, B, f"there is a user {B} already"),
+        ("c@example.org", "d@example.org", "there is no user c@example.org"),
+        (A, "a@example.net", "there is no domain example.net"),
+    ],
+)
+def test_a_user_can_not_be_renamed_so(old: str, new: str, said: str) -> None:
+    with pytest.raises(PlanError, match=said):
+        renamed(current(), old, new)
