@@ -1,6 +1,7 @@
 """Which host has which role, and whom it talks to.
 
-Inventory groups ``db``, ``mx`` and ``imap`` name the roles; a host in none of them has all three.
+Inventory groups ``db``, ``mx`` and ``imap`` name the roles; a host in none of them has all three. What the
+hosts of an inventory can't be for each other is in ``mailstack.topology``.
 """
 
 from __future__ import annotations
@@ -27,8 +28,33 @@ def same(one: Host, other: Host) -> bool:
 
 def has_role(host: Host, role: Role) -> bool:
     """Whether the inventory gives ``host`` this role."""
-    given = [name for name in ROLES if name in host.groups]
-    return role in (given or ROLES)
+    return role in (_groups(host) or ROLES)
+
+
+def has_mail(host: Host) -> bool:
+    """Whether Postfix and Dovecot run on ``host``."""
+    return has_role(host, "mx") or has_role(host, "imap")
+
+
+def because(host: Host) -> str:
+    """Return the reason for the roles of ``host``, to end a sentence with: whoever reads it may not know."""
+    groups = _groups(host)
+    if not groups:
+        return f"because {host.name} is in none of the groups {', '.join(ROLES)}, which means in all"
+    listed = " and ".join(groups)
+    return f"because {host.name} is in the group{'s' if len(groups) > 1 else ''} {listed}"
+
+
+def not_reached(owner: Host, host: Host) -> str:
+    """Return what to say of ``owner``, which has the database of ``host``, if it is not in the run."""
+    return (
+        f"{owner.name} was not reached, and {host.name} needs its database {because(host)}; allowed: a run "
+        "that reaches both (a --limit must have both)"
+    )
+
+
+def _groups(host: Host) -> list[Role]:
+    return [name for name in ROLES if name in host.groups]
 
 
 def database_host(settings: Settings, host: Host) -> Host | None:
@@ -41,10 +67,14 @@ def database_host(settings: Settings, host: Host) -> Host | None:
     if has_role(host, "db"):
         return host
     candidates = [other for other in host.inventory if has_role(other, "db")]
+    # one in no group may be no mail server at all; it is meant only if nobody was put into the group
+    candidates = [other for other in candidates if "db" in other.groups] or candidates
     if len(candidates) != 1:
+        found = f": {', '.join(other.name for other in candidates)}" if candidates else ""
         raise OperationValueError(
-            f"mail_db_host: {host.name} has no database of its own, and {len(candidates)} hosts of the"
-            " inventory have the role db; allowed: one of them, or mail_db_host"
+            f"mail_db_host: {host.name} has no database of its own, {because(host)}, and"
+            f" {len(candidates)} hosts of the inventory have the role db{found}; allowed: one of them,"
+            " mail_db_host, or mail_db_dsn"
         )
     return candidates[0]
 
@@ -59,11 +89,13 @@ def database_endpoint(settings: Settings, host: Host) -> Endpoint:
     if not same(owner, host):
         if settings.mail_db_engine == "mysql":  # nothing would encrypt what goes between them
             raise OperationValueError(
-                f"mail_db_engine = 'mysql': {host.name} has no database of its own; allowed: 'postgresql'"
+                f"mail_db_engine = 'mysql': {host.name} has no database of its own, {because(host)}; "
+                "allowed: 'postgresql', or that host in the group db too"
             )
         if settings.mail_db_auth == "peer":
             raise OperationValueError(
-                f"mail_db_auth = 'peer': {host.name} has no database of its own; allowed: 'password'"
+                f"mail_db_auth = 'peer': {host.name} has no database of its own, {because(host)}; "
+                "allowed: 'password', or that host in the group db too"
             )
         return Endpoint(_address(owner), settings.db_port)
     return local_endpoint(settings)
@@ -95,6 +127,7 @@ def _address(host: Host) -> str:
     address = host.data.get("mail_address")
     if not address:
         raise OperationValueError(
-            f"mail_address: {host.name} has none, and other hosts talk to it; allowed: its IP address"
+            f"mail_address: {host.name} has none, and other hosts talk to it, {because(host)}; allowed: its "
+            "IP address"
         )
     return str(address)

@@ -13,7 +13,10 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mailstack.facts.reading import Probe, announce, read
+from gevent import GreenletExit
+
+from mailstack import hosts
+from mailstack.facts.reading import Probe, announce, current_host, give_up, read
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -95,15 +98,35 @@ class Store:
         self.owner = owner
 
     def __getitem__(self, name: str) -> str | None:
-        """The value, or ``None`` if it is to be generated and was not yet."""
+        """The value, or ``None`` if it is to be generated and was not yet.
+
+        If the owner can't be asked, the current host is left out of the rest of the run, as the owner is.
+        """
         if (value := self.given.get(name)) is not None:
             return value
-        return read(kept_secret(name), self.owner)
+        if self.owner is None:
+            return read(kept_secret(name))
+        self._reach(self.owner)
+        try:
+            return read(kept_secret(name), self.owner)
+        except GreenletExit:  # so far only the owner has failed
+            give_up(current_host(), f"{name}: {self.owner.name} keeps it, and could not be asked")
+
+    @staticmethod
+    def _reach(owner: Host) -> None:
+        if not owner.connected:
+            give_up(current_host(), hosts.not_reached(owner, current_host()))
 
     def announce(self, names: Iterable[str]) -> None:
-        """Say that an operation will want these values, so that one command can ask with others."""
+        """Say that an operation will want these values, so that one command can ask with others.
+
+        If it is known already that their owner can't be asked, the current host is left out of the run.
+        """
+        kept = [kept_secret(name) for name in sorted(names) if self.given.get(name) is None]
         if self.owner is None:
-            announce(*(kept_secret(name) for name in sorted(names) if self.given.get(name) is None))
+            announce(*kept)
+        elif kept:
+            self._reach(self.owner)
 
     def with_given(self, name: str, value: str) -> Store:
         """The same store with one secret more."""

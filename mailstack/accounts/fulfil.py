@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from mailstack import hosts
+from mailstack import hosts, topology
 from mailstack.accounts import sql
 from mailstack.accounts.mail import deletable_homes, former_key, with_mail_named
 from mailstack.accounts.plan import Absent, PlanError, plan, renamed
@@ -20,6 +20,7 @@ from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.facts import reading
 from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import current_host, give_up
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
 from mailstack.shell import shell
@@ -55,13 +56,15 @@ def without(current: Current, table: str, *keys: Key) -> Wish:
 
 
 def fulfil(wish: Callable[[Current], Wish], name: str) -> None:
-    """Fulfil a wish on the host that has the database; on every other one there is nothing to do."""
+    """Fulfil a wish on the host that has the database; on every other one there is nothing to do.
+
+    If that host is not in the run, the current one fails: to do nothing would look like success.
+    """
     settings = Settings.from_data(cast("Mapping[str, object]", host.data.dict()))  # type: ignore[no-untyped-call]
-    if settings.mail_db_dsn is not None:
-        # any host will do: the database is asked from here
-        ours = hosts.same(host, next(iter(host.inventory)))
-    else:
-        ours = hosts.has_role(host, "db")
+    try:
+        ours = topology.does_accounts(settings, current_host())
+    except OperationValueError as error:
+        give_up(current_host(), str(error))
     if ours:
         _plan(settings, wish)  # what can't be stops here, before anything is done
         apply(settings, wish, name)
@@ -93,7 +96,9 @@ def _plan(settings: Settings, wish: Callable[[Current], Wish]) -> _Plan:
     except PlanError as error:
         raise OperationValueError(str(error)) from None
     if homes and not hosts.has_role(host, "imap"):
-        raise OperationValueError(f"delete_mail: {homes[0]} is on another host, the one with the role imap")
+        raise OperationValueError(
+            f"delete_mail: {homes[0]} is not on {host.name}, {hosts.because(host)}, but on the one in imap"
+        )
     changes = with_mail_named(changes, current, settings.mail_home_root, asked.delete_mail)
     deleted = [former_key(current["mail_users"][key]) for key in gone]
     return _Plan(changes, deleted, homes, asked.first)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import database_passwords, hosts
+from mailstack import database_passwords, hosts, topology
 from mailstack.components import dovecot_sieve, listening, tls
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
@@ -222,6 +222,7 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
 
     Without it, LMTP listens on ``/run/dovecot/lmtp``.
     """
+    topology.check(settings, host)
     endpoint = hosts.database_endpoint(settings, host)
     require(PLATFORM, lambda platform: listening.problem(settings, platform))
     installed(lambda platform: packages(settings, platform.dovecot))

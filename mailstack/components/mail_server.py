@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
-from mailstack import accounts, hosts, interpreter
+from mailstack import accounts, hosts, interpreter, topology
 from mailstack.accounts.inventory import check_declared
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.operations.packages import installed
@@ -25,8 +25,9 @@ def deploy(settings: Settings) -> None:
     that a change of Dovecot's or Postfix's settings does not have them read again.
     """
     interpreter.spare_work()
+    topology.check(settings, host)
     has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
-    has_mail = hosts.has_role(host, "mx") or hosts.has_role(host, "imap")
+    has_mail = hosts.has_mail(host)
     database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]
 
     def packages(platform: Platform) -> list[str]:

@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import database_passwords, hosts
+from mailstack import database_passwords, hosts, topology
 from mailstack.files import Entry, File
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
@@ -49,8 +49,9 @@ def deploy(settings: Settings) -> None:
     """
     if settings.mail_db_engine != "mysql":
         raise OperationValueError("mail_db_engine: the component mariadb is for 'mysql'")
+    topology.check(settings, host)
     installed(lambda _: PACKAGES)
-    with_dovecot = hosts.has_role(host, "imap") or hosts.has_role(host, "mx")
+    with_dovecot = hosts.has_mail(host)
     entries = files(settings, with_dovecot=with_dovecot)
     config_files(lambda _: entries, component="mariadb", units=["mariadb"])
     units.running("mariadb", lambda _: Unit("mariadb", clients=("dovecot", "postfix")))

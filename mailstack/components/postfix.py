@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import database_passwords, hosts
+from mailstack import database_passwords, hosts, topology
 from mailstack.components import listening, postfix_checks, postfix_services, postfix_tables, tls
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
@@ -185,6 +185,7 @@ def deploy(settings: Settings) -> None:
     Mail for the domains in the database goes to ``private/dovecot-lmtp``, and logins are checked at
     ``private/auth``: a Dovecot on this host has them there, if it is deployed with ``serves_postfix``.
     """
+    topology.check(settings, host)
     require(PLATFORM, lambda platform: listening.problem(settings, platform))
     store = database_passwords.store(settings)
     for name, password in postfix_tables.passwords(settings).items():

@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import database_passwords, hosts
+from mailstack import database_passwords, hosts, topology
 from mailstack.files import Entry, File
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
@@ -74,6 +74,7 @@ def deploy(settings: Settings) -> None:
     """
     if settings.mail_db_engine != "postgresql":
         raise OperationValueError("mail_db_engine: the component postgres is for 'postgresql'")
+    topology.check(settings, host)
     if settings.mail_db_dsn is None:
         clients = hosts.database_clients(settings, host)
         installed(lambda _: PACKAGES)

@@ -7,7 +7,6 @@ from collections.abc import Generator, Sequence
 from functools import cache
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.api.output import format_text
 from pyinfra.context import host, state
@@ -15,7 +14,7 @@ from pyinfra.context import host, state
 from mailstack import file_plan, secrets
 from mailstack.facts.files import file_states, file_texts, index_record, index_sums
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
-from mailstack.facts.reading import announce, read
+from mailstack.facts.reading import announce, current_host, give_up, read
 from mailstack.file_plan import Change
 from mailstack.files import Activation, Entry, File
 from mailstack.operations.units import mark
@@ -77,7 +76,12 @@ def _config_files(
         yield StringCommand("true")
         return
     if missing := sorted(name for name, value in values.items() if value is None):
-        raise OperationError(f"{host.name}: no value for the secret {', '.join(missing)}")
+        owner = store.owner or host
+        give_up(
+            current_host(),
+            f"{', '.join(missing)}: {owner.name} does not keep it; allowed: a run that sets up the database "
+            f"on {owner.name}, or the password in the settings",
+        )
     marks = [mark(unit, kind) for unit in units for kind in _activations(changes)]
     script = file_plan.script(component, entries, changes, marks, checks, index_record(component))
     files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]

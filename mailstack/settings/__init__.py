@@ -68,7 +68,9 @@ class GeneralSettings(Model):
         default=None, description="Postfix `mydomain`. Without it, `mail_hostname` without its first label."
     )
     mail_address: IpAddress | None = Field(
-        None, description="Where the other hosts of the inventory reach this one. One host alone needs none."
+        None,
+        description="Where the other hosts of the inventory reach this one. It is needed if the database "
+        "(group `db`) and the mail server (groups `mx` and `imap`) are on two hosts.",
     )
     mail_postmaster: LocalNameOrAddress = Field(
         default="root", description="Where mail to `postmaster` at every domain goes."

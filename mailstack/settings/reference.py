@@ -44,6 +44,9 @@ mail_domains = ["example.org"]
 A misspelt name or an impossible value stops the run before any host is touched. Types are strict: `"25"` is
 not a number, and `"example.org"` is not a list. A secret is never printed, and not part of any error message;
 pyinfra's `HiddenValue` is accepted for it.
+
+Three group names of the inventory have a meaning: a host in `db` has the database, a host in `mx` and `imap`
+receives and keeps mail, and a host in none of the three does both ([architecture.md](architecture.md)).
 """
 
 

@@ -67,6 +67,28 @@ def test_the_database_on_a_host_of_its_own(
         psycopg2.connect(host=database.ip, dbname="mail", user="maillookup", password=kept)
 
 
+def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: Path) -> None:
+    """By ``--limit``, or because it is away: nothing is done that would need it, and the run says so."""
+    away = world.data(mail_address="192.0.2.1", ssh_hostname="127.0.0.1", ssh_port=9)
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    inventory.write_text(
+        f"db = [('db.example.org', {away!r})]\n"
+        f"mx = [('@docker/{server.name}', {world.data(mail_address=server.ip)!r})]\n"
+        f"imap = ['@docker/{server.name}']\n"
+    )
+    account = ("mailstack.accounts.domain", "new.example")
+    for how in (("--limit", "mx", "-y"), ("--limit", "imap", "--dry"), ("-y",)):
+        for what in (("deploy.py",), account):
+            run = pyinfra(inventory, *how, *what)
+            said = run.stdout + run.stderr
+            assert run.returncode != 0, said
+            assert "db.example.org was not reached" in said
+            assert f"because @docker/{server.name} is in the groups mx and imap" in said
+            assert "Traceback" not in said and "bug report" not in said
+            assert "Starting operation" not in said
+
+
 def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, database: Target) -> None:
     _managed_server(database)
     mail = factory("mail", image=installed)

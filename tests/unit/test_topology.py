@@ -1,0 +1,114 @@
+"""What hosts can't be for each other is refused in one sentence, and no host is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.topology import check, does_accounts
+from tests.unit.test_hosts import inventory, settings
+
+DSN = {
+    "mail_db_dsn": "postgresql://admin@db.example.net/",
+    "mail_db_lookup_password": "x",
+    "mail_db_upgrade_password": "y",
+}
+
+
+def refusal(given: dict[str, Any] | None = None, asked: str = "one", **groups: list[str]) -> str:
+    """What is said of three hosts in these groups, all with the same settings; of any of them."""
+    given = given or {}
+    with pytest.raises(OperationValueError) as refused:
+        check(settings(**given), inventory(True, given, **groups)[asked])
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("asked", ["one", "two", "three"])
+def test_mail_is_read_where_it_is_received(asked: str) -> None:
+    said = refusal(asked=asked, db=["one"], mx=["two"], imap=["three"])
+    assert "because two is in the group mx alone" in said
+    assert "allowed: two in both groups, mx and imap" in said
+
+
+def test_the_mailboxes_need_a_host_that_receives_mail() -> None:
+    assert "because two is in the groups db and imap alone" in refusal(db=["two"], imap=["two"])
+    assert "because one is in the group mx alone" in refusal(mx=["one"])
+
+
+@pytest.mark.parametrize("asked", ["one", "two", "three"])
+def test_two_mail_hosts_with_one_database(asked: str) -> None:
+    said = refusal(asked=asked, db=["one"], mx=["two", "three"], imap=["two", "three"])
+    assert said.startswith(
+        "two and three would have the same mailboxes, in the database of one, because two is"
+    )
+    assert "because three is in the groups mx and imap" in said
+
+
+def test_the_database_host_receives_mail_too() -> None:
+    assert "one and two would have the same" in refusal(db=["one"], mx=["one", "two"], imap=["one", "two"])
+
+
+def test_two_mail_hosts_with_the_database_of_somebody_else() -> None:
+    given = {"mail_db_host": "db.example.net", "mail_db_lookup_password": "x"}
+    assert "one and two and three would have the same mailboxes, because mail_db_host" in refusal(given)
+    assert "because mail_db_dsn is the same" in refusal(
+        DSN, mx=["two", "three"], imap=["two", "three"], db=["one"]
+    )
+
+
+def test_the_passwords_of_somebody_elses_database() -> None:
+    alone = inventory(db=["two", "three"], mx=["one"], imap=["one"])["one"]
+    given: dict[str, Any] = {"mail_db_host": "db.example.net", "mail_password_upgrade": True}
+    for name in ("mail_db_lookup_password", "mail_db_upgrade_password"):
+        with pytest.raises(OperationValueError, match=f"{name}: is required .* one is in the groups mx"):
+            check(settings(**given), alone)
+        given[name] = "x"
+    check(settings(**given), alone)
+
+
+def test_one_server_has_several_databases() -> None:
+    hosts = inventory(data=DSN, db=["three"])
+    hosts["two"].data.mail_db_name = "mail2"
+    check(settings(**DSN), hosts["one"])
+    check(settings(**DSN, mail_db_name="mail2"), hosts["two"])
+
+
+@pytest.mark.parametrize("asked", ["one", "two"])
+@pytest.mark.parametrize("name, value", [("mail_db_engine", "mysql"), ("mail_db_auth", "peer")])
+def test_a_database_that_is_for_its_own_host(asked: str, name: str, value: str) -> None:
+    """From the host with the database alone nobody would notice: --limit, or a file for each host."""
+    said = refusal({name: value}, asked, db=["one"], mx=["two"], imap=["two"])
+    assert said.startswith(
+        f"{name} = {value!r}: two has no database of its own, because two is in the groups mx and"
+    )
+
+
+def test_servers_of_their_own() -> None:
+    for host in inventory().values():
+        check(settings(mail_db_auth="peer"), host)
+    for host in inventory(db=["one"], mx=["two"], imap=["two"], web=["three"]).values():
+        check(settings(), host)
+
+
+def test_accounts_are_done_once() -> None:
+    hosts = inventory(db=["one"], mx=["two"], imap=["two"])
+    hosts["one"].connected = True
+    assert [does_accounts(settings(), hosts[name]) for name in ("one", "two")] == [True, False]
+    hosts = inventory(data=DSN)
+    hosts["two"].connected = hosts["three"].connected = True  # without the first: --limit, or it is away
+    assert [does_accounts(settings(**DSN), hosts[name]) for name in ("two", "three")] == [True, False]
+
+
+def test_accounts_of_a_host_that_is_not_in_the_run() -> None:
+    hosts = inventory(db=["one"], mx=["two"], imap=["two"])
+    with pytest.raises(
+        OperationValueError, match=r"one was not reached, and two needs .* groups mx and imap"
+    ):
+        does_accounts(settings(), hosts["two"])
+    elsewhere = settings(mail_db_host="192.0.2.1", mail_db_lookup_password="x")
+    with pytest.raises(OperationValueError, match=r"no host of this run .* on 192\.0\.2\.1"):
+        does_accounts(elsewhere, hosts["two"])
+    hosts["one"].connected = True
+    assert does_accounts(elsewhere, hosts["two"]) is False
