@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from mailstack.accounts.aliases import alias
 from mailstack.accounts.domains import alias_domain, domain, relay_domain
+from mailstack.accounts.imports import postfixadmin
 from mailstack.accounts.inventory import declared
 from mailstack.accounts.users import app_password, rename, sender, user
 
@@ -23,6 +24,7 @@ __all__ = [
     "app_password",
     "declared",
     "domain",
+    "postfixadmin",
     "relay_domain",
     "rename",
     "sender",

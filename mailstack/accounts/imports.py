@@ -1,0 +1,60 @@
+"""Accounts that come from other software."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyinfra import logger
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.context import host
+
+from mailstack.accounts import postfixadmin_tables
+from mailstack.accounts.fulfil import Current, Wish, fulfil, stored
+from mailstack.accounts.wanted import Accounts
+
+
+@deploy("Accounts")
+def postfixadmin(file: str) -> None:
+    """Add the domains, mailboxes and aliases of PostfixAdmin, with their passwords and quotas.
+
+    + file: a dump of its tables ``domain``, ``mailbox``, ``alias`` and ``alias_domain``, on the machine that
+      runs pyinfra: ``mysqldump --xml``, or JSON (docs/adopting.md)
+
+    What is there already stays as it is, so that a second run changes nothing. Raises ``OperationValueError``
+    if the file is no such dump, or has what can't be an address here.
+    """
+    moved = postfixadmin_tables.accounts(tables_of(file))
+    for text in moved.left_out:
+        host.log_styled(f"left out: {text}", fg="yellow", log_func=logger.warning)
+    fulfil(lambda current: Wish(new_to(current, moved.accounts)), f"From PostfixAdmin's tables in {file}")
+
+
+def tables_of(file: str) -> postfixadmin_tables.Tables:
+    """Return the rows of a dump. Raises ``OperationValueError`` if it is none."""
+    try:
+        return postfixadmin_tables.parse(Path(file).read_text())
+    except OSError as error:
+        raise OperationValueError(f"file = {file!r}: {error.strerror}") from None
+    except ValueError as error:
+        raise OperationValueError(f"file = {file!r}: not a dump of PostfixAdmin's tables: {error}") from None
+
+
+def new_to(current: Current, accounts: Accounts) -> Accounts:
+    """Return the accounts that are in no row yet."""
+
+    def there(table: str, key: str) -> bool:
+        return bool(stored(current, table, (key,)))
+
+    sources = {source.lower() for source, _ in current["mail_alias"]}
+    return Accounts(
+        domains=tuple(d for d in accounts.domains if not there("mail_domain", d.domain_name)),
+        users=tuple(u for u in accounts.users if not there("mail_users", u.email)),
+        aliases=tuple(a for a in accounts.aliases if a.source_email not in sources),
+        alias_domains=tuple(
+            d for d in accounts.alias_domains if not there("mail_alias_domain", d.alias_domain)
+        ),
+        relay_domains=tuple(
+            d for d in accounts.relay_domains if not there("mail_relay_domain", d.domain_name)
+        ),
+    )

@@ -1,0 +1,162 @@
+"""The tables of PostfixAdmin as accounts of ours. Pure.
+
+They come as text: ``mysqldump --xml``, or one JSON object of tables and their rows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+from pydantic import SecretStr
+
+from mailstack import addresses
+from mailstack.accounts.wanted import Accounts
+from mailstack.settings.accounts import Alias, User
+from mailstack.settings.domains import AliasDomain, Domain, RelayDomain
+from mailstack.settings.password_hashes import password_hash
+
+Row = Mapping[str, Any]
+Tables = Mapping[str, Sequence[Row]]
+NAMES = ("domain", "mailbox", "alias", "alias_domain")
+_MEBIBYTE = 1024 * 1024
+
+
+class Moved(NamedTuple):
+    """Accounts, and what can't come along, in words."""
+
+    accounts: Accounts
+    left_out: tuple[str, ...]
+
+
+def parse(text: str) -> Tables:
+    """Return the rows of each table. Raises ``ValueError`` if the text has no such tables."""
+    try:
+        found = _from_xml(text) if text.lstrip().startswith("<") else json.loads(text)
+    except (ElementTree.ParseError, json.JSONDecodeError) as error:
+        raise ValueError(f"neither the XML of mysqldump nor JSON: {error}") from None
+    if missing := [name for name in NAMES[:3] if name not in found]:
+        raise ValueError(f"has no table {missing[0]}")
+    return {name: found.get(name) or [] for name in NAMES}
+
+
+def _from_xml(text: str) -> dict[str, list[Row]]:
+    return {
+        table.get("name", ""): [
+            {field.get("name", ""): field.text or "" for field in row.iter("field")}
+            for row in table.iter("row")
+        ]
+        for table in ElementTree.fromstring(text).iter("table_data")
+    }
+
+
+def accounts(tables: Tables) -> Moved:
+    """Return what the tables say, and what can't come along.
+
+    Raises ``OperationValueError`` for an address or domain that can't be one of ours.
+    """
+    left_out: list[str] = []
+    names = {row["alias_domain"].lower() for row in tables["alias_domain"]}
+    domains = [
+        row for row in tables["domain"] if row["domain"] != "ALL"
+    ]  # that is every domain's administrator
+    relayed = {row["domain"].lower() for row in domains if _true(row.get("backupmx"))}
+    ours = [row for row in domains if row["domain"].lower() not in names | relayed]
+    users = [_user(row) for row in tables["mailbox"] if not _elsewhere(row["username"], names, left_out)]
+    aliases = []
+    for row in tables["alias"]:
+        if _domain(row["address"]) in relayed or _elsewhere(row["address"], names, left_out):
+            continue
+        targets = tuple(_targets(row, left_out))
+        if targets and targets != (row["address"].lower(),):  # each mailbox has an alias that leads to itself
+            aliases.append(
+                Alias(source_email=row["address"], destinations=targets, active=_true(row["active"]))
+            )
+    return Moved(
+        Accounts(
+            domains=tuple(Domain(domain_name=row["domain"], active=_true(row["active"])) for row in ours),
+            users=tuple(users),
+            aliases=tuple(aliases),
+            alias_domains=tuple(
+                AliasDomain(
+                    alias_domain=row["alias_domain"],
+                    domain_name=row["target_domain"],
+                    active=_true(row["active"]),
+                )
+                for row in tables["alias_domain"]
+            ),
+            relay_domains=tuple(
+                _relay_domain(row, tables) for row in domains if row["domain"].lower() in relayed
+            ),
+        ),
+        tuple(left_out),
+    )
+
+
+def _user(row: Row) -> User:
+    quota = int(row.get("quota") or 0)
+    user = User(
+        email=row["username"],
+        active=_true(row["active"]),
+        quota_mb=-(-quota // _MEBIBYTE) if quota > 0 else None,
+    )
+    # what Dovecot verifies is good enough for a row, if not for a declaration
+    return user.model_copy(update={"password_hash": SecretStr(stored_password(row["password"]))})
+
+
+def stored_password(text: str) -> str:
+    """Return what Dovecot verifies, of what PostfixAdmin stores with any of its ``$CONF['encrypt']``."""
+    try:
+        return password_hash(text)
+    except ValueError:
+        pass
+    if match := re.fullmatch(r"[{]MD5RAW[}]([0-9a-f]{32})|([0-9a-f]{32})", text):  # courier:md5raw, md5
+        return "{PLAIN-MD5}" + (match[1] or match[2])
+    if match := re.fullmatch(r"[{]MD5[}]([A-Za-z0-9+/]{22}==)", text):  # courier:md5
+        return "{LDAP-MD5}" + match[1]
+    if text.startswith("{"):
+        return text
+    if text.startswith("$") or re.fullmatch("[./A-Za-z0-9]{13}", text):  # a system's own crypt(3), or DES
+        return "{CRYPT}" + text
+    return "{PLAIN}" + text if text else "{CRYPT}*"
+
+
+def _targets(row: Row, left_out: list[str]) -> Iterator[str]:
+    for target in dict.fromkeys(filter(None, re.split(r"[,\s]+", row["goto"]))):
+        try:
+            if "#" in target and "@autoreply." in target:
+                raise ValueError("PostfixAdmin's vacation; users set it in their mail program (ManageSieve)")
+            yield addresses.destination_address(target)
+        except ValueError as error:
+            left_out.append(f"alias {row['address']} -> {target}: {error}")
+
+
+def _relay_domain(row: Row, tables: Tables) -> RelayDomain:
+    name = row["domain"].lower()
+    known = [alias["address"] for alias in tables["alias"] if _domain(alias["address"]) == name]
+    everybody = not known or f"@{name}" in known
+    return RelayDomain(
+        domain_name=name,
+        recipients=tuple(address for address in known if not address.startswith("@")),
+        any_recipient=everybody,
+        active=_true(row["active"]),
+    )
+
+
+def _elsewhere(address: str, names: set[str], left_out: list[str]) -> bool:
+    """Whether the address is in an alias domain, which has none of its own here."""
+    if _domain(address) not in names:
+        return False
+    left_out.append(f"{address}: its domain is another name of a domain, and has the addresses of that one")
+    return True
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()
+
+
+def _true(value: object) -> bool:
+    return str(value).lower() in ("1", "t", "true")

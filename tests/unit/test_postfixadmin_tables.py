@@ -1,0 +1,154 @@
+"""What PostfixAdmin's tables mean here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.accounts.imports import tables_of
+from mailstack.accounts.postfixadmin_tables import Moved, accounts, parse, stored_password
+
+MD5 = "$1$SH.8Wsra$lPdBJsUQxAQZQGQ7i94Pj1"
+BCRYPT = "$2y$05$nyFx8Tzzz2Ok5FdstvRE..cg8nD/hAnjaIfpbRvZkYP5e69RyZ2w6"
+
+
+def domain(name: str, **more: Any) -> dict[str, Any]:
+    """A row of the table `domain`."""
+    return {"domain": name, "backupmx": False, "active": True, "quota": 2048, **more}
+
+
+def mailbox(name: str, **more: Any) -> dict[str, Any]:
+    """A row of the table `mailbox`."""
+    return {"username": name, "password": MD5, "quota": 0, "active": True, **more}
+
+
+def alias(address: str, goto: str, **more: Any) -> dict[str, Any]:
+    """A row of the table `alias`."""
+    return {"address": address, "goto": goto, "active": True, **more}
+
+
+def moved(**tables: list[dict[str, Any]]) -> Moved:
+    """What these rows become."""
+    return accounts({"domain": [], "mailbox": [], "alias": [], "alias_domain": [], **tables})
+
+
+def test_both_dumps_say_the_same() -> None:
+    xml = """<?xml version="1.0"?>
+<mysqldump xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><database name="postfix">
+<table_structure name="domain"><field Field="domain" /></table_structure>
+<table_data name="domain"><row><field name="domain">a.example</field><field name="active">1</field>
+<field name="backupmx">0</field><field name="created" xsi:nil="true" /></row></table_data>
+<table_data name="mailbox"></table_data>
+<table_data name="alias"><row><field name="address">a@a.example</field><field name="goto">b@b.example</field>
+<field name="active">0</field></row></table_data>
+</database></mysqldump>"""
+    rows = {
+        "domain": [domain("ALL"), domain("a.example")],
+        "mailbox": None,
+        "alias": [alias("a@a.example", "b@b.example", active=False)],
+    }
+    assert accounts(parse(xml)) == accounts(parse(json.dumps(rows)))
+    assert [str(name.domain_name) for name in accounts(parse(xml)).accounts.domains] == ["a.example"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("-- MySQL dump", "neither the XML of mysqldump nor JSON"),
+        ("<mysqldump>", "neither the XML of mysqldump nor JSON"),
+        ('{"domain": []}', "has no table mailbox"),
+        ("<mysqldump></mysqldump>", "has no table domain"),
+    ],
+)
+def test_what_is_no_dump(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse(text)
+
+
+def test_a_file_that_is_not_there() -> None:
+    with pytest.raises(OperationValueError, match="file = '/no/such': No such file"):
+        tables_of("/no/such")
+
+
+def test_mailboxes_and_their_quotas() -> None:
+    users = moved(
+        mailbox=[
+            mailbox("a@a.example", quota="1024000000"),
+            mailbox("B@a.example", quota=0, active="0"),
+            mailbox("c@a.example", quota=-1, active=False),
+        ]
+    ).accounts.users
+    assert [(user.email, user.quota_mb, user.active) for user in users] == [
+        ("a@a.example", 977, True),
+        ("b@a.example", None, False),
+        ("c@a.example", None, False),
+    ]
+
+
+def test_aliases() -> None:
+    found = moved(
+        alias=[
+            alias("a@a.example", "a@a.example"),
+            alias("b@a.example", "b@a.example, X+Y@remote.example,\nb@a.example"),
+            alias("@a.example", "a@a.example"),
+            alias("c@a.example", "c@a.example,c#a.example@autoreply.a.example"),
+            alias("d@a.example", "|/bin/program"),
+        ]
+    )
+    assert [(one.source_email, len(one.destinations)) for one in found.accounts.aliases] == [
+        ("b@a.example", 2),
+        ("@a.example", 1),
+    ]
+    assert [text.partition(":")[0] for text in found.left_out] == [
+        "alias c@a.example -> c#a.example@autoreply.a.example",
+        "alias d@a.example -> |/bin/program",
+    ]
+
+
+def test_alias_domains_and_backup_domains() -> None:
+    found = moved(
+        domain=[
+            domain("a.example"),
+            domain("b.example"),
+            domain("c.example", backupmx=True),
+            domain("d.example", backupmx="1"),
+        ],
+        alias=[alias("abuse@b.example", "x@a.example"), alias("known@c.example", "known@c.example")],
+        alias_domain=[{"alias_domain": "b.example", "target_domain": "a.example", "active": True}],
+    )
+    assert [one.domain_name for one in found.accounts.domains] == ["a.example"]
+    assert [(one.alias_domain, one.domain_name) for one in found.accounts.alias_domains] == [
+        ("b.example", "a.example")
+    ]
+    assert [(one.domain_name, one.recipients, one.any_recipient) for one in found.accounts.relay_domains] == [
+        ("c.example", ("known@c.example",), False),
+        ("d.example", (), True),
+    ]
+    assert [text.partition(":")[0] for text in found.left_out] == ["abuse@b.example"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "ours"),
+    [
+        (MD5, "{MD5-CRYPT}" + MD5),
+        (BCRYPT, "{BLF-CRYPT}" + BCRYPT),
+        ("{BLF-CRYPT}" + BCRYPT, "{BLF-CRYPT}" + BCRYPT),
+        ("{SHA512-CRYPT.B64}JDYkeA==", "{SHA512-CRYPT.B64}JDYkeA=="),
+        ("7124c008ca67e047512f8120c47bb854", "{PLAIN-MD5}7124c008ca67e047512f8120c47bb854"),
+        ("{MD5RAW}7124c008ca67e047512f8120c47bb854", "{PLAIN-MD5}7124c008ca67e047512f8120c47bb854"),
+        ("{MD5}cSTACMpn4EdRL4EgxHu4VA==", "{LDAP-MD5}cSTACMpn4EdRL4EgxHu4VA=="),
+        ("KW5F3m/CYhqgA", "{CRYPT}KW5F3m/CYhqgA"),
+        ("$3$other", "{CRYPT}$3$other"),
+        ("secret", "{PLAIN}secret"),
+        ("", "{CRYPT}*"),
+    ],
+)
+def test_passwords(stored: str, ours: str) -> None:
+    assert stored_password(stored) == ours
+    (user,) = moved(mailbox=[mailbox("a@a.example", password=stored)]).accounts.users
+    assert user.password_hash is not None
+    assert user.password_hash.get_secret_value() == ours
+    assert "password_hash" in user.model_fields_set
