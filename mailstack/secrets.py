@@ -34,8 +34,10 @@ _ENCODERS: dict[str, Callable[[str], str]] = {
     "pgpass": lambda value: value.replace("\\", "\\\\").replace(":", "\\:"),
     # a quoted value in an option file: MariaDB's manual, "Configuring MariaDB with Option Files"
     "mycnf": lambda value: '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"',
-    # a quoted string in dovecot.conf
-    "dovecot": lambda value: '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"',
+    # a quoted string in dovecot.conf of 2.4, which would expand %{…}: doc.dovecot.org, "Settings Variables"
+    "dovecot": lambda value: (
+        '"' + re.sub("(%+){", r"%\1{", value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+    ),
 }
 _PLACEHOLDER = re.compile(r"@mailstack-secret:([a-z0-9-]+):([a-z]+)@")
 

@@ -45,8 +45,18 @@ _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
 _SEARCH = {"2.3": "dovecot-fts-xapian", "2.4": "dovecot-flatcurve"}
 """What each Debian has for full-text search without a server of its own; both are made on Xapian."""
 _UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"}
+# doveconf does not look at what %{…} in a value comes to, nor for plugins. This does, as far as programs need
+# it to open a mailbox; that it finds no mailbox there is no fault
+_EXPANDED = f"""
+case $(dovecot --version) in 2.3.*) lookup= ;; *) lookup=--no-userdb-lookup ;; esac
+said=$(env -i PATH="$PATH" HOME=/nonexistent USER=user@example.org \\
+  doveadm -c "$stage"{_DIRECTORY}/dovecot.conf -o stats_writer_socket_path= mailbox list $lookup 2>&1) ||
+case $said in
+  *"Failed to expand"*|*"Plugin '"*) printf '%s\\n' "$said" >&2; exit 1 ;;
+esac"""
 _CHECKS = (
     f"{_STAGED} -n >/dev/null",
+    _EXPANDED,
     # a reload of 2.4 starts no new protocol: the login processes miss their directory
     restart_if_differs("dovecot", "doveconf -h protocols listen", f"{_STAGED} -h protocols listen"),
 )

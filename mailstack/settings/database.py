@@ -7,7 +7,17 @@ from typing import Annotated, Literal, NamedTuple, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mailstack.settings.errors import Allowed
-from mailstack.settings.types import Host, Identifier, ListOf, Model, Password, Port, Secret, each
+from mailstack.settings.types import (
+    Host,
+    Identifier,
+    ListOf,
+    Model,
+    Password,
+    Port,
+    Secret,
+    each,
+    host_name_or_address,
+)
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HBA = re.compile(
@@ -48,8 +58,10 @@ def _check_dsn(secret: SecretStr) -> SecretStr:
     host, port = parts.get("host", ""), parts.get("port", "5432")
     if not host or not parts.get("user"):
         raise ValueError("must have a host and a user")
-    if "/" in host or "," in host:
-        raise ValueError("the host must be one name or address that the mail hosts can reach too")
+    try:
+        host_name_or_address(host)
+    except ValueError:
+        raise ValueError("the host must be one name or address that the mail hosts can reach too") from None
     if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise ValueError("the port must be a number from 1 to 65535")
     if parts.get("sslmode", "prefer") not in SSL_MODES:

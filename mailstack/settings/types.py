@@ -102,7 +102,8 @@ def _check_password(secret: SecretStr) -> SecretStr:
     return secret
 
 
-def _host(text: str) -> str:
+def host_name_or_address(text: str) -> str:
+    """Return it as settings keep it. Raises ``ValueError`` if it is neither."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
@@ -139,7 +140,7 @@ LocalNameOrAddress = Annotated[
     AfterValidator(addresses.local_name_or_address),
     Allowed("an address, or the name of an account of the host such as `root`"),
 ]
-Host = Annotated[str, AfterValidator(_host), Allowed("a host name or an IP address")]
+Host = Annotated[str, AfterValidator(host_name_or_address), Allowed("a host name or an IP address")]
 IpAddress = Annotated[str, AfterValidator(_ip_address), Allowed("an IPv4 or IPv6 address")]
 Megabytes = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("megabytes, 0 for no limit")]
 Messages = Annotated[int, Field(ge=0, le=1_000_000_000), Allowed("a number, 0 for no limit")]

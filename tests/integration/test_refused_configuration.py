@@ -28,6 +28,8 @@ def host(module_clone: Factory) -> Target:
         ("no_such_setting = 1", "no_such_setting"),
         ("service imap {", "dovecot.conf"),
         ("ssl = perhaps", "perhaps"),
+        ("postmaster_address = %{nosuch}", "nosuch"),
+        ("mail_plugins = nosuch", "nosuch"),
     ],
 )
 def test_what_dovecot_does_not_understand(host: Target, text: str, said: str) -> None:

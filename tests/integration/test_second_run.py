@@ -21,7 +21,10 @@ from tests.targets.containers import Target
 
 pytestmark = pytest.mark.both_engines
 
-HOSTILE = "q'uo\"tes \\ back\\\\slash # % %s $1 ${x} `id` ;|& ~ ünï ©ode 日本 =,:@ @mailstack"
+HOSTILE = (
+    "q'uo\"tes \\ back\\\\slash # % %s %{user} %%{x} %% $1 ${x} $SET:y `id` ;|& ~ ünï ©ode 日本 =,:@ "
+    "@mailstack"
+)
 APP = "0123456789-abcdefghij-klmnop"
 RELAYED = "someone@elsewhere.example"
 
@@ -91,8 +94,8 @@ def test_passwords_may_have_any_character(host: Target, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     data = world.data(
         mail_db_owner_password=HOSTILE,
-        mail_db_lookup_password=HOSTILE[::-1],
-        mail_db_upgrade_password=HOSTILE[::-1],
+        mail_db_lookup_password=f"1 {HOSTILE}",
+        mail_db_upgrade_password=f"2 {HOSTILE}",
         mail_password_upgrade=True,
         mail_relayhost=f"[{world.REMOTE}]:587",
         mail_relayhost_user="relay+x@example.net",

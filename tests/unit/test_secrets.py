@@ -41,6 +41,19 @@ def test_a_quoted_string_of_dovecot() -> None:
     assert fill_in(placeholder("db", "dovecot"), {"db": 'a"b\\c'}) == '"a\\"b\\\\c"'
 
 
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [
+        ("a%{user}b", '"a%%{user}b"'),
+        ("%%{x} %%%{y", '"%%%{x} %%%%{y"'),
+        ("100 %, %u %% %", '"100 %, %u %% %"'),
+        ("\\%{x}", '"\\\\%%{x}"'),
+    ],
+)
+def test_dovecot_expands_nothing_in_it(value: str, quoted: str) -> None:
+    assert fill_in(placeholder("db", "dovecot"), {"db": value}) == quoted
+
+
 def test_there_is_no_other_encoding() -> None:
     with pytest.raises(ValueError, match="raw, conninfo, pgpass, mycnf, dovecot"):
         placeholder("db", "sql")

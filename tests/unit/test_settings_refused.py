@@ -252,6 +252,10 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
         },
         "mail_db_upgrade_password: is required",
     ),
+    (
+        {"mail_db_dsn": "host=db%{x} user=admin", "mail_db_lookup_password": "p"},
+        "mail_db_dsn: the host must be one name or address",
+    ),
     ({"mail_db_upgrade_role": "mailadmin"}, "mail_db_upgrade_role: 'mailadmin' is mail_db_owner too"),
     ({"mail_db_upgrade_role": "maillookup"}, "is mail_db_lookup_role too"),
     ({"mail_max_userip_connections": 0}, "allowed: a number, 1 or more"),
