@@ -12,6 +12,7 @@ LMTP becomes a bounce to a forged sender. ``+`` is missing because Postfix cuts 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Container
 from functools import cache
 
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -23,9 +24,10 @@ _MAILBOX_ATOM = "[a-z0-9#$&'*=?^_{|}~-]+"
 MAILBOX_LOCAL_PART = rf"^(?=.{{1,64}}$)(?!-){_MAILBOX_ATOM}(?:[.]{_MAILBOX_ATOM})*$"
 """The local part of a mailbox or an alias here. No leading ``-``: ``allow_min_user=no`` of postconf(5)."""
 
-_ATOM = "[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 LOCAL_PART = rf"^(?=.{{1,64}}$){_ATOM}(?:[.]{_ATOM})*$"
-"""Any dot-atom (RFC 5321 4.1.2) in lower case: where an alias may point to."""
+"""Any dot-atom (RFC 5321 4.1.2): where an alias may point to. Its case is the business of whoever has that
+mailbox (RFC 5321 2.4)."""
 
 MAX_ADDRESS = 254
 """Octets of a whole address: a path has 256 (RFC 5321 4.5.3.1.3), two of them are ``<`` and ``>``."""
@@ -56,7 +58,7 @@ def domain_name(text: str) -> str:
 
 def mailbox_address(text: str) -> str:
     """The address of a mailbox here, in lower case. Raises ``ValueError`` if it can't be one."""
-    return _address(text, MAILBOX_LOCAL_PART)
+    return _address(text, MAILBOX_LOCAL_PART, str.lower)
 
 
 def alias_source(text: str) -> str:
@@ -74,15 +76,29 @@ def address_or_domain(text: str) -> str:
 
 
 def destination_address(text: str) -> str:
-    """Where an alias points to: any address, local or remote. Raises ``ValueError`` if it is none."""
-    return _address(text, LOCAL_PART)
+    """Return where an alias points to, any address. Only its domain is folded to lower case.
+
+    Of an address elsewhere the local part keeps its case (RFC 5321 2.4); which domains are ours, only the
+    database knows, and ``in_domains`` folds the rest there. Raises ``ValueError`` if it is no address.
+    """
+    return _address(text, LOCAL_PART, str)
 
 
-def destination_or_domain(text: str) -> str:
-    """Any address, or ``@domain`` for every address there. Raises ``ValueError`` if it is neither."""
+def in_domains(address: str, ours: Container[str]) -> str:
+    """Return an address in lower case if its domain is one of ``ours``, else as it is."""
+    return address.lower() if address.rpartition("@")[2] in ours else address
+
+
+def address_key(text: str) -> str:
+    """Return any address in lower case, as Postfix looks it up. Raises ``ValueError`` if it is none."""
+    return destination_address(text).lower()
+
+
+def key_or_domain(text: str) -> str:
+    """Return ``address_key``, or ``@domain`` for every address there. Raises ``ValueError`` for others."""
     if text.startswith("@"):
         return "@" + domain_name(text[1:])
-    return destination_address(text)
+    return address_key(text)
 
 
 def without_detail(address: str) -> str:
@@ -103,13 +119,13 @@ def local_name_or_address(text: str) -> str:
     return destination_address(text) if "@" in text else local_name(text)
 
 
-def _address(text: str, local_pattern: str) -> str:
+def _address(text: str, local_pattern: str, fold: Callable[[str], str]) -> str:
     local, at, domain = text.rpartition("@")
     if not at:
         raise ValueError("not an address: the @ is missing")
     if not local.isascii():  # some letters of other scripts have one of ours as their lower case: KELVIN SIGN
         raise ValueError("not an address: what stands before the @ must be ASCII")
-    local = local.lower()
+    local = fold(local)
     if not re.fullmatch(local_pattern, local):
         raise ValueError(f"not an address: what stands before the @ must match {local_pattern}")
     address = f"{local}@{domain_name(domain)}"

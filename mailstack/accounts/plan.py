@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from pydantic import SecretStr
+
+from mailstack import addresses
 from mailstack.accounts.quotas import too_much
-from mailstack.accounts.rows import KEYS, WORDS, Change, Key, Rows, Values
+from mailstack.accounts.rows import KEYS, WORDS, Change, Current, Key, Rows, Values, folded
+from mailstack.accounts.rules import Given, broken
 from mailstack.accounts.wanted import Accounts, Wanted
 from mailstack.passwords import origin
 from mailstack.settings.password_hashes import spellings
@@ -32,20 +36,25 @@ class Absent:
         return self.rows.get(table, frozenset())
 
 
-def plan(current: Mapping[str, Rows], accounts: Accounts, absent: Absent | None = None) -> list[Change]:
+def plan(
+    current: Current, accounts: Accounts, absent: Absent | None = None, given: Given | None = None
+) -> list[Change]:
     """What makes the database have these accounts, and not those that are ``absent``.
 
     Of an account that exists only what was declared is put right: a user that is declared without ``active``
     stays disabled if somebody disabled it. ``initial_password`` counts only for one that is created.
 
     + current: the rows of each table
+    + given: what the settings say that is no account
 
     Raises ``PlanError`` for a new user without a password, an address in no domain, a domain that goes
-    while addresses in it stay, or quotas of users that add up to more than their domain's.
+    while addresses in it stay, quotas of users that add up to more than their domain's, or what breaks
+    another rule between accounts and these settings.
     """
     absent = absent or Absent()
     wanted = accounts.rows()
     wanted["mail_domain"] += _misspelt_domains(wanted, current["mail_domain"])
+    _fold_ours(wanted, current)
     changes = [
         Change("-", table, key, {})
         for table in reversed(KEYS)
@@ -55,7 +64,7 @@ def plan(current: Mapping[str, Rows], accounts: Accounts, absent: Absent | None 
         changes += _differences(table, wanted[table], current[table])
     if problems := [
         *_problems(changes, wanted, current, absent),
-        *_in_two_classes(changes, wanted, current, absent),
+        *broken(changes, current, given or Given()),
         *too_much(changes, current),
     ]:
         raise PlanError("; ".join(problems))
@@ -113,6 +122,17 @@ def _misspelt_domains(wanted: Mapping[str, list[Wanted]], there: Rows) -> list[W
     return [Wanted(key, {}, {}) for key in sorted(needed - declared) if find(key) not in (None, key)]
 
 
+def _fold_ours(wanted: dict[str, list[Wanted]], current: Current) -> None:
+    """Write destinations in our domains in lower case; others keep their case (RFC 5321 2.4)."""
+    tables = ("mail_domain", "mail_alias_domain")
+    ours = {folded(key)[0] for table in tables for key in current[table]}
+    ours |= {row.key[0] for table in tables for row in wanted[table]}
+    for table in ("mail_alias", "mail_wildcard"):
+        wanted[table] = [
+            row._replace(key=(row.key[0], addresses.in_domains(row.key[1], ours))) for row in wanted[table]
+        ]
+
+
 def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[Change]:
     find = _finder(there)
     for row in wanted:
@@ -124,7 +144,8 @@ def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[
         notes = []
         if stored != row.key:
             values |= zip(KEYS[table], row.key, strict=True)
-            notes.append("in lower case")
+            lower = row.key == folded(row.key)
+            notes.append("in lower case" if lower else f"written {row.key[-1]}")
         for name, value in row.enforced.items():
             before = there[stored].get(name)
             if before == value or (name == "password" and _same_password(there[stored], value)):
@@ -139,7 +160,7 @@ def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[
 def _problems(
     changes: Iterable[Change], wanted: Mapping[str, list[Wanted]], current: Mapping[str, Rows], absent: Absent
 ) -> Iterator[str]:
-    domains = {_folded(key) for key in current["mail_domain"].keys() - absent.of("mail_domain")}
+    domains = {folded(key) for key in current["mail_domain"].keys() - absent.of("mail_domain")}
     domains |= {row.key for row in wanted["mail_domain"]}
     for change in changes:
         if change.sign != "+" or change.table in _IN_NO_DOMAIN:
@@ -169,37 +190,21 @@ def _problems(
             yield f"domain {key[0]} can't go while these stay: {', '.join(sorted(stay))}"
 
 
-def _in_two_classes(
-    changes: Iterable[Change], wanted: Mapping[str, list[Wanted]], current: Mapping[str, Rows], absent: Absent
-) -> Iterator[str]:
-    """New domains that are to be ours and relayed to at once (ADDRESS_CLASS_README of Postfix)."""
-
-    def names(*tables: str) -> set[str]:
-        there = {_folded(key) for table in tables for key in current[table].keys() - absent.of(table)}
-        return {name for (name,) in there | {row.key for table in tables for row in wanted[table]}}
-
-    both = names("mail_relay_domain") & names("mail_domain", "mail_alias_domain")
-    new = {change.key[0] for change in changes if change.sign == "+"}
-    yield from (f"{name} can't be a domain of ours and a relay domain" for name in sorted(both & new))
-
-
 def _domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower()
 
 
-def _folded(key: Key) -> Key:
-    return tuple(part.lower() for part in key)
-
-
 def _finder(there: Rows) -> Callable[[Key], Key | None]:
-    """Finds a key as it is stored, which may be in upper case; ``None`` if it is not there."""
-    folded = {_folded(key): key for key in sorted(there)}
-    return lambda key: key if key in there else folded.get(key)
+    """Finds a key as it is stored, which may be in another case; ``None`` if it is not there."""
+    stored = {folded(key): key for key in sorted(there)}
+    return lambda key: key if key in there else stored.get(folded(key))
 
 
 def _same_password(row: Values, declared: str) -> bool:
     """Whether the stored hash is the declared one, or the one that a login has put in its place."""
     stored = row.get("password") or ""
+    if isinstance(stored, SecretStr):  # an earlier operation of this run is yet to hash and store it
+        return False
     before = spellings(declared)
     return stored in before or row.get("password_origin") in [origin(text, stored) for text in before]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 Key = tuple[str, ...]
 Values = dict[str, Any]
 Rows = Mapping[Key, Values]
+Current = Mapping[str, Rows]
+"""The rows of each table."""
 
 KEYS: dict[str, Key] = {
     "mail_domain": ("domain_name",),
@@ -26,6 +28,9 @@ FORMER = "mail_former_users"
 READ = KEYS | {FORMER: ("email", "directory")}
 """What is read beside these: where the mail of removed users lies."""
 
+DOMAINS = ("mail_domain", "mail_alias_domain", "mail_relay_domain")
+"""The tables of domains, each an address class of Postfix (ADDRESS_CLASS_README)."""
+
 WORDS = {
     "mail_domain": "domain",
     "mail_users": "user",
@@ -38,6 +43,15 @@ WORDS = {
     "mail_relay_recipient": "relay recipient",
 }
 """What people call a row of each."""
+
+
+_OWNED = {"mail_sender": "mail_users", "mail_app_password": "mail_users"}
+"""Tables whose rows go with the row of another table that their key begins with."""
+
+
+def folded(key: Key) -> Key:
+    """Return a key in lower case."""
+    return tuple(part.lower() for part in key)
 
 
 class Change(NamedTuple):
@@ -57,3 +71,27 @@ class Change(NamedTuple):
     def __str__(self) -> str:
         """The row as people see it: never with a password or a hash."""
         return f"{self.sign} {WORDS[self.table]} {' -> '.join(self.key)}{self.note and ': '}{self.note}"
+
+
+def applied(current: Current, changes: Sequence[Change]) -> Current:
+    """Return the rows as they are after the changes."""
+    if not changes:
+        return current
+    after = {table: dict(rows) for table, rows in current.items()}
+    for sign, table, key, values, _ in changes:
+        row = dict(zip(KEYS[table], key, strict=True)) | after[table].pop(key, {}) | values
+        if sign != "-":
+            after[table][tuple(row[name] for name in KEYS[table])] = row
+    for table, owner in _OWNED.items():
+        gone = {key for sign, place, key, *_ in changes if (sign, place) == ("-", owner)}
+        moved = {
+            key[0]: values["email"]
+            for _, place, key, values, _ in changes
+            if place == owner and "email" in values
+        }
+        after[table] = {
+            (moved.get(key[0], key[0]), *key[1:]): row
+            for key, row in after[table].items()
+            if key[:1] not in gone
+        }
+    return after

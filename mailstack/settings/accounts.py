@@ -134,7 +134,7 @@ class Alias(Model):
         each(addresses.destination_address),
         Field(min_length=1),
         Allowed("a list of addresses, local or remote"),
-    ] = Field(description="Where the mail goes.")
+    ] = Field(description="Where the mail goes. An address elsewhere keeps its case.")
     active: bool = Field(default=True, description="A disabled alias is refused like an unknown address.")
 
     @property
@@ -144,7 +144,8 @@ class Alias(Model):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        no_duplicates(f"{self.source_email}: destination", list(self.destinations))
+        # Postfix sends one copy to addresses that differ in case alone (cleanup(8) folds them to compare)
+        no_duplicates(f"{self.source_email}: destination", [target.lower() for target in self.destinations])
         return self
 
 
@@ -178,7 +179,9 @@ def alias_loop(aliases: Iterable[Alias]) -> list[str]:
     """
     targets = {
         alias.source_email: [
-            addresses.without_detail(target) for target in alias.destinations if target != alias.source_email
+            addresses.without_detail(target.lower())
+            for target in alias.destinations
+            if target.lower() != alias.source_email
         ]
         for alias in aliases
         if alias.active

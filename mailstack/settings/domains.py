@@ -56,7 +56,7 @@ class RelayDomain(Model):
 
     domain_name: DomainName = Field(description="The domain. Never one of `mail_domains`.")
     recipients: Annotated[
-        ListOf[str], each(addresses.destination_address), Allowed("a list of addresses in that domain")
+        ListOf[str], each(addresses.address_key), Allowed("a list of addresses in that domain")
     ] = Field(
         default=(),
         description="The addresses that the primary knows. Mail to others, but for `postmaster`, is refused.",

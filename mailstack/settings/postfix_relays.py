@@ -28,7 +28,7 @@ class SenderRelay(Model):
 
 
 def _senders(table: dict[str, SenderRelay]) -> dict[str, SenderRelay]:
-    return folded(table, addresses.destination_or_domain)
+    return folded(table, addresses.key_or_domain)
 
 
 SenderRelays = Annotated[

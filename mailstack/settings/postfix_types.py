@@ -162,7 +162,7 @@ def _tls_policies(table: dict[str, str]) -> dict[str, str]:
 def _virtual(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     return {
         source: tuple(_in_table(target, addresses.local_name_or_address) for target in targets)
-        for source, targets in folded(table, addresses.destination_or_domain).items()
+        for source, targets in folded(table, addresses.key_or_domain).items()
     }
 
 

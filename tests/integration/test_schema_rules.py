@@ -67,7 +67,7 @@ ADDRESSES = [
 def python_accepts(check: Callable[[str], str], text: str) -> bool:
     """Whether the settings take it; they write a domain in Unicode as A-labels, which a database can't."""
     try:
-        return check(text) == text.lower()
+        return check(text).lower() == text.lower()
     except ValueError:
         return False
 

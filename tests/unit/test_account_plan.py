@@ -10,7 +10,7 @@ import pytest
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.mail import deletable_homes
 from mailstack.accounts.plan import Absent, PlanError, plan, undeclared
-from mailstack.accounts.rows import Rows
+from mailstack.accounts.rows import Rows, applied
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines.postgresql import dialect
 from mailstack.passwords import app_digest, origin
@@ -178,6 +178,55 @@ def test_a_domain_goes_with_what_is_in_it() -> None:
     assert rows(there, absent) == ["- user b@example.org", "- domain example.org"]
 
 
+REMOTE = "Board+AbCd@remote.example"
+
+
+def test_a_remote_address_keeps_its_case_and_one_of_ours_does_not() -> None:
+    wanted = [
+        alias(source_email="info@example.org", destinations=[REMOTE, "Alice@Example.org"]),
+        alias(source_email="abuse@*", destinations=["Bob@example.org", REMOTE]),
+    ]
+    there = current("example.org", users=[{"email": f"{name}@example.org"} for name in ("alice", "bob")])
+    changes = plan(there, Accounts(aliases=tuple(wanted)))
+    assert [str(change) for change in changes] == [
+        f"+ alias info@example.org -> {REMOTE}",
+        "+ alias info@example.org -> alice@example.org",
+        "+ alias in all domains abuse -> bob@example.org",
+        f"+ alias in all domains abuse -> {REMOTE}",
+    ]
+    after = applied(there, changes)
+    assert plan(after, Accounts(aliases=tuple(wanted))) == []
+    declared = Accounts((Domain(domain_name="example.org"),), aliases=tuple(wanted))
+    assert undeclared(after, declared).of("mail_alias") == frozenset()
+
+
+def test_the_case_that_was_lost_comes_back_and_no_copy_stays() -> None:
+    """A row of an earlier version has the remote address in lower case."""
+    there = current("example.org", aliases=[("info@example.org", REMOTE.lower())])
+    wanted = Accounts(aliases=(alias(source_email="info@example.org", destinations=[REMOTE]),))
+    changes = plan(there, wanted)
+    assert [str(change) for change in changes] == [
+        f"~ alias info@example.org -> {REMOTE.lower()}: written {REMOTE}"
+    ]
+    after = applied(there, changes)
+    assert list(after["mail_alias"]) == [("info@example.org", REMOTE)]
+    assert plan(after, wanted) == []
+
+
+def test_an_alias_whose_target_becomes_ours_is_folded() -> None:
+    there = current("example.org", aliases=[("info@example.org", REMOTE)])
+    wanted = Accounts(
+        (Domain(domain_name="remote.example"),),
+        aliases=(alias(source_email="info@example.org", destinations=[REMOTE]),),
+    )
+    changes = plan(there, wanted)
+    assert [str(change) for change in changes] == [
+        "+ domain remote.example",
+        f"~ alias info@example.org -> {REMOTE}: in lower case",
+    ]
+    assert plan(applied(there, changes), wanted) == []
+
+
 def test_thousands_are_quick() -> None:
     users = tuple(user(email=f"user{n}@example.org", initial_password="x") for n in range(5000))
     start = time.monotonic()
@@ -213,18 +262,6 @@ def test_relay_domains_and_their_recipients() -> None:
     assert [str(change) for change in plan(stored, Accounts(), undeclared(stored, Accounts()))] == [
         "- relay recipient b@backup.example",
         "- relay domain backup.example",
-    ]
-
-
-def test_a_domain_is_ours_or_a_relay_domain() -> None:
-    there = current("example.org")
-    backup = relay_domain(domain_name="example.org")
-    with pytest.raises(PlanError, match=r"example\.org can't be a domain of ours and a relay domain"):
-        plan(there, Accounts(relay_domains=(backup,)))
-    absent = Absent({"mail_domain": frozenset({("example.org",)})})
-    assert rows(there, absent, relay_domains=(backup,)) == [
-        "- domain example.org",
-        "+ relay domain example.org",
     ]
 
 

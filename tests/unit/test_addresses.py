@@ -96,7 +96,13 @@ def test_an_address_has_254_octets_at_most() -> None:
 
 @pytest.mark.parametrize("local", ["a+b", "a%b", "a/b", "a`b", "-a", "a.b", "A+B"])
 def test_an_alias_may_point_to_any_dot_atom(local: str) -> None:
-    assert addresses.destination_address(f"{local}@example.net") == f"{local.lower()}@example.net"
+    assert addresses.destination_address(f"{local}@Example.net") == f"{local}@example.net"
+    assert addresses.address_key(f"{local}@Example.net") == f"{local.lower()}@example.net"
+
+
+def test_an_address_in_our_domains_is_folded_and_no_other() -> None:
+    assert addresses.in_domains("A+B@example.org", {"example.org"}) == "a+b@example.org"
+    assert addresses.in_domains("A+B@example.net", {"example.org"}) == "A+B@example.net"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +123,7 @@ def test_the_source_of_an_alias() -> None:
 
 def test_a_local_name_or_an_address() -> None:
     assert addresses.local_name_or_address("Root") == "root"
-    assert addresses.local_name_or_address("A@example.org") == "a@example.org"
+    assert addresses.local_name_or_address("A@Example.org") == "A@example.org"
     for wrong in ("", "a b", "-root", "|cmd", "a@b"):
         with pytest.raises(ValueError):
             addresses.local_name_or_address(wrong)

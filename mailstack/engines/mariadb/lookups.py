@@ -66,7 +66,7 @@ _NOTHING_THERE = (
     f" AND (SELECT 1 FROM mail_alias a WHERE a.source_email = {_ADDRESS} LIMIT 1) IS NULL"
 )
 _TARGET = (
-    "SELECT SUBSTRING_INDEX(SUBSTRING_INDEX({0}.destination_email, '@', 1), '+', 1),"
+    "SELECT LOWER(SUBSTRING_INDEX(SUBSTRING_INDEX({0}.destination_email, '@', 1), '+', 1)),"
     " SUBSTRING_INDEX({0}.destination_email, '@', -1), {0}.destination_email,"
     " h.tagged OR LOCATE('+', {0}.destination_email) > 0"
 )
@@ -95,9 +95,10 @@ def _hops(*ways: str) -> str:
     )
 
 
+_MAILBOX = f"({ACTIVE_MAILBOX.format(address=_ADDRESS)})"
 _TARGETS = (
-    "SELECT DISTINCT h.address FROM hop h"
-    f" WHERE h.address IS NOT NULL AND (({ACTIVE_MAILBOX.format(address=_ADDRESS)}) IS NOT NULL"
+    f"SELECT DISTINCT IF({_MAILBOX} IS NULL, h.address, LOWER(h.address)) AS address FROM hop h"
+    f" WHERE h.address IS NOT NULL AND ({_MAILBOX} IS NOT NULL"
     " OR (SELECT 1 FROM mail_domain d WHERE d.domain_name = h.domain) IS NULL"
     " AND (SELECT 1 FROM mail_alias_domain x WHERE x.alias_domain = h.domain) IS NULL)"
     f" AND NOT EXISTS (SELECT 1 FROM hop c WHERE c.tagged AND c.local = {_USER} AND c.domain = {_DOMAIN})"

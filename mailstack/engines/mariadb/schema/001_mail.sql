@@ -91,7 +91,22 @@ ALTER TABLE mail_alias
     ADD INDEX mailstack_alias_destination (destination_email),
     {table};
 
--- Addresses are stored in lower case, because Postfix and Dovecot look them up so.
+-- Where an alias points to: in lower case if it is ours; elsewhere the local part keeps its case (RFC 5321, 2.4).
+DELIMITER //
+CREATE OR REPLACE FUNCTION mailstack_destination(address {address_type}) RETURNS {address_type}
+    READS SQL DATA
+BEGIN
+    DECLARE domain {address_type} DEFAULT LOWER(SUBSTRING_INDEX(address, '@', -1));
+    IF EXISTS (SELECT 1 FROM mail_domain d WHERE d.domain_name = domain)
+        OR EXISTS (SELECT 1 FROM mail_alias_domain x WHERE x.alias_domain = domain)
+    THEN
+        RETURN LOWER(address);
+    END IF;
+    RETURN CONCAT(LEFT(address, CHAR_LENGTH(address) - CHAR_LENGTH(domain)), domain);
+END //
+DELIMITER ;
+
+-- Addresses of ours are stored in lower case, because Postfix and Dovecot look them up so.
 CREATE TRIGGER mailstack_domain_insert BEFORE INSERT ON mail_domain FOR EACH ROW
     SET NEW.domain_name = LOWER(NEW.domain_name);
 CREATE TRIGGER mailstack_domain_update BEFORE UPDATE ON mail_domain FOR EACH ROW
@@ -101,9 +116,11 @@ CREATE TRIGGER mailstack_users_insert BEFORE INSERT ON mail_users FOR EACH ROW
 CREATE TRIGGER mailstack_users_update BEFORE UPDATE ON mail_users FOR EACH ROW
     SET NEW.email = LOWER(NEW.email);
 CREATE TRIGGER mailstack_alias_insert BEFORE INSERT ON mail_alias FOR EACH ROW
-    SET NEW.source_email = LOWER(NEW.source_email), NEW.destination_email = LOWER(NEW.destination_email);
+    SET NEW.source_email = LOWER(NEW.source_email),
+        NEW.destination_email = mailstack_destination(NEW.destination_email);
 CREATE TRIGGER mailstack_alias_update BEFORE UPDATE ON mail_alias FOR EACH ROW
-    SET NEW.source_email = LOWER(NEW.source_email), NEW.destination_email = LOWER(NEW.destination_email);
+    SET NEW.source_email = LOWER(NEW.source_email),
+        NEW.destination_email = mailstack_destination(NEW.destination_email);
 
 -- The form of an address, by the patterns of mailstack/addresses.py; "$" there would let a newline pass.
 ALTER TABLE mail_domain

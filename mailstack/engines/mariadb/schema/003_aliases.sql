@@ -34,20 +34,23 @@ CREATE TRIGGER mailstack_alias_domain_insert BEFORE INSERT ON mail_alias_domain 
 CREATE TRIGGER mailstack_alias_domain_update BEFORE UPDATE ON mail_alias_domain FOR EACH ROW
     SET NEW.alias_domain = LOWER(NEW.alias_domain), NEW.domain_name = LOWER(NEW.domain_name);
 CREATE TRIGGER mailstack_wildcard_insert BEFORE INSERT ON mail_wildcard FOR EACH ROW
-    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = LOWER(NEW.destination_email);
+    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = mailstack_destination(NEW.destination_email);
 CREATE TRIGGER mailstack_wildcard_update BEFORE UPDATE ON mail_wildcard FOR EACH ROW
-    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = LOWER(NEW.destination_email);
+    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = mailstack_destination(NEW.destination_email);
 
 DELIMITER //
 
 -- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
--- is none, and a +detail does not tell addresses apart. Two writers at once wait for each other, so that neither closes the other's circle.
+-- is none, and a +detail or upper case does not tell addresses apart. Two writers at once wait for each other, so
+-- that neither closes the other's circle.
 CREATE OR REPLACE FUNCTION mailstack_bare(address {address_type}) RETURNS {address_type}
     DETERMINISTIC NO SQL
-    RETURN CONCAT(SUBSTRING_INDEX(SUBSTRING_INDEX(address, '@', 1), '+', 1), '@', SUBSTRING_INDEX(address, '@', -1)) //
+    RETURN LOWER(CONCAT(
+        SUBSTRING_INDEX(SUBSTRING_INDEX(address, '@', 1), '+', 1), '@', SUBSTRING_INDEX(address, '@', -1)
+    )) //
 CREATE OR REPLACE FUNCTION mailstack_in_circle(source {address_type}, destination {address_type}) RETURNS BOOLEAN
     READS SQL DATA
-    RETURN source <> destination AND EXISTS (
+    RETURN source <> LOWER(destination) AND EXISTS (
         WITH RECURSIVE target (address) AS (
             SELECT CAST(mailstack_bare(destination) AS CHAR(254) CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin
             UNION

@@ -35,6 +35,7 @@ DROP TRIGGER IF EXISTS mailstack_fold ON mail_domain;
 DROP TRIGGER IF EXISTS mailstack_fold ON mail_users;
 DROP TRIGGER IF EXISTS mailstack_fold ON mail_alias;
 DROP FUNCTION IF EXISTS mailstack_fold();
+DROP FUNCTION IF EXISTS mailstack_destination(text);
 -- of a later file; with what it has yet to do at the end, tables could not be altered
 DROP TRIGGER IF EXISTS mailstack_quota ON mail_users;
 DROP TRIGGER IF EXISTS mailstack_quota ON mail_domain;
@@ -188,7 +189,21 @@ BEGIN
     END LOOP;
 END $mailstack$;
 
--- Addresses are stored in lower case, because Postfix and Dovecot look them up so.
+-- Where an alias points to: in lower case if it is ours; elsewhere the local part keeps its case (RFC 5321, 2.4).
+CREATE FUNCTION mailstack_destination(address text) RETURNS text LANGUAGE plpgsql STABLE AS $destination$
+DECLARE
+    domain text := lower(substring(address FROM '[^@]*$') COLLATE "C");
+BEGIN
+    IF EXISTS (SELECT FROM mail_domain AS d WHERE d.domain_name = domain)
+        OR EXISTS (SELECT FROM mail_alias_domain AS x WHERE x.alias_domain = domain)
+    THEN
+        RETURN lower(address COLLATE "C");
+    END IF;
+    RETURN left(address, -length(domain)) || domain;
+END $destination$;
+REVOKE ALL ON FUNCTION mailstack_destination(text) FROM PUBLIC;
+
+-- Addresses of ours are stored in lower case, because Postfix and Dovecot look them up so.
 CREATE FUNCTION mailstack_fold() RETURNS trigger LANGUAGE plpgsql AS $fold$
 BEGIN
     CASE TG_TABLE_NAME
@@ -198,7 +213,7 @@ BEGIN
             NEW.email := lower(NEW.email COLLATE "C");
         WHEN 'mail_alias' THEN
             NEW.source_email := lower(NEW.source_email COLLATE "C");
-            NEW.destination_email := lower(NEW.destination_email COLLATE "C");
+            NEW.destination_email := mailstack_destination(NEW.destination_email);
     END CASE;
     RETURN NEW;
 END $fold$;

@@ -48,7 +48,7 @@ CREATE FUNCTION mailstack_fold_aliases() RETURNS trigger LANGUAGE plpgsql AS $fo
 BEGIN
     IF TG_TABLE_NAME = 'mail_wildcard' THEN
         NEW.local_part := lower(NEW.local_part COLLATE "C");
-        NEW.destination_email := lower(NEW.destination_email COLLATE "C");
+        NEW.destination_email := mailstack_destination(NEW.destination_email);
     ELSE
         NEW.alias_domain := lower(NEW.alias_domain COLLATE "C");
         NEW.domain_name := lower(NEW.domain_name COLLATE "C");
@@ -62,21 +62,23 @@ CREATE TRIGGER mailstack_fold BEFORE INSERT OR UPDATE ON mail_wildcard
     FOR EACH ROW EXECUTE FUNCTION mailstack_fold_aliases();
 
 -- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
--- is none, and a +detail does not tell addresses apart. Two writers at once wait for each other, so that neither closes the other's circle.
+-- is none, and a +detail or upper case does not tell addresses apart. Two writers at once wait for each other, so
+-- that neither closes the other's circle.
 CREATE FUNCTION mailstack_in_circle(source text, destination text) RETURNS boolean LANGUAGE sql STABLE AS $circle$
     WITH RECURSIVE target (local, domain) AS (
-        SELECT split_part(split_part(destination, '@', 1), '+', 1), split_part(destination, '@', 2)
+        SELECT split_part(split_part(folded, '@', 1), '+', 1), split_part(folded, '@', 2)
+        FROM (SELECT lower(destination COLLATE "C") COLLATE "default" AS folded) AS given
         UNION
         SELECT split_part(split_part(next.address, '@', 1), '+', 1), split_part(next.address, '@', 2)
         FROM target, LATERAL (
-            SELECT a.destination_email AS address FROM mail_alias a
+            SELECT lower(a.destination_email COLLATE "C") COLLATE "default" AS address FROM mail_alias a
             WHERE a.source_email = target.local || '@' || target.domain AND a.active
             UNION ALL
             SELECT target.local || '@' || x.domain_name FROM mail_alias_domain x
             WHERE x.alias_domain = target.domain
         ) AS next
     )
-    SELECT source <> destination AND source IN (SELECT local || '@' || domain FROM target)
+    SELECT source <> lower(destination COLLATE "C") AND source IN (SELECT local || '@' || domain FROM target)
 $circle$;
 CREATE FUNCTION mailstack_alias_circle() RETURNS trigger LANGUAGE plpgsql AS $circle$
 BEGIN

@@ -8,7 +8,9 @@ DROP FUNCTION IF EXISTS mailstack_hops(text, text, boolean);
 
 -- All that an address leads to, itself first and without an address: by its aliases and the other name of its
 -- domain, which are its own; and with left_over else by the wildcard for its local part, else by the domain's
--- catch-all. A mailbox or an alias, active or not, has its address to itself. tagged: behind some +detail.
+-- catch-all. A mailbox or an alias, active or not, has its address to itself. tagged: behind some +detail. What an
+-- alias points to may have come to us only after it was written, so it may be in upper case yet: local and domain
+-- are in lower case, as the keys of our tables, and address is as it stands there.
 --
 -- Each condition is a scalar subquery, of one row by its key: for joins or EXISTS PostgreSQL would read whole
 -- indexes, as it can't know that chains of aliases are short.
@@ -21,7 +23,7 @@ BEGIN
         SELECT asked_local, asked_domain, NULL, false WHERE asked_local !~ '[+]'
         UNION
         SELECT
-            split_part(split_part(next.address, '@', 1), '+', 1),
+            lower(split_part(split_part(next.address, '@', 1), '+', 1) COLLATE "C") COLLATE "default",
             split_part(next.address, '@', 2),
             next.address,
             h.tagged OR next.address ~ '[+]'
@@ -63,13 +65,18 @@ LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $targets$
 BEGIN
     RETURN QUERY
     WITH hop AS MATERIALIZED (SELECT * FROM mailstack_hops(asked_local, asked_domain, true))
-    SELECT DISTINCT h.address FROM hop AS h
+    SELECT DISTINCT
+        CASE WHEN mailbox.email IS NULL THEN h.address ELSE lower(h.address COLLATE "C") COLLATE "default" END
+    FROM hop AS h
+    CROSS JOIN LATERAL (
+        SELECT (
+            SELECT u.email FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
+            WHERE u.email = h.local || '@' || h.domain AND u.active AND u.can_receive AND d.active
+        ) AS email
+    ) AS mailbox
     WHERE h.address IS NOT NULL
         AND (
-            (
-                SELECT u.email FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
-                WHERE u.email = h.local || '@' || h.domain AND u.active AND u.can_receive AND d.active
-            ) IS NOT NULL
+            mailbox.email IS NOT NULL
             OR (SELECT 1 FROM mail_domain AS d WHERE d.domain_name = h.domain) IS NULL
             AND (SELECT 1 FROM mail_alias_domain AS x WHERE x.alias_domain = h.domain) IS NULL
         )

@@ -1,0 +1,107 @@
+"""Rules between accounts, and between accounts and settings, whichever way an account comes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailstack import addresses
+from mailstack.accounts.rows import WORDS, Change, Current, Key, applied, folded
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+
+_CLASSES = {
+    "mail_domain": "a domain of ours",
+    "mail_alias_domain": "an alias domain",
+    "mail_relay_domain": "a relay domain",
+}
+"""The address classes of Postfix (ADDRESS_CLASS_README) that are tables; the rest is mail_mydestination."""
+
+
+class Given(NamedTuple):
+    """What the settings say that accounts must agree with.
+
+    + local: the domains of ``mail_mydestination``
+    + declared: the domains that the settings declare, by table
+    + sieve: whether mail can be filed into folders
+    + all_rows: whether rows are checked that were there before, which somebody may have written by SQL
+    """
+
+    local: Collection[str] = ()
+    declared: Mapping[str, Collection[str]] = {}
+    sieve: bool = True
+    all_rows: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings, *, all_rows: bool = False) -> Given:
+        """Return what these settings say."""
+        declared = {
+            "mail_domain": {domain.domain_name for domain in settings.mail_domains},
+            "mail_alias_domain": {alias.alias_domain for alias in settings.mail_alias_domains},
+            "mail_relay_domain": {domain.domain_name for domain in settings.mail_relay_domains},
+        }
+        return cls(settings.local_domains, declared, settings.mail_sieve, all_rows)
+
+
+def broken(changes: Sequence[Change], current: Current, given: Given) -> Iterator[str]:
+    """Return the rules that the changes break, in words."""
+    after = applied(current, changes)
+    yield from _in_two_classes(changes, after, given)
+    for change in changes:
+        if change.table == "mail_users" and change.values.get("detail_folders") and not given.sieve:
+            yield f"user {change.key[0]}: detail_folders needs mail_sieve"
+
+
+def _in_two_classes(changes: Sequence[Change], after: Current, given: Given) -> Iterator[str]:
+    classes = {
+        word: {name for key in after[table] for name in folded(key)} | {*given.declared.get(table, ())}
+        for table, word in _CLASSES.items()
+    }
+    classes["one of mail_mydestination, whose addresses are accounts of the host"] = set(given.local)
+    new = {change.key[0] for change in changes if change.sign == "+" and change.table in _CLASSES}
+    if given.all_rows:
+        new.update(*classes.values())
+    for name in sorted(new):
+        words = [word for word, names in classes.items() if name in names]
+        if len(words) > 1:
+            yield f"{name} can't be {words[0]} and {words[1]}; take it out of one of them"
+
+
+def dead_ends(asked: Collection[Key], changes: Sequence[Change], before: Current) -> Iterator[str]:
+    """Return the aliases that lead to an address of ours that does not exist, in words.
+
+    Those that were asked for, and those that lead nowhere because of the changes.
+
+    + asked: source and destination of aliases
+    """
+    after, wanted = applied(before, changes), {folded(key) for key in asked}
+    if not wanted and not changes:
+        return
+    exists, existed = _Addresses(after), _Addresses(before)
+    for table in ("mail_alias", "mail_wildcard"):
+        for key, row in after[table].items():
+            new = folded(key) in wanted or (bool(changes) and key[1] in existed)
+            if new and row.get("active", True) and key[1] not in exists:
+                yield f"{WORDS[table]} {' -> '.join(key)}: there is no such address"
+
+
+class _Addresses:
+    """All addresses that somebody may write to; of domains that are not ours, every one."""
+
+    def __init__(self, rows: Current) -> None:
+        self._domains = {folded(key)[0] for key in rows["mail_domain"]}
+        self._same = {
+            folded(key)[0]: row["domain_name"].lower() for key, row in rows["mail_alias_domain"].items()
+        }
+        self._names = {folded(key)[0] for table in ("mail_users", "mail_alias") for key in rows[table]}
+        self._everywhere = {folded(key)[0] for key in rows["mail_wildcard"]} | {"postmaster"}
+
+    def __contains__(self, address: str) -> bool:
+        local, _, domain = addresses.without_detail(address.lower()).partition("@")
+        domain = self._same.get(domain, domain)
+        return (
+            domain not in self._domains
+            or local in self._everywhere
+            or not self._names.isdisjoint((f"{local}@{domain}", f"@{domain}"))
+        )

@@ -1,0 +1,151 @@
+"""Rules between accounts and settings, for whichever way an account comes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mailstack.accounts import sql as account_sql
+from mailstack.accounts.plan import Absent, PlanError, plan
+from mailstack.accounts.rows import Current, applied
+from mailstack.accounts.rules import Given, dead_ends
+from mailstack.accounts.wanted import Accounts
+from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
+
+
+def settings(**values: Any) -> Settings:
+    return Settings(**({"mail_hostname": "mail.example.org"} | values))
+
+
+def stored(**tables: list[dict[str, Any]]) -> Current:
+    """Rows as the query returns them."""
+    rows = {"mail_domain": [{"domain_name": "example.org"}]} | tables
+    return account_sql.parse({table: [{"active": True, **row} for row in rows[table]] for table in rows})
+
+
+OURS = Accounts(domains=(Domain(domain_name="x.example.org"),))
+ALIAS_DOMAIN = Accounts(alias_domains=(AliasDomain(alias_domain="x.example.org", domain_name="example.org"),))
+RELAYED = Accounts(relay_domains=(RelayDomain(domain_name="x.example.org"),))
+KINDS = {"a domain of ours": OURS, "an alias domain": ALIAS_DOMAIN, "a relay domain": RELAYED}
+ROWS = {
+    "a domain of ours": {"mail_domain": [{"domain_name": name} for name in ("example.org", "x.example.org")]},
+    "an alias domain": {
+        "mail_alias_domain": [{"alias_domain": "x.example.org", "domain_name": "example.org"}]
+    },
+    "a relay domain": {"mail_relay_domain": [{"domain_name": "X.example.org"}]},
+}
+DECLARED: dict[str, dict[str, Any]] = {
+    "a domain of ours": {"mail_domains": ["x.example.org"]},
+    "an alias domain": {"mail_alias_domains": {"x.example.org": "example.org"}},
+    "a relay domain": {"mail_relay_domains": ["x.example.org"]},
+}
+PAIRS = [(new, old) for new in KINDS for old in KINDS if new != old]
+
+
+@pytest.mark.parametrize(("new", "old"), PAIRS)
+def test_a_domain_has_one_class(new: str, old: str) -> None:
+    """Whether the other one is a row, or declared and yet to be one."""
+    for there, given in (
+        (stored(**ROWS[old]), Given()),
+        (stored(), Given.of(settings(**DECLARED[old]))),
+    ):
+        with pytest.raises(PlanError, match=r"x\.example\.org can't be") as caught:
+            plan(there, KINDS[new], given=given)
+        assert old in str(caught.value) and new in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "local",
+    [
+        {"mail_hostname": "x.example.org"},
+        {"mail_mydestination": ["localhost", "X.example.org"]},
+        {"mail_mydestination": ["${mydomain}"], "mail_domain": "x.example.org"},
+    ],
+)
+def test_no_command_takes_a_domain_of_the_host_itself(kind: str, local: dict[str, Any]) -> None:
+    with pytest.raises(PlanError, match="and one of mail_mydestination") as caught:
+        plan(stored(), KINDS[kind], given=Given.of(settings(**local)))
+    assert f"x.example.org can't be {kind}" in str(caught.value)
+
+
+def test_a_row_written_by_sql_stops_a_deploy_and_no_command() -> None:
+    there = stored(mail_domain=[{"domain_name": "example.org"}, {"domain_name": "mail.example.org"}])
+    other = Accounts(domains=(Domain(domain_name="example.com"),))
+    assert len(plan(there, other, given=Given.of(settings()))) == 1
+    with pytest.raises(PlanError, match=r"mail\.example\.org can't be a domain of ours and one of"):
+        plan(there, Accounts(), given=Given.of(settings(), all_rows=True))
+    absent = Absent({"mail_domain": frozenset({("mail.example.org",)})})
+    assert plan(there, Accounts(), absent, Given.of(settings(), all_rows=True))
+
+
+def test_a_domain_may_change_its_class() -> None:
+    there = stored(**ROWS["a domain of ours"])
+    absent = Absent({"mail_domain": frozenset({("x.example.org",)})})
+    assert [str(change) for change in plan(there, RELAYED, absent)] == [
+        "- domain x.example.org",
+        "+ relay domain x.example.org",
+    ]
+
+
+def test_detail_folders_need_sieve() -> None:
+    there = stored(mail_users=[{"email": "a@example.org", "password": "x"}])
+    wanted = Accounts(users=(User(email="a@example.org", detail_folders=True),))
+    assert plan(there, wanted, given=Given.of(settings()))
+    with pytest.raises(PlanError, match=r"user a@example\.org: detail_folders needs mail_sieve"):
+        plan(there, wanted, given=Given.of(settings(mail_sieve=False)))
+
+
+THERE = stored(
+    mail_users=[{"email": "Alice@example.org", "password": "x"}],
+    mail_alias=[{"source_email": "info@example.org", "destination_email": "alice@example.org"}],
+    mail_alias_domain=[{"alias_domain": "other.example", "domain_name": "example.org"}],
+    mail_wildcard=[{"local_part": "abuse", "destination_email": "alice@example.org"}],
+)
+
+
+@pytest.mark.parametrize(
+    ("target", "warned"),
+    [
+        ("alice@example.org", False),
+        ("ALICE+tag@example.org", False),
+        ("info@example.org", False),
+        ("alice@other.example", False),
+        ("abuse@example.org", False),
+        ("postmaster@example.org", False),
+        ("anybody@remote.example", False),
+        ("alcie@example.org", True),
+        ("alcie@other.example", True),
+        ("alcie+tag@example.org", True),
+    ],
+)
+def test_an_alias_to_nobody(target: str, warned: bool) -> None:
+    destinations: Any = [target]
+    wanted = Accounts(aliases=(Alias(source_email="new@example.org", destinations=destinations),))
+    changes = plan(THERE, wanted)
+    asked = [row.key for row in wanted.rows()["mail_alias"]]
+    said = [f"alias new@example.org -> {target}: there is no such address"] if warned else []
+    assert list(dead_ends(asked, changes, THERE)) == said
+    assert list(dead_ends(asked, [], applied(THERE, changes))) == said, "the next run says it, too"
+    assert list(dead_ends((), [], applied(THERE, changes))) == [], "and none that is about other aliases"
+
+
+def test_a_catch_all_has_every_address() -> None:
+    there = stored(mail_alias=[{"source_email": "@example.org", "destination_email": "x@remote.example"}])
+    key = ("new@example.org", "anybody@example.org")
+    assert list(dead_ends([key], plan(there, Accounts()), there)) == []
+
+
+def test_what_leaves_an_alias_without_an_end() -> None:
+    absent = Absent({"mail_users": frozenset({("Alice@example.org",)})})
+    gone = plan(THERE, Accounts(), absent)
+    assert list(dead_ends((), gone, THERE)) == [
+        "alias info@example.org -> alice@example.org: there is no such address",
+        "alias in all domains abuse -> alice@example.org: there is no such address",
+    ]
+    there = stored(mail_alias=[{"source_email": "a@example.org", "destination_email": "b@remote.example"}])
+    ours = plan(there, Accounts(domains=(Domain(domain_name="remote.example"),)))
+    assert list(dead_ends((), ours, there)) == [
+        "alias a@example.org -> b@remote.example: there is no such address"
+    ]
