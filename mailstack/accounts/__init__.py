@@ -8,15 +8,30 @@
 
 A password is never an argument: arguments are in the process list, in the shell's history and in pyinfra's
 output. Every operation shows its plan row by row, under ``--dry`` too, and writes it in one transaction.
+
+In a deploy of your own, each sees what those before it will have made, and returns pyinfra's
+``OperationMeta``:
+
+.. code:: python
+
+    mail_server.deploy(settings)
+    new = accounts.domain("example.net")
+    accounts.user("anna@example.net", password_from="env:ANNA", name="Anna", _if=new.did_change)
 """
 
 from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.accounts.aliases import alias
 from mailstack.accounts.domains import alias_domain, domain, relay_domain
 from mailstack.accounts.imports import postfixadmin
 from mailstack.accounts.inventory import declared
 from mailstack.accounts.users import app_password, rename, sender, user
+from mailstack.settings.errors import nearest
 
 __all__ = [
     "alias",
@@ -30,3 +45,14 @@ __all__ = [
     "sender",
     "user",
 ]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Raise ``OperationValueError`` for a command that there is not, which pyinfra looks up here."""
+        if name.startswith("_") or find_spec(f"{__name__}.{name}"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        commands = [command for command in __all__ if command != "declared"]
+        raise OperationValueError(
+            f"there is no command {__name__}.{name}{nearest(name, commands)}; allowed: {', '.join(commands)}"
+        )

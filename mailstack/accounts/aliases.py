@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.operation import OperationMeta
 
 from mailstack import addresses
-from mailstack.accounts.arguments import given, true_or_false
-from mailstack.accounts.fulfil import Current, Wish, fulfil, without
-from mailstack.accounts.rows import Key, Rows
+from mailstack.accounts.arguments import command, given, true_or_false
+from mailstack.accounts.fulfil import fulfil
+from mailstack.accounts.rows import Current, Key, Rows
+from mailstack.accounts.step import Wish, without
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Alias
 
 
-@deploy("Accounts")
+@command
 def alias(
     source_email: str,
     destinations: str | list[str] | tuple[str, ...] = (),
     active: bool | None = None,
     present: bool = True,
-) -> None:
+) -> OperationMeta:
     """Add, change or remove an alias.
 
     + source_email: the address, ``@domain`` for a catch-all, or ``name@*`` for a name in all domains
@@ -42,10 +43,12 @@ def alias(
             return Wish(Accounts(aliases=(made,)))
         table = "mail_wildcard" if source_email.endswith("@*") else "mail_alias"
         source = source_email.removesuffix("@*")
-        listed = [(source, target) for target in targets]
-        return without(current, table, *(listed or _aliases_of(current[table], source)))
+        listed = [(source, target) for target in targets] or _aliases_of(current[table], source)
+        if not listed:
+            return Wish(missing=(f"alias {source_email}",))
+        return without(current, table, *listed)
 
-    fulfil(wish, f"Alias {source_email}")
+    return fulfil(wish, f"Alias {source_email}")
 
 
 def _aliases_of(rows: Rows, source: str) -> list[Key]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.operation import OperationMeta
 
-from mailstack.accounts.arguments import given, true_or_false
-from mailstack.accounts.fulfil import Current, Wish, fulfil, stored, without
+from mailstack.accounts.arguments import command, given, true_or_false
+from mailstack.accounts.fulfil import fulfil
 from mailstack.accounts.plan import Absent
+from mailstack.accounts.rows import Current
+from mailstack.accounts.step import Wish, stored, without
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import AliasDomain, Domain, RelayDomain
 
 
-@deploy("Accounts")
+@command
 def domain(
     domain_name: str,
     active: bool | None = None,
@@ -21,7 +23,7 @@ def domain(
     user_quota_mb: int | None = None,
     user_quota_messages: int | None = None,
     present: bool = True,
-) -> None:
+) -> OperationMeta:
     """Add, change or remove a domain.
 
     + domain_name: the domain
@@ -44,16 +46,16 @@ def domain(
         )
     )
     key = (made.domain_name,)
-    fulfil(
+    return fulfil(
         lambda current: Wish(Accounts(domains=(made,))) if present else without(current, "mail_domain", key),
         f"Domain {made.domain_name}",
     )
 
 
-@deploy("Accounts")
+@command
 def alias_domain(
     alias_domain: str, domain_name: str | None = None, active: bool | None = None, present: bool = True
-) -> None:
+) -> OperationMeta:
     """Add, change or remove another name for a domain.
 
     + alias_domain: the other name
@@ -70,7 +72,7 @@ def alias_domain(
     if present and domain_name is None:
         raise OperationValueError("domain_name: which domain is it another name for?")
     key = (made.alias_domain,)
-    fulfil(
+    return fulfil(
         lambda current: (
             Wish(Accounts(alias_domains=(made,))) if present else without(current, "mail_alias_domain", key)
         ),
@@ -78,14 +80,14 @@ def alias_domain(
     )
 
 
-@deploy("Accounts")
+@command
 def relay_domain(
     domain_name: str,
     recipients: str | list[str] | tuple[str, ...] = (),
     any_recipient: bool | None = None,
     active: bool | None = None,
     present: bool = True,
-) -> None:
+) -> OperationMeta:
     """Add, change or remove a domain that mail is relayed to, and who is known there.
 
     + domain_name: the domain
@@ -110,6 +112,7 @@ def relay_domain(
         known = [key for key in current["mail_relay_recipient"] if key[0].endswith(f"@{made.domain_name}")]
         domains = stored(current, "mail_relay_domain", (made.domain_name,))
         gone = {"mail_relay_domain": frozenset(domains), "mail_relay_recipient": frozenset(known)}
-        return Wish(absent=Absent(gone))
+        missing = () if domains else (f"relay domain {made.domain_name}",)
+        return Wish(absent=Absent(gone), missing=missing)
 
-    fulfil(wish, f"Relay domain {made.domain_name}")
+    return fulfil(wish, f"Relay domain {made.domain_name}")

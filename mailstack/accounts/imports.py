@@ -5,17 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyinfra import logger
-from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
 from mailstack.accounts import postfixadmin_tables
-from mailstack.accounts.fulfil import Current, Wish, fulfil, stored
+from mailstack.accounts.arguments import command
+from mailstack.accounts.fulfil import fulfil
+from mailstack.accounts.rows import Current
+from mailstack.accounts.step import Wish, stored
 from mailstack.accounts.wanted import Accounts
 
 
-@deploy("Accounts")
-def postfixadmin(file: str) -> None:
+@command
+def postfixadmin(file: str) -> OperationMeta:
     """Add the domains, mailboxes and aliases of PostfixAdmin, with their passwords and quotas.
 
     + file: a dump of its tables ``domain``, ``mailbox``, ``alias`` and ``alias_domain``, on the machine that
@@ -27,7 +30,9 @@ def postfixadmin(file: str) -> None:
     moved = postfixadmin_tables.accounts(tables_of(file))
     for text in moved.left_out:
         host.log_styled(f"left out: {text}", fg="yellow", log_func=logger.warning)
-    fulfil(lambda current: Wish(new_to(current, moved.accounts)), f"From PostfixAdmin's tables in {file}")
+    return fulfil(
+        lambda current: Wish(new_to(current, moved.accounts)), f"From PostfixAdmin's tables in {file}"
+    )
 
 
 def tables_of(file: str) -> postfixadmin_tables.Tables:

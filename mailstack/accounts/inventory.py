@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import OperationMeta
 
-from mailstack.accounts.fulfil import Current, Wish, apply, require
+from mailstack.accounts.fulfil import apply, require
 from mailstack.accounts.plan import Absent, undeclared
+from mailstack.accounts.rows import DOMAINS, READ, Current
+from mailstack.accounts.step import Step, Wish
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Settings
 
 
 @deploy("Accounts")
-def declared(settings: Settings) -> None:
+def declared(settings: Settings) -> OperationMeta:
     """Make the database have the accounts that the settings declare.
 
     With ``mail_accounts_policy`` ``authoritative``, those that are not declared go; their mail goes only with
-    ``mail_accounts_delete_mail``.
+    ``mail_accounts_delete_mail``. Fails the host if a row, written by SQL, breaks a rule of the settings.
     """
-    if (wish := _declared(settings)) is not None:
-        apply(settings, wish, "Declared in the inventory")
+    return apply(_declared(settings), "Declared in the inventory")
 
 
 def check_declared(settings: Settings) -> None:
     """Stop the run before it changes anything, if these accounts can't be: a user in no domain, say."""
-    if (wish := _declared(settings)) is not None:
-        require(settings, wish)
+    require(_declared(settings))
 
 
-def _declared(settings: Settings) -> Callable[[Current], Wish] | None:
+def _declared(settings: Settings) -> Step:
     accounts = Accounts(
         settings.mail_domains,
         settings.mail_users,
@@ -38,11 +37,11 @@ def _declared(settings: Settings) -> Callable[[Current], Wish] | None:
         settings.mail_relay_domains,
     )
     authoritative = settings.mail_accounts_policy == "authoritative"
-    if accounts == Accounts() and not authoritative:
-        return None
 
     def wish(current: Current) -> Wish:
         absent = undeclared(current, accounts) if authoritative else Absent()
         return Wish(accounts, absent, delete_mail=settings.mail_accounts_delete_mail)
 
-    return wish
+    # where nothing is declared only domains are read, which must agree with the settings
+    declares = accounts != Accounts() or authoritative
+    return Step(settings, wish, tuple(READ) if declares else DOMAINS, all_rows=True)

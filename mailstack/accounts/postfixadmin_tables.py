@@ -71,7 +71,8 @@ def accounts(tables: Tables) -> Moved:
         if _domain(row["address"]) in relayed or _elsewhere(row["address"], names, left_out):
             continue
         targets = tuple(_targets(row, left_out))
-        if targets and targets != (row["address"].lower(),):  # each mailbox has an alias that leads to itself
+        itself = row["address"].lower()  # each mailbox has an alias that leads to itself
+        if targets and [target.lower() for target in targets] != [itself]:
             aliases.append(
                 Alias(source_email=row["address"], destinations=targets, active=_true(row["active"]))
             )
@@ -125,7 +126,8 @@ def stored_password(text: str) -> str:
 
 
 def _targets(row: Row, left_out: list[str]) -> Iterator[str]:
-    for target in dict.fromkeys(filter(None, re.split(r"[,\s]+", row["goto"]))):
+    listed = filter(None, re.split(r"[,\s]+", row["goto"]))
+    for target in {target.lower(): target for target in listed}.values():
         try:
             if "#" in target and "@autoreply." in target:
                 raise ValueError("PostfixAdmin's vacation; users set it in their mail program (ManageSieve)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -16,9 +16,9 @@ Written = Callable[["str | int | bool | SecretStr | None"], str]
 """What turns a value into SQL."""
 
 
-def query(dialect: Dialect) -> str:
+def query(dialect: Dialect, tables: Sequence[str] = tuple(READ)) -> str:
     """SQL that returns all rows as JSON; a table that is not there yet has none."""
-    return dialect.read_tables(tuple(READ))
+    return dialect.read_tables(tables)
 
 
 def parse(answer: Mapping[str, Any] | None) -> dict[str, Rows]:

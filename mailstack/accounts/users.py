@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any, cast
 
 from pydantic import SecretStr
-from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.operation import OperationMeta
 
-from mailstack.accounts.arguments import given, refusal, true_or_false
-from mailstack.accounts.fulfil import Current, Wish, fulfil, stored, without
+from mailstack.accounts.arguments import command, given, refusal, true_or_false
+from mailstack.accounts.fulfil import fulfil
 from mailstack.accounts.new_file import NewFile
 from mailstack.accounts.password_source import password_source
+from mailstack.accounts.rows import Current
+from mailstack.accounts.step import Wish, stored, without
 from mailstack.accounts.wanted import Accounts
 from mailstack.passwords import generate_app_password, hash_password, verify
 from mailstack.settings import AppPassword, User
 
 
-@deploy("Accounts")
+@command
 def user(
     email: str,
     password_from: str | None = None,
@@ -32,7 +34,7 @@ def user(
     present: bool = True,
     delete_mail: bool = False,
     **refused: object,
-) -> None:
+) -> OperationMeta:
     """Add, change or remove a user.
 
     + email: the address, which is also the login name
@@ -85,16 +87,15 @@ def user(
         password = source()
         if not there:
             return Wish(Accounts(users=(_with(made, initial_password=password),)))
-        before = current["mail_users"][there[0]].get("password") or ""
-        if verify(before, password):
+        if _is_password(current["mail_users"][there[0]].get("password"), password):
             return Wish(Accounts(users=(made,)))
         return Wish(Accounts(users=(_with(made, password_hash=hash_password(password)),)))
 
-    fulfil(wish, f"User {made.email}")
+    return fulfil(wish, f"User {made.email}")
 
 
-@deploy("Accounts")
-def rename(email: str, new_email: str) -> None:
+@command
+def rename(email: str, new_email: str) -> OperationMeta:
     """Give a user another address. Mail, Sieve scripts, password and all the rest stay; aliases follow.
 
     + email: the address until now; mail to it is refused from then on, unless you make it an alias
@@ -109,10 +110,10 @@ def rename(email: str, new_email: str) -> None:
         pyinfra INVENTORY mailstack.accounts.rename alice@example.org alice.smith@example.org
     """
     old, new = User(email=email).email, User(email=new_email).email
-    fulfil(lambda current: Wish(renamed=(old, new)), f"User {old} becomes {new}")
+    return fulfil(lambda current: Wish(renamed=(old, new)), f"User {old} becomes {new}")
 
 
-@deploy("Accounts")
+@command
 def app_password(
     email: str,
     app_name: str,
@@ -121,7 +122,7 @@ def app_password(
     password_from: str | None = None,
     present: bool = True,
     **refused: object,
-) -> None:
+) -> OperationMeta:
     """Give a user a further password, for one program or device, or take it away.
 
     + email: the user
@@ -158,11 +159,11 @@ def app_password(
         asked = Accounts(users=(User(email=email, app_passwords=(app,)),))
         return Wish(asked, first=file.write if file else None)
 
-    fulfil(wish, f"App password {made.name} of {user.email}")
+    return fulfil(wish, f"App password {made.name} of {user.email}")
 
 
-@deploy("Accounts")
-def sender(email: str, sender_email: str, present: bool = True) -> None:
+@command
+def sender(email: str, sender_email: str, present: bool = True) -> OperationMeta:
     """Grant a user an address to send as, or take it away.
 
     + email: the user
@@ -178,7 +179,14 @@ def sender(email: str, sender_email: str, present: bool = True) -> None:
     def wish(current: Current) -> Wish:
         return Wish(Accounts(users=(made,))) if present else without(current, "mail_sender", key)
 
-    fulfil(wish, f"Sender {made.email}")
+    return fulfil(wish, f"Sender {made.email}")
+
+
+def _is_password(stored: str | SecretStr | None, password: str) -> bool:
+    """Whether this is the password already: as a hash, or as an earlier operation of this run stores it."""
+    if isinstance(stored, SecretStr):
+        return stored.get_secret_value() == password
+    return bool(verify(stored or "", password))
 
 
 def _with(made: User, **secret: str) -> User:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.engines import PASSWORDS, engine_of
+from mailstack.facts.reading import current_host
 
 if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
     from mailstack.secrets import Store
     from mailstack.settings import Settings
+
+
+_making: WeakKeyDictionary[Host, Settings] = WeakKeyDictionary()
+"""The settings that this run makes the mail database with, by host."""
+
+
+def will_be_made() -> Settings | None:
+    """Return the settings that this run makes the mail database of the current host with, if it does."""
+    return _making.get(current_host())
 
 
 def converge(settings: Settings, passwords: Store) -> None:
@@ -23,6 +36,7 @@ def converge(settings: Settings, passwords: Store) -> None:
 
     Raises ``OperationError`` if the server refuses a query.
     """
+    _making[current_host()] = settings
     engine_of(settings).announce(settings)
     passwords.announce(PASSWORDS)
     _converge(settings=settings, passwords=passwords, name="Set up the mail database")

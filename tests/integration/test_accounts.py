@@ -94,6 +94,92 @@ def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
     assert column(host, "email") == ""
 
 
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("user",), "mailstack.accounts.user EMAIL [password_from=…]"),
+        (("user", "quota_mb=5"), "missing a required argument: 'email'"),
+        (("sender", EVE), "missing a required argument: 'sender_email'"),
+        (("alias", EVE, EVE, "source_email=x"), "multiple values for argument 'source_email'"),
+        (("domain", "new.example", "quota_md=1"), "unexpected keyword argument 'quota_md'"),
+        (("user", "null", "active=true"), "email: is required: an address"),
+        (("usr", EVE), "there is no command mailstack.accounts.usr; did you mean 'user'?"),
+        (("delete", EVE), "allowed: alias, alias_domain, app_password, domain, relay_domain, sender, user"),
+    ],
+)
+def test_what_is_no_command_is_answered_in_one_line(host: Target, args: tuple[str, ...], said: str) -> None:
+    run = call(host, *args)
+    assert run.returncode == 1
+    assert said in run.stderr
+    assert "Traceback" not in run.stderr and "bug report" not in run.stderr
+
+
+def test_what_is_not_there_to_be_removed(host: Target) -> None:
+    removals = {
+        ("user", "nobody@new.example"): "user nobody@new.example",
+        ("domain", "no.example"): "domain no.example",
+        ("alias", "no@new.example"): "alias no@new.example",
+        ("alias", "no@new.example", "a@new.example"): "alias no@new.example -> a@new.example",
+        ("alias", "no@*"): "alias no@*",
+        ("alias_domain", "no.example"): "alias domain no.example",
+        ("relay_domain", "no.example"): "relay domain no.example",
+        ("relay_domain", "no.example", "a@no.example"): "relay recipient a@no.example",
+        ("sender", EVE, "a@new.example"): f"sender {EVE} -> a@new.example",
+        ("app_password", EVE, "phone"): f"app password {EVE} -> phone",
+    }
+    for args, named in removals.items():
+        run = call(host, *args, "present=false").check()
+        assert f"there is no {named}: nothing to remove" in run.stderr
+        assert run.changed == []
+
+
+def test_an_alias_to_nobody_is_made_with_a_warning(host: Target, eve: str) -> None:
+    alias = ("alias", "info@new.example")
+    nobody = "alias info@new.example -> eve2@new.example: there is no such address"
+    for _ in range(2):
+        assert nobody in call(host, *alias, "eve2@new.example").check().stderr
+    said = call(host, *alias, f'["{eve}", "x@remote.example.net", "Eve+tag@example.org"]').check().stderr
+    assert said.count("there is no such address") == 1
+    assert "eve+tag@example.org: there is no such address" in said
+    gone = call(host, "user", eve, "present=false").check().stderr
+    assert f"alias info@new.example -> {eve}: there is no such address" in gone
+    call(host, *alias, "present=false").check()
+
+
+@pytest.mark.parametrize(
+    ("args", "word"),
+    [
+        (("domain",), "a domain of ours"),
+        (("alias_domain", "new.example"), "an alias domain"),
+        (("relay_domain",), "a relay domain"),
+    ],
+)
+def test_the_host_s_own_name_is_no_domain(host: Target, args: tuple[str, ...], word: str) -> None:
+    for name in (world.HOSTNAME.upper(), "LocalHost.example"):
+        data = world.data(mail_mydestination=["$myhostname", "localhost.example"])
+        command = (f"mailstack.accounts.{args[0]}", name, *args[1:])
+        run = host.pyinfra("-y", "--json", *command, data=data)
+        assert run.returncode == 1
+        assert f"{name.lower()} can't be {word} and one of mail_mydestination" in run.stderr
+    assert clients.sql(host, "SELECT domain_name FROM mail_domain WHERE domain_name LIKE '%host%'") == ""
+
+
+def test_the_next_run_says_what_somebody_wrote_against_the_settings(host: Target) -> None:
+    for data in (world.data(), world.data(mail_domains=[], mail_users=[], mail_aliases=[])):
+        clients.sql(host, f"INSERT INTO mail_domain (domain_name) VALUES ('{world.HOSTNAME}')")
+        run = host.pyinfra("-y", "deploy.py", data=data)
+        clients.sql(host, f"DELETE FROM mail_domain WHERE domain_name = '{world.HOSTNAME}'")
+        assert run.returncode == 1 and "Traceback" not in run.stderr
+        assert f"{world.HOSTNAME} can't be a domain of ours and one of mail_mydestination" in run.stderr
+
+
+def test_a_command_needs_what_the_settings_need(host: Target, eve: str) -> None:
+    command = ("mailstack.accounts.user", eve, "detail_folders=true")
+    refused = host.pyinfra("-y", *command, data=world.data(mail_sieve=False))
+    assert refused.returncode == 1 and f"user {eve}: detail_folders needs mail_sieve" in refused.stderr
+    assert column(host, "CASE WHEN detail_folders THEN 'yes' ELSE 'no' END") == "no"
+
+
 def test_app_password(host: Target, eve: str, tmp_path: Path) -> None:
     file = tmp_path / "phone"
     command = ("app_password", eve, "phone")

@@ -1,0 +1,157 @@
+"""What one account operation of a run asks for, and what the database has by then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
+
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.context import host
+
+from mailstack.accounts import sql
+from mailstack.accounts.plan import Absent, PlanError, plan, renamed
+from mailstack.accounts.rows import READ, WORDS, Change, Current, Key, applied, folded
+from mailstack.accounts.rules import Given, dead_ends
+from mailstack.accounts.wanted import Accounts
+from mailstack.engines import engine_of
+from mailstack.facts.reading import current_host
+from mailstack.operations.sql import will_be_made
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+    from mailstack.settings import Settings
+
+
+class Wish(NamedTuple):
+    """What one call asks for, once the rows of the database are known.
+
+    + accounts: that should be there
+    + absent: that should not
+    + renamed: the address of a user, and the one that it gets
+    + missing: what should not be there and is not, in words
+    + delete_mail: whether the mail of users that are deleted goes too
+    + first: what is done on the machine that runs pyinfra before anything is changed
+    """
+
+    accounts: Accounts = Accounts()
+    absent: Absent = Absent()
+    renamed: tuple[str, str] | None = None
+    missing: tuple[str, ...] = ()
+    delete_mail: bool = False
+    first: Callable[[], None] | None = None
+
+
+def stored(current: Current, table: str, key: Key) -> list[Key]:
+    """Return the rows with this key, in whatever case somebody stored them."""
+    return [there for there in current[table] if folded(there) == folded(key)]
+
+
+def without(current: Current, table: str, *keys: Key) -> Wish:
+    """Return the wish that these rows should not be there."""
+    found = {key: stored(current, table, key) for key in keys}
+    absent = Absent({table: frozenset(key for there in found.values() for key in there)})
+    missing = tuple(f"{WORDS[table]} {' -> '.join(key)}" for key, there in found.items() if not there)
+    return Wish(absent=absent, missing=missing)
+
+
+NOTHING: Current = sql.parse(None)
+"""The rows of a database that is yet to be made."""
+
+
+@dataclass(eq=False)
+class Step:
+    """One account operation.
+
+    + tables: those that it reads
+    + all_rows: whether rows that were there before are held to the rules, too
+    + previous: the account operation of this run before it, if that is yet to be executed
+    """
+
+    settings: Settings
+    wish: Callable[[Current], Wish]
+    tables: Sequence[str] = tuple(READ)
+    all_rows: bool = False
+    previous: Step | None = None
+
+    @property
+    def query(self) -> str:
+        """SQL for the rows."""
+        return sql.query(engine_of(self.settings).dialect, self.tables)
+
+    def known(self) -> Current | None:
+        """Return the rows that the database has now; ``None`` while none is there that answers."""
+        settings = self.settings
+        answer = engine_of(settings).database(settings).query(settings.mail_db_name, self.query)
+        return None if answer is None else sql.parse(answer)
+
+    def read(self) -> Current:
+        """Return the rows that the database has now.
+
+        Raises ``OperationValueError`` if there is no database, and nothing in this run makes it.
+        """
+        if (rows := self.known()) is not None:
+            return rows
+        if not host.state.is_executing and will_be_made():
+            return NOTHING
+        raise OperationValueError(
+            f"{host.name} has no mail database {self.settings.mail_db_name!r} that answers: first deploy the "
+            "mail server (pyinfra INVENTORY deploy.py); if it is deployed, start its database server"
+        )
+
+    @cached_property
+    def before(self) -> Current:
+        """The rows that the operation will find when it is executed, as far as this run can tell."""
+        return self.previous.after if self.previous else self.read()
+
+    @cached_property
+    def after(self) -> Current:
+        """The rows that the operation leaves behind."""
+        return applied(self.before, self.plan(self.before).changes)
+
+    def plan(self, current: Current) -> Plan:
+        """Return what differs. Raises ``OperationValueError`` for what can't be."""
+        asked = self.wish(current)
+        given = Given.of(self.settings, all_rows=self.all_rows)
+        try:
+            changes = renamed(current, *asked.renamed) if asked.renamed else []
+            changes += plan(current, asked.accounts, asked.absent, given)
+        except PlanError as error:
+            raise OperationValueError(str(error)) from None
+        rows = asked.accounts.rows()
+        aliases = [row.key for table in ("mail_alias", "mail_wildcard") for row in rows[table]]
+        return Plan(asked, changes, (*_not_there(asked), *dead_ends(aliases, changes, current)))
+
+
+class Plan(NamedTuple):
+    """What an operation has to change, and what it has to say of what it was asked."""
+
+    wish: Wish
+    changes: list[Change]
+    warnings: tuple[str, ...]
+
+
+def _not_there(asked: Wish) -> list[str]:
+    return [f"there is no {name}: nothing to remove" for name in asked.missing]
+
+
+_last: WeakKeyDictionary[Host, Step] = WeakKeyDictionary()
+
+
+def has_steps() -> bool:
+    """Whether this run has prepared an account operation for the current host."""
+    return current_host() in _last
+
+
+def following(step: Step) -> Step:
+    """Return the step, which comes after those that this run has prepared for the same database."""
+    before = _last.get(current_host())
+    # what came before an operation that is executed is in the database; domains alone are no base for others
+    if not host.state.is_executing and before is not step and step.tables == tuple(READ):
+        if before is not None and before.settings.mail_db_name == step.settings.mail_db_name:
+            step.previous = before
+        _last[current_host()] = step
+    return step
