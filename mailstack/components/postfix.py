@@ -11,6 +11,7 @@ from pyinfra.context import host
 from mailstack import database_passwords, hosts, topology
 from mailstack.components import listening, postfix_checks, postfix_services, postfix_tables, tls
 from mailstack.engines import engine_of
+from mailstack.facts.exim_queue import EXIM_QUEUE, name_exim_queue
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import require
 from mailstack.files import Directory, Entry, File
@@ -190,6 +191,7 @@ def deploy(settings: Settings) -> None:
     store = database_passwords.store(settings)
     for name, password in postfix_tables.passwords(settings).items():
         store = store.with_given(name, password.get_secret_value())
+    require(EXIM_QUEUE, name_exim_queue)
     installed(lambda platform: packages(settings, platform.postfix))
     tls.deploy(settings=settings)
     endpoint = hosts.database_endpoint(settings, host)
