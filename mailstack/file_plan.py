@@ -13,27 +13,42 @@ from typing import NamedTuple
 from mailstack import secrets
 from mailstack.facts.files import Found
 from mailstack.facts.reading import LOCK
-from mailstack.files import Directory, Entry, File, Kept
+from mailstack.files import Directory, Entry, File, Kept, Shared
 
 STAGE = "/var/lib/mailstack/stage"
+FOUND = "/var/lib/mailstack/found"
+"""Here lies, at its own path, what was found on the host where we first wrote: once, and never changed."""
+_KEEP = f"""keep() {{
+  if [ -f "$1" ] && [ ! -e "{FOUND}$1" ] && ! grep -q 'Written by mailstack' "$1"; then
+    mkdir -p "{FOUND}${{1%/*}}"; cp -pL "$1" "{FOUND}$1.new"; mv -fT "{FOUND}$1.new" "{FOUND}$1"
+  fi
+}}"""
+
+
+Owned = Directory | Kept | File
+"""An entry once it is known what others wrote."""
+
+
+_REWRITTEN = {"missing", "content", "type"}
+"""Reasons for which a file, and with it its index, is written again."""
 
 
 class Change(NamedTuple):
     """One path that differs, and in what: ``content``, ``mode``, ``owner``, ``index``, ``missing``, …"""
 
-    entry: Entry
+    entry: Owned
     reasons: tuple[str, ...]
 
     @property
     def needs_writing(self) -> bool:
         """Whether more than the attributes differ."""
-        return bool({"missing", "content", "index", "type"} & set(self.reasons))
+        return bool({*_REWRITTEN, "index"} & set(self.reasons))
 
     def __str__(self) -> str:
         return f"{self.entry.path}: {', '.join(self.reasons)}"
 
 
-def index_of(file: File) -> str:
+def index_of(file: File | Shared) -> str:
     """The path of what a daemon reads instead of an indexed file.
 
     That is Postfix's ``hash`` (see DATABASE_README), or the binary of a Sieve script (see sievec(1)).
@@ -48,7 +63,7 @@ def paths(entries: Iterable[Entry]) -> list[str]:
     listed = []
     for entry in entries:
         listed.append(_place(entry))
-        if isinstance(entry, File) and entry.indexed:
+        if isinstance(entry, File | Shared) and entry.indexed:
             listed.append(index_of(entry))
     return listed
 
@@ -58,8 +73,23 @@ def _place(entry: Entry) -> str:
     return f"{entry.path}/" if isinstance(entry, Directory) else entry.path
 
 
+def shared_paths(entries: Iterable[Entry]) -> list[str]:
+    """Return the paths of the files whose text must be known: others write them too."""
+    return [entry.path for entry in entries if isinstance(entry, Shared)]
+
+
+def with_others(entries: Iterable[Entry], texts: Mapping[str, str]) -> list[Owned]:
+    """Return the entries, with each shared file as it should be as a whole.
+
+    + texts: what lies there now, by path
+    """
+    return [
+        entry.beside(texts.get(entry.path, "")) if isinstance(entry, Shared) else entry for entry in entries
+    ]
+
+
 def plan(
-    entries: Sequence[Entry],
+    entries: Sequence[Owned],
     found: Mapping[str, Found],
     index_sums: Mapping[str, str],
     values: secrets.Secrets,
@@ -82,7 +112,8 @@ def plan(
         else:
             reasons = _differences(entry, now, values)
             if entry.indexed:
-                reasons += _differences_of_index(entry, found.get(index_of(entry)), index_sums)
+                source = now if now and not _REWRITTEN & set(reasons) else None
+                reasons += _differences_of_index(entry, source, found.get(index_of(entry)), index_sums)
         if reasons:
             changes.append(Change(entry, tuple(dict.fromkeys(reasons))))
     return changes
@@ -96,11 +127,11 @@ def _differences(file: File, now: Found | None, values: secrets.Secrets) -> list
     if now.kind != "regular file":
         return ["type"]
     content = secrets.fill_in(file.content, values)
-    same = content is not None and hashlib.sha256(content.encode()).hexdigest() == now.sha256
+    same = content is not None and hashlib.sha256(_encoded(content)).hexdigest() == now.sha256
     return ([] if same else ["content"]) + _differences_of_attributes(file, now)
 
 
-def _differences_of_attributes(entry: Entry, now: Found) -> list[str]:
+def _differences_of_attributes(entry: Owned, now: Found) -> list[str]:
     reasons = []
     if (now.owner, now.group) != (entry.owner, entry.group):
         reasons.append("owner")
@@ -109,12 +140,22 @@ def _differences_of_attributes(entry: Entry, now: Found) -> list[str]:
     return reasons
 
 
-def _differences_of_index(file: File, now: Found | None, index_sums: Mapping[str, str]) -> list[str]:
+def _differences_of_index(
+    file: File, source: Found | None, now: Found | None, index_sums: Mapping[str, str]
+) -> list[str]:
     if file.content is None:
         return [] if now is None else ["unwanted"]
     if now is None or now.kind != "regular file" or index_sums.get(index_of(file)) != now.sha256:
         return ["index"]
+    # others may have changed the source, where it is as it should be; earlier versions did not record it
+    if source and index_sums.get(file.path, source.sha256) != source.sha256:
+        return ["index"]
     return _differences_of_attributes(file, now)
+
+
+def _encoded(content: str) -> bytes:
+    """Lines of others may be in any encoding."""
+    return content.encode(errors="surrogateescape")
 
 
 def archive(files: Iterable[File], values: secrets.Secrets) -> str:
@@ -128,7 +169,7 @@ def archive(files: Iterable[File], values: secrets.Secrets) -> str:
             content = secrets.fill_in(file.content or "", values)
             if content is None:
                 raise KeyError(f"{file.path}: {', '.join(sorted(secrets.names_in(file.content or '')))}")
-            data = content.encode()
+            data = _encoded(content)
             info = tarfile.TarInfo(file.path.lstrip("/"))
             info.size, info.mode, info.uname, info.gname = len(data), file.mode, file.owner, file.group
             tar.addfile(info, io.BytesIO(data))
@@ -137,7 +178,7 @@ def archive(files: Iterable[File], values: secrets.Secrets) -> str:
 
 def script(
     component: str,
-    entries: Sequence[Entry],
+    entries: Sequence[Owned],
     changes: Sequence[Change],
     marks: Sequence[str],
     checks: Sequence[str],
@@ -173,8 +214,17 @@ def script(
     lines += [f"{command} {' '.join(staged)}" for command, staged in attributes.items()]
     lines += checks
     lines += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}; : > {shlex.quote(path)}" for path in marks]
+    if kept := [change.entry.path for change in changes if _may_be_others(change)]:
+        lines += [_KEEP, *(f"keep {shlex.quote(path)}" for path in kept)]
     lines += [line for change in changes for line in _activate(change, index_record)]
     return "\n".join(lines)
+
+
+def _may_be_others(change: Change) -> bool:
+    """Whether a file goes, or is replaced, that somebody else may have written; our own have our name."""
+    entry = change.entry
+    goes = isinstance(entry, File) and (change.needs_writing or entry.content is None)
+    return goes and "mailstack" not in entry.path
 
 
 def _activate(change: Change, index_record: str) -> list[str]:
@@ -212,9 +262,15 @@ def _with_index(file: File, install: str, index_record: str) -> list[str]:
     record = shlex.quote(index_record)
     return [
         *lines,
-        f"touch {record}; grep -vF {shlex.quote('  ' + index_of(file))} {record} > {record}.new || :",
-        f"sha256sum {index} >> {record}.new; mv -f {record}.new {record}",
+        f"touch {record}; grep -v {' '.join(map(_of_path, (file.path, index_of(file))))} {record} "
+        f"> {record}.new || :",
+        f"sha256sum {path} {index} >> {record}.new; mv -f {record}.new {record}",
     ]
+
+
+def _of_path(path: str) -> str:
+    """The option of grep(1) for the line of a path in what sha256sum(1) says."""
+    return f"-e {shlex.quote('  ' + path.replace('.', '[.]') + '$')}"
 
 
 def _install(staged: str, path: str) -> str:

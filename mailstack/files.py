@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
+
+from mailstack.shared_files import Compose, whole
 
 Activation = Literal["reload", "restart"]
 
@@ -46,4 +49,28 @@ class File(NamedTuple):
     indexed: Literal["postmap", "postalias", "sievec"] | None = None
 
 
-Entry = Directory | Kept | File
+class Shared(NamedTuple):
+    """A file that others write too: our lines stand in it as a marked block, theirs stay as they are.
+
+    + compose: makes the block's lines, given the lines of others
+    + claimed: whether a line that stands outside the block is ours too, and goes
+
+    The rest is as of ``File``; where the file belongs to another owner, or has another mode, that is changed.
+    """
+
+    path: str
+    compose: Compose
+    owner: str = "root"
+    group: str = "root"
+    mode: int = 0o644
+    activation: Activation | None = "reload"
+    indexed: Literal["postalias"] | None = None
+    claimed: Callable[[str], bool] | None = None
+
+    def beside(self, text: str) -> File:
+        """Return the whole file, given what lies there now: empty text if nothing does."""
+        content = whole(text, self.compose, self.claimed)
+        return File(self.path, content, self.owner, self.group, self.mode, self.activation, self.indexed)
+
+
+Entry = Directory | Kept | File | Shared

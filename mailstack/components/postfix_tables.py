@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.files import Entry, File
+from mailstack.files import Entry, File, Shared
 from mailstack.secrets import placeholder
 from mailstack.settings.postfix_relays import SENDER_RELAY
 from mailstack.templates import render
@@ -42,9 +42,10 @@ def files(settings: Settings) -> list[Entry]:
             manual="postconf(5), sender_dependent_default_transport_maps",
         ),
         *_passwords(settings),
-        File(
+        # of two entries for a name, postalias(1) takes the first
+        Shared(
             "/etc/aliases",
-            render("postfix/table", rows=list(aliases.items()), separator=": ", manual="aliases(5)"),
+            lambda _: "".join(f"{name}: {targets}\n" for name, targets in aliases.items()),
             indexed="postalias",
         ),
     ]

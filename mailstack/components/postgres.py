@@ -9,7 +9,11 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
-from mailstack.files import Entry, File
+from mailstack.engines.postgresql import hba
+from mailstack.facts.files import file_texts
+from mailstack.facts.platform import RELEASES
+from mailstack.facts.reading import require
+from mailstack.files import Entry, File, Shared
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.kept_secrets import kept_secrets
@@ -18,18 +22,19 @@ from mailstack.operations.units import Unit, restart_if_differs
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
 
 PACKAGES = ("postgresql",)
+_VERSIONS = [release.postgresql for release in RELEASES]
 _OWNER = ("postgres", "postgres")
 # Only of one version anything is staged. Where ours lies already, PostgreSQL may run with whatever was in it.
-# Where none does, -C says what the configuration comes to; but for these two, ours needs no start.
+# Where none does, -C says what the configuration comes to.
 _LIVE = 'version=$(ls "$stage"/etc/postgresql); live=/etc/postgresql/$version/main/conf.d/mailstack.conf'
 _AS_IT_IS = f"""{_LIVE}
-[ -e $live ] && cat $live || for name in listen_addresses port; do
+[ -e $live ] && cat $live || for name in $(sed -n 's/^\\([a-z_]*\\) = .*/\\1/p' "$stage$live"); do
   runuser -u postgres -- /usr/lib/postgresql/$version/bin/postgres -D /etc/postgresql/$version/main -C $name
 done"""
 _STAGED = f"""{_LIVE}
@@ -52,12 +57,31 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
         "settings": settings,
         "clients": [f"{address}/{128 if ':' in address else 32}" for address in clients],
     }
+
+    def lines(theirs: str) -> str:
+        return render("postgresql/pg_hba.conf", others=bool(hba.rules(theirs)), **values)
+
     return [
         *database_passwords.files(settings),
-        File(f"{directory}/pg_hba.conf", render("postgresql/pg_hba.conf", **values), *_OWNER, 0o640),
-        File(f"{directory}/pg_ident.conf", render("postgresql/pg_ident.conf", **values), *_OWNER, 0o640),
+        Shared(f"{directory}/pg_hba.conf", lines, *_OWNER, 0o640),
+        Shared(
+            f"{directory}/pg_ident.conf",
+            lambda _: render("postgresql/pg_ident.conf", **values),
+            *_OWNER,
+            0o640,
+            claimed=lambda line: line.split()[:1] == ["mailstack"],
+        ),
         File(f"{directory}/conf.d/mailstack.conf", render("postgresql/mailstack.conf", **values), *_OWNER),
     ]
+
+
+def _hba_path(version: str) -> str:
+    return f"/etc/postgresql/{version}/main/pg_hba.conf"
+
+
+def _locked_out(settings: Settings, texts: Mapping[str, str]) -> str | None:
+    said = (hba.locked_out(settings, text) for text in texts.values())
+    return next(filter(None, said), None)
 
 
 def unit(platform: Platform) -> Unit:
@@ -77,6 +101,7 @@ def deploy(settings: Settings) -> None:
     topology.check(settings, host)
     if settings.mail_db_dsn is None:
         clients = hosts.database_clients(settings, host)
+        require(file_texts(map(_hba_path, _VERSIONS)), lambda texts: _locked_out(settings, texts))
         installed(lambda _: PACKAGES)
         config_files(
             lambda platform: files(settings, platform.postgresql, clients),

@@ -42,7 +42,7 @@ def _parse_states(output: str) -> dict[str, Found]:
 
 
 def file_texts(paths: Iterable[str]) -> Probe[dict[str, str]]:
-    """The content of each of these text files that exists; only a diff wants to know."""
+    """The content of each of these text files that exists; what is not UTF-8 as surrogates (PEP 383)."""
     return Probe(_texts_of, tuple(paths), _parse_texts)
 
 
@@ -52,7 +52,7 @@ def _texts_of(paths: Sequence[str]) -> str:
 
 def _parse_texts(output: str) -> dict[str, str]:
     pairs = (line.partition("\t") for line in output.splitlines() if line)
-    return {path: base64.b64decode(text).decode(errors="replace") for path, _, text in pairs}
+    return {path: base64.b64decode(text).decode(errors="surrogateescape") for path, _, text in pairs}
 
 
 def index_sums(component: str) -> Probe[dict[str, str]]:

@@ -44,6 +44,8 @@ def config_files(
     entries = cache(entries)
     possible = of_any_release(entries)
     announce(PLATFORM, file_states(file_plan.paths(possible)), index_sums(component))
+    if shared := file_plan.shared_paths(possible):
+        announce(file_texts(shared))
     store = store or secrets.Store({})
     store.announce(_secret_names(possible))
     _config_files(
@@ -64,14 +66,16 @@ def _config_files(
     store: secrets.Store,
     checks: Sequence[str],
 ) -> Generator[StringCommand]:
-    entries = here(by_platform)
+    declared = here(by_platform)
+    shared = file_plan.shared_paths(declared)
+    entries = file_plan.with_others(declared, read(file_texts(shared)) if shared else {})
     values = store.values(_secret_names(entries))
     found = read(file_states(file_plan.paths(entries)))
     changes = file_plan.plan(entries, found, read(index_sums(component)), values)
     if not changes:
         host.noop("all files are as they should be")
         return
-    _show(changes, entries)
+    _show(changes)
     if not state.is_executing:
         yield StringCommand("true")
         return
@@ -104,7 +108,7 @@ def _secret_names(entries: Sequence[Entry]) -> set[str]:
     return set().union(*map(secrets.names_in, contents))
 
 
-def _show(changes: Sequence[Change], entries: Sequence[Entry]) -> None:
+def _show(changes: Sequence[Change]) -> None:
     """One line a path while it changes; under ``--diff`` also what changes in it."""
     if not (state.is_executing or state.config.DIFF):
         return
@@ -127,6 +131,12 @@ def diff(file: File, now: str) -> list[str]:
     """
     then = secrets.mask(file.content or "").splitlines()
     old = now.splitlines()
+    # lines of others may be in an encoding that the terminal does not know
+    then, old = ([_printable(line) for line in lines] for lines in (then, old))
     if not file.mode & 0o004:
         old = [line if line in then else "*MASKED*" for line in old]
     return list(difflib.unified_diff(old, then, file.path, file.path, lineterm="", n=1))
+
+
+def _printable(line: str) -> str:
+    return line.encode(errors="surrogateescape").decode(errors="replace")

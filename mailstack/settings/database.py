@@ -146,7 +146,11 @@ class DatabaseSettings(Model):
         ListOf[str],
         each(_check_hba),
         Allowed("a list of lines such as `hostssl mail reports 192.0.2.7/32 scram-sha-256`"),
-    ] = Field(default=(), description="Further lines of `pg_hba.conf`, for PostgreSQL only.")
+    ] = Field(
+        default=(),
+        description="Further lines of `pg_hba.conf`, for PostgreSQL only. Whoever else uses `mail_db_name` "
+        "needs one; lines for other databases stay as they are without.",
+    )
 
     @property
     def db_port(self) -> int:

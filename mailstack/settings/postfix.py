@@ -108,9 +108,9 @@ class PostfixSettings(Model):
         default={}, description="The static table virtual(5), asked before the database."
     )
     mail_local_aliases: LocalAliases = Field(
-        default={"postmaster": ("root",)},
-        description="The table aliases(5) of the host's own accounts. `postmaster` goes to `root` unless "
-        "it is given.",
+        default={},
+        description="Entries of `/etc/aliases`, aliases(5): where mail of the host's own accounts goes. They "
+        "win over those that others wrote there. If nobody names `postmaster`, that goes to `root`.",
     )
     mail_postfix_main: Parameters = Field(
         default={},

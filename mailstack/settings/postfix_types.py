@@ -193,12 +193,10 @@ def _in_table(text: str, check: Callable[[str], str]) -> str:
 
 
 def _local_aliases(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Adds ``postmaster``, which every host must take mail for (RFC 5321 4.5.1)."""
-    given = {
+    return {
         name: tuple(_in_table(target, _local_target) for target in targets)
         for name, targets in folded(table, addresses.local_name).items()
     }
-    return {"postmaster": ("root",)} | given
 
 
 def _local_target(text: str) -> str:

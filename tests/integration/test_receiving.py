@@ -163,12 +163,21 @@ def test_what_does_not_exist_is_refused_at_once(host: Target) -> None:
 
 
 def test_accounts_of_the_host_itself_get_nothing_from_outside(host: Target) -> None:
-    locals_ = ["root", "daemon", "postfix", "postgres", "vmail", "nobody"]
+    locals_ = ["daemon", "postfix", "postgres", "vmail", "nobody"]
     codes = {name: clients.replies(host, f"{name}@{world.HOSTNAME}") for name in locals_}
     assert codes == dict.fromkeys(locals_, 550)
     assert clients.replies(host, "root@localhost") == 504
+    assert clients.replies(host, f"root.x@{world.HOSTNAME}") == 550
     # without a domain it is no address (RFC 5321, 4.1.2)
     assert {name: clients.replies(host, name) // 100 for name in locals_} == dict.fromkeys(locals_, 5)
+
+
+def test_root_has_answers_and_bounces_from_outside(host: Target) -> None:
+    """The host's own mail comes from there."""
+    address = f"root@{world.HOSTNAME}"
+    for recipient, sender in ((address, STRANGER), (address, ""), (f"ROOT+cron@{world.HOSTNAME}", "")):
+        message_id = clients.send(host, clients.message(STRANGER, recipient), recipient, sender=sender)
+        clients.wait_for_local_mail(host, f"Message-ID: {message_id}")
 
 
 def test_nothing_is_relayed(host: Target) -> None:

@@ -258,7 +258,7 @@ def test_the_daemons_run_what_is_on_disk(victim: Target) -> None:
     trust = "local all all trust\\nhost all all 127.0.0.1/32 trust\\n"
     victim.exec(f"sh -c 'printf \"{trust}\" > $1' sh {pg}/pg_hba.conf")
     victim.exec("systemctl restart 'postgresql@*'")
-    stranger = "psql -h 127.0.0.1 -U postgres -XAtc 'SHOW max_connections'"
+    stranger = "psql -h 127.0.0.1 -U postgres -d mail -XAtc 'SHOW max_connections'"
     assert greetings(victim) == ("harmed", "harmed")
     assert victim.exec(stranger).stdout == "50\n"
     converge.run(victim, DATA)

@@ -63,7 +63,7 @@ def test_the_database_on_a_host_of_its_own(
     encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr = "
     psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtc", f"{encrypted}'{mail.ip}'"]
     assert database.exec(psql).stdout.strip() == "t"
-    with pytest.raises(psycopg2.OperationalError, match=r"no pg_hba\.conf entry"):
+    with pytest.raises(psycopg2.OperationalError, match=r"pg_hba\.conf rejects"):
         psycopg2.connect(host=database.ip, dbname="mail", user="maillookup", password=kept)
 
 

@@ -17,6 +17,7 @@ from mailstack.engines import Endpoint
 from mailstack.engines.mariadb import MARIADB
 from mailstack.engines.postgresql import POSTGRESQL
 from mailstack.facts.platform import RELEASES, Platform
+from mailstack.file_plan import with_others
 from mailstack.files import Entry, File
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -110,11 +111,11 @@ def _mail(settings: Settings, endpoint: Endpoint, platform: Platform = RELEASES[
 
 
 def texts(case: str) -> dict[str, str]:
-    """The files of one case: path below the root, and text."""
+    """The files of one case, where others have written none: path below the root, and text."""
     return {
         entry.path.lstrip("/"): entry.content
-        for entry in CASES[case]()
-        if isinstance(entry, File) and entry.content is not None
+        for entry in with_others(CASES[case](), {})
+        if isinstance(entry, File) and entry.content
     }
 
 

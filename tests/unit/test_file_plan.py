@@ -11,8 +11,8 @@ import pytest
 
 from mailstack import file_plan
 from mailstack.facts.files import Found
-from mailstack.file_plan import Change, archive, index_of, paths, plan, script
-from mailstack.files import Directory, Entry, File, Kept
+from mailstack.file_plan import Change, Owned, archive, index_of, paths, plan, script
+from mailstack.files import Directory, File, Kept
 from mailstack.operations.config_files import diff
 from mailstack.secrets import placeholder
 
@@ -42,7 +42,7 @@ RIGHT = {
     f"{DIRECTORY.path}/": Found("directory", 0o750, "vmail", "vmail"),
     KEPT.path: found("whatever", mode=0o600),
 }
-ENTRIES: list[Entry] = [FILE, SECRET, TABLE, DIRECTORY, KEPT, GONE]
+ENTRIES: list[Owned] = [FILE, SECRET, TABLE, DIRECTORY, KEPT, GONE]
 VALUES = {"db": "s3cret"}
 
 
@@ -110,6 +110,27 @@ def test_an_index_is_part_of_its_table(now: Found | None, reason: str) -> None:
     assert reasons({**host, index_of(TABLE): now} if now else host) == {TABLE.path: (reason,)}
 
 
+def test_an_index_of_what_others_have_changed_since_is_built_again() -> None:
+    recorded = {**SUMS, TABLE.path: found("a b\n").sha256 or ""}
+    assert plan([TABLE], RIGHT, recorded, {}) == []
+    other = {**recorded, TABLE.path: found("what it was before").sha256 or ""}
+    assert [str(change) for change in plan([TABLE], RIGHT, other, {})] == ["/etc/x/virtual: index"]
+    tampered = {**RIGHT, TABLE.path: found("x y\n")}
+    assert [str(change) for change in plan([TABLE], tampered, recorded, {})] == ["/etc/x/virtual: content"]
+
+
+def test_what_is_not_ours_is_kept_before_it_goes() -> None:
+    """Not for its attributes, nor where the path has our name."""
+    ours = FILE._replace(path="/etc/x/mailstack.conf")
+    entries: list[Owned] = [FILE, GONE, KEPT, ours]
+    changes = [Change(FILE, ("content",)), Change(GONE, ("unwanted",)), Change(ours, ("content",))]
+    lines = script("x", entries, [*changes, Change(KEPT, ("mode",))], [], [], "/v/x.indexes").splitlines()
+    kept = [line for line in lines if line.startswith("keep /")]
+    assert kept == ["keep /etc/x/main.cf", "keep /etc/x/old.conf"]
+    assert lines.index(kept[-1]) < min(n for n, line in enumerate(lines) if "mv -fT /etc/x" in line)
+    assert "keep" not in script("x", [FILE], [Change(FILE, ("mode",))], [], [], "/v/x.indexes")
+
+
 def test_an_index_that_nobody_recorded_is_built_again() -> None:
     assert [str(change) for change in plan([TABLE], RIGHT, {}, {})] == ["/etc/x/virtual: index"]
 
@@ -155,7 +176,7 @@ def test_the_script_checks_then_marks_then_replaces() -> None:
     lines = written(Change(FILE, ("content",)))
     (check,) = [n for n, line in enumerate(lines) if line == "check-it"]
     (marked,) = [n for n, line in enumerate(lines) if "/p/x.reload" in line]
-    (renamed,) = [n for n, line in enumerate(lines) if "mv -fT" in line]
+    (renamed,) = [n for n, line in enumerate(lines) if "mv -fT /etc/x" in line]
     assert check < marked < renamed
     assert "/etc/x/main.cf" in lines[renamed]
 

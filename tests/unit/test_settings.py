@@ -24,7 +24,6 @@ def test_a_hostname_and_a_domain_are_enough() -> None:
     assert made.domain == "example.org"
     assert [(domain.domain_name, domain.active) for domain in made.mail_domains] == [("example.org", True)]
     assert made.mail_smtpd_relay_restrictions[-1] == "reject_unauth_destination"
-    assert made.mail_local_aliases == {"postmaster": ("root",)}
 
 
 def test_host_data_is_picked_by_name() -> None:
@@ -56,7 +55,7 @@ def test_sound_values_are_kept_in_one_form() -> None:
     assert made.mail_sender_relayhosts["@example.org"].host == "[smtp.example.net]:587"
     assert made.mail_virtual["anna@example.org"] == ("root",)
     assert made.mail_virtual["@example.net"] == ("a@example.com", "b@example.com")
-    assert made.mail_local_aliases["postmaster"] == ("root",)
+    assert made.mail_local_aliases["root"] == ("anna@example.org",)
     assert made.mail_postfix_main["biff"] == "no"
     assert made.mail_postfix_main["smtpd_tls_loglevel"] == "1"
 

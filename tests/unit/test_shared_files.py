@@ -1,0 +1,74 @@
+"""Our block in files that others write too: it is put right, and no other line is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstack.shared_files import BEGIN, END, has_ours, whole
+
+BLOCK = f"{BEGIN}\nours 1\nours 2\n{END}\n"
+THEIRS = "# theirs\n\n  odd\tline \r\nlast, without a newline"
+
+
+def ours(theirs: str) -> str:
+    return "ours 1\nours 2\n"
+
+
+@pytest.mark.parametrize("theirs", ["", "one\n", "one", "\n", THEIRS, THEIRS + "\n\n", "\udcff\n"])
+def test_the_block_comes_first_and_the_rest_stays(theirs: str) -> None:
+    assert whole(theirs, ours) == BLOCK + theirs
+    assert whole(BLOCK + theirs, ours) == BLOCK + theirs, "a second run changes nothing"
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        BLOCK.replace("ours 1", "harm"),
+        BLOCK.replace("ours 1\n", ""),
+        BLOCK.replace(END, "harm\n" + END),
+        BLOCK + BLOCK,
+        BLOCK.replace(f"\n{END}", ""),
+        BLOCK.replace(f"{BEGIN}\nours 1\nours 2\n", ""),
+        f"{BEGIN}\n",
+        f"{END}\n",
+        "",
+    ],
+    ids=["changed", "less", "more", "twice", "no end", "an end alone", "a begin alone", "end", "gone"],
+)
+def test_a_block_that_was_tampered_with_is_put_right(tampered: str) -> None:
+    assert whole(tampered + THEIRS, ours) == BLOCK + THEIRS
+
+
+def test_a_block_goes_to_the_top_again() -> None:
+    assert whole("above\n" + BLOCK + "below\n", ours) == BLOCK + "above\nbelow\n"
+
+
+def test_without_an_end_no_line_of_others_goes() -> None:
+    torn = f"{BEGIN}\nours 1\nharm\n" + THEIRS
+    assert whole(torn, ours) == BLOCK + "harm\n" + THEIRS
+    assert whole(torn + f"\n{BLOCK}", ours) == BLOCK + "harm\n" + THEIRS + "\n"
+
+
+def test_with_nothing_to_say_there_is_no_block() -> None:
+    assert whole(BLOCK + THEIRS, lambda _: "") == THEIRS
+    assert whole(THEIRS, lambda _: "") == THEIRS
+
+
+def test_what_an_earlier_version_wrote_is_all_ours() -> None:
+    earlier = "# Written by mailstack; changes made here are undone by the next run. See aliases(5).\nx: y\n"
+    assert whole(earlier, ours) == BLOCK
+
+
+def test_a_line_may_be_ours_wherever_it_stands() -> None:
+    assert whole("a 1\nb 2\na 3\n", ours, lambda line: line.startswith("a ")) == BLOCK + "b 2\n"
+
+
+def test_the_block_may_depend_on_the_others() -> None:
+    assert whole(BLOCK + "one\n", lambda theirs: f"{len(theirs)}\n") == f"{BEGIN}\n4\n{END}\none\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [(BLOCK, True), ("x\n" + BLOCK, True), (THEIRS, False), ("", False)]
+)
+def test_whether_we_wrote_it_before(text: str, expected: bool) -> None:
+    assert has_ours(text) == expected
