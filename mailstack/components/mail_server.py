@@ -41,7 +41,8 @@ def deploy(settings: Settings) -> None:
 
     if has_database:
         check_declared(settings)
-    installed(packages)  # all at once: apt takes most of a first deploy
+    first = postfix.before_installation(settings) if has_mail else ""
+    installed(packages, first)  # all at once: apt takes most of a first deploy
     if has_database:
         database.deploy(settings=settings)
         accounts.declared(settings=settings)

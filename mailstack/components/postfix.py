@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from pyinfra.api.deploy import deploy as pyinfra_deploy
@@ -45,6 +46,19 @@ def packages(settings: Settings, version: str) -> tuple[str, ...]:
     # the mechanisms of the SASL client are a package of their own
     sasl = ("libsasl2-modules",) if postfix_tables.passwords(settings) else ()
     return ("postfix", f"postfix-{settings.db_driver}", *sasl)
+
+
+def before_installation(settings: Settings) -> str:
+    """Shell for before Postfix is installed: its package asks no host for its name then.
+
+    With a name of digits, or one that an earlier attempt has left in main.cf, its script would fail.
+    """
+    line = shlex.quote(f"myhostname = {settings.mail_hostname}")
+    return f"""
+if [ "$(dpkg-query -W -f '${{db:Status-Status}}' postfix 2>/dev/null)" != installed ]; then
+  mkdir -p {DIRECTORY} && touch {DIRECTORY}/main.cf && sed -i '/^myhostname *=/d' {DIRECTORY}/main.cf &&
+    echo {line} >> {DIRECTORY}/main.cf || exit 1
+fi"""
 
 
 def unit(platform: Platform) -> Unit:
@@ -192,7 +206,7 @@ def deploy(settings: Settings) -> None:
     for name, password in postfix_tables.passwords(settings).items():
         store = store.with_given(name, password.get_secret_value())
     require(EXIM_QUEUE, name_exim_queue)
-    installed(lambda platform: packages(settings, platform.postfix))
+    installed(lambda platform: packages(settings, platform.postfix), before_installation(settings))
     tls.deploy(settings=settings)
     endpoint = hosts.database_endpoint(settings, host)
     config_files(

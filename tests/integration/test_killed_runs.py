@@ -60,6 +60,16 @@ def assert_serves(target: Target, number: int) -> None:
     ]
 
 
+def test_what_was_installed_and_not_configured_does_not_run(factory: Factory, installed: str) -> None:
+    """The run died after apt, and the host was started anew: Debian's Dovecot would serve PAM logins."""
+    target = factory("killed", image=installed)
+    mail = {"25", "110", "143", "465", "587", "993", "995", "4190"}
+    listening = target.exec("ss -Hltn | awk '{print $4}'").stdout.split()
+    assert not mail & {address.rpartition(":")[2] for address in listening}
+    # other packages are not held up
+    target.exec("test ! -e /usr/sbin/policy-rc.d && systemctl restart ssh postgresql")
+
+
 @pytest.mark.parametrize(
     ("debian", "moments"),
     [(12, ("after",)), (13, ("after",)), (13, ("cut", "during"))],
