@@ -21,6 +21,7 @@ def end() -> list[str]:
 
 def read_tables(tables: Sequence[str]) -> str:
     """See ``Dialect.read_tables``; a row is an answer of its own, because one value is limited in length.
+    The first is empty: no rows are an answer, too.
 
     The query is made by one that asks which tables and columns there are.
     """
@@ -38,7 +39,7 @@ SET @rows = (
         GROUP BY table_name
     ) AS queries
 );
-EXECUTE IMMEDIATE COALESCE(@rows, 'DO 0')"""
+EXECUTE IMMEDIATE COALESCE(CONCAT('SELECT ''{{}}'' UNION ALL ', @rows), 'DO 0')"""
 
 
 def insert_new(table: str, columns: Sequence[str], rows: str) -> str:
