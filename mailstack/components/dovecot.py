@@ -133,6 +133,7 @@ def files(
         "lookups": engine.lookups,
         "username_chars": _USERNAME_CHARS,
         "folders": _folders(settings),
+        "escape": "\x7f",
         "quota_warning": _QUOTA_WARNING,
         "quota_warnings": [
             (resource, percentage)

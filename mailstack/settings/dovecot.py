@@ -75,7 +75,8 @@ class DovecotSettings(Model):
     mail_namespace_separator: Literal["/", "."] = Field(
         default="/",
         description="What IMAP clients see between the names of a folder and of one in it. On disk nothing "
-        "changes with it; Sieve scripts that name such a folder have to.",
+        "changes with it; Sieve scripts that name such a folder have to. A folder with the new separator in "
+        "its name can't be opened any more: rename it before.",
     )
     mail_autoexpunge: Annotated[
         dict[FolderName, Age],

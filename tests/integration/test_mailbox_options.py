@@ -128,6 +128,18 @@ def test_a_right_that_is_taken_back_is_gone(host: Target, alice: imaplib.IMAP4) 
             texts(session, SHARED)
 
 
+def test_a_shared_folder_with_a_dot_in_its_name(host: Target, alice: imaplib.IMAP4) -> None:
+    shared = f"shared/{ALICE}/chess.com"
+    alice.create("chess.com")
+    alice.append("chess.com", "", "", letter("e4"))
+    assert alice.setacl("chess.com", BOB, "lrs")[0] == "OK"
+    with clients.imap(host, BOB) as session:
+        assert shared in shared_names(session)
+        assert texts(session, shared)[0].startswith("e4")
+    assert alice.deleteacl("chess.com", BOB)[0] == "OK"
+    assert alice.delete("chess.com")[0] == "OK"
+
+
 def test_everybody_at_once_is_nobody(alice: imaplib.IMAP4) -> None:
     with pytest.raises(imaplib.IMAP4.error, match="disallowed"):
         alice.setacl("Projects/Blue", "anyone", "lr")
@@ -210,4 +222,5 @@ def test_back_again_with_another_separator(host: Target) -> None:
         session.append("Projects.Blue", "", "", letter("from tomorrow"))
         assert [begin == ZSTD for begin in stored(host, ".Projects.Blue")].count(True) == 1
         session.create("Projects.Green")
+        assert session.create("and/or")[0] == "OK" and session.select("and/or")[0] == "OK"
     converge.assert_mail_flows(host)
