@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 
 # name, type, private, unpriv, chroot, wakeup, maxproc, command; as Debian 12 and 13 both have them, but for
-# proxymap: each process has a connection for each table, and 100 of them would want more than PostgreSQL has.
-# Three answer some thousand lookups a second, more than two cores deliver mail for.
+# - lmtp: as many deliveries at once as Postfix makes to one destination by default. To its queue manager,
+#   with lmtp_destination_recipient_limit = 1, a destination is one mailbox and not all of Dovecot;
+# - proxymap: each process has a connection for each table, and 100 of them would want more than PostgreSQL
+#   has. Three answer some thousand lookups a second, more than two cores deliver mail for.
 _DEBIAN = """
 pickup    unix        n  -  y  60     1  pickup
 cleanup   unix        n  -  y  -      0  cleanup
@@ -37,7 +39,7 @@ retry     unix        -  -  y  -      -  error
 discard   unix        -  -  y  -      -  discard
 local     unix        -  n  n  -      -  local
 virtual   unix        -  n  n  -      -  virtual
-lmtp      unix        -  -  y  -      -  lmtp
+lmtp      unix        -  -  y  -      20 lmtp
 anvil     unix        -  -  y  -      1  anvil
 scache    unix        -  -  y  -      1  scache
 postlog   unix-dgram  n  -  n  -      1  postlogd
@@ -73,7 +75,9 @@ def _flag(column: str) -> bool | None:
     return None if column == "-" else column == "y"
 
 
-def _debian() -> list[MasterService]:
+def _debian(settings: Settings) -> list[MasterService]:
+    # X-Original-To, by which Sieve knows the address that the message was sent to (smtp(8))
+    commands = {"lmtp": "lmtp flags=O"} if settings.mail_sieve else {}
     services = []
     for line in _DEBIAN.strip().splitlines():
         name, kind, private, unpriv, chroot, wakeup, maxproc, command = line.split()
@@ -86,7 +90,7 @@ def _debian() -> list[MasterService]:
                 chroot=_flag(chroot),
                 wakeup=None if wakeup == "-" else wakeup,
                 maxproc=None if maxproc == "-" else int(maxproc),
-                command=command,
+                command=commands.get(name, command),
                 options={"syslog_name": "postfix/relay"} if name == "relay" else {},
             )
         )
@@ -156,7 +160,7 @@ def _to_others(settings: Settings) -> list[MasterService]:
 
 def default_services(settings: Settings) -> list[MasterService]:
     """The services of a mail server for strangers (25) and users (587, 465)."""
-    return [*_for_strangers(settings), *_for_users(settings), *_to_others(settings), *_debian()]
+    return [*_for_strangers(settings), *_for_users(settings), *_to_others(settings), *_debian(settings)]
 
 
 def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> list[MasterService]:

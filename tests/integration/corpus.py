@@ -15,7 +15,7 @@ DIRECTORY = "/usr/lib/python3.13/test/test_email/data"
 DROPPED = re.compile(rb"(?:bcc|content-length|resent-bcc|return-path)[ \t]*:", re.IGNORECASE)
 FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 #: What each server adds at the top; nothing else may come in front of a message.
-TRACE = re.compile(rb"(?:(Return-Path|Delivered-To|Received): .*\r\n(?:[ \t].*\r\n)*)*")
+TRACE = re.compile(rb"(?:(Return-Path|Delivered-To|X-Original-To|Received): .*\r\n(?:[ \t].*\r\n)*)*")
 
 
 def messages(peer: Target) -> dict[str, bytes]:

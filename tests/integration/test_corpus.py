@@ -50,7 +50,9 @@ def test_messages_come_out_as_they_went_in(server: Target, messages: dict[str, b
         trace = copies[address].removesuffix(below)
         assert corpus.TRACE.fullmatch(trace), (address, trace)
         fields = re.findall(rb"^([\w-]+):", trace, re.MULTILINE)
-        assert fields == [b"Return-Path", b"Delivered-To", b"Received", b"Received"], address
+        assert fields == [b"Return-Path", b"Delivered-To", b"Received", b"X-Original-To", b"Received"], (
+            address
+        )
 
 
 def received(server: Target, run: str, count: int) -> dict[str, bytes]:

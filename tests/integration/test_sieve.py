@@ -89,9 +89,19 @@ def test_fileinto(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
 
 
 def test_a_folder_that_is_not_there(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
-    for subject in ("nowhere", "up"):
-        assert received(mailbox, deliver(server, user, subject))
+    assert received(mailbox, deliver(server, user, "nowhere"))
     assert "There is none" not in str(mailbox.list())
+
+
+def test_dots_lead_out_of_no_mailbox(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
+    """They are part of a name, here of a folder of the user's own."""
+    sent = deliver(server, user, "up")
+    clients.eventually(lambda: "../up" in str(mailbox.list()), "there is no such folder")
+    mailbox.select('"../up"')
+    assert received(mailbox, sent)
+    mailbox.select("INBOX")
+    listed = server.exec(["ls", "-Ab", f"{clients.home(server, user)}/Maildir"]).stdout.split()
+    assert r".\1772e\1772e.up" in listed
 
 
 def test_imap4flags(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
@@ -192,9 +202,50 @@ def test_vacation_answers_people_once(server: Target, peer: Target) -> None:
         assert at_peer(peer, deliver(server, user, "from another", sender=other))["Delivered-To"] == other
 
 
-def blind_copy(server: Target, user: str, sender: str) -> str:
+def test_vacation_answers_for_aliases(server: Target, peer: Target) -> None:
+    with guests(server, "absent") as (user,):
+        install(server, user, 'require "vacation"; vacation :subject "Away" "Back in May.";')
+        clients.sql(
+            server,
+            f"""
+INSERT INTO mail_alias (source_email, destination_email) VALUES
+    ('office@example.org', 'desk@example.org'), ('desk@example.org', '{user}');
+INSERT INTO mail_alias_domain (alias_domain, domain_name) VALUES ('other.example', 'example.org');
+""",
+        )
+        try:
+            other = f"other@{REMOTE}"
+            for address in ("office@example.org", "absent@other.example", "Desk+x@other.example"):
+                sender = f"for-{address.partition('@')[0].lower()}@{REMOTE}"
+                answer = at_peer(peer, deliver(server, address, "Hello", sender))
+                assert (answer["Delivered-To"], answer["From"]) == (sender, f"<{address}>")
+            quiet = [
+                deliver(server, "office@example.org", "of a list", other, List_Id="<list.example>"),
+                deliver(server, "office@example.org", "bulk", other, Precedence="bulk"),
+                deliver(server, "office@example.org", "from nobody", ""),
+                blind_copy(server, "office@example.org", other),
+                blind_copy(server, "absent@other.example", other),
+                blind_copy(server, "office@example.org", other, X_Original_To=f"all@{REMOTE}"),
+            ]
+            with clients.imap(server, user, password=PASSWORD) as mailbox:
+                for message_id in quiet:
+                    assert received(mailbox, message_id)
+            clients.wait_for_empty_queue(server)
+            assert [clients.peer_find(peer, message_id) for message_id in quiet] == [[]] * len(quiet)
+        finally:
+            clients.sql(
+                server,
+                "DELETE FROM mail_alias WHERE source_email IN ('office@example.org', 'desk@example.org');"
+                "DELETE FROM mail_alias_domain WHERE alias_domain = 'other.example'",
+            )
+
+
+def blind_copy(server: Target, user: str, sender: str, **headers: str) -> str:
     """Send a message that does not name the user."""
-    return clients.send(server, clients.message(sender, f"all@{REMOTE}"), user, sender=sender)
+    mail = clients.message(sender, f"all@{REMOTE}")
+    for name, value in headers.items():
+        mail[name.replace("_", "-")] = value
+    return clients.send(server, mail, user, sender=sender)
 
 
 def test_a_loop_ends_and_the_mail_is_there(server: Target, peer: Target) -> None:
