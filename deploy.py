@@ -1,7 +1,7 @@
 """The whole mail server: `pyinfra INVENTORY deploy.py`."""
 
-from pyinfra import host
+from pyinfra.context import host
 
 from mailstack import Settings, mail_server
 
-mail_server.deploy(Settings.from_data(host.data.dict()))
+mail_server.deploy(Settings.from_data(host.data))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailstack import Settings, dovecot, postfix, postgres, secrets, tls
+from mailstack import Settings, dovecot, file_plan, postfix, postgres, secrets, tls
 from mailstack.accounts import plan, sql
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import LOOKUP_PASSWORD, PASSWORDS
@@ -25,7 +25,7 @@ from mailstack.engines.postgresql import converge, dialect, roles
 from mailstack.engines.postgresql.quoting import UNLOGGED
 from mailstack.engines.postgresql.schema import Schema
 from mailstack.facts.platform import Platform, parse
-from mailstack.files import Directory, Entry, File
+from mailstack.files import Directory, File, Kept, Place
 from mailstack.hosts import local_endpoint
 from mailstack.passwords import hash_password
 from tests.targets.containers import Target
@@ -65,20 +65,20 @@ class Kit:
             *postfix.packages(self.settings, self.platform.postfix),
         ]
 
-    def entries(self) -> Iterator[tuple[str, Entry]]:
+    def entries(self) -> Iterator[tuple[str, Directory | Kept | File]]:
         """Each path that is there in the end, with the service that reads it; not what mailstack notes."""
         settings, endpoint = self.settings, local_endpoint(self.settings)
         generation = self.platform.dovecot
         for service, entries in {
             "postgresql": postgres.files(settings, self.platform.postgresql),
             "tls": tls.files(settings),
-            "dovecot": dovecot.files(settings, generation, endpoint, serves_postfix=True),
+            "dovecot": dovecot.files(settings, generation, endpoint),
             "postfix": postfix.files(settings, self.platform, endpoint),
         }.items():
-            for entry in entries:
-                if not entry.path.startswith(_OURS) and not (
-                    isinstance(entry, File) and entry.content is None
-                ):
+            for entry in file_plan.with_others(entries, {}):  # a bare host: nobody else wrote there
+                if isinstance(entry, Place) or entry.path.startswith(_OURS):
+                    continue
+                if not (isinstance(entry, File) and entry.content is None):
                     yield service, entry
 
     def write(self) -> None:

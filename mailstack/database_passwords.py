@@ -9,6 +9,7 @@ from pyinfra.context import host
 from mailstack import hosts, secrets
 from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, PASSWORDS, UPGRADE_PASSWORD
 from mailstack.files import Directory, Entry, File, Kept
+from mailstack.operations.kept_secrets import kept_secrets
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -40,7 +41,12 @@ def files(settings: Settings) -> list[Entry]:
     return [Directory(secrets.DIRECTORY, mode=0o700), *kept]
 
 
-def generated(settings: Settings) -> list[str]:
-    """The names of those that are to be generated."""
-    given = store(settings).given
-    return [name for name in PASSWORDS if name not in given]
+def generate(settings: Settings) -> None:
+    """Generate on the host with the database, if that is the current one, what the settings do not give.
+
+    Each component that needs a password calls this: whichever comes first generates it.
+    """
+    passwords = store(settings)
+    keeps = hosts.has_role(host, "db") and settings.mail_db_dsn is None
+    if keeps and settings.mail_db_auth == "password":
+        kept_secrets([name for name in PASSWORDS if name not in passwords.given])

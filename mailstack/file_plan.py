@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mailstack import secrets
 from mailstack.facts.files import Found
 from mailstack.facts.reading import LOCK
-from mailstack.files import Directory, Entry, File, Kept, Shared
+from mailstack.files import Directory, Entry, File, Kept, Place, Shared
 
 STAGE = "/var/lib/mailstack/stage"
 FOUND = "/var/lib/mailstack/found"
@@ -25,7 +25,7 @@ _KEEP = f"""keep() {{
 }}"""
 
 
-Owned = Directory | Kept | File
+Owned = Directory | Place | Kept | File
 """An entry once it is known what others wrote."""
 
 
@@ -70,7 +70,7 @@ def paths(entries: Iterable[Entry]) -> list[str]:
 
 def _place(entry: Entry) -> str:
     """A link to a directory is one: mail may lie on another disk. The slash makes stat(1) follow it."""
-    return f"{entry.path}/" if isinstance(entry, Directory) else entry.path
+    return f"{entry.path}/" if isinstance(entry, Directory | Place) else entry.path
 
 
 def shared_paths(entries: Iterable[Entry]) -> list[str]:
@@ -106,6 +106,8 @@ def plan(
         now = found.get(_place(entry))
         if isinstance(entry, Directory):
             reasons = _differences_of_attributes(entry, now) if now else ["missing"]
+        elif isinstance(entry, Place):
+            reasons = [] if now else ["missing"]
         elif isinstance(entry, Kept):
             # a link is somebody else's, and so is what it leads to
             reasons = _differences_of_attributes(entry, now) if now and now.kind == "regular file" else []
@@ -131,7 +133,7 @@ def _differences(file: File, now: Found | None, values: secrets.Secrets) -> list
     return ([] if same else ["content"]) + _differences_of_attributes(file, now)
 
 
-def _differences_of_attributes(entry: Owned, now: Found) -> list[str]:
+def _differences_of_attributes(entry: Directory | Kept | File, now: Found) -> list[str]:
     reasons = []
     if (now.owner, now.group) != (entry.owner, entry.group):
         reasons.append("owner")
@@ -230,6 +232,8 @@ def _may_be_others(change: Change) -> bool:
 def _activate(change: Change, index_record: str) -> list[str]:
     entry = change.entry
     path = shlex.quote(entry.path)
+    if isinstance(entry, Place):
+        return [f"install -d -m 700 {path}"]
     owner = shlex.quote(f"{entry.owner}:{entry.group}")
     attributes = f"chown {owner} {path}; chmod {entry.mode:o} {path}"
     if isinstance(entry, Directory):

@@ -19,6 +19,12 @@ class Directory(NamedTuple):
     mode: int = 0o755
 
 
+class Place(NamedTuple):
+    """A directory of another component, made for root alone if it is not there, else left as it is."""
+
+    path: str
+
+
 class Kept(NamedTuple):
     """Something that another operation makes: if it is there, it has this owner, group and mode."""
 
@@ -73,4 +79,4 @@ class Shared(NamedTuple):
         return File(self.path, content, self.owner, self.group, self.mode, self.activation, self.indexed)
 
 
-Entry = Directory | Kept | File | Shared
+Entry = Directory | Place | Kept | File | Shared

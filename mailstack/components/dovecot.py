@@ -10,15 +10,15 @@ from email.message import Message
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
 from mailstack.components import dovecot_sieve, listening, tls
+from mailstack.components.component import component
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import require
-from mailstack.files import Directory, Entry, File
+from mailstack.files import Directory, Entry, File, Place
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
@@ -38,6 +38,9 @@ _USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~"
 
 VMAIL = 5000
 """The numbers of the user and group ``vmail`` on a host that had none."""
+
+SOCKETS = "/var/spool/postfix/private"
+"""Where Postfix, in its chroot, looks for the services of others; only its user is let in."""
 
 _DIRECTORY = "/etc/dovecot"
 _STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
@@ -108,18 +111,12 @@ def _folders(settings: Settings) -> list[Folder]:
 
 
 def files(
-    settings: Settings,
-    generation: str,
-    endpoint: Endpoint,
-    *,
-    serves_postfix: bool = False,
-    listen: Sequence[str] = ("*", "::"),
+    settings: Settings, generation: str, endpoint: Endpoint, *, listen: Sequence[str] = ("*", "::")
 ) -> list[Entry]:
     """Dovecot's whole configuration.
 
     + generation: ``2.3`` or ``2.4``
     + endpoint: where the database is
-    + serves_postfix: whether a Postfix on this host uses its LMTP and logins
     + listen: the addresses to listen on; ``*`` and ``::`` are all of IPv4 and of IPv6
     """
     engine = engine_of(settings)
@@ -141,11 +138,11 @@ def files(
             for resource in ("storage", "messages")
         ],
         "shared": f"{settings.mail_home_root}/.shared",
-        "serves_postfix": serves_postfix,
         "listen": listen,
         "certificate": tls.CERTIFICATE,
         "excluded_ciphers": tls.EXCLUDED_CIPHERS,
         "key": tls.KEY,
+        "sockets": SOCKETS,
     }
 
     def rendered(name: str) -> str:
@@ -155,6 +152,8 @@ def files(
     by_option_file = settings.db_driver == "mysql" and values["password"]
     entries: list[Entry] = [
         Directory(root, "vmail", "vmail", 0o750),
+        # Dovecot can't start without, and Postfix may come later; Debian 13 makes it when that first starts
+        Place(SOCKETS),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
         File(f"{_DIRECTORY}/auth-sql.conf.ext", rendered("auth-sql.conf.ext"), mode=0o600),
         # 2.4 has no such files; one that an upgrade left behind still has the password
@@ -182,9 +181,6 @@ def files(
     ]
     if settings.mail_shared_folders:
         entries.append(Directory(f"{root}/.shared", "vmail", "vmail", 0o700))
-    if serves_postfix:
-        # Debian 13 makes it when Postfix first starts, and Dovecot can't start without
-        entries.append(Directory("/var/spool/postfix/private", "postfix", "root", 0o700))
     return entries
 
 
@@ -225,13 +221,12 @@ def _message(subject: str, text: str) -> str:
     return message.as_string()
 
 
-@pyinfra_deploy("Dovecot")
-def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
+@component("Dovecot")
+def deploy(settings: Settings) -> None:
     """Install and run Dovecot.
 
-    + serves_postfix: whether Postfix, which must be installed then, uses its LMTP and logins
-
-    Without it, LMTP listens on ``/run/dovecot/lmtp``.
+    A Postfix on this host, deployed before or after, finds its LMTP, logins and quotas in ``SOCKETS``; for
+    another program LMTP listens on ``/run/dovecot/lmtp``.
     """
     topology.check(settings, host)
     endpoint = hosts.database_endpoint(settings, host)
@@ -244,13 +239,10 @@ def deploy(settings: Settings, *, serves_postfix: bool = False) -> None:
         gid=Number("mail_vmail_gid", settings.mail_vmail_gid, VMAIL),
         home=settings.mail_home_root,
     )
+    database_passwords.generate(settings)
     config_files(
         lambda platform: files(
-            settings,
-            platform.dovecot,
-            endpoint,
-            serves_postfix=serves_postfix,
-            listen=listening.dovecot(settings, platform),
+            settings, platform.dovecot, endpoint, listen=listening.dovecot(settings, platform)
         ),
         component="dovecot",
         units=["dovecot"],

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.context import host
 
 from mailstack import accounts, hosts, interpreter, topology
 from mailstack.accounts.inventory import check_declared
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
+from mailstack.components.component import component
 from mailstack.operations.packages import installed
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 
-@pyinfra_deploy("Mail server")
+@component("Mail server")
 def deploy(settings: Settings) -> None:
     """Turn the host into what its inventory groups say: ``db``, ``mx``, ``imap``, or all of them.
 
@@ -47,5 +47,5 @@ def deploy(settings: Settings) -> None:
         database.deploy(settings=settings)
         accounts.declared(settings=settings)
     if has_mail:
-        dovecot.deploy(settings=settings, serves_postfix=True)
+        dovecot.deploy(settings=settings)
         postfix.deploy(settings=settings)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
+from mailstack.components.component import component
 from mailstack.files import Entry, File
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
-from mailstack.operations.kept_secrets import kept_secrets
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
 from mailstack.templates import render
@@ -41,7 +40,7 @@ def files(settings: Settings, *, with_dovecot: bool = True) -> list[Entry]:
     ]
 
 
-@pyinfra_deploy("MariaDB")
+@component("MariaDB")
 def deploy(settings: Settings) -> None:
     """Install MariaDB and make the mail database in it.
 
@@ -55,6 +54,5 @@ def deploy(settings: Settings) -> None:
     entries = files(settings, with_dovecot=with_dovecot)
     config_files(lambda _: entries, component="mariadb", units=["mariadb"])
     units.running("mariadb", lambda _: Unit("mariadb", clients=("dovecot", "postfix")))
-    if settings.mail_db_auth == "password":
-        kept_secrets(database_passwords.generated(settings))
+    database_passwords.generate(settings)
     sql.converge(settings, database_passwords.store(settings))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
 from mailstack.components import listening, postfix_checks, postfix_services, postfix_tables, tls
+from mailstack.components.component import component
 from mailstack.engines import engine_of
 from mailstack.facts.exim_queue import EXIM_QUEUE, name_exim_queue
 from mailstack.facts.platform import PLATFORM
@@ -74,6 +74,8 @@ def files(settings: Settings, platform: Platform, endpoint: Endpoint) -> list[En
     """
     return [
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
+        # Dovecot may have made it, before there was a user postfix
+        Directory("/var/spool/postfix/private", "postfix", "root", 0o700),
         File(f"{DIRECTORY}/main.cf", _main_cf(settings, platform, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
@@ -193,12 +195,12 @@ COMMENTS = {
 }
 
 
-@pyinfra_deploy("Postfix")
+@component("Postfix")
 def deploy(settings: Settings) -> None:
     """Install and run Postfix.
 
     Mail for the domains in the database goes to ``private/dovecot-lmtp``, and logins are checked at
-    ``private/auth``: a Dovecot on this host has them there, if it is deployed with ``serves_postfix``.
+    ``private/auth``: a Dovecot on this host, deployed before or after, has them there.
     """
     topology.check(settings, host)
     require(PLATFORM, lambda platform: listening.problem(settings, platform))
@@ -209,6 +211,7 @@ def deploy(settings: Settings) -> None:
     installed(lambda platform: packages(settings, platform.postfix), before_installation(settings))
     tls.deploy(settings=settings)
     endpoint = hosts.database_endpoint(settings, host)
+    database_passwords.generate(settings)
     config_files(
         lambda platform: files(settings, platform, endpoint),
         component="postfix",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyinfra.api.deploy import deploy as pyinfra_deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
+from mailstack.components.component import component
 from mailstack.engines.postgresql import hba
 from mailstack.facts.files import file_texts
 from mailstack.facts.platform import RELEASES
@@ -16,7 +16,6 @@ from mailstack.facts.reading import require
 from mailstack.files import Entry, File, Shared
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
-from mailstack.operations.kept_secrets import kept_secrets
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit, restart_if_differs
 from mailstack.templates import render
@@ -89,7 +88,7 @@ def unit(platform: Platform) -> Unit:
     return Unit("postgresql", f"postgresql@{platform.postgresql}-main", clients=("dovecot", "postfix"))
 
 
-@pyinfra_deploy("PostgreSQL")
+@component("PostgreSQL")
 def deploy(settings: Settings) -> None:
     """Install PostgreSQL and make the mail database in it.
 
@@ -110,6 +109,5 @@ def deploy(settings: Settings) -> None:
             checks=_CHECKS,
         )
         units.running("postgresql", unit)
-        if settings.mail_db_auth == "password":
-            kept_secrets(database_passwords.generated(settings))
+        database_passwords.generate(settings)
     sql.converge(settings, database_passwords.store(settings))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from pyinfra.api.deploy import deploy as pyinfra_deploy
-
 from mailstack import secrets
+from mailstack.components.component import component
 from mailstack.facts.reading import current_host
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.certificates import self_signed
@@ -42,7 +41,7 @@ def files(settings: Settings) -> list[Entry]:
     return [Directory(DIRECTORY), key, File(CERTIFICATE, settings.tls_certificate_pem)]
 
 
-@pyinfra_deploy("TLS")
+@component("TLS")
 def deploy(settings: Settings) -> None:
     """Put the given certificate and key on the host, or make a self-signed pair once and keep it.
 

@@ -8,7 +8,7 @@ misspelt or impossible raises ``SettingsError``, an ``OperationValueError``, bef
 import datetime
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self, Unpack, cast
 
 from pydantic import Field, model_validator
 
@@ -43,6 +43,11 @@ from mailstack.settings.types import (
     LocalNameOrAddress,
     Model,
 )
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import HostData
+
+    from mailstack.settings.given import GivenSettings
 
 __all__ = [
     "Alias",
@@ -131,17 +136,19 @@ class Settings(
 
     if TYPE_CHECKING:  # what an inventory may have, a list for instance, is more than what is stored
 
-        def __init__(self, **data: object) -> None: ...
+        def __init__(self, **data: Unpack[GivenSettings]) -> None: ...
 
     @classmethod
-    def from_data(cls, data: Mapping[str, object]) -> Self:
-        """The settings among a host's data: every key that starts with ``mail_``.
+    def from_data(cls, data: "Mapping[str, object] | HostData") -> Self:
+        """Return the settings among a host's data: every key that starts with ``mail_``.
 
-        + data: such as ``host.data.dict()``; other keys are not looked at
+        + data: ``host.data``, or a dictionary; other keys are not looked at
 
         Raises ``SettingsError`` with all that is wrong, each with the setting's name.
         """
-        return cls(**{key: value for key, value in data.items() if key.startswith("mail_")})
+        every: Mapping[str, object] = data if isinstance(data, Mapping) else data.dict()  # type: ignore[no-untyped-call]
+        ours = {key: value for key, value in every.items() if key.startswith("mail_")}
+        return cls(**cast("GivenSettings", ours))
 
     @model_validator(mode="after")
     def _hostname_covered(self) -> Self:

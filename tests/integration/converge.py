@@ -11,7 +11,7 @@ from typing import Any
 
 from mailstack import Settings, dovecot, postfix, postgres, tls
 from mailstack.facts.platform import PLATFORM
-from mailstack.files import Entry, File
+from mailstack.files import Entry, File, Place
 from mailstack.hosts import local_endpoint
 from tests.integration import clients, world
 from tests.targets.containers import Target
@@ -97,11 +97,12 @@ def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
     components = {
         "PostgreSQL": postgres.files(settings, platform.postgresql),
         "Dovecot | TLS": tls.files(settings),
-        "Dovecot": dovecot.files(settings, platform.dovecot, endpoint, serves_postfix=True),
+        "Dovecot": dovecot.files(settings, platform.dovecot, endpoint),
         "Postfix": postfix.files(settings, platform, endpoint),
     }
     return [
         Managed(entry, f"{component} | Write configuration")
         for component, entries in components.items()
         for entry in entries
+        if not isinstance(entry, Place)  # which is of another component
     ]

@@ -104,7 +104,7 @@ def _mail(settings: Settings, endpoint: Endpoint, platform: Platform = RELEASES[
     """Postfix, and both generations of Dovecot, each below a directory of its own."""
     entries = postfix.files(settings, platform, endpoint)
     for generation in ("2.3", "2.4"):
-        for entry in dovecot.files(settings, generation, endpoint, serves_postfix=True):
+        for entry in dovecot.files(settings, generation, endpoint):
             if isinstance(entry, File):
                 entries.append(File(f"/dovecot-{generation}{entry.path}", entry.content))
     return entries

@@ -185,5 +185,5 @@ def test_a_long_chain_of_aliases_is_no_circle() -> None:
     assert len(aliases({f"a{n}@b.de": f"a{n + 1}@b.de" for n in range(3000)})) == 3000
 
 
-def aliases(value: object) -> tuple[Alias, ...]:
+def aliases(value: Any) -> tuple[Alias, ...]:
     return Settings(mail_hostname="mail.example.org", mail_aliases=value).mail_aliases

@@ -12,7 +12,7 @@ import pytest
 from mailstack import file_plan
 from mailstack.facts.files import Found
 from mailstack.file_plan import Change, Owned, archive, index_of, paths, plan, script
-from mailstack.files import Directory, File, Kept
+from mailstack.files import Directory, File, Kept, Place
 from mailstack.operations.config_files import diff
 from mailstack.secrets import placeholder
 
@@ -21,6 +21,7 @@ SECRET = File("/etc/x/sql.cf", f"password = {placeholder('db')}\n", "root", "pos
 TABLE = File("/etc/x/virtual", "a b\n", indexed="postmap")
 SCRIPT = File("/etc/x/before.sieve", "keep;\n", activation=None, indexed="sievec")
 DIRECTORY = Directory("/var/x", "vmail", "vmail", 0o750)
+PLACE = Place("/var/y")
 KEPT = Kept("/etc/x/key.pem", mode=0o600)
 GONE = File("/etc/x/old.conf", None)
 
@@ -40,9 +41,10 @@ RIGHT = {
     TABLE.path: found("a b\n"),
     index_of(TABLE): INDEX,
     f"{DIRECTORY.path}/": Found("directory", 0o750, "vmail", "vmail"),
+    f"{PLACE.path}/": Found("directory", 0o755, "somebody", "else"),
     KEPT.path: found("whatever", mode=0o600),
 }
-ENTRIES: list[Owned] = [FILE, SECRET, TABLE, DIRECTORY, KEPT, GONE]
+ENTRIES: list[Owned] = [FILE, SECRET, TABLE, DIRECTORY, PLACE, KEPT, GONE]
 VALUES = {"db": "s3cret"}
 
 
@@ -59,7 +61,7 @@ def test_nothing_differs() -> None:
 def test_on_a_bare_host_everything_is_missing_that_we_make() -> None:
     missing = reasons({})
     assert missing.pop(TABLE.path) == ("missing", "index")
-    assert missing == dict.fromkeys([FILE.path, SECRET.path, DIRECTORY.path], ("missing",))
+    assert missing == dict.fromkeys([FILE.path, SECRET.path, DIRECTORY.path, PLACE.path], ("missing",))
 
 
 @pytest.mark.parametrize(

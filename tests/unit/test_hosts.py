@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from pyinfra.api.config import Config
@@ -32,7 +33,7 @@ def inventory(
     return {host.name: host for host in made}
 
 
-def settings(**more: object) -> Settings:
+def settings(**more: Any) -> Settings:
     """Settings of a whole server."""
     return Settings(mail_hostname="mail.example.org", **more)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
@@ -13,7 +15,7 @@ from mailstack.settings.postfix_parameters import built_in, differences, nearest
 SLOW = {"name": "slow", "type": "unix", "command": "smtp"}
 
 
-def settings(**values: object) -> Settings:
+def settings(**values: Any) -> Settings:
     return Settings(mail_hostname="mail.example.org", **values)
 
 

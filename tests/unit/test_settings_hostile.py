@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
@@ -61,8 +63,8 @@ REFUSED: list[tuple[str, object, str]] = [
 
 
 @pytest.mark.parametrize("name, value, said", REFUSED)
-def test_refused_with_a_reason(name: str, value: object, said: str) -> None:
+def test_refused_with_a_reason(name: str, value: Any, said: str) -> None:
     with pytest.raises(OperationValueError) as caught:
-        Settings(**{"mail_hostname": "mail.example.org", name: value})
+        Settings.from_data({"mail_hostname": "mail.example.org", name: value})
     assert said in str(caught.value)
     assert name in str(caught.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
 
 
 @pytest.mark.parametrize(("name", "value", "said"), IMPOSSIBLE)
-def test_what_is_impossible_is_named(name: str, value: object, said: str) -> None:
+def test_what_is_impossible_is_named(name: str, value: Any, said: str) -> None:
     with pytest.raises(SettingsError) as error:
         Settings(mail_hostname="mail.example.org", **{name: value})
     assert name in str(error.value)
@@ -47,7 +48,7 @@ def test_names_of_users_have_dots() -> None:
         Settings(mail_hostname="mail.example.org", mail_shared_folders=True, mail_namespace_separator=".")
 
 
-def text_of(path: str, generation: str = "2.4", **given: object) -> str | None:
+def text_of(path: str, generation: str = "2.4", **given: Any) -> str | None:
     """A file as it would lie on a host."""
     settings = Settings(mail_hostname="mail.example.org", **given)
     entries = dovecot.files(settings, generation, Endpoint("127.0.0.1"))

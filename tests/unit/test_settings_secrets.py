@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import SecretStr
 from pyinfra.api.exceptions import OperationValueError
@@ -9,10 +11,10 @@ from pyinfra.api.hiddenvalue import HiddenValue
 
 from mailstack.settings import Settings
 
-HOST = {"mail_hostname": "mail.example.org"}
+HOST: dict[str, Any] = {"mail_hostname": "mail.example.org"}
 SOUND_HASH = "$5$7a9F0tfH6CA31i2E$1wFyFRFjlPoYhXuVepAnAXeaUeKvEXLk32P4VM0mu36"
 
-SECRETS: list[dict[str, object]] = [
+SECRETS: list[dict[str, Any]] = [
     {"mail_db_lookup_password": "hunter2\n"},
     {"mail_db_lookup_password": ["hunter2"]},
     {"mail_db_owner_password": " hunter2"},
@@ -52,7 +54,7 @@ SECRETS: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("values", SECRETS)
-def test_no_secret_is_in_an_error_or_its_traceback(values: dict[str, object]) -> None:
+def test_no_secret_is_in_an_error_or_its_traceback(values: dict[str, Any]) -> None:
     with pytest.raises(OperationValueError) as caught:
         Settings(**HOST, **values)
     assert "hunter2" not in str(caught.value)

@@ -1,0 +1,103 @@
+"""Made by `python -m mailstack.settings.signature`. Do not edit. Only type checkers and editors read it."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Required, TypedDict
+
+from pydantic import SecretStr
+from pyinfra.api.hiddenvalue import HiddenValue
+
+Secret = str | SecretStr | HiddenValue
+List = list[Any] | tuple[Any, ...]
+
+
+class GivenSettings(TypedDict, total=False):
+    """What an inventory, or a deploy of one's own, may set."""
+
+    mail_accounts_delete_mail: bool
+    mail_accounts_policy: Literal["add-only", "authoritative"]
+    mail_address: str | None
+    mail_alias_domains: List | Mapping[str, Any]
+    mail_aliases: List | Mapping[str, Any]
+    mail_autoexpunge: Mapping[str, Any]
+    mail_compression: Literal["none", "gz", "zstd"]
+    mail_db_auth: Literal["password", "peer"]
+    mail_db_dsn: Secret | None
+    mail_db_engine: Literal["postgresql", "mysql"]
+    mail_db_hba: List
+    mail_db_host: str | None
+    mail_db_lookup_password: Secret | None
+    mail_db_lookup_role: str
+    mail_db_name: str
+    mail_db_owner: str
+    mail_db_owner_password: Secret | None
+    mail_db_port: int | None
+    mail_db_upgrade_password: Secret | None
+    mail_db_upgrade_role: str
+    mail_domain: str | None
+    mail_domains: List | Mapping[str, Any]
+    mail_dovecot_extra: str
+    mail_full_text_search: bool
+    mail_hide_client_address: bool
+    mail_home_root: str
+    mail_hostname: Required[str]
+    mail_inet_interfaces: List
+    mail_inet_protocols: Literal["all", "ipv4", "ipv6"]
+    mail_last_login_minutes: int
+    mail_local_aliases: Mapping[str, Any]
+    mail_map_type: Literal["proxy:pgsql", "pgsql", "proxy:mysql", "mysql"] | None
+    mail_max_userip_connections: int
+    mail_message_size_limit: int
+    mail_mydestination: List
+    mail_mynetworks: List
+    mail_myorigin: str
+    mail_namespace_separator: Literal["/", "."]
+    mail_password_upgrade: bool
+    mail_pop3: bool
+    mail_postfix_main: Mapping[str, Any]
+    mail_postfix_master: List | Mapping[str, Any]
+    mail_postmaster: str
+    mail_postscreen: bool
+    mail_postscreen_deep_tests: bool
+    mail_postscreen_dnsbl_sites: List
+    mail_postscreen_dnsbl_threshold: int
+    mail_postscreen_greet_wait: int
+    mail_quota_warning_subject: str
+    mail_quota_warning_text: str
+    mail_quota_warnings: List
+    mail_relay_domains: List | Mapping[str, Any]
+    mail_relayhost: str
+    mail_relayhost_password: Secret | None
+    mail_relayhost_user: str | None
+    mail_sender_relayhosts: Mapping[str, Any]
+    mail_shared_folders: bool
+    mail_sieve: bool
+    mail_sieve_after: str
+    mail_sieve_before: str
+    mail_sieve_max_actions: int
+    mail_sieve_max_redirects: int
+    mail_sieve_max_script_size: int
+    mail_sieve_max_scripts: int
+    mail_sieve_max_storage: int
+    mail_smtp_tls_policy: Mapping[str, Any]
+    mail_smtpd_client_auth_rate_limit: int
+    mail_smtpd_client_connection_count_limit: int
+    mail_smtpd_client_connection_rate_limit: int
+    mail_smtpd_client_message_rate_limit: int
+    mail_smtpd_client_recipient_rate_limit: int
+    mail_smtpd_hard_error_limit: int
+    mail_smtpd_helo_restrictions: List
+    mail_smtpd_relay_restrictions: List
+    mail_smtpd_soft_error_limit: int
+    mail_tls_certificate: str | None
+    mail_tls_key: Secret | None
+    mail_tls_min_protocol: Literal["TLSv1.2", "TLSv1.3"]
+    mail_tls_old_ciphers: bool
+    mail_transport: Mapping[str, Any]
+    mail_trusted_forwarders: List
+    mail_users: List | Mapping[str, Any]
+    mail_virtual: Mapping[str, Any]
+    mail_virtual_alias_maps: List | None
+    mail_virtual_mailbox_domains: List | None
+    mail_virtual_mailbox_maps: List | None
+    mail_vmail_gid: int | None
+    mail_vmail_uid: int | None

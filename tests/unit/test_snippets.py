@@ -1,0 +1,55 @@
+"""What the README shows has the right types, and what is misspelt has not: for mypy, and so for editors."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from subprocess import run
+
+from mailstack.settings.signature import signature
+from tests.snippets import python_blocks
+from tests.targets.shell import ROOT
+
+WRONG = """\
+from mailstack import Settings, dovecot
+
+settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
+dovecot.deploy(settings, name="IMAP", _sudo=True)
+Settings(mail_hostnam="mail.example.org")
+Settings(mail_domains=["example.org"])
+Settings(mail_hostname="mail.example.org", mail_pop3="yes")
+dovecot.deploy("mail.example.org")
+dovecot.deploy(settings, port=993)
+dovecot.deploy(settings, _sudo="yes")
+"""
+
+
+def errors(*texts: str, folder: Path) -> list[tuple[int, int, str]]:
+    """What `mypy --strict` says of modules: the index of the module, the line, the error."""
+    paths = []
+    for number, text in enumerate(texts):
+        paths.append(folder / f"snippet{number}.py")
+        paths[-1].write_text(text)
+    argv = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", *map(str, paths)]
+    said = run(argv, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    found = re.findall(r"snippet(\d+)\.py:(\d+): error: (.*)", said.stdout)
+    assert bool(found) == bool(said.returncode), said.stdout + said.stderr
+    return [(int(module), int(line), error) for module, line, error in found]
+
+
+def test_examples_have_the_right_types(tmp_path: Path) -> None:
+    blocks = python_blocks(ROOT / "README.md")
+    assert any("dovecot.deploy(settings)\npostfix.deploy(settings)" in block for block in blocks)
+    assert errors(*blocks, (ROOT / "deploy.py").read_text(), folder=tmp_path) == []
+
+
+def test_misspelt_settings_and_arguments_have_not(tmp_path: Path) -> None:
+    found = errors(WRONG, folder=tmp_path)
+    assert {line for _, line, _ in found} == set(range(5, 11)), found
+    assert any('"mail_hostnam" for "Settings"; did you mean "mail_hostname"' in error for *_, error in found)
+
+
+def test_type_checkers_know_all_settings() -> None:
+    made = (ROOT / "mailstack/settings/given.py").read_text()
+    assert made == signature(), "run: python -m mailstack.settings.signature > mailstack/settings/given.py"
