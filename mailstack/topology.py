@@ -34,7 +34,8 @@ def check(settings: Settings, host: Host) -> None:
     + settings: of ``host``
 
     Raises ``OperationValueError`` if mail would be received on one host and read on another, if two mail
-    hosts would have the same database, or if one of them could not reach it or would not know a password.
+    hosts would have the same database, or if one of them could not reach it or would not know a
+    password, or if mail should be deleted that lies on another host.
     """
     host = host.inventory.get_host(host.name)  # the host itself, where ``pyinfra.host`` was given
     if _checked.get(host) == settings:
@@ -56,6 +57,7 @@ def check(settings: Settings, host: Host) -> None:
     for other in sharing:
         hosts.database_endpoint(settings, other)
     _passwords_known(settings, host)
+    _mail_deletable(settings, host)
     _checked[host] = settings
 
 
@@ -131,6 +133,16 @@ def _passwords_known(settings: Settings, host: Host) -> None:
                 f"{name}: is required where mail_db_host is set and {host.name} has no database of its own, "
                 f"{hosts.because(host)}"
             )
+
+
+def _mail_deletable(settings: Settings, host: Host) -> None:
+    """Accounts are deleted on the host with the database, and their mail can only be deleted there too."""
+    deletes = settings.mail_accounts_policy == "authoritative" and settings.mail_accounts_delete_mail
+    if deletes and hosts.has_role(host, "db") and not hosts.has_mail(host):
+        raise OperationValueError(
+            f"mail_accounts_delete_mail: {host.name} deletes accounts and has no mail, {hosts.because(host)} "
+            "alone; allowed: False, or that host in the groups mx and imap too"
+        )
 
 
 def _reason(settings: Settings, host: Host, sharing: list[Host]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Generator, Mapping
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pyinfra import logger
-from pyinfra.api.command import FunctionCommand, PyinfraCommand
-from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.api.operation import OperationMeta, operation
 from pyinfra.context import host
 
@@ -22,6 +22,7 @@ from mailstack.engines import engine_of
 from mailstack.facts import reading
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import current_host, give_up
+from mailstack.local_command import local_command
 from mailstack.operations.sql import will_be_made
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
@@ -34,9 +35,7 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     If that host is not in the run, the current one fails: to do nothing would look like success. The settings
     are those of the deploy before it in this run, else those in the host's data.
     """
-    settings = will_be_made() or Settings.from_data(
-        cast("Mapping[str, object]", host.data.dict())  # type: ignore[no-untyped-call]
-    )
+    settings = will_be_made() or Settings.from_data(host.data)
     try:
         ours = topology.does_accounts(settings, current_host())
     except OperationValueError as error:
@@ -131,7 +130,7 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
         (wish, changes, warnings), deleted, homes = _work(
             step, step.read() if host.state.is_executing else step.before
         )
-    except OperationValueError as error:
+    except OperationError as error:
         if not host.state.is_executing:
             raise
         # raised while pyinfra executes, it would end the run of every other host as well
@@ -149,7 +148,7 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
         yield database.script(name, disabled, "disable the users that go")
         yield shell(f"rm -rf -- {shlex.join(homes)}")
     if changes and wish.first:
-        yield FunctionCommand(wish.first, (), {})
+        yield local_command(wish.first)
     if changes:
         script = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
         yield database.script(name, script, _title(changes))

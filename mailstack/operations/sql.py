@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.exceptions import OperationError
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.engines import PASSWORDS, engine_of
-from mailstack.facts.reading import current_host
+from mailstack.facts.reading import current_host, give_up
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -34,7 +35,7 @@ def converge(settings: Settings, passwords: Store) -> None:
 
     + passwords: of the roles, under the names of ``mailstack.database_passwords``
 
-    Raises ``OperationError`` if the server refuses a query.
+    Raises ``OperationError`` if the server can't be reached, or refuses a query.
     """
     _making[current_host()] = settings
     engine_of(settings).announce(settings)
@@ -46,7 +47,12 @@ def converge(settings: Settings, passwords: Store) -> None:
 def _converge(settings: Settings, passwords: Store) -> Generator[PyinfraCommand]:
     engine = engine_of(settings)
     database = engine.database(settings)
-    steps = list(engine.steps(settings, passwords))
+    try:
+        steps = list(engine.steps(settings, passwords))
+    except OperationError as error:
+        if not host.state.is_executing:
+            raise
+        give_up(current_host(), str(error))  # raised from here, it would end the run of every other host
     for step in steps:  # all of them before the first is taken: a dry run goes no further than that
         host.log(step.title)
     for step in steps:

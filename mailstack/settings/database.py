@@ -198,6 +198,8 @@ class DatabaseSettings(Model):
         if self.mail_db_dsn is not None:
             if self.mail_db_auth != "password":
                 raise ValueError("mail_db_auth: must be 'password' when mail_db_dsn is set")
+            if self.mail_db_hba:
+                raise ValueError("mail_db_hba: no pg_hba.conf is written when mail_db_dsn is set")
             if self.mail_db_lookup_password is None:
                 raise ValueError("mail_db_lookup_password: is required when mail_db_dsn is set")
         return self

@@ -180,6 +180,14 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
         "mail_db_dsn: is for PostgreSQL",
     ),
     ({"mail_db_engine": "mysql", "mail_db_host": "192.0.2.1"}, "mail_db_host: is for PostgreSQL"),
+    (
+        {
+            "mail_db_dsn": "postgresql://admin@db/",
+            "mail_db_lookup_password": "p",
+            "mail_db_hba": ["hostssl mail reports 192.0.2.7/32 scram-sha-256"],
+        },
+        "mail_db_hba: no pg_hba.conf is written",
+    ),
     ({"mail_db_engine": "mysql", "mail_map_type": "pgsql"}, "allowed: 'proxy:mysql' or 'mysql'"),
     ({"mail_map_type": "mysql"}, "allowed: 'proxy:pgsql' or 'pgsql'"),
     (

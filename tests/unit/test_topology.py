@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.inventory import Inventory
 
+from mailstack.engines import Endpoint
+from mailstack.hosts import database_clients, database_endpoint
 from mailstack.topology import check, does_accounts
+from tests.snippets import python_blocks
+from tests.targets.shell import ROOT
 from tests.unit.test_hosts import inventory, settings
 
 DSN = {
@@ -68,6 +73,13 @@ def test_the_passwords_of_somebody_elses_database() -> None:
     check(settings(**given), alone)
 
 
+def test_mail_is_deleted_where_it_lies() -> None:
+    given = {"mail_accounts_policy": "authoritative", "mail_accounts_delete_mail": True}
+    said = refusal(given, db=["one"], mx=["two"], imap=["two"])
+    assert said.startswith("mail_accounts_delete_mail: one deletes accounts and has no mail, because one")
+    check(settings(**given), inventory(True, given)["one"])
+
+
 def test_one_server_has_several_databases() -> None:
     hosts = inventory(data=DSN, db=["three"])
     hosts["two"].data.mail_db_name = "mail2"
@@ -90,6 +102,20 @@ def test_servers_of_their_own() -> None:
         check(settings(mail_db_auth="peer"), host)
     for host in inventory(db=["one"], mx=["two"], imap=["two"], web=["three"]).values():
         check(settings(), host)
+
+
+def test_the_readmes_groups() -> None:
+    groups: dict[str, Any] = {}
+    (example,) = [block for block in python_blocks(ROOT / "README.md") if block.startswith("db = ")]
+    exec(example, {}, groups)
+    names = [host if isinstance(host, str) else host[0] for members in groups.values() for host in members]
+    assert set(groups) == {"db", "mx", "imap"}
+    made = Inventory((names, {}), **{name: (hosts, {}) for name, hosts in groups.items()})  # type: ignore[no-untyped-call]
+    for host in made:
+        check(settings(), host)
+    database, mail = made
+    assert database_endpoint(settings(), mail) == Endpoint("192.0.2.1")
+    assert database_clients(settings(), database) == ["192.0.2.2"]
 
 
 def test_accounts_are_done_once() -> None:

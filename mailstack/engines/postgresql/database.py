@@ -10,13 +10,17 @@ import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyinfra.api.command import FunctionCommand, PyinfraCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.facts.reading import Probe, announce, read
+from mailstack.local_command import local_command
 from mailstack.shell import shell
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection
 
 # the program itself: Debian's psql is a Perl script around it that takes longer than a query
 _PSQL = '"$(ls -v /usr/lib/postgresql/*/bin/psql | tail -n 1)"'
@@ -118,6 +122,10 @@ def _answer_to(query: _Query, output: str) -> Any | None:
     return json.loads(answer) if answer.strip() else None
 
 
+class _NoSuchDatabaseError(OperationError):
+    """The server is there; the database may not have been made yet."""
+
+
 class DsnDatabase:
     """A server that is reached by a connection string from the control machine.
 
@@ -135,11 +143,9 @@ class DsnDatabase:
         import psycopg2
 
         try:
-            connection = psycopg2.connect(self.dsn, dbname=database, connect_timeout=10)
-        except psycopg2.OperationalError as error:
-            if f'database "{database}" does not exist' in str(error):
-                return None
-            raise OperationError(f"mail_db_dsn: cannot connect: {str(error).strip()}") from None
+            connection = self._connect(database)
+        except _NoSuchDatabaseError:
+            return None
         try:
             with connection, connection.cursor() as cursor:
                 cursor.execute(sql)
@@ -153,16 +159,13 @@ class DsnDatabase:
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``."""
-
-        def run_script() -> None:  # the SQL is no argument of the command: pyinfra can print those
-            self._run(database, sql, transaction)
-
-        return FunctionCommand(run_script, (), {})
+        # the SQL is no argument of the command: pyinfra can print those
+        return local_command(lambda: self._run(database, sql, transaction))
 
     def _run(self, database: str, sql: str, transaction: bool) -> None:
         import psycopg2
 
-        connection = psycopg2.connect(self.dsn, dbname=database, connect_timeout=10)
+        connection = self._connect(database)
         connection.autocommit = not transaction
         try:
             with connection.cursor() as cursor:
@@ -173,6 +176,18 @@ class DsnDatabase:
             raise OperationError(f"the database refused a change: {said}") from None
         finally:
             connection.close()
+
+    def _connect(self, database: str) -> connection:
+        """Raises ``OperationError``, which is ``_NoSuchDatabaseError`` if the server has no such database."""
+        import psycopg2
+
+        try:
+            return psycopg2.connect(self.dsn, dbname=database, connect_timeout=10)
+        except psycopg2.OperationalError as error:
+            said = f"mail_db_dsn: cannot connect: {str(error).strip()}"
+            if f'database "{database}" does not exist' in said:
+                raise _NoSuchDatabaseError(said) from None
+            raise OperationError(said) from None
 
     def is_known(self, database: str, sql: str) -> bool:
         """See ``Database.is_known``: a server that can't be reached is an error."""
