@@ -94,15 +94,16 @@ def _mail_hosts(settings: Settings, host: Host) -> Iterator[Host]:
         if not hosts.has_mail(other):
             continue
         if hosts.same(other, host):
+            shares = True
+        elif server is not None:
+            shares = _server_of(other) == server
+        elif hosts.has_role(other, "db"):  # the usual case, in which nobody else's data is looked at
+            shares = owner is not None and hosts.same(other, owner)
+        else:
+            theirs = None if _server_of(other) else hosts.database_host(settings, other)
+            shares = theirs is not None and owner is not None and hosts.same(theirs, owner)
+        if shares:
             yield other
-        elif server is not None or _server_of(other) is not None:
-            if _server_of(other) == server:
-                yield other
-        elif owner is not None:
-            own = hosts.has_role(other, "db")  # the usual case, in which nobody else is looked at
-            theirs = other if own else hosts.database_host(settings, other)
-            if theirs is not None and hosts.same(theirs, owner):
-                yield other
 
 
 def _server(settings: DatabaseSettings) -> _Server | None:
