@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -34,8 +35,8 @@ def check(settings: Settings, host: Host) -> None:
     + settings: of ``host``
 
     Raises ``OperationValueError`` if mail would be received on one host and read on another, if two mail
-    hosts would have the same database, or if one of them could not reach it or would not know a
-    password, or if mail should be deleted that lies on another host.
+    hosts would have the same database, if one of them could not reach its database, would ask another or
+    would not know a password, or if mail should be deleted that lies on another host.
     """
     host = host.inventory.get_host(host.name)  # the host itself, where ``pyinfra.host`` was given
     if _checked.get(host) == settings:
@@ -56,6 +57,7 @@ def check(settings: Settings, host: Host) -> None:
         )
     for other in sharing:
         hosts.database_endpoint(settings, other)
+    _own_database_asked(settings, host)
     _passwords_known(settings, host)
     _mail_deletable(settings, host)
     _checked[host] = settings
@@ -120,6 +122,19 @@ def _server_of(other: Host) -> _Server | None:
         return None
     data: dict[str, Any] = other.data.dict()  # type: ignore[no-untyped-call]
     return _server(DatabaseSettings(**{name: data[name] for name in data if name.startswith("mail_db_")}))
+
+
+def _own_database_asked(settings: Settings, host: Host) -> None:
+    """Accounts are made in the database of their own host, so Postfix and Dovecot must ask no other."""
+    other = settings.mail_db_host
+    if other is None or not (hosts.has_role(host, "db") and hosts.has_mail(host)):
+        return
+    names = ("localhost", host.name, settings.mail_hostname, settings.mail_address)
+    if other not in names and not re.fullmatch(r"127\..*|::1", other):
+        raise OperationValueError(
+            f"mail_db_host = {other!r}: {host.name} has a database of its own, {hosts.because(host)}, and "
+            f"nothing would ask it; allowed: {host.name} in mx and imap alone, or no mail_db_host"
+        )
 
 
 def _passwords_known(settings: Settings, host: Host) -> None:

@@ -110,8 +110,8 @@ class DatabaseSettings(Model):
     )
     mail_db_host: Host | None = Field(
         default=None,
-        description="Where Postfix and Dovecot find the database. Without it, on the host in the inventory's "
-        "group `db`, or where `mail_db_dsn` says.",
+        description="Where Postfix and Dovecot on a host without a database of its own find it. Without it, "
+        "on the host in the inventory's group `db`, or where `mail_db_dsn` says.",
     )
     mail_db_port: Port | None = Field(
         default=None,

@@ -63,6 +63,15 @@ def test_two_mail_hosts_with_the_database_of_somebody_else() -> None:
     )
 
 
+@pytest.mark.parametrize("groups", [{}, {"db": ["one"], "mx": ["one"], "imap": ["one"]}])
+def test_a_database_that_nothing_asks(groups: dict[str, list[str]]) -> None:
+    host = inventory(True, None, **groups)["one"]
+    with pytest.raises(OperationValueError, match=r"one has a database of its own, because one is in"):
+        check(settings(mail_db_host="db.example.net"), host)
+    for own in ("127.0.0.1", "::1", "localhost", "mail.example.org", "192.0.2.1"):
+        check(settings(mail_db_host=own, mail_address="192.0.2.1"), host)
+
+
 def test_the_passwords_of_somebody_elses_database() -> None:
     alone = inventory(db=["two", "three"], mx=["one"], imap=["one"])["one"]
     given: dict[str, Any] = {"mail_db_host": "db.example.net", "mail_password_upgrade": True}
