@@ -10,8 +10,9 @@ from pyinfra.context import host
 from mailstack import database_passwords, hosts, topology
 from mailstack.components.component import component
 from mailstack.engines.postgresql import hba
+from mailstack.facts import clusters
 from mailstack.facts.files import file_texts
-from mailstack.facts.platform import RELEASES
+from mailstack.facts.platform import CLUSTERS, RELEASES
 from mailstack.facts.reading import require
 from mailstack.files import Entry, File, Shared
 from mailstack.operations import sql, units
@@ -39,6 +40,10 @@ done"""
 _STAGED = f"""{_LIVE}
 [ -e $live ] && cat "$stage$live" ||
   sed -n "s/^listen_addresses = '\\(.*\\)'/\\1/p; s/^port = //p" "$stage$live\""""
+# pg_ctlcluster(1) starts it once our configuration lies there
+_MAKE_CLUSTER = """version=$(ls "$stage"/etc/postgresql)
+[ -e /etc/postgresql/$version/main/postgresql.conf ] ||
+  pg_createcluster --port {port} --encoding UTF8 --locale C.UTF-8 "$version" main >&2"""
 _CHECKS = (
     # to start PostgreSQL takes seconds, in which all lookups fail
     restart_if_differs("postgresql", _AS_IT_IS, _STAGED),
@@ -101,12 +106,13 @@ def deploy(settings: Settings) -> None:
     if settings.mail_db_dsn is None:
         clients = hosts.database_clients(settings, host)
         require(file_texts(map(_hba_path, _VERSIONS)), lambda texts: _locked_out(settings, texts))
+        require(CLUSTERS, lambda found: clusters.problem(found[1], found[0], settings.db_port))
         installed(lambda _: PACKAGES)
         config_files(
             lambda platform: files(settings, platform.postgresql, clients),
             component="postgresql",
             units=["postgresql"],
-            checks=_CHECKS,
+            checks=[_MAKE_CLUSTER.format(port=settings.db_port), *_CHECKS],
         )
         units.running("postgresql", unit)
         database_passwords.generate(settings)

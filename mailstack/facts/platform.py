@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from pyinfra.api.exceptions import OperationError, OperationValueError
 
+from mailstack.facts import clusters
 from mailstack.facts.reading import Probe, current_host, give_up, read
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ socket(S, 10, 1, 0) ? bind(S, pack "S n N a16 N", 10, 0, 0, "\0" x 15 . "\1", 0)
 """
 _COMMAND = f"""
 sed -n 's/^VERSION_ID="\\{{0,1\\}}\\([0-9]*\\).*/debian=\\1/p; s/^ID=/id=/p' /etc/os-release
-sed -sn '/^port *= *5432/F' /etc/postgresql/*/main/postgresql.conf
+{clusters.COMMAND}
 dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES} ||
   apt-cache policy {_PACKAGES}
 perl -e '{_IPV6}'
@@ -78,8 +79,6 @@ def parse(output: str) -> Platform:
             candidate_of = line[:-1]
         elif line.startswith("  Candidate: ") and "(none)" not in line:
             values.setdefault(candidate_of, _minor(line.removeprefix("  Candidate: ")))
-        elif line.startswith("/etc/postgresql/"):
-            values["postgresql"] = line.split("/")[3]
         elif key in ("id", "debian", "ipv6"):
             values[key] = value
     for release in RELEASES:
@@ -88,7 +87,7 @@ def parse(output: str) -> Platform:
                 debian=release.debian,
                 dovecot=values.get("dovecot-core", release.dovecot),
                 postfix=values.get("postfix", release.postfix),
-                postgresql=values.get("postgresql", release.postgresql),
+                postgresql=clusters.version_for_mail(clusters.parse(output)) or release.postgresql,
                 ipv6=values.get("ipv6") != "none",
                 ipv6_loopback="ipv6" not in values,
             )
@@ -97,6 +96,11 @@ def parse(output: str) -> Platform:
 
 
 PLATFORM: Probe[Platform] = Probe(lambda _: _COMMAND, (), parse)
+
+CLUSTERS: Probe[tuple[str, list[clusters.Cluster]]] = Probe(
+    PLATFORM.kind, (), lambda output: (parse(output).postgresql, clusters.parse(output))
+)
+"""The version of PostgreSQL that has the mail database or will have it, and the clusters of the host."""
 
 
 def of_any_release(of: ByPlatform[Iterable[T]]) -> list[T]:

@@ -14,7 +14,8 @@ from tests.targets.pyinfra import PyinfraRun, run_pyinfra
 pytestmark = pytest.mark.postgresql
 
 LOOK = (
-    "find /etc /usr /var/lib /root -xdev ! -path '*/systemd/*' -printf '%p %y %m %u %g %s %T@ %l\\n' | sort; "
+    "find /etc /usr /var/lib /root -xdev ! -path '*/systemd/*' ! -path '/var/lib/postgresql/*' "
+    "-printf '%p %y %m %u %g %s %T@ %l\\n' | sort; "
     "dpkg-query -W -f '${Package} ${db:Status-Status}\\n'; ss -Hltn | sort"
 )
 

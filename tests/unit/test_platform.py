@@ -7,7 +7,7 @@ import pytest
 from mailstack.facts.platform import Platform, UnsupportedPlatformError, parse
 
 BOOKWORM, TRIXIE = "id=debian\ndebian=12\n", "debian=13\nid=debian\n"
-CLUSTER = "/etc/postgresql/15/main/postgresql.conf\n"
+CLUSTER = "cluster 15/main 5432 binaries data starts\n"
 CANDIDATES_OF_13 = """\
 postfix:
   Installed: (none)

@@ -1,0 +1,95 @@
+"""The clusters of PostgreSQL that Debian's tools know on a host, and which of them is for the mail database.
+
+pg_lsclusters(1) says the same, and takes longer for that than all else that a run reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+NAME = "main"
+"""Debian calls the cluster so that the package makes."""
+PORT = 5432
+OLDEST = 15
+"""The major version that the SQL is written for."""
+
+# start.conf: see pg_ctlcluster(1)
+COMMAND = r"""
+for directory in /etc/postgresql/*/*/; do
+  [ -e "${directory}postgresql.conf" ] || continue
+  name=${directory#/etc/postgresql/}; name=${name%/}; flags=
+  port=$(cat "$directory"postgresql.conf "$directory"conf.d/*.conf |
+    sed -n "s/^ *port *[= ] *'*\([0-9]*\).*/\1/p")
+  data=$(sed -n "s/^ *data_directory *= *'\([^']*\)'.*/\1/p" "$directory"postgresql.conf)
+  data=${data:-/var/lib/postgresql/$name}
+  [ -x "/usr/lib/postgresql/${name%/*}/bin/postgres" ] && flags="$flags binaries"
+  [ -e "$data/PG_VERSION" ] && flags="$flags data"
+  [ -e "${directory}conf.d/mailstack.conf" ] && flags="$flags ours"
+  { [ -e "$data/postmaster.pid" ] || grep -qx auto "${directory}start.conf"; } && flags="$flags starts"
+  echo "cluster $name $(echo "${port:-5432}" | tail -n 1)$flags"
+done
+"""
+
+
+class Cluster(NamedTuple):
+    """One cluster, as its configuration has it.
+
+    + flags: ``binaries``: its version is installed; ``data``: there is a data directory; ``ours``: mailstack
+      has configured it; ``starts``: it runs, or does after a reboot
+    """
+
+    version: str
+    name: str
+    port: int
+    flags: frozenset[str]
+
+    def __str__(self) -> str:
+        return f"{self.version}/{self.name}"
+
+    def has(self, *flags: str) -> bool:
+        """Whether it has all of these."""
+        return self.flags.issuperset(flags)
+
+
+def parse(output: str) -> list[Cluster]:
+    """Return the clusters that ``COMMAND`` has printed, also among other lines."""
+    found = []
+    for line in output.splitlines():
+        if line.startswith("cluster "):
+            _, path, port, *flags = line.split()
+            version, _, name = path.partition("/")
+            found.append(Cluster(version, name, int(port), frozenset(flags)))
+    return found
+
+
+def version_for_mail(clusters: Iterable[Cluster]) -> str | None:
+    """Return the version of the cluster that has the mail database or will have it, if it is there already.
+
+    That is the one that mailstack has configured, of two the newer; else one on the usual port.
+    """
+    usable = [
+        cluster
+        for cluster in clusters
+        if cluster.name == NAME and cluster.has("binaries", "data") and float(cluster.version) >= OLDEST
+    ]
+    chosen = [cluster for cluster in usable if cluster.has("ours")]
+    chosen = chosen or [cluster for cluster in usable if cluster.port == PORT]
+    return max((cluster.version for cluster in chosen), key=float, default=None)
+
+
+def problem(clusters: Iterable[Cluster], version: str, port: int) -> str | None:
+    """Return why the cluster ``main`` of this version can't listen on this port, or ``None``."""
+    for cluster in clusters:
+        if (cluster.version, cluster.name) != (version, NAME):
+            if cluster.port == port and cluster.has("binaries", "data", "starts"):
+                return (
+                    f"mail_db_port = {port}: the PostgreSQL cluster {cluster} of this host has that port; "
+                    f"allowed: a port that pg_lsclusters does not show, for the cluster {version}/{NAME}"
+                )
+        elif not cluster.has("data"):
+            return (
+                f"the PostgreSQL cluster {cluster} has a configuration and no data on this host: bring its "
+                f"data back, or move /etc/postgresql/{cluster} away for a new one"
+            )
+    return None

@@ -1,0 +1,50 @@
+"""Which cluster of PostgreSQL is for the mail database, and what is in its way."""
+
+from __future__ import annotations
+
+import pytest
+
+from mailstack.facts.clusters import parse, problem, version_for_mail
+
+WHOLE = "binaries data starts"
+
+
+@pytest.mark.parametrize(
+    ("output", "version"),
+    [
+        ("", None),
+        (f"cluster 15/main 5432 {WHOLE}", "15"),
+        (f"cluster 16/main 5432 {WHOLE}", "16"),
+        # its packages are gone, or it has no data, or is too old
+        ("cluster 16/main 5432 data starts", None),
+        ("cluster 15/main 5432 binaries starts", None),
+        (f"cluster 13/main 5432 {WHOLE}", None),
+        ("cluster 13/main 5432 data", None),
+        (f"cluster 15/other 5432 {WHOLE}", None),
+        (f"cluster 15/main 5433 {WHOLE}", None),
+        # ours, wherever it listens, and after pg_upgradecluster(1) the new one
+        (f"cluster 15/main 5433 {WHOLE} ours\ncluster 17/main 5432 {WHOLE}", "15"),
+        (f"cluster 15/main 5433 binaries data ours\ncluster 17/main 5432 {WHOLE} ours", "17"),
+        (f"cluster 9.6/main 5433 {WHOLE}\nid=debian\ncluster 15/main 5432 {WHOLE}", "15"),
+    ],
+)
+def test_the_cluster_of_the_mail_database(output: str, version: str | None) -> None:
+    assert version_for_mail(parse(output)) == version
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("", None),
+        (f"cluster 15/main 5433 {WHOLE}", None),
+        (f"cluster 15/other 5433 {WHOLE}", None),
+        (f"cluster 15/other 5432 {WHOLE}", "mail_db_port = 5432: the PostgreSQL cluster 15/other"),
+        (f"cluster 13/main 5432 {WHOLE}", "mail_db_port = 5432: the PostgreSQL cluster 13/main"),
+        ("cluster 13/main 5432 data starts", None),
+        ("cluster 13/main 5432 binaries data", None),
+        ("cluster 15/main 5432 starts", "the PostgreSQL cluster 15/main has a configuration and no data"),
+    ],
+)
+def test_what_is_in_the_way(output: str, said: str | None) -> None:
+    found = problem(parse(output), "15", 5432)
+    assert found is None if said is None else said in (found or "")
