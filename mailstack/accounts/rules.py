@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mailstack import addresses
 from mailstack.accounts.rows import WORDS, Change, Current, Key, applied, folded
+from mailstack.settings.accounts import circle
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -48,6 +49,7 @@ def broken(changes: Sequence[Change], current: Current, given: Given) -> Iterato
     """Return the rules that the changes break, in words."""
     after = applied(current, changes)
     yield from _in_two_classes(changes, after, given)
+    yield from _in_a_circle(changes, current, after)
     for change in changes:
         if change.table == "mail_users" and change.values.get("detail_folders") and not given.sieve:
             yield f"user {change.key[0]}: detail_folders needs mail_sieve"
@@ -66,6 +68,22 @@ def _in_two_classes(changes: Sequence[Change], after: Current, given: Given) -> 
         words = [word for word, names in classes.items() if name in names]
         if len(words) > 1:
             yield f"{name} can't be {words[0]} and {words[1]}; take it out of one of them"
+
+
+def _in_a_circle(changes: Sequence[Change], before: Current, after: Current) -> Iterator[str]:
+    """As the database has it; but nobody is to blame for a circle that was there already."""
+    names = any(change.sign != "-" and "alias" in change.table for change in changes)
+    if names and (found := circle(_alias_pairs(after))) and not circle(_alias_pairs(before)):
+        yield f"the aliases would go in a circle: {' -> '.join(found)}"
+
+
+def _alias_pairs(rows: Current) -> Iterator[tuple[str, str]]:
+    same = {folded(key)[0]: row["domain_name"].lower() for key, row in rows["mail_alias_domain"].items()}
+    for key, row in rows["mail_alias"].items():
+        source, target = folded(key)
+        local, _, domain = target.rpartition("@")
+        if row.get("active", True):
+            yield source, f"{local}@{same.get(domain, domain)}"
 
 
 def dead_ends(asked: Collection[Key], changes: Sequence[Change], before: Current) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Users and aliases as they are declared. Pure; ``mailstack.accounts`` puts them in the database."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Literal, Self
@@ -177,20 +178,24 @@ def alias_loop(aliases: Iterable[Alias]) -> list[str]:
     Postfix accepts mail for such an address and then answers 451 for ever. An alias that has its own
     address among its destinations keeps a copy and is no circle; a ``+detail`` does not tell addresses apart.
     """
-    targets = {
-        alias.source_email: [
-            addresses.without_detail(target.lower())
-            for target in alias.destinations
-            if target.lower() != alias.source_email
-        ]
-        for alias in aliases
-        if alias.active
-    }
+    active = [alias for alias in aliases if alias.active]
+    return circle((alias.source_email, target.lower()) for alias in active for target in alias.destinations)
+
+
+def circle(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """See ``alias_loop``.
+
+    + pairs: sources and destinations of aliases, in lower case
+    """
+    targets: defaultdict[str, list[str]] = defaultdict(list)
+    for source, target in pairs:
+        if target != source:
+            targets[source].append(addresses.without_detail(target))
     try:
         TopologicalSorter(targets).prepare()
     except CycleError as error:
-        circle: list[str] = error.args[1]
-        return circle[::-1]  # graphlib goes from target to source
+        found: list[str] = error.args[1]
+        return found[::-1]  # graphlib goes from target to source
     return []
 
 

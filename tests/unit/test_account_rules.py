@@ -8,7 +8,7 @@ import pytest
 
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.plan import Absent, PlanError, plan
-from mailstack.accounts.rows import Current, applied
+from mailstack.accounts.rows import Change, Current, applied
 from mailstack.accounts.rules import Given, dead_ends
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
@@ -149,3 +149,48 @@ def test_what_leaves_an_alias_without_an_end() -> None:
     assert list(dead_ends((), ours, there)) == [
         "alias a@example.org -> b@remote.example: there is no such address"
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "closes"),
+    [
+        ("alice2@example.org", "INFO@example.org", True),
+        ("alice2@example.org", "info+x@other.example", True),
+        ("alice2@example.org", "alice2@example.org", False),
+        ("alice2@example.org", "alice3@example.org", False),
+    ],
+)
+def test_no_alias_closes_a_circle(source: str, target: str, closes: bool) -> None:
+    there = stored(
+        mail_alias=[{"source_email": "info@example.org", "destination_email": "Alice2@example.org"}],
+        mail_alias_domain=[{"alias_domain": "other.example", "domain_name": "example.org"}],
+    )
+    destinations: Any = [target]
+    wanted = Accounts(aliases=(Alias(source_email=source, destinations=destinations),))
+    if closes:
+        with pytest.raises(PlanError, match="the aliases would go in a circle"):
+            plan(there, wanted)
+    else:
+        plan(there, wanted)
+
+
+def test_nobody_is_to_blame_for_an_old_circle() -> None:
+    pairs = [("a@example.org", "b@example.org"), ("b@example.org", "a@example.org")]
+    there = stored(mail_alias=[{"source_email": a, "destination_email": b} for a, b in pairs])
+    destinations: Any = ["x@example.net"]
+    assert plan(there, Accounts(aliases=(Alias(source_email="c@example.org", destinations=destinations),)))
+
+
+def test_what_a_user_has_goes_with_it_and_follows_its_name() -> None:
+    there = stored(
+        mail_users=[{"email": "a@example.org"}],
+        mail_sender=[{"email": "a@example.org", "sender_email": "x@example.org"}],
+        mail_app_password=[{"email": "a@example.org", "name": "phone"}],
+    )
+    renamed = applied(there, [Change("~", "mail_users", ("a@example.org",), {"email": "b@example.org"})])
+    assert list(renamed["mail_users"]) == [("b@example.org",)]
+    assert list(renamed["mail_sender"]) == [("b@example.org", "x@example.org")]
+    assert list(renamed["mail_app_password"]) == [("b@example.org", "phone")]
+    gone = applied(there, [Change("-", "mail_users", ("a@example.org",), {})])
+    assert not gone["mail_users"] and not gone["mail_sender"] and not gone["mail_app_password"]
+    assert list(there["mail_users"]) == [("a@example.org",)], "what was read stays as it is"
