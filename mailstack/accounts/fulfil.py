@@ -23,7 +23,7 @@ from mailstack.facts import reading
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import current_host, give_up
 from mailstack.local_command import local_command
-from mailstack.operations.sql import will_be_made
+from mailstack.operations.sql import deployed_with
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
 from mailstack.shell import shell
@@ -35,7 +35,7 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     If that host is not in the run, the current one fails: to do nothing would look like success. The settings
     are those of the deploy before it in this run, else those in the host's data.
     """
-    settings = will_be_made() or Settings.from_data(host.data)
+    settings = deployed_with() or Settings.from_data(host.data)
     try:
         ours = topology.does_accounts(settings, current_host())
     except OperationValueError as error:

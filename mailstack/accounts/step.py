@@ -18,7 +18,7 @@ from mailstack.accounts.rules import Given, dead_ends
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.facts.reading import current_host
-from mailstack.operations.sql import will_be_made
+from mailstack.operations.sql import deployed_with
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -95,7 +95,7 @@ class Step:
         """
         if (rows := self.known()) is not None:
             return rows
-        if not host.state.is_executing and will_be_made():
+        if not host.state.is_executing and deployed_with():
             return NOTHING
         raise OperationValueError(
             f"{host.name} has no mail database {self.settings.mail_db_name!r} that answers: first deploy the "

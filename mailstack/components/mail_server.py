@@ -11,6 +11,7 @@ from mailstack.accounts.inventory import check_declared
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.components.component import component
 from mailstack.operations.packages import installed
+from mailstack.operations.sql import deploying
 
 if TYPE_CHECKING:
     from mailstack.facts.platform import Platform
@@ -26,6 +27,7 @@ def deploy(settings: Settings) -> None:
     """
     interpreter.spare_work()
     topology.check(settings, host)
+    deploying(settings)  # account operations after this one take these settings, on every host
     has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
     has_mail = hosts.has_mail(host)
     database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]

@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 
-_making: WeakKeyDictionary[Host, Settings] = WeakKeyDictionary()
-"""The settings that this run makes the mail database with, by host."""
+_deploying: WeakKeyDictionary[Host, Settings] = WeakKeyDictionary()
 
 
-def will_be_made() -> Settings | None:
-    """Return the settings that this run makes the mail database of the current host with, if it does."""
-    return _making.get(current_host())
+def deploying(settings: Settings) -> None:
+    """Note that this run deploys the current host with these settings, its database too if it has one."""
+    _deploying[current_host()] = settings
+
+
+def deployed_with() -> Settings | None:
+    """Return the settings that this run deploys the current host with, if it does."""
+    return _deploying.get(current_host())
 
 
 def converge(settings: Settings, passwords: Store) -> None:
@@ -37,7 +41,7 @@ def converge(settings: Settings, passwords: Store) -> None:
 
     Raises ``OperationError`` if the server can't be reached, or refuses a query.
     """
-    _making[current_host()] = settings
+    deploying(settings)
     engine_of(settings).announce(settings)
     passwords.announce(PASSWORDS)
     _converge(settings=settings, passwords=passwords, name="Set up the mail database")
