@@ -102,5 +102,22 @@ def test_the_lookup_account_may_read_and_nothing_else(host: Target) -> None:
         assert refused(sql), sql
 
 
+def test_an_application_beside_it_still_gets_in(host: Target) -> None:
+    """Also by a name that the server looks up, and where it loads a file of its own machine."""
+    clients.sql(
+        host,
+        "CREATE DATABASE shop; CREATE TABLE shop.item (name TEXT);"
+        " CREATE USER shop@localhost IDENTIFIED BY 'the shop'; GRANT ALL ON shop.* TO shop@localhost",
+    )
+    host.write("/root/shop.cnf", b"[client]\npassword='the shop'\n")
+    host.write("/root/items", b"apple\n")
+    client = "mariadb --defaults-file=/root/shop.cnf -h 127.0.0.1 -u shop --local-infile -BN shop"
+    load = "LOAD DATA LOCAL INFILE '/root/items' INTO TABLE item; SELECT name FROM item"
+    assert host.exec(client, input=load).stdout == "apple\n"
+    said = host.exec(f"{client} 2>&1", input="USE mail", check=False).stdout
+    assert "denied" in said
+    clients.sql(host, "DROP DATABASE shop; DROP USER shop@localhost")
+
+
 def test_it_listens_within_the_host_only(host: Target) -> None:
     assert host.exec("ss -tlnH sport = :3306").stdout.split()[3] == "127.0.0.1:3306"

@@ -232,6 +232,7 @@ def test_root_and_postmaster_are_persons(host: Target) -> None:
     assert subject.encode() in clients.received(host, BOB, message_id)
     for address, mailbox in (
         ("postmaster", BOB),
+        (f"root@{HOSTNAME}", BOB),
         (f"postmaster@{HOSTNAME}", BOB),
         ("postmaster@example.org", CAROL),
         ("Postmaster+x@example.com", CAROL),

@@ -22,16 +22,25 @@ def settings(**more: object) -> Settings:
     return Settings.from_data({"mail_hostname": "mail.example.org", **more})
 
 
-def written(text: str, **more: object) -> str:
-    """`pg_hba.conf` after a run."""
-    (hba,) = [
+def written(text: str, name: str = "pg_hba.conf", **more: object) -> str:
+    """The file after a run."""
+    (shared,) = [
         entry
         for entry in postgres.files(settings(**more), "15")
-        if isinstance(entry, Shared) and entry.path.endswith("pg_hba.conf")
+        if isinstance(entry, Shared) and entry.path.endswith(f"/{name}")
     ]
-    content = hba.beside(text).content
+    content = shared.beside(text).content
     assert content is not None
     return content
+
+
+def test_only_we_say_who_may_be_a_role_of_ours() -> None:
+    theirs = "# MAPNAME  SYSTEM-USERNAME  PG-USERNAME\nshop  www-data  shop\n"
+    theirs_and_harm = theirs + "mailstack nobody mailadmin\n"
+    assert written(theirs_and_harm, "pg_ident.conf") == theirs
+    peer = written(theirs_and_harm, "pg_ident.conf", mail_db_auth="peer")
+    assert peer.endswith(f"# END mailstack\n{theirs}")
+    assert "mailstack  postfix   maillookup\n" in peer
 
 
 def test_rules_are_read() -> None:
