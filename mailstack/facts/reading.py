@@ -208,7 +208,7 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
         give_up(host, f"could not read the state of the host: {error}")
     said = base64.b64decode(output.stdout).decode(errors="surrogateescape").split("\0")
     if not status or len(said) != len(asked) + 2:
-        give_up(host, f"could not read the state of the host: {output.stderr.strip()}")
+        give_up(host, f"could not read the state of the host: {' '.join(output.stderr.split())}")
     if (uid := said[0].strip()) != "0":
         give_up(host, _NOT_ROOT.format(uid))
     return [
@@ -245,7 +245,7 @@ def give_up(host: Host, reason: str) -> NoReturn:
     except PyinfraError:
         # raised from here while it executes, gevent would print it with a traceback; pyinfra notices anyway
         if not state.is_executing:
-            raise OperationError(f"{host.name}: {reason}") from None
+            raise OperationError(reason) from None
     host.log_styled(reason, fg="red", log_func=logger.error)
     if not isinstance(getcurrent(), Greenlet):
         raise PyinfraError(reason)
