@@ -33,8 +33,15 @@ if TYPE_CHECKING:
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
 """The folders that every account has; each has the special use (RFC 6154) of that name."""
 
-_USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~"
-"""Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand."""
+_UTF8 = "".join(
+    # each byte that comes first in a letter of some script, and each that comes later (RFC 3629)
+    ["\u00b7", *(chr(first << 6) for first in range(0x03, 0x20))]
+    + [chr(0x400 + later) for later in range(0x40)]
+    + [*(chr(first << 12 | 0xE01) for first in range(0xD)), "\ud55c", "\uff10", "\U00020000"]
+)
+_USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~ " + _UTF8
+"""Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand; a space, which some put
+behind a name; and the bytes of UTF-8, for the letters of an internationalised domain."""
 
 VMAIL = 5000
 """The numbers of the user and group ``vmail`` on a host that had none."""

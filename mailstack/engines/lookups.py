@@ -118,9 +118,18 @@ def detail_script(settings: Settings, generation: str) -> dict[str, str]:
 def may_log_in(generation: str) -> str:
     """The user who logs in. Who may not send can't log in to Postfix, whose service is ``smtp``: so they
     can't use the empty sender either, which belongs to nobody.
+
+    A name that is not ASCII comes as its digest (``auth_username_format``), which has 64 digits and no ``@``.
     """
     name = DOVECOT[generation]
-    return f"{ACTIVE} AND u.email = '{name.user}' AND (u.can_send OR '{name.service}' <> 'smtp')"
+    by_digest = (
+        f"LENGTH('{name.user}') = 64 AND POSITION('@' IN '{name.user}') = 0"
+        f" AND u.email = mailstack_unicode_login('{name.user}')"
+    )
+    return (
+        f"{ACTIVE} AND (u.email = '{name.user}' OR {by_digest})"
+        f" AND (u.can_send OR '{name.service}' <> 'smtp')"
+    )
 
 
 def has_app_password(generation: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mailstack.engines import engine_of
+from mailstack.engines.mariadb.quoting import SESSION
 from mailstack.settings import Settings
 from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
@@ -76,7 +77,10 @@ def host(clone: Factory) -> Target:
     )
     rows += "UPDATE mailbox SET active = false WHERE username = 'md5@pa.example';"
     if world.ENGINE == "mysql":
-        target.exec("mariadb", input=f"CREATE DATABASE postfix; USE postfix; {SCHEMA}{rows}")
+        target.exec(
+            "mariadb",
+            input=f"{SESSION} CREATE DATABASE postfix; USE postfix; {SCHEMA}{rows}",
+        )
     else:
         psql = "cd /; runuser -u postgres -- psql -Xqv ON_ERROR_STOP=1 -f -"
         target.exec(psql, input=f"CREATE DATABASE postfix;\n\\c postfix\n{SCHEMA}{rows}")

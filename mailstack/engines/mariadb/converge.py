@@ -59,7 +59,8 @@ def wanted(settings: Settings, passwords: Store) -> list[Account]:
     """The accounts that there should be."""
     name = settings.mail_db_name
     lookup = {f"{name}.{table}": frozenset({"SELECT"}) for table in _READABLE}
-    lookup[f"FUNCTION {name}.mailstack_record_login"] = frozenset({"EXECUTE"})
+    for function in ("mailstack_record_login", "mailstack_unicode_login"):
+        lookup[f"FUNCTION {name}.{function}"] = frozenset({"EXECUTE"})
     upgrade = {f"FUNCTION {name}.mailstack_upgrade_password": frozenset({"EXECUTE"})}
     if settings.mail_db_auth == "peer":
         return [Account("postfix", SOCKET, lookup), Account("dovecot", SOCKET, lookup | upgrade)]
