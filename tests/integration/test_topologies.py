@@ -89,6 +89,24 @@ def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: 
             assert "Starting operation" not in said
 
 
+def test_mail_received_on_one_host_and_read_on_another(server: Target, tmp_path: Path) -> None:
+    """Refused before a host is touched, whichever of them is in the run."""
+    name = f"@docker/{server.name}"
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    inventory.write_text(
+        f"imap = [({name!r}, {world.data(mail_address=server.ip)!r})]\n"
+        f"db = [{name!r}]\n"
+        f"mx = [('mx.example.org', {world.data(mail_address='192.0.2.1')!r})]\n"
+    )
+    for how in ("-y", "--dry"):
+        run = pyinfra(inventory, "--limit", "imap", how, "deploy.py")
+        said = run.stdout + run.stderr
+        assert run.returncode != 0, said
+        assert f"because {name} is in the groups db and imap alone" in said
+        assert "Traceback" not in said and "Starting operation" not in said
+
+
 def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, database: Target) -> None:
     _managed_server(database)
     mail = factory("mail", image=installed)
