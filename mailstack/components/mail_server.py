@@ -10,6 +10,7 @@ from mailstack import accounts, hosts, interpreter, topology
 from mailstack.accounts.inventory import check_declared
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.components.component import component
+from mailstack.operations.in_step import check_first
 from mailstack.operations.packages import installed
 from mailstack.operations.sql import deploying
 
@@ -43,6 +44,9 @@ def deploy(settings: Settings) -> None:
 
     if has_database:
         check_declared(settings)
+    owner = hosts.database_host(settings, host)
+    if owner is not None and (not hosts.same(owner, host) or hosts.database_clients(settings, host)):
+        check_first(owner)
     first = postfix.before_installation(settings) if has_mail else ""
     installed(packages, first)  # all at once: apt takes most of a first deploy
     if has_database:

@@ -33,6 +33,26 @@ def database(network: Network, debian: int) -> Iterator[Target]:
     target.remove()
 
 
+def test_a_host_is_left_alone_if_the_one_with_its_database_can_not_be(
+    factory: Factory, installed: str, database: Target, tmp_path: Path
+) -> None:
+    mail = factory("mail", image=installed)
+    users = [{"email": "anna@exmaple.org", "initial_password": "x"}]
+    addresses = {"mail_address": mail.ip}, {"mail_address": database.ip, "mail_users": users}
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    inventory.write_text(
+        f"db = [('@docker/{database.name}', {world.data(**addresses[1])!r})]\n"
+        f"mx = imap = [('@docker/{mail.name}', {world.data(**addresses[0])!r})]\n"
+    )
+    run = pyinfra(inventory, "-y", "deploy.py")
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert "user anna@exmaple.org: there is no domain exmaple.org" in run.stderr
+    assert f"{database.name} has the database and was left out" in run.stderr
+    for host in (mail, database):
+        assert host.exec("ls -d /var/lib/mailstack /etc/ssl/mailstack", check=False).stdout == ""
+
+
 def test_the_database_on_a_host_of_its_own(
     factory: Factory, installed: str, database: Target, tmp_path: Path
 ) -> None:
