@@ -149,6 +149,27 @@ def test_aliases_in_both_forms_are_the_same() -> None:
     assert short[0].destinations == ("a@example.org", "b+c@example.net")
 
 
+def test_where_mail_goes_on_to_keeps_its_case() -> None:
+    """RFC 5321, 2.4; what is a key only, of which Postfix asks in lower case, does not."""
+    remote = "Board+AbC@Remote.example"
+    kept = "Board+AbC@remote.example"
+    settings = Settings(
+        mail_hostname="mail.example.org",
+        mail_aliases={"Info@example.org": remote},
+        mail_postmaster=remote,
+        mail_local_aliases={"Root": remote},
+        mail_virtual={"Old@example.org": remote},
+        mail_sender_relayhosts={"News@example.org": "[192.0.2.1]"},
+        mail_relay_domains={"backup.example": ["Anna@backup.example"]},
+    )
+    assert settings.mail_aliases[0].destinations == (kept,)
+    assert settings.mail_postmaster == kept
+    assert settings.mail_local_aliases["root"] == (kept,)
+    assert settings.mail_virtual == {"old@example.org": (kept,)}
+    assert list(settings.mail_sender_relayhosts) == ["news@example.org"]
+    assert settings.mail_relay_domains[0].recipients == ("anna@backup.example",)
+
+
 @pytest.mark.parametrize(
     "value, said",
     [
