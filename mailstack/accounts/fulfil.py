@@ -16,6 +16,7 @@ from mailstack import hosts, topology
 from mailstack.accounts import sql
 from mailstack.accounts.mail import deletable_homes, former_key, with_mail_named
 from mailstack.accounts.plan import PlanError
+from mailstack.accounts.rights import former_addresses, mail_places, revoke
 from mailstack.accounts.rows import Change, Current, Key
 from mailstack.accounts.step import NOTHING, Plan, Step, Wish, following, has_steps
 from mailstack.engines import engine_of
@@ -69,11 +70,15 @@ class _Work(NamedTuple):
 
     + deleted: users that go with their mail, as ``mail_former_users`` will have them
     + homes: the directories of that mail
+    + former: addresses whose rights in others' folders have to go
+    + places: the directories of all mail
     """
 
     plan: Plan
     deleted: list[Key]
     homes: list[str]
+    former: list[str]
+    places: list[str]
 
 
 def _work(step: Step, current: Current) -> _Work:
@@ -92,7 +97,10 @@ def _work(step: Step, current: Current) -> _Work:
         )
     changes = with_mail_named(plan.changes, current, root, plan.wish.delete_mail)
     deleted = [former_key(current["mail_users"][key]) for key in gone]
-    return _Work(plan._replace(changes=changes), deleted, homes)
+    shares = step.settings.mail_shared_folders and hosts.has_role(host, "imap")
+    former = former_addresses(current, changes) if shares else []
+    places = mail_places(current["mail_users"], root) if former else []
+    return _Work(plan._replace(changes=changes), deleted, homes, former, places)
 
 
 def require(step: Step) -> None:
@@ -127,7 +135,7 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
     engine, name, owner = engine_of(settings), settings.mail_db_name, settings.mail_db_owner
     database = engine.database(settings)
     try:
-        (wish, changes, warnings), deleted, homes = _work(
+        (wish, changes, warnings), deleted, homes, former, places = _work(
             step, step.read() if host.state.is_executing else step.before
         )
     except OperationError as error:
@@ -152,7 +160,12 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
     if changes:
         script = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
         yield database.script(name, script, _title(changes))
-    else:
+    if former:
+        # after the users are gone: nobody can grant them anything any more
+        host.log(f"- what others shared with {', '.join(former)}")
+        yield shell(revoke(former, places))
+        yield database.script(name, sql.forget(engine.dialect, former, owner), "forget former addresses")
+    if not changes and not former:
         host.noop("the accounts are as they should be")
 
 

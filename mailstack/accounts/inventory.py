@@ -42,6 +42,7 @@ def _declared(settings: Settings) -> Step:
         absent = undeclared(current, accounts) if authoritative else Absent()
         return Wish(accounts, absent, delete_mail=settings.mail_accounts_delete_mail)
 
-    # where nothing is declared only domains are read, which must agree with the settings
-    declares = accounts != Accounts() or authoritative
+    # where nothing is declared only domains are read, which must agree with the settings; where folders are
+    # shared also former addresses, whose rights have to go
+    declares = accounts != Accounts() or authoritative or settings.mail_shared_folders
     return Step(settings, wish, tuple(READ) if declares else DOMAINS, all_rows=True)

@@ -25,8 +25,9 @@ KEYS: dict[str, Key] = {
 """The tables, in the order in which foreign keys allow rows to be made, and their keys."""
 
 FORMER = "mail_former_users"
-READ = KEYS | {FORMER: ("email", "directory")}
-"""What is read beside these: where the mail of removed users lies."""
+ADDRESSES = "mail_former_addresses"
+READ = KEYS | {FORMER: ("email", "directory"), ADDRESSES: ("email",)}
+"""What is read beside these: where mail of removed users lies, and addresses that may have rights still."""
 
 DOMAINS = ("mail_domain", "mail_alias_domain", "mail_relay_domain")
 """The tables of domains, each an address class of Postfix (ADDRESS_CLASS_README)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from mailstack.accounts.rows import FORMER, KEYS, READ, Change, Key, Rows
+from mailstack.accounts.rows import ADDRESSES, FORMER, KEYS, READ, Change, Key, Rows
 
 if TYPE_CHECKING:
     from mailstack.engines import Dialect
@@ -70,6 +70,13 @@ def disable(dialect: Dialect, emails: Iterable[str], owner: str) -> str:
     """
     listed = ", ".join(map(dialect.literal, emails))
     statement = f"UPDATE mail_users SET active = false WHERE email IN ({listed});"
+    return "\n".join([*dialect.begin(owner), statement, *dialect.end()])
+
+
+def forget(dialect: Dialect, addresses: Iterable[str], owner: str) -> str:
+    """A script that forgets former addresses, which have no rights any more."""
+    listed = ", ".join(map(dialect.literal, addresses))
+    statement = f"DELETE FROM {ADDRESSES} WHERE email IN ({listed});"
     return "\n".join([*dialect.begin(owner), statement, *dialect.end()])
 
 

@@ -115,6 +115,17 @@ def detail_script(settings: Settings, generation: str) -> dict[str, str]:
     }
 
 
+def shared_folders(settings: Settings) -> dict[str, str]:
+    """The userdb field, and its SQL, that hides shared folders from an account with a former one's address.
+
+    Rights that others granted to that address would be the new account's, until a run has revoked them.
+    """
+    if not settings.mail_shared_folders:
+        return {}
+    former = "EXISTS (SELECT 1 FROM mail_former_addresses f WHERE f.email = u.email)"
+    return {"namespace/shared/disabled": f"CASE WHEN {former} THEN 'yes' END"}
+
+
 def may_log_in(generation: str) -> str:
     """The user who logs in. Who may not send can't log in to Postfix, whose service is ``smtp``: so they
     can't use the empty sender either, which belongs to nobody.

@@ -44,6 +44,7 @@ COLUMNS = {
         "domain_name",
     ),
     "mail_former_users": ("email", "directory", "removed_at"),
+    "mail_former_addresses": ("email",),
     "mail_sender": ("email", "sender_email"),
     "mail_app_password": ("email", "name", "digest", "service"),
     "mail_last_login": ("email", "service", "at"),

@@ -85,6 +85,7 @@ def test_who_gets_an_address_gets_nothing_of_the_former_user(host: Target) -> No
     directories = clients.sql(host, f"SELECT directory FROM mail_former_users WHERE email = '{USER}'")
     assert sorted(f"/var/vmail/{line}" for line in directories.splitlines()) == sorted((first, second, third))
     clients.sql(host, f"DELETE FROM mail_users WHERE email = '{USER}'")
+    assert USER in clients.sql(host, "SELECT email FROM mail_former_addresses")
 
 
 def test_a_renamed_user_keeps_its_mail(host: Target) -> None:
@@ -105,6 +106,8 @@ def test_a_renamed_user_keeps_its_mail(host: Target) -> None:
     with clients.imap(host, "madam@example.com", password=PASSWORD) as session:
         assert session.select("INBOX")[1] == [b"1"] and session.select("Private")[0] == "OK"
     assert clients.replies(host, "press@example.org") == 250
+    former = clients.sql(host, "SELECT email FROM mail_former_addresses").splitlines()
+    assert {"miss@example.org", "mrs@example.com"} <= set(former)
     insert(host, "miss@example.org")
     assert_new(host, "miss@example.org", home)
     refused = host.pyinfra("-y", "mailstack.accounts.rename", "miss@example.org", ALICE, data=world.data())

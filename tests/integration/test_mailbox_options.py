@@ -140,6 +140,37 @@ def test_a_shared_folder_with_a_dot_in_its_name(host: Target, alice: imaplib.IMA
     assert alice.delete("chess.com")[0] == "OK"
 
 
+def test_who_gets_an_address_gets_no_rights_of_the_former_user(host: Target, alice: imaplib.IMAP4) -> None:
+    guest, shared = "guest@example.org", f"shared/{ALICE}/For guests"
+    same = f"INSERT INTO mail_users (email, password) SELECT '{guest}', password FROM mail_users"
+    insert = f"{same} WHERE email = '{ALICE}';"
+    clients.sql(host, insert)
+    alice.create('"For guests"')
+
+    def seen() -> list[str]:
+        with clients.imap(host, guest, password=world.PASSWORDS[ALICE]) as session:
+            return shared_names(session)
+
+    def grant() -> None:
+        assert alice.setacl('"For guests"', guest, "lr")[0] == "OK"
+        assert shared in seen()
+
+    grant()
+    clients.sql(host, f"DELETE FROM mail_users WHERE email = '{guest}'; {insert}")
+    assert seen() == []
+    with clients.imap(host, guest, password=world.PASSWORDS[ALICE]) as session:
+        assert session.select(f'"{shared}"')[0] == "NO"
+    data = world.data(**OPTIONS)
+    assert f"- what others shared with {guest}" in converge.run(host, data).stderr
+    converge.assert_converged(host, data)
+    assert guest not in str(alice.getacl('"For guests"')[1])
+    grant()
+    gone = host.pyinfra("-y", "mailstack.accounts.user", guest, "present=false", data=data).check()
+    assert f"- what others shared with {guest}" in gone.stderr
+    assert guest not in str(alice.getacl('"For guests"')[1])
+    assert clients.sql(host, "SELECT email FROM mail_former_addresses") == ""
+
+
 def test_everybody_at_once_is_nobody(alice: imaplib.IMAP4) -> None:
     with pytest.raises(imaplib.IMAP4.error, match="disallowed"):
         alice.setacl("Projects/Blue", "anyone", "lr")

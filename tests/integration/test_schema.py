@@ -82,7 +82,10 @@ TAMPERED = {
         "column mail_users.mail_directory",
         "constraint mailstack_users_directory on mail_users",
     ],
-    "DROP TABLE mail_former_users": ["table mail_former_users"],
+    "DROP TABLE mail_former_users, mail_former_addresses": [
+        "table mail_former_addresses",
+        "table mail_former_users",
+    ],
     "DROP TABLE mail_app_password": ["table mail_app_password"],
     "ALTER TABLE mail_app_password ALTER service SET DEFAULT 'smtp',"
     " DROP CONSTRAINT mailstack_app_password_digest": [
@@ -129,6 +132,7 @@ TAMPERED = {
         "constraint mailstack_users_domain on mail_users",
         "trigger mailstack_fold on mail_users",
         "trigger mailstack_give_directory on mail_users",
+        "trigger mailstack_keep_address on mail_users",
         "trigger mailstack_keep_former on mail_users",
         "trigger mailstack_quota on mail_users",
         "trigger mailstack_quota_again on mail_users",

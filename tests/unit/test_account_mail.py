@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.mail import former_key, home_of, with_mail_named
 from mailstack.accounts.plan import PlanError, renamed
+from mailstack.accounts.rights import BECOME, former_addresses, mail_places, revoke
 from mailstack.accounts.rows import Change, Rows
 from mailstack.engines import Dialect, mariadb, postgresql
 
@@ -99,3 +102,25 @@ def test_a_renamed_user_is_followed_by_aliases() -> None:
 def test_a_user_can_not_be_renamed_so(old: str, new: str, said: str) -> None:
     with pytest.raises(PlanError, match=said):
         renamed(current(), old, new)
+
+
+def test_rights_of_former_addresses_go() -> None:
+    there: dict[str, Rows] = {**current(), "mail_former_addresses": {("gone@example.org",): {}}}
+    changes = [
+        Change("-", "mail_users", (A,), {}),
+        Change("~", "mail_users", (B,), {"email": "c@example.org"}),
+        Change("~", "mail_users", ("D@example.org",), {"email": "d@example.org"}, "in lower case"),
+        Change("~", "mail_users", ("e@example.org",), {"active": False}),
+    ]
+    assert former_addresses(there, changes) == [A, B, "gone@example.org"]
+    assert mail_places(there["mail_users"], "/m/") == ["/m", "/srv/b"]
+
+
+@pytest.mark.parametrize("address", ["a.b@example.org", "o'brien@example.org", "a*$^`|{}~x@example.org"])
+def test_only_rights_of_that_address_go(tmp_path: Path, address: str) -> None:
+    kept = [f"user=x{address} lr", f"user={address}x lr", "user=aXb@example.org lr", "owner lrwstipekxa"]
+    (tmp_path / "dovecot-acl").write_text("\n".join([f"user={address} lrs", f"-user={address} w", *kept, ""]))
+    script = revoke([address], [str(tmp_path), str(tmp_path / "nowhere")])
+    # as whoever runs the tests
+    subprocess.run(["sh", "-c", script.replace(BECOME, "")], check=True)
+    assert (tmp_path / "dovecot-acl").read_text().splitlines() == kept

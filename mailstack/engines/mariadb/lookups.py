@@ -27,6 +27,7 @@ from mailstack.engines.lookups import (
     quota_warnings,
     selected,
     sender_logins,
+    shared_folders,
 )
 from mailstack.engines.mariadb.quoting import literal
 from mailstack.passwords import CURRENT_SCHEME
@@ -141,6 +142,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
         **_QUOTA[generation],
         **quota_warnings(settings, generation),
         **detail_script(settings, generation),
+        **shared_folders(settings),
     }
     targets = f"{_hops(*_BY_NAME, *_LEFT_OVER)} {_TARGETS}"
     targets = targets.replace("%u", name.local_part).replace("%d", name.domain)
@@ -179,7 +181,11 @@ def dovecot_login(settings: Settings, generation: str) -> str:
 
 
 def _login(settings: Settings, generation: str, password: str) -> str:
-    fields = {**_QUOTA[generation], **quota_warnings(settings, generation)}
+    fields = {
+        **_QUOTA[generation],
+        **quota_warnings(settings, generation),
+        **shared_folders(settings),
+    }
     return (
         f"SELECT u.email AS `user`, {password}, {_home(settings)} AS userdb_home{selected(fields, 'userdb_')}"
         f" {may_log_in(generation)}"

@@ -24,6 +24,7 @@ from mailstack.engines.lookups import (
     quota_warnings,
     selected,
     sender_logins,
+    shared_folders,
 )
 from mailstack.engines.postgresql.quoting import literal
 from mailstack.passwords import CURRENT_SCHEME
@@ -90,6 +91,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
         **_QUOTA[generation],
         **quota_warnings(settings, generation),
         **detail_script(settings, generation),
+        **shared_folders(settings),
     }
     found = (
         f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
@@ -136,7 +138,11 @@ def dovecot_login(settings: Settings, generation: str) -> str:
 
 
 def _login(settings: Settings, generation: str, password: str) -> str:
-    fields = {**_QUOTA[generation], **quota_warnings(settings, generation)}
+    fields = {
+        **_QUOTA[generation],
+        **quota_warnings(settings, generation),
+        **shared_folders(settings),
+    }
     return (
         f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home{selected(fields, "userdb_")}'
         f" {may_log_in(generation)}"

@@ -32,6 +32,25 @@ ALTER TABLE mail_former_users
     MODIFY removed_at DATETIME NOT NULL DEFAULT (UTC_TIMESTAMP()), -- UTC
     {table};
 
+-- Addresses that accounts had. Others may have granted rights to them (RFC 4314), which lie by the address in the
+-- others' mailboxes: until those are gone, and the row with them, an account of that name sees no shared folders.
+CREATE TABLE IF NOT EXISTS mail_former_addresses (email {address_type} NOT NULL) {table};
+ALTER TABLE mail_former_addresses ADD COLUMN IF NOT EXISTS email {address_type} NOT NULL;
+ALTER TABLE mail_former_addresses
+    MODIFY email {address_type} NOT NULL,
+    DROP INDEX IF EXISTS mailstack_former_address_key,
+    ADD UNIQUE INDEX mailstack_former_address_key (email),
+    {table};
+
+DELIMITER //
 CREATE TRIGGER mailstack_keep_former AFTER DELETE ON mail_users FOR EACH ROW
+BEGIN
     INSERT INTO mail_former_users (email, directory)
     VALUES (OLD.email, COALESCE(OLD.home_directory, OLD.mail_directory));
+    INSERT IGNORE INTO mail_former_addresses (email) VALUES (LOWER(OLD.email));
+END //
+CREATE TRIGGER mailstack_keep_address AFTER UPDATE ON mail_users FOR EACH ROW
+    IF LOWER(NEW.email) <> LOWER(OLD.email) THEN
+        INSERT IGNORE INTO mail_former_addresses (email) VALUES (LOWER(OLD.email));
+    END IF //
+DELIMITER ;

@@ -3,8 +3,10 @@
 
 DROP TRIGGER IF EXISTS mailstack_give_directory ON mail_users;
 DROP TRIGGER IF EXISTS mailstack_keep_former ON mail_users;
+DROP TRIGGER IF EXISTS mailstack_keep_address ON mail_users;
 DROP FUNCTION IF EXISTS mailstack_give_directory();
 DROP FUNCTION IF EXISTS mailstack_keep_former();
+DROP FUNCTION IF EXISTS mailstack_keep_address();
 
 -- Below mail_home_root; home_directory, if it has a value, comes first. Given when the row is inserted, and kept
 -- when the address changes. Rows from before this column keep the directory that they had, which followed from
@@ -64,4 +66,31 @@ END $former$;
 CREATE TRIGGER mailstack_keep_former AFTER DELETE ON mail_users
     FOR EACH ROW EXECUTE FUNCTION mailstack_keep_former();
 
-REVOKE ALL ON FUNCTION mailstack_give_directory(), mailstack_keep_former() FROM PUBLIC;
+-- Addresses that accounts had. Others may have granted rights to them (RFC 4314), which lie by the address in the
+-- others' mailboxes: until those are gone, and the row with them, an account of that name sees no shared folders.
+CREATE TABLE IF NOT EXISTS mail_former_addresses (email text NOT NULL);
+ALTER TABLE mail_former_addresses DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE mail_former_addresses
+    ADD IF NOT EXISTS email text,
+    DROP CONSTRAINT IF EXISTS mailstack_former_address_key;
+ALTER TABLE mail_former_addresses
+    ALTER email DROP DEFAULT, ALTER email TYPE text, ALTER email SET NOT NULL,
+    ADD CONSTRAINT mailstack_former_address_key PRIMARY KEY (email);
+
+CREATE FUNCTION mailstack_keep_address() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $former$
+BEGIN
+    -- NEW is not there for a DELETE, so that this stands in an IF of its own
+    IF TG_OP = 'UPDATE' THEN
+        IF lower(NEW.email COLLATE "C") = lower(OLD.email COLLATE "C") THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    INSERT INTO mail_former_addresses (email) VALUES (lower(OLD.email COLLATE "C")) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $former$;
+CREATE TRIGGER mailstack_keep_address AFTER DELETE OR UPDATE OF email ON mail_users
+    FOR EACH ROW EXECUTE FUNCTION mailstack_keep_address();
+
+REVOKE ALL ON FUNCTION mailstack_give_directory(), mailstack_keep_former(), mailstack_keep_address() FROM PUBLIC;
+GRANT SELECT ON mail_former_addresses TO {lookup};
