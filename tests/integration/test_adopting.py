@@ -7,8 +7,9 @@ import pytest
 from tests.integration import clients, converge, handmade
 from tests.integration.conftest import Factory
 from tests.integration.handmade import Mailbox
-from tests.integration.logins import PASSWORD
+from tests.integration.logins import PASSWORD, logged_in
 from tests.targets.containers import Target
+from tests.targets.shell import ROOT
 
 pytestmark = pytest.mark.postgresql
 
@@ -75,6 +76,23 @@ def test_another_number_stops_the_run_before_anything(
     assert "Traceback" not in run.stderr
     assert host.exec(LOOK).stdout.splitlines() == look
     assert seen(host) == before
+
+
+def test_its_tables_move_to_another_host(host: Target, module_factory: Factory, installed: str) -> None:
+    """By the commands of docs/adopting.md."""
+    text = (ROOT / "docs/adopting.md").read_text()
+    dump, load = (line.strip() for line in text.splitlines() if line.startswith("    runuser"))
+    host.exec(f"cd /; {dump}")
+    other = module_factory("moved", image=installed)
+    other.exec("systemctl start postgresql")
+    other.write("/mail.sql", host.read("/mail.sql"))
+    other.exec(f"cd /; {load}")
+    converge.run(other, DATA)
+    rows = "SELECT email, password, home_directory, quota_mb FROM mail_users ORDER BY email"
+    assert clients.sql(other, rows) == clients.sql(host, rows)
+    assert all(logged_in("imap", other, user, PASSWORD) for user in USERS)
+    converge.assert_converged(other, DATA)
+    other.remove()
 
 
 def test_it_is_taken_over_with_its_numbers(host: Target, before: dict[tuple[str, str], Mailbox]) -> None:
