@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mailstack.files import File
+from mailstack.files import File, Shared
 from tests.integration import converge, world
 from tests.integration.conftest import Factory
 from tests.targets.containers import Target
@@ -44,10 +44,11 @@ def dry(target: Target, **more: object) -> PyinfraRun:
 def test_on_a_bare_host_it_shows_every_file(bare: Factory) -> None:
     target = bare("dry")
     run = dry(target)
-    files = [item.entry for item in converge.managed(target, world.data()) if item.written]
+    entries = (item.entry for item in converge.managed(target, world.data()))
+    whole = (entry.beside("") if isinstance(entry, Shared) else entry for entry in entries)
+    files = [entry for entry in whole if isinstance(entry, File) and entry.content]
     assert shown(run) == [file.path for file in files]
     for file in files:
-        assert isinstance(file, File)
         first = (file.content or "").splitlines()[0]
         assert f"+{first}" in run.stderr
     said = converge.said(run)
