@@ -37,9 +37,9 @@ def with_mail_named(
     + root: the directory below which mail lies
     + delete_mail: whether the mail of users that are removed is deleted
     """
-    former: dict[str, list[str]] = {}
-    for address, directory in current[FORMER]:
-        former.setdefault(address, []).append(posixpath.join(root, directory))
+    former = sorted(
+        (address, posixpath.normpath(posixpath.join(root, below))) for address, below in current[FORMER]
+    )
 
     def named(change: Change) -> Change:
         if change.table != "mail_users":
@@ -47,10 +47,15 @@ def with_mail_named(
         if change.sign == "-" and not delete_mail:
             home = home_of(current["mail_users"][change.key], root)
             return change._replace(note=f"the mail stays in {home}")
-        if change.sign == "+" and (left := former.get(change.key[0])):
-            said = f"gets nothing of the former user's mail in {', '.join(sorted(left))}"
-            return change._replace(note=", ".join(filter(None, [change.note, said])))
-        return change
+        if change.sign != "+":
+            return change
+        given = change.values.get("home_directory")
+        own = given and posixpath.normpath(given)
+        notes = [f"takes over what {address} left in {own}" for address, home in former if home == own]
+        left = [home for address, home in former if address == change.key[0] and home != own]
+        if left:
+            notes.append(f"gets nothing of the former user's mail in {', '.join(left)}")
+        return change._replace(note=", ".join(filter(None, [change.note, *notes])))
 
     return [named(change) for change in changes]
 
