@@ -92,7 +92,6 @@ def _measure(debian: int) -> list[Table]:
             "ours": make("ours"),
             "ours, `pgsql:`": make("direct", mail_map_type="pgsql"),
             "ours, maps in files": make("files"),
-            "ours, no search": make("no-search", mail_full_text_search=False),
             "made by hand": stack.enter_context(servers.handmade(debian)),
         }
         hosts["ours, maps in files"].exec(_DUMP)

@@ -67,10 +67,10 @@ class DovecotSettings(Model):
         "it is off.",
     )
     mail_full_text_search: bool = Field(
-        default=True,
-        description="Whether the words of all mail are indexed as it comes, so that searches are quick. "
-        "Without it the mail itself is searched. Indexing costs half as much as a delivery, or more, and is "
-        "done when there is time. On Debian 12 it finds nothing in most fields of the header.",
+        default=False,
+        description="Whether an index answers searches. Without it Dovecot reads the mail, and every answer "
+        "is right. With it, searches for text in large mailboxes are quicker, but by words, and some answers "
+        "are wrong: `docs/mailboxes.md` lists which. On Debian 12, `NOT` finds nothing.",
     )
     mail_namespace_separator: Literal["/", "."] = Field(
         default="/",

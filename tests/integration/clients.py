@@ -140,10 +140,7 @@ def find(session: imaplib.IMAP4, message_id: str) -> list[bytes]:
 
 
 def fields(session: imaplib.IMAP4, name: str) -> dict[str, str]:
-    """A header field of all messages in the selected mailbox, by their numbers; read, not searched.
-
-    A full-text index may not know what is longer than a word.
-    """
+    """A header field of all messages in the selected mailbox, by their numbers."""
     session.noop()
     if session.search(None, "ALL")[1] == [b""]:
         return {}

@@ -206,26 +206,17 @@ def test_a_warning_says_what_the_inventory_says(host: Target) -> None:
     assert warning.get_content().replace("\r\n", "\n") == TEXT.replace("{percent}", "50")
 
 
-def test_what_fails_beside_it_does_not_harm_the_mail(host: Target, alice: imaplib.IMAP4) -> None:
-    """Neither an index that can't be written nor a warning that can't be sent."""
+def test_a_warning_that_cannot_be_sent_does_not_harm_the_mail(host: Target, alice: imaplib.IMAP4) -> None:
     clients.sql(host, f"UPDATE mail_users SET quota_messages = 20 WHERE email = '{ALICE}'")
-    index = "xapian-indexes" if host.debian == 12 else "fts-flatcurve"
-    maildir = f"{clients.home(host, ALICE)}/Maildir"
-    host.exec(f"cd {maildir} && ls -d {index} && rm -rf {index} && touch {index} && chmod 0 {index}")
     host.exec("mv /etc/dovecot/quota-warning /etc/dovecot/quota-warning.away")
     try:
-        sent = [
-            clients.send(host, clients.message(STRANGER, ALICE, body=f"number{number} and so on\n"))
-            for number in range(10)
-        ]
+        sent = [clients.send(host, clients.message(STRANGER, ALICE)) for _ in range(10)]
         alice.select()
         for message_id in sent:
             assert clients.wait_for_mail(alice, message_id)
         clients.wait_for_empty_queue(host)
-        assert len(alice.search(None, "BODY", "number7")[1][0].split()) == 1
     finally:
         host.exec("mv /etc/dovecot/quota-warning.away /etc/dovecot/quota-warning")
-        host.exec(f"rm -rf {maildir}/{index}")
 
 
 def test_mail_for_a_mailbox_that_cannot_be_written_waits(host: Target) -> None:

@@ -155,7 +155,7 @@ def test_everything_at_once(host: Target, peer: Target, tmp_path: Path) -> None:
                 "options": {"syslog_name": "postfix/second"},
             }
         ],
-        mail_full_text_search=False,
+        mail_full_text_search=True,
         mail_shared_folders=True,
         mail_compression="gz",
         mail_autoexpunge={"Trash": "30d", "Old mail": "1w"},

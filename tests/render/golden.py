@@ -41,6 +41,7 @@ def elsewhere() -> list[Entry]:
     settings = Settings(
         mail_hostname="mx.example.org",
         mail_domain="example.net",
+        mail_full_text_search=True,
         mail_inet_interfaces=["192.0.2.2", "2001:db8::2"],
         mail_mynetworks=["127.0.0.0/8", "192.0.2.0/24", "[2001:db8::]/32"],
         mail_map_type="pgsql",
