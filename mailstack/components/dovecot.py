@@ -67,8 +67,13 @@ esac"""
 _CHECKS = (
     f"{_STAGED} -n >/dev/null",
     _EXPANDED,
-    # a reload of 2.4 starts no new protocol: the login processes miss their directory
-    restart_if_differs("dovecot", "doveconf -h protocols listen", f"{_STAGED} -h protocols listen"),
+    # a reload of 2.4 starts no new protocol: the login processes miss their directory. And a configuration of
+    # another, which the first line tells, may have sockets that we take away: a reload complains of that
+    restart_if_differs(
+        "dovecot",
+        f"doveconf -h protocols listen; head -n 1 {_DIRECTORY}/dovecot.conf",
+        f'{_STAGED} -h protocols listen; head -n 1 "$stage"{_DIRECTORY}/dovecot.conf',
+    ),
 )
 
 
