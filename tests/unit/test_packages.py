@@ -1,0 +1,45 @@
+"""Services that come with packages are masked until they have our configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from mailstack.operations.packages import _hold
+
+DPKG_QUERY = '#!/bin/sh\nfor name; do :; done; [ -e "$STATE/$name" ] && printf installed\n'
+SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$STATE/said"\n'
+
+
+def systemctl(tmp_path: Path, names: Sequence[str], apt: str, installed: Sequence[str] = ()) -> list[str]:
+    """What systemctl(1) is told by an installation of `names`, where `apt` stands for apt-get(8)."""
+    for name, text in (("dpkg-query", DPKG_QUERY), ("systemctl", SYSTEMCTL), ("rm", "#!/bin/sh\n")):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    for name in installed:
+        (tmp_path / name).touch()
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "STATE": str(tmp_path)}
+    subprocess.run(["sh"], input=f"{_hold(names)}\n{apt}\n", text=True, env=env, check=False)
+    said = tmp_path / "said"
+    return said.read_text().splitlines() if said.exists() else []
+
+
+def test_what_apt_installs_stays_masked(tmp_path: Path) -> None:
+    names = ["postgresql", "dovecot-imapd", "postfix", "postfix-pgsql"]
+    said = systemctl(tmp_path, names, "touch $STATE/postfix $STATE/dovecot-core")
+    assert said == ["mask --quiet postfix.service", "mask --quiet dovecot.service"]
+
+
+@pytest.mark.parametrize("apt", ["exit 1", "false", "touch $STATE/postfix-pgsql"])
+def test_what_it_does_not_install_is_freed(tmp_path: Path, apt: str) -> None:
+    said = systemctl(tmp_path, ["postfix", "postfix-pgsql"], apt)
+    assert said == ["mask --quiet postfix.service", "unmask --quiet postfix.service"]
+
+
+def test_a_service_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    assert systemctl(tmp_path, ["dovecot-pop3d"], "true", installed=["dovecot-core"]) == []
+    assert systemctl(tmp_path, ["openssl"], "true") == []
