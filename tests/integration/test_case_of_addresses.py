@@ -12,7 +12,7 @@ from tests.integration.world import ALICE, BOB, REMOTE, STRANGER
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 
-pytestmark = pytest.mark.both_engines_everywhere
+pytestmark = pytest.mark.both_engines
 
 BOARD = f"Board+AbCdEf123@{REMOTE}"
 DATA: dict[str, Any] = {
