@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
-from mailstack.components import dovecot_sieve, listening, tls
+from mailstack.components import dovecot_sieve, listening, systemd, tls
 from mailstack.components.component import component
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
@@ -22,7 +22,7 @@ from mailstack.files import Directory, Entry, File, Place
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
-from mailstack.operations.units import restart_if_differs
+from mailstack.operations.units import Unit, restart_if_differs
 from mailstack.operations.users import Number, system_user
 from mailstack.templates import render
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
 """The folders that every account has; each has the special use (RFC 6154) of that name."""
+
+FOR_POSTFIX = ("/var/spool/postfix/private/auth", "/var/spool/postfix/private/dovecot-lmtp")
+"""The sockets at which Postfix asks for logins and delivers."""
 
 _UTF8 = "".join(
     # each byte that comes first in a letter of some script, and each that comes later (RFC 3629)
@@ -163,6 +166,12 @@ def files(
     root = settings.mail_home_root
     by_option_file = settings.db_driver == "mysql" and values["password"]
     entries: list[Entry] = [
+        *systemd.drop_in(
+            "dovecot",
+            after=("postgresql.service", "mariadb.service"),
+            # mail that was deferred meanwhile does not wait until Postfix tries again, after five minutes
+            after_start=("/usr/sbin/postqueue -f",) if serves_postfix else (),
+        ),
         Directory(root, "vmail", "vmail", 0o750),
         # Dovecot can't start without, and Postfix may come later; Debian 13 makes it when that first starts
         Place(SOCKETS),
@@ -261,4 +270,5 @@ def deploy(settings: Settings) -> None:
         store=database_passwords.store(settings),
         checks=(*_CHECKS, *dovecot_sieve.checks(settings)),
     )
-    units.running("dovecot")
+    unit = Unit("dovecot", program="/usr/sbin/dovecot", listens=FOR_POSTFIX if serves_postfix else ())
+    units.running("dovecot", lambda _: [unit])

@@ -8,7 +8,9 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
+from mailstack.components import systemd
 from mailstack.components.component import component
+from mailstack.engines import engine_of
 from mailstack.files import Entry, File
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 PACKAGES = ("mariadb-server",)
-_SERVICE = "/etc/systemd/system/mariadb.service.d/mailstack.conf"
 
 
 def files(settings: Settings, *, with_dovecot: bool = True) -> list[Entry]:
@@ -28,6 +29,7 @@ def files(settings: Settings, *, with_dovecot: bool = True) -> list[Entry]:
 
     + with_dovecot: whether Dovecot runs on the same host
     """
+    dovecot = systemd.RELOAD_DOVECOT if with_dovecot else ()
     return [
         *database_passwords.files(settings),
         File(
@@ -35,8 +37,7 @@ def files(settings: Settings, *, with_dovecot: bool = True) -> list[Entry]:
             render("mariadb/90-mailstack.cnf", settings=settings),
             activation="restart",
         ),
-        # daemon-reload alone makes it count
-        File(_SERVICE, render("mariadb/service.conf") if with_dovecot else None, activation=None),
+        *systemd.drop_in("mariadb", after_start=dovecot, after_stop=dovecot),
     ]
 
 
@@ -53,6 +54,12 @@ def deploy(settings: Settings) -> None:
     with_dovecot = hosts.has_mail(host)
     entries = files(settings, with_dovecot=with_dovecot)
     config_files(lambda _: entries, component="mariadb", units=["mariadb"])
-    units.running("mariadb", lambda _: Unit("mariadb", clients=("dovecot", "postfix")))
+    unit = Unit(
+        "mariadb",
+        clients=("dovecot", "postfix"),
+        program="/usr/sbin/mariadbd",
+        listens=(engine_of(settings).socket,),
+    )
+    units.running("mariadb", lambda _: [unit])
     database_passwords.generate(settings)
     sql.converge(settings, database_passwords.store(settings))

@@ -9,7 +9,15 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
-from mailstack.components import listening, postfix_checks, postfix_services, postfix_tables, tls
+from mailstack.components import (
+    listening,
+    postfix_checks,
+    postfix_recovery,
+    postfix_services,
+    postfix_tables,
+    systemd,
+    tls,
+)
 from mailstack.components.component import component
 from mailstack.engines import engine_of
 from mailstack.facts.exim_queue import EXIM_QUEUE, name_exim_queue
@@ -29,9 +37,12 @@ if TYPE_CHECKING:
     from mailstack.engines import Endpoint
     from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
+    from mailstack.settings.postfix_master import MasterService
 
 DIRECTORY = "/etc/postfix"
 SQL_DIRECTORY = f"{DIRECTORY}/sql"
+INSTANCE = "postfix@-"
+_SERVICE_FILE = f"{DIRECTORY}/pg_service.conf"
 
 
 def packages(settings: Settings, version: str) -> tuple[str, ...]:
@@ -61,10 +72,17 @@ if [ "$(dpkg-query -W -f '${{db:Status-Status}}' postfix 2>/dev/null)" != instal
 fi"""
 
 
-def unit(platform: Platform) -> Unit:
-    """The service; on Debian 12 ``postfix`` is a wrapper around an instance."""
-    instance = "postfix@-" if platform.debian == 12 else None
-    return Unit("postfix", instance, reload="postfix reload >/dev/null 2>&1")
+def unit(settings: Settings, platform: Platform) -> Unit:
+    """Return the service; on Debian 12 ``postfix`` is a wrapper around an instance."""
+    old = platform.debian == 12
+    return Unit(
+        "postfix",
+        INSTANCE if old else None,
+        reload="postfix reload >/dev/null 2>&1",
+        program="/usr/lib/postfix/sbin/master",
+        listens=postfix_services.ports(_services(settings)),
+        replaces=None if old else INSTANCE,
+    )
 
 
 def files(settings: Settings, platform: Platform, endpoint: Endpoint) -> list[Entry]:
@@ -72,12 +90,18 @@ def files(settings: Settings, platform: Platform, endpoint: Endpoint) -> list[En
 
     + endpoint: where the database is
     """
+    service = unit(settings, platform).process
     return [
+        *_service_files(service),
+        *postfix_recovery.files(settings, endpoint, service),
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
         # Dovecot may have made it, before there was a user postfix
         Directory("/var/spool/postfix/private", "postfix", "root", 0o700),
         File(f"{DIRECTORY}/main.cf", _main_cf(settings, platform, endpoint)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings)),
+        File(
+            _SERVICE_FILE, render("postfix/pg_service.conf") if _needs_timeout(settings, endpoint) else None
+        ),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
         File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
         File(f"{DIRECTORY}/impossible_recipients", render("postfix/impossible_recipients")),
@@ -91,6 +115,19 @@ def files(settings: Settings, platform: Platform, endpoint: Endpoint) -> list[En
             )
             for name, query in queries(settings).items()
         ),
+    ]
+
+
+def _service_files(service: str) -> list[Entry]:
+    """What systemd must know of Postfix, and nothing of the unit that the other release has."""
+    other = "postfix" if service == INSTANCE else INSTANCE
+    return [
+        *systemd.drop_in(
+            service,
+            after=("postgresql.service", "mariadb.service", "dovecot.service"),
+            pid_file="/var/spool/postfix/pid/master.pid",
+        ),
+        File(systemd.path_of(other), None, activation=None),
     ]
 
 
@@ -124,7 +161,7 @@ def _main_cf(settings: Settings, platform: Platform, endpoint: Endpoint) -> str:
         "postfix/main.cf",
         settings=settings,
         index=postfix_tables.INDEX,
-        database_environment=engine_of(settings).postfix_environment(endpoint),
+        database_environment=_database_environment(settings, endpoint),
         certificate=tls.CERTIFICATE,
         weak_ciphers=tls.WEAK_CIPHERS,
         old_ciphers=tls.OLD_CIPHERS,
@@ -141,6 +178,19 @@ def _main_cf(settings: Settings, platform: Platform, endpoint: Endpoint) -> str:
         relay_recipients=sql("relay_recipients"),
     )
     return _override(text, settings.mail_postfix_main)
+
+
+def _database_environment(settings: Settings, endpoint: Endpoint) -> str:
+    environment = engine_of(settings).postfix_environment(endpoint)
+    if _needs_timeout(settings, endpoint):
+        environment += f" PGSERVICE=mailstack PGSERVICEFILE={_SERVICE_FILE}"
+    return environment
+
+
+def _needs_timeout(settings: Settings, endpoint: Endpoint) -> bool:
+    """Whether lookups go to another host. Without proxymap(8), smtpd(8) in its chroot has no such file."""
+    proxied = settings.map_type != settings.db_driver
+    return settings.mail_db_engine == "postgresql" and not endpoint.is_local and proxied
 
 
 def _maps(given: Sequence[str] | None, ours: Sequence[str]) -> str:
@@ -163,10 +213,13 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
 
 
 def _master_cf(settings: Settings) -> str:
-    services = postfix_services.merge(
-        postfix_services.default_services(settings), settings.mail_postfix_master
-    )
-    return render("postfix/master.cf", services="".join(service.render() for service in services))
+    services = "".join(service.render() for service in _services(settings))
+    return render("postfix/master.cf", services=services)
+
+
+def _services(settings: Settings) -> list[MasterService]:
+    ours = postfix_services.default_services(settings)
+    return postfix_services.merge(ours, settings.mail_postfix_master)
 
 
 def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> str:
@@ -219,4 +272,4 @@ def deploy(settings: Settings) -> None:
         store=store,
         checks=postfix_checks.CHECKS,
     )
-    units.running("postfix", unit)
+    units.running("postfix", lambda platform: [unit(settings, platform), postfix_recovery.UNIT])

@@ -168,3 +168,13 @@ def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> l
     merged = {(service.name, service.type): service for service in services}
     merged.update({(service.name, service.type): service for service in more})
     return list(merged.values())
+
+
+_PORTS = {"smtp": "25", "smtps": "465", "submissions": "465", "submission": "587"}
+"""Those of services(5) that Postfix serves."""
+
+
+def ports(services: Iterable[MasterService]) -> tuple[str, ...]:
+    """Return the TCP ports of ``services``, but for those that only services(5) of the host knows."""
+    names = (service.name.rpartition(":")[2] for service in services if service.type == "inet")
+    return tuple(_PORTS.get(name, name) for name in names if name in _PORTS or name.isdigit())

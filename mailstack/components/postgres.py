@@ -8,7 +8,9 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack import database_passwords, hosts, topology
+from mailstack.components import systemd
 from mailstack.components.component import component
+from mailstack.engines import engine_of
 from mailstack.engines.postgresql import hba
 from mailstack.facts import clusters
 from mailstack.facts.files import file_texts
@@ -50,11 +52,12 @@ _CHECKS = (
 )
 
 
-def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list[Entry]:
+def files(settings: Settings, version: str, clients: Sequence[str] = (), *, with_dovecot: bool = True) -> list[Entry]:
     """The server's configuration.
 
     + version: major version of PostgreSQL
     + clients: IP addresses of other hosts that look things up
+    + with_dovecot: whether Dovecot runs on the same host
     """
     directory = f"/etc/postgresql/{version}/main"
     values = {
@@ -76,6 +79,9 @@ def files(settings: Settings, version: str, clients: Sequence[str] = ()) -> list
             claimed=lambda line: line.split()[:1] == ["mailstack"],
         ),
         File(f"{directory}/conf.d/mailstack.conf", render("postgresql/mailstack.conf", **values), *_OWNER),
+        *systemd.drop_in(
+            f"postgresql@{version}-main", after_start=systemd.RELOAD_DOVECOT if with_dovecot else ()
+        ),
     ]
 
 
@@ -88,9 +94,15 @@ def _locked_out(settings: Settings, texts: Mapping[str, str]) -> str | None:
     return next(filter(None, said), None)
 
 
-def unit(platform: Platform) -> Unit:
-    """The service: Debian has one for each version, and a wrapper around them."""
-    return Unit("postgresql", f"postgresql@{platform.postgresql}-main", clients=("dovecot", "postfix"))
+def unit(settings: Settings, platform: Platform) -> Unit:
+    """Return the service: Debian has one for each version, and a wrapper around them."""
+    return Unit(
+        "postgresql",
+        f"postgresql@{platform.postgresql}-main",
+        clients=("dovecot", "postfix"),
+        program=f"/usr/lib/postgresql/{platform.postgresql}/bin/postgres",
+        listens=(f"{engine_of(settings).socket}/.s.PGSQL.{settings.db_port}",),
+    )
 
 
 @component("PostgreSQL")
@@ -109,11 +121,13 @@ def deploy(settings: Settings) -> None:
         require(CLUSTERS, lambda found: clusters.problem(found[1], found[0], settings.db_port))
         installed(lambda _: PACKAGES)
         config_files(
-            lambda platform: files(settings, platform.postgresql, clients),
+            lambda platform: files(
+                settings, platform.postgresql, clients, with_dovecot=hosts.has_mail(host)
+            ),
             component="postgresql",
             units=["postgresql"],
             checks=[_MAKE_CLUSTER.format(port=settings.db_port), *_CHECKS],
         )
-        units.running("postgresql", unit)
+        units.running("postgresql", lambda platform: [unit(settings, platform)])
         database_passwords.generate(settings)
     sql.converge(settings, database_passwords.store(settings))

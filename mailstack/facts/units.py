@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailstack.facts.reading import Probe
@@ -13,37 +13,98 @@ PENDING = "/var/lib/mailstack/pending"
 
 
 class UnitStates(NamedTuple):
-    """``systemctl show`` of each unit by its name, and the names of the marks in ``PENDING``."""
+    """What a host says of its units.
+
+    + properties: ``systemctl show`` of each unit by its name
+    + marks: the names of the marks in ``PENDING``
+    + installed: when each program was installed, in seconds since 1970, by its path
+    + listeners: what is listened on: TCP ports as numbers in text, Unix-domain sockets by their paths
+    """
 
     properties: Mapping[str, Mapping[str, str]]
-    marks: frozenset[str]
+    marks: frozenset[str] = frozenset()
+    installed: Mapping[str, int] = {}
+    listeners: frozenset[str] = frozenset()
 
     def is_active(self, unit: str) -> bool:
-        """Whether the unit runs."""
+        """Return whether systemd takes the unit for running."""
         return self.properties.get(unit, {}).get("ActiveState") in ("active", "reloading")
 
     def is_enabled(self, unit: str) -> bool:
-        """Whether the unit starts at boot."""
+        """Return whether the unit starts at boot."""
         return self.properties.get(unit, {}).get("UnitFileState") == "enabled"
 
+    def fault(self, unit: str, program: str | None, listens: Iterable[str]) -> str | None:
+        """Return why an active unit does not serve as it should, or ``None``.
 
-def unit_states(units: Iterable[str]) -> Probe[UnitStates]:
-    """Properties of the units (named without ``.service``), and the marks."""
-    names = tuple(units)
-    return Probe(_states_of, names, lambda output: _parse(output, names))
+        systemd takes a service for active as long as one of its processes lives, whichever that is.
+
+        + program: what its master runs
+        + listens: what it should listen on
+        """
+        properties = self.properties.get(unit, {})
+        if properties.get("MainPID", "0") == "0":
+            return "its master is dead"
+        started = properties.get("ExecMainStartTimestamp", "").removeprefix("@")
+        if program and started.isdigit() and int(started) < self.installed.get(program, 0):
+            return f"{program} was installed after it started"
+        missing = [each for each in listens if each not in self.listeners]
+        return f"it does not listen on {', '.join(missing)}" if missing else None
 
 
-def _states_of(units: Sequence[str]) -> str:
-    names = shlex.join(f"{unit}.service" for unit in units)
-    return f"ls {PENDING}; echo; systemctl show -p Id,ActiveState,UnitFileState,NeedDaemonReload {names}"
+Asked = tuple[str, str | None]
+"""A unit, named without ``.service``, and the program that its master runs."""
 
 
-def _parse(output: str, units: Sequence[str]) -> UnitStates:
+def unit_states(units: Iterable[Asked]) -> Probe[UnitStates]:
+    """Ask for properties of the units, the marks, and what is listened on."""
+    asked = tuple(units)
+    return Probe(_states_of, asked, lambda output: _parse(output, {name for name, _ in asked}))
+
+
+# proc(5): 0A is TCP_LISTEN; 00010000 is a Unix-domain socket that listens
+_LISTENERS = """
+awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 | sort -u
+awk '$4 == "00010000" { print $8 }' /proc/net/unix
+"""
+_PROPERTIES = "Id,ActiveState,UnitFileState,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
+
+
+def _states_of(units: Sequence[Asked]) -> str:
+    names = shlex.join(f"{unit}.service" for unit, _ in units)
+    programs = shlex.join(sorted({program for _, program in units if program}) or ["/"])
+    return f"""ls {PENDING}; echo =
+systemctl show --timestamp=unix -p {_PROPERTIES} {names}; echo =
+stat -c '%Z %n' {programs}; echo ={_LISTENERS}"""
+
+
+def _parse(output: str, units: Collection[str]) -> UnitStates:
     """Of all units that were asked for together, these."""
-    marks, _, shown = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
+    marks, shown, installed, listening = _sections(output)
     properties = {}
-    for block in shown.strip().split("\n\n"):
+    for block in "\n".join(shown).split("\n\n"):
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if (name := values.get("Id", "").removesuffix(".service")) in units:
             properties[name] = values
-    return UnitStates(properties, frozenset(marks.split()))
+    times = (line.split(" ", 1) for line in installed)
+    # Debian says /var/run, which is a link to /run
+    sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
+    ports = (str(int(line, 16)) for line in listening if line and "/" not in line)
+    return UnitStates(
+        properties,
+        frozenset(marks),
+        {path: int(seconds) for seconds, path in times},
+        frozenset([*sockets, *ports]),
+    )
+
+
+def _sections(output: str) -> list[list[str]]:
+    """The lines of the four answers."""
+    sections: list[list[str]] = [[], [], [], []]
+    number = 0
+    for line in output.splitlines():
+        if line == "=":
+            number += 1
+        else:
+            sections[number].append(line)
+    return sections

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from pyinfra.api.command import StringCommand
@@ -25,12 +25,20 @@ class Unit(NamedTuple):
     + clients: services that reload, if they run on this host, once this one was started anew: left alone
       they may wait for a minute before they connect again
     + reload: how to reload it, where systemd would do the same and take as long again for that
+    + program: what its master runs: newer than the process, if an upgrade did not restart it
+    + listens: TCP ports, as text, and paths of Unix-domain sockets that it listens on
+    + own: whether its unit file is of mailstack; then a new one takes a restart
+    + replaces: a unit that ran the same daemon before an upgrade of Debian
     """
 
     name: str
     instance: str | None = None
     clients: tuple[str, ...] = ()
     reload: str | None = None
+    program: str | None = None
+    listens: tuple[str, ...] = ()
+    own: bool = False
+    replaces: str | None = None
 
     @property
     def process(self) -> str:
@@ -54,34 +62,38 @@ def restart_if_differs(unit: str, now: str, staged: str) -> str:
     return f'[ "$({now} 2>&1)" = "$({staged} 2>&1)" ] || {{ mkdir -p {shlex.quote(PENDING)}; : > {path}; }}'
 
 
-def running(name: str, unit: ByPlatform[Unit] | None = None) -> None:
+def running(name: str, units: ByPlatform[Sequence[Unit]] | None = None) -> None:
     """Make a service run, start at boot, and use the configuration that is on disk.
 
     + name: of the service
-    + unit: the service for a platform, if there is more to say of it
+    + units: the service for a platform, if there is more to say of it, and those that belong to it
 
     A change of configuration leaves a mark on the host before it is made; the mark is removed here, after
     the daemon took the change. So a run that was cut off in between is made good by the next.
     """
-    by_platform = unit or (lambda _: Unit(name))
-    announce(PLATFORM, *map(_states, of_any_release(lambda platform: [by_platform(platform)])))
+    by_platform = units or (lambda _: [Unit(name)])
+    announce(PLATFORM, *map(_states, of_any_release(by_platform)))
     _running(by_platform=by_platform, name=f"Run {name}")
 
 
 @operation()
-def _running(by_platform: ByPlatform[Unit]) -> Generator[StringCommand]:
-    unit = here(by_platform)
-    steps = plan(unit, read(_states(unit)))
-    if not steps:
-        host.noop(f"{unit.name} runs with the configuration on disk")
-        return
-    host.log(f"{unit.name}: {', '.join(word for word, _ in steps)}")
+def _running(by_platform: ByPlatform[Sequence[Unit]]) -> Generator[StringCommand]:
+    units = here(by_platform)
+    plans = [(unit, steps) for unit in units if (steps := plan(unit, read(_states(unit))))]
+    for unit, steps in plans:
+        host.log(f"{unit.name}: {', '.join(step.title for step in steps)}")
+        yield shell(_script(unit, steps))
+    if not plans:
+        host.noop(f"{units[0].name} runs with the configuration on disk")
+
+
+def _script(unit: Unit, steps: Sequence[Step]) -> str:
     process = shlex.quote(unit.process)
     marks = " ".join(shlex.quote(mark(unit.name, kind)) for kind in ("reload", "restart"))
-    act = " && ".join(command for _, command in steps)
-    if {"start", "restart"} & {word for word, _ in steps}:
+    act = " && ".join(step.command for step in steps)
+    if {"start", "restart"} & {step.word for step in steps}:
         act = "".join(f"{_tell(client)}; " for client in unit.clients) + act
-    yield shell(
+    return (
         f"{{ {act}; }} && systemctl is-active --quiet {process} && rm -f {marks} || "
         f"{{ systemctl --no-pager --lines=20 status {process}; exit 1; }}"
     )
@@ -93,32 +105,49 @@ def _tell(client: str) -> str:
 
 
 def _states(unit: Unit) -> Probe[UnitStates]:
-    return unit_states(dict.fromkeys([unit.name, unit.process]))
+    others = [(name, None) for name in (unit.name, unit.replaces) if name and name != unit.process]
+    return unit_states([(unit.process, unit.program), *others])
 
 
-def plan(unit: Unit, states: UnitStates) -> list[tuple[str, str]]:
-    """What is to be done, in order: a word for people and the command."""
+class Step(NamedTuple):
+    """One thing to do with a unit: a word for it, the command, and why, if that is not plain."""
+
+    word: str
+    command: str
+    reason: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The word, with the reason."""
+        return f"{self.word} ({self.reason})" if self.reason else self.word
+
+
+def plan(unit: Unit, states: UnitStates) -> list[Step]:
+    """Decide what to do, in order."""
     name, process = shlex.quote(unit.name), shlex.quote(unit.process)
     steps = []
     masked = [each for each, values in states.properties.items() if values.get("UnitFileState") == "masked"]
     if masked:
-        steps.append(("unmask", f"systemctl unmask {shlex.join(masked)}"))
-    if any(values.get("NeedDaemonReload") == "yes" for values in states.properties.values()):
-        steps.append(("daemon-reload", "systemctl daemon-reload"))
+        steps.append(Step("unmask", f"systemctl unmask {shlex.join(masked)}"))
+    changed = any(values.get("NeedDaemonReload") == "yes" for values in states.properties.values())
+    if changed:
+        steps.append(Step("daemon-reload", "systemctl daemon-reload"))
     if not states.is_enabled(unit.name):
-        steps.append(("enable", f"systemctl enable --quiet {name}"))
-    if not (states.is_active(unit.name) and states.is_active(unit.process)):
-        # a unit that failed too often must be forgiven before it may start again
-        steps.append(
-            (
-                "start",
-                f"systemctl reset-failed {name} {process} 2>/dev/null; systemctl start {name} {process}",
-            )
-        )
+        steps.append(Step("enable", f"systemctl enable --quiet {name}"))
+    active = states.is_active(unit.process)
+    if unit.replaces and states.is_active(unit.replaces):
+        # both units name the same master: systemd stops one when it starts or reloads the other
+        steps.append(Step(f"stop {unit.replaces}", f"systemctl stop {shlex.quote(unit.replaces)} {process}"))
+        active = False
+    if not (active and states.is_active(unit.name)):
+        # systemd refuses to start a unit that hit its start limit
+        reset = f"systemctl reset-failed {name} {process} 2>/dev/null"
+        steps.append(Step("start", f"{{ {reset}; systemctl start {name} {process}; }}"))
     # the process may run while its wrapper does not
-    if states.is_active(unit.process):
-        if f"{unit.name}.restart" in states.marks:
-            steps.append(("restart", f"systemctl restart {process}"))
+    if active:
+        fault = states.fault(unit.process, unit.program, unit.listens)
+        if fault or (unit.own and changed) or f"{unit.name}.restart" in states.marks:
+            steps.append(Step("restart", f"systemctl restart {process}", fault))
         elif f"{unit.name}.reload" in states.marks:
-            steps.append(("reload", unit.reload or f"systemctl reload {process}"))
+            steps.append(Step("reload", unit.reload or f"systemctl reload {process}"))
     return steps

@@ -53,20 +53,24 @@ def test_a_package_is_installed_wholly_or_not() -> None:
 
 def test_units_and_marks() -> None:
     output = (
-        "postfix.reload\npostgresql.restart\n\n"
+        "postfix.reload\npostgresql.restart\n=\n"
         "Id=postfix.service\nActiveState=active\nUnitFileState=enabled\n\n"
         "Id=postfix@-.service\nActiveState=reloading\nUnitFileState=indirect\n\n"
-        "Id=dovecot.service\nActiveState=inactive\nUnitFileState=masked\n"
+        "Id=dovecot.service\nActiveState=inactive\nUnitFileState=masked\n=\n"
+        "1234 /usr/lib/postfix/sbin/master\n=\n"
+        "0019\n024B\n/var/run/postgresql/.s.PGSQL.5432\nprivate/smtp\n"
     )
-    states = unit_states(["postfix", "postfix@-"]).parse(output)
+    states = unit_states([("postfix", None), ("postfix@-", "/usr/lib/postfix/sbin/master")]).parse(output)
     assert set(states.properties) == {"postfix", "postfix@-"}, "another service was asked for along with it"
     assert states.marks == {"postfix.reload", "postgresql.restart"}
     assert states.is_active("postfix") and states.is_enabled("postfix")
     assert states.is_active("postfix@-") and not states.is_enabled("postfix@-")
+    assert states.installed == {"/usr/lib/postfix/sbin/master": 1234}
+    assert states.listeners == {"25", "587", "/run/postgresql/.s.PGSQL.5432"}
 
 
 def test_no_marks() -> None:
-    assert unit_states([]).parse("\nId=postfix.service\nActiveState=active\n").marks == frozenset()
+    assert unit_states([]).parse("=\nId=postfix.service\nActiveState=active\n=\n=\n").marks == frozenset()
 
 
 def test_a_certificate_serves_or_not() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mailstack.facts.units import UnitStates, unit_states
-from mailstack.operations.units import Unit, mark, plan
+from mailstack.operations.units import Step, Unit, mark, plan
 
 PLAIN = Unit("dovecot")
 WRAPPED = Unit("postgresql", "postgresql@15-main")
-UP = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+LISTENERS = frozenset({"25", "/run/socket"})
+UP = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no", "MainPID": "7"}
 INSTANCE = {**UP, "UnitFileState": "enabled-runtime"}
 
 
@@ -18,7 +19,10 @@ def words(unit: Unit, *marks: str, **states: dict[str, str]) -> list[str]:
     properties = {unit.name: {**UP, **states.get("wrapper", {})}}
     if unit.instance:
         properties[unit.instance] = {**INSTANCE, **states.get("process", {})}
-    return [word for word, _ in plan(unit, UnitStates(properties, frozenset(marks)))]
+    if unit.replaces:
+        properties[unit.replaces] = states.get("replaced", {"ActiveState": "inactive"})
+    found = UnitStates(properties, frozenset(marks), listeners=LISTENERS)
+    return [step.word for step in plan(unit, found)]
 
 
 @pytest.mark.parametrize("unit", [PLAIN, WRAPPED])
@@ -57,20 +61,52 @@ def test_a_unit_file_that_changed_is_read_again() -> None:
 
 
 def test_the_process_is_what_is_restarted() -> None:
-    states = UnitStates({"postgresql": UP, "postgresql@15-main": INSTANCE}, frozenset({"postgresql.restart"}))
-    assert plan(WRAPPED, states) == [("restart", "systemctl restart postgresql@15-main")]
+    properties = {"postgresql": UP, "postgresql@15-main": INSTANCE}
+    states = UnitStates(properties, frozenset({"postgresql.restart"}))
+    assert plan(WRAPPED, states) == [Step("restart", "systemctl restart postgresql@15-main")]
     assert mark("postgresql", "restart").endswith("/pending/postgresql.restart")
 
 
 def test_a_service_may_be_reloaded_without_systemd() -> None:
     unit = Unit("postfix", reload="postfix reload")
     states = UnitStates({"postfix": UP}, frozenset({"postfix.reload"}))
-    assert plan(unit, states) == [("reload", "postfix reload")]
+    assert plan(unit, states) == [Step("reload", "postfix reload")]
 
 
 def test_a_unit_that_is_unknown_does_not_run() -> None:
     shown = "Id=dovecot.service\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
-    states = unit_states(["dovecot"]).parse(f"\n{shown}")
+    states = unit_states([("dovecot", None)]).parse(f"=\n{shown}=\n=\n")
     assert not states.is_active("dovecot")
     assert not states.is_enabled("dovecot")
     assert not states.is_active("postfix")
+
+
+def test_an_active_unit_without_its_master_is_restarted() -> None:
+    """systemd calls a unit active as long as any of its processes lives."""
+    (step,) = plan(PLAIN, UnitStates({"dovecot": {**UP, "MainPID": "0"}}))
+    assert step.title == "restart (its master is dead)"
+
+
+@pytest.mark.parametrize(("installed", "planned"), [(100, []), (101, ["restart"])])
+def test_a_program_that_is_newer_than_its_process_is_restarted(installed: int, planned: list[str]) -> None:
+    unit = Unit("dovecot", program="/usr/sbin/dovecot")
+    properties = {"dovecot": {**UP, "ExecMainStartTimestamp": "@100"}}
+    states = UnitStates(properties, installed={"/usr/sbin/dovecot": installed})
+    assert [step.word for step in plan(unit, states)] == planned
+
+
+def test_a_unit_that_does_not_listen_is_restarted() -> None:
+    assert words(Unit("postfix", listens=("25", "/run/socket"))) == []
+    assert words(Unit("postfix", listens=("25", "587"))) == ["restart"]
+    assert words(Unit("postfix", listens=("/run/other",))) == ["restart"]
+
+
+def test_the_unit_of_the_release_before_is_stopped_first() -> None:
+    unit = Unit("postfix", replaces="postfix@-")
+    assert words(unit) == []
+    assert words(unit, replaced={"ActiveState": "active"}) == ["stop postfix@-", "start"]
+
+
+def test_a_unit_of_ours_is_restarted_when_its_file_changed() -> None:
+    changed = {"NeedDaemonReload": "yes"}
+    assert words(Unit("helper", own=True), wrapper=changed) == ["daemon-reload", "restart"]

@@ -1,0 +1,41 @@
+"""A service beside Postfix that notices when the database is back, and makes the daemons ask it again."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from mailstack.engines import engine_of
+from mailstack.files import Entry, File
+from mailstack.operations.units import Unit
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from mailstack.engines import Endpoint
+    from mailstack.settings import Settings
+
+UNIT = Unit("mailstack-recover", own=True)
+_SCRIPT = "/usr/local/lib/mailstack/recover"
+
+
+def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
+    """Return the script and its unit file.
+
+    + endpoint: where the database is
+    + service: the unit whose processes are Postfix
+    """
+    script = render("postfix/recover", driver=settings.db_driver)
+    return [
+        File(_SCRIPT, script, mode=0o755, activation=None),
+        File(
+            f"/etc/systemd/system/{UNIT.name}.service",
+            render(
+                "postfix/recover.service",
+                service=service,
+                environment=engine_of(settings).postfix_environment(endpoint),
+                script=_SCRIPT,
+                checksum=hashlib.sha256(script.encode()).hexdigest(),
+            ),
+            activation=None,
+        ),
+    ]

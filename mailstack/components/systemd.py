@@ -1,0 +1,50 @@
+"""systemd: what each service of the server gets beside the unit file of its package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mailstack.files import Entry, File
+from mailstack.templates import render
+
+_DIRECTORY = "/etc/systemd/system"
+
+RELOAD_DOVECOT = ("/usr/bin/systemctl try-reload-or-restart --no-block dovecot.service",)
+"""For a database server: Dovecot notices only by a failure that its connections broke. 2.3 then waits longer after
+each attempt, and 2.4.1 never uses a connection to MariaDB again that broke once. A reload begins again."""
+
+
+def drop_in(
+    unit: str,
+    *,
+    after: Sequence[str] = (),
+    pid_file: str | None = None,
+    after_start: Sequence[str] = (),
+    after_stop: Sequence[str] = (),
+) -> list[Entry]:
+    """Return the files that make systemd start a service again whose master died.
+
+    + unit: the service whose processes do the work, without ``.service``
+    + after: units that start before it at boot
+    + pid_file: where its master writes its process id, if the package does not say so
+    + after_start, after_stop: commands, run as root; one that fails does no harm
+
+    See systemd.service(5). A service that cannot start is tried five times, and then every 15 seconds. The
+    files count after ``systemctl daemon-reload``, which ``units.running`` does.
+    """
+    settings = render(
+        "systemd/service.conf",
+        after=after,
+        pid_file=pid_file,
+        after_start=after_start,
+        after_stop=after_stop,
+    )
+    return [
+        File(path_of(unit), settings, activation=None),
+        File(f"{_DIRECTORY}/mailstack-retry@.service", render("systemd/retry.service"), activation=None),
+    ]
+
+
+def path_of(unit: str) -> str:
+    """Return the path of the drop-in of a service."""
+    return f"{_DIRECTORY}/{unit}.service.d/mailstack.conf"
