@@ -47,11 +47,17 @@ postlog   unix-dgram  n  -  n  -      1  postlogd
 
 _SUBMISSION = {
     "smtpd_sasl_auth_enable": "yes",
-    "smtpd_client_restrictions": "permit_sasl_authenticated, reject",
+    # Postfix says 535 (wrong password) to a login that Dovecot could not check, and clients then ask for
+    # another one. So while the database does not answer, the greeting is a 451. The query is about no client.
+    "smtpd_delay_reject": "no",
+    "smtpd_client_restrictions": (
+        "check_client_access"
+        " pipemap:{static:x@$myhostname,%s:$config_directory/sql/own_senders.cf,static:DUNNO}"
+    ),
     "smtpd_helo_restrictions": "",
     "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
     # the envelope sender belongs to whoever logged in
-    "smtpd_sender_restrictions": "reject_sender_login_mismatch",
+    "smtpd_sender_restrictions": "reject_sender_login_mismatch, permit_sasl_authenticated, reject",
     "smtpd_forbid_bare_newline_exclusions": "",
 }
 """RFC 6409: for users only, and each in the user's own name."""
@@ -135,6 +141,7 @@ def _for_strangers(settings: Settings) -> list[MasterService]:
 
 def _for_users(settings: Settings) -> list[MasterService]:
     options, cleanup = dict(_SUBMISSION), []
+    options["smtpd_client_restrictions"] %= settings.map_type
     if settings.mail_hide_client_address:
         checks = f"{_USERS_HEADERS} {settings.mail_postfix_main.get('header_checks', '')}".rstrip()
         options["cleanup_service_name"] = "users-cleanup"
