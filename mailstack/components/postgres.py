@@ -52,7 +52,9 @@ _CHECKS = (
 )
 
 
-def files(settings: Settings, version: str, clients: Sequence[str] = (), *, with_dovecot: bool = True) -> list[Entry]:
+def files(
+    settings: Settings, version: str, clients: Sequence[str] = (), *, with_dovecot: bool = True
+) -> list[Entry]:
     """The server's configuration.
 
     + version: major version of PostgreSQL
@@ -121,9 +123,7 @@ def deploy(settings: Settings) -> None:
         require(CLUSTERS, lambda found: clusters.problem(found[1], found[0], settings.db_port))
         installed(lambda _: PACKAGES)
         config_files(
-            lambda platform: files(
-                settings, platform.postgresql, clients, with_dovecot=hosts.has_mail(host)
-            ),
+            lambda platform: files(settings, platform.postgresql, clients, with_dovecot=hosts.has_mail(host)),
             component="postgresql",
             units=["postgresql"],
             checks=[_MAKE_CLUSTER.format(port=settings.db_port), *_CHECKS],

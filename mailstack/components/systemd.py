@@ -10,8 +10,8 @@ from mailstack.templates import render
 _DIRECTORY = "/etc/systemd/system"
 
 RELOAD_DOVECOT = ("/usr/bin/systemctl try-reload-or-restart --no-block dovecot.service",)
-"""For a database server: Dovecot notices only by a failure that its connections broke. 2.3 then waits longer after
-each attempt, and 2.4.1 never uses a connection to MariaDB again that broke once. A reload begins again."""
+"""For a database server: Dovecot notices only by a failure that its connections broke. 2.3 then waits longer
+after each attempt, and 2.4.1 never uses a connection to MariaDB again that broke once. A reload begins again."""
 
 
 def drop_in(

@@ -93,6 +93,13 @@ class Watch:
         """Return what was not well from a moment on."""
         return [answer for answer in self.answers if not answer.good and answer.began >= since]
 
+    def assert_well_from(self, moment: float) -> None:
+        """Wait for five seconds of answers after ``moment``, or after now, and find no refusal among them."""
+        settled = max(moment, time.monotonic())
+        time.sleep(settled + 5 - time.monotonic())
+        assert self.refusals(settled) == []
+        assert {answer.kind for answer in self.answers if answer.began >= settled}
+
     def gap(self, kind: str) -> float:
         """Return the longest time in which nothing of a kind went well."""
         moments = [answer.moment for answer in self.answers if answer.kind == kind and answer.good]
@@ -101,7 +108,7 @@ class Watch:
 
 @contextmanager
 def watch(host: Target) -> Iterator[Watch]:
-    """Send and ask while the block runs, from when all is well; then compare what was taken with what came."""
+    """Send and ask while the block runs, from when all is well; then compare what was taken and what came."""
     watching = Watch(host)
     jobs = [
         threading.Thread(target=watching.send_all_the_while, args=[False]),
