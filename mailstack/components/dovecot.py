@@ -170,8 +170,9 @@ def files(
             "dovecot",
             after=("postgresql.service", "mariadb.service"),
             # mail that was deferred meanwhile does not wait until Postfix tries again, after five minutes
-            after_start=("/usr/sbin/postqueue -f",) if serves_postfix else (),
+            after_start=systemd.FLUSH,
         ),
+        *systemd.flush(),
         Directory(root, "vmail", "vmail", 0o750),
         # Dovecot can't start without, and Postfix may come later; Debian 13 makes it when that first starts
         Place(SOCKETS),
@@ -270,5 +271,5 @@ def deploy(settings: Settings) -> None:
         store=database_passwords.store(settings),
         checks=(*_CHECKS, *dovecot_sieve.checks(settings)),
     )
-    unit = Unit("dovecot", program="/usr/sbin/dovecot", listens=FOR_POSTFIX if serves_postfix else ())
+    unit = Unit("dovecot", program="/usr/sbin/dovecot", listens=FOR_POSTFIX)
     units.running("dovecot", lambda _: [unit])

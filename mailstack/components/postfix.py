@@ -126,7 +126,9 @@ def _service_files(service: str) -> list[Entry]:
             service,
             after=("postgresql.service", "mariadb.service", "dovecot.service"),
             pid_file="/var/spool/postfix/pid/master.pid",
+            after_start=systemd.FLUSH,
         ),
+        *systemd.flush(),
         File(systemd.path_of(other), None, activation=None),
     ]
 

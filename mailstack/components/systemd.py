@@ -9,9 +9,12 @@ from mailstack.templates import render
 
 _DIRECTORY = "/etc/systemd/system"
 
+FLUSH = ("/usr/bin/systemctl restart --no-block mailstack-flush.service",)
+"""For Dovecot and Postfix, with the unit of ``flush``: mail that waits is delivered."""
+
 RELOAD_DOVECOT = ("/usr/bin/systemctl try-reload-or-restart --no-block dovecot.service",)
 """For a database server: Dovecot notices only by a failure that its connections broke. 2.3 then waits longer
-after each attempt, and 2.4.1 never uses a connection to MariaDB again that broke once. A reload begins again."""
+after each attempt, and 2.4.1 never uses such a connection to MariaDB again. A reload begins again."""
 
 
 def drop_in(
@@ -43,6 +46,12 @@ def drop_in(
         File(path_of(unit), settings, activation=None),
         File(f"{_DIRECTORY}/mailstack-retry@.service", render("systemd/retry.service"), activation=None),
     ]
+
+
+def flush() -> list[Entry]:
+    """Return the unit that has Postfix deliver what waited for Dovecot."""
+    unit = render("systemd/flush.service")
+    return [File(f"{_DIRECTORY}/mailstack-flush.service", unit, activation=None)]
 
 
 def path_of(unit: str) -> str:
