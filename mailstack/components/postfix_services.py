@@ -55,9 +55,9 @@ _SUBMISSION = {
         " pipemap:{static:x@$myhostname,%s:$config_directory/sql/own_senders.cf,static:DUNNO}"
     ),
     "smtpd_helo_restrictions": "",
-    "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
-    # the envelope sender belongs to whoever logged in
-    "smtpd_sender_restrictions": "reject_sender_login_mismatch, permit_sasl_authenticated, reject",
+    "smtpd_sender_restrictions": "",
+    # the envelope sender belongs to whoever logged in; said at RCPT, as programs expect it
+    "smtpd_relay_restrictions": "reject_sender_login_mismatch, permit_sasl_authenticated, reject",
     "smtpd_forbid_bare_newline_exclusions": "",
 }
 """RFC 6409: for users only, and each in the user's own name."""
