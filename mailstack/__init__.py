@@ -8,3 +8,5 @@ from mailstack.components import dovecot, mail_server, mariadb, postfix, postgre
 from mailstack.settings import Settings
 
 __all__ = ["Settings", "accounts", "dovecot", "mail_server", "mariadb", "postfix", "postgres", "tls"]
+
+accounts.answer_for_modules()

@@ -11,6 +11,7 @@ LMTP becomes a bounce to a forged sender. ``+`` is missing because Postfix cuts 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Container
 from functools import cache
@@ -28,6 +29,13 @@ _ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 LOCAL_PART = rf"^(?=.{{1,64}}$){_ATOM}(?:[.]{_ATOM})*$"
 """Any dot-atom (RFC 5321 4.1.2): where an alias may point to. Its case is the business of whoever has that
 mailbox (RFC 5321 2.4)."""
+
+_FORM = "with no dot at the beginning, at the end or beside another, and no more than 64 characters"
+_IN_WORDS = {
+    MAILBOX_LOCAL_PART: f"be letters, digits, dots and #$&'*=?^_{{|}}~-, {_FORM}, and not begin with -",
+    LOCAL_PART: f"be letters, digits, dots and !#$%&'*+/=?^_`{{|}}~-, {_FORM}",
+}
+"""What the patterns ask for, for people."""
 
 MAX_ADDRESS = 254
 """Octets of a whole address: a path has 256 (RFC 5321 4.5.3.1.3), two of them are ``<`` and ``>``."""
@@ -120,6 +128,10 @@ def local_name_or_address(text: str) -> str:
 
 
 def _address(text: str, local_pattern: str, fold: Callable[[str], str]) -> str:
+    if text.count("@") > 1 and (several := re.split(r"[,;\s]+", text.strip()))[1:]:
+        raise ValueError(
+            f"not one address; where several may be given they are a list: {json.dumps(several)}"
+        )
     local, at, domain = text.rpartition("@")
     if not at:
         raise ValueError("not an address: the @ is missing")
@@ -127,7 +139,7 @@ def _address(text: str, local_pattern: str, fold: Callable[[str], str]) -> str:
         raise ValueError("not an address: what stands before the @ must be ASCII")
     local = fold(local)
     if not re.fullmatch(local_pattern, local):
-        raise ValueError(f"not an address: what stands before the @ must match {local_pattern}")
+        raise ValueError(f"not an address: what stands before the @ must {_IN_WORDS[local_pattern]}")
     address = f"{local}@{domain_name(domain)}"
     if len(address) > MAX_ADDRESS:
         raise ValueError(f"not an address: longer than {MAX_ADDRESS} octets")

@@ -21,8 +21,10 @@ In a deploy of your own, each sees what those before it will have made, and retu
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, NoReturn
 
 from pyinfra.api.exceptions import OperationValueError
 
@@ -46,13 +48,35 @@ __all__ = [
     "user",
 ]
 
+
+def _no_command(path: str) -> OperationValueError:
+    commands = [command for command in __all__ if command != "declared"]
+    close = nearest(path.rpartition(".")[2], commands)
+    return OperationValueError(
+        f"there is no command {path}{close}; allowed: {__name__}. and one of {', '.join(commands)}"
+    )
+
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
         """Raise ``OperationValueError`` for a command that there is not, which pyinfra looks up here."""
         if name.startswith("_") or find_spec(f"{__name__}.{name}"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        commands = [command for command in __all__ if command != "declared"]
-        raise OperationValueError(
-            f"there is no command {__name__}.{name}{nearest(name, commands)}; allowed: {', '.join(commands)}"
-        )
+        raise _no_command(f"{__name__}.{name}")
+
+
+class _Module(ModuleType):
+    """A module that pyinfra's command line was given for a command; it calls whatever it finds."""
+
+    def __call__(self, *args: object, **kwargs: object) -> NoReturn:
+        """Raise ``OperationValueError``."""
+        raise _no_command(self.__name__)
+
+
+def answer_for_modules() -> None:
+    """Have modules of this package answer in words if somebody takes one for a command."""
+    package = __name__.partition(".")[0]
+    for name, module in sys.modules.items():
+        if name.partition(".")[0] == package and type(module) is ModuleType:
+            module.__class__ = _Module

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Unpack
+
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import OperationMeta
 
@@ -13,13 +15,18 @@ from mailstack.accounts.step import Wish, without
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Alias
 
+if TYPE_CHECKING:
+    from mailstack.components.component import GlobalArguments
+
 
 @command
 def alias(
     source_email: str,
     destinations: str | list[str] | tuple[str, ...] = (),
+    *,
     active: bool | None = None,
     present: bool = True,
+    **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
     """Add, change or remove an alias.
 

@@ -2,45 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
-from pyinfra.api.arguments_typed import PyinfraOperation
 from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import OperationMeta
 
+from mailstack.settings.errors import nearest
+
 P = ParamSpec("P")
+Function = Callable[..., object]
 
 
-def command(function: Callable[P, OperationMeta]) -> PyinfraOperation[P]:
+def command(function: Callable[P, OperationMeta]) -> Callable[P, OperationMeta]:
     """Make a function an operation, for the command line and for deploys.
 
     Called with arguments that it does not have, it raises ``OperationValueError`` with those that it has.
+    pyinfra takes its own arguments away before it calls the function. They are in its signature for type
+    checkers: pyinfra's own type of an operation takes no argument by position.
     """
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> OperationMeta:
         try:
+            if problem := _problem(function, args, kwargs):
+                raise TypeError(problem)
             signature(function).bind(*args, **kwargs)
         except TypeError as error:
             raise OperationValueError(f"mailstack.accounts.{_usage(function)}: {error}") from None
         return function(*args, **kwargs)
 
-    return deploy("Accounts")(checked)
+    return cast("Callable[P, OperationMeta]", deploy("Accounts")(checked))
 
 
-def _usage(function: Callable[..., object]) -> str:
+def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
+    """Return what is wrong with the arguments, where ``bind`` would not say what is right."""
+    parameters = _parameters(function)
+    positional = [one for one in parameters if one.kind is not Parameter.KEYWORD_ONLY]
+    names = [one.name for one in parameters]
+    if "password" in kwargs and "password_from" in names:
+        return (
+            "password: never as an argument, because others can see it in the process list, the shell's "
+            "history and the output; allowed: password_from=env:NAME, password_from=file:PATH or "
+            "password_from=prompt"
+        )
+    if unknown := sorted(kwargs.keys() - set(names)):
+        return f"there is no argument {unknown[0]}{nearest(unknown[0], names)}"
+    if len(args) <= len(positional):
+        return None
+    said = "too many arguments without a name"  # one of them may be a password: they are not repeated
+    if "list[" in str(positional[-1].annotation):
+        listed = json.dumps([str(address) for address in args[len(positional) - 1 :]])
+        said += f"; several {positional[-1].name} are one list, on the command line in quotes: '{listed}'"
+    return said
+
+
+def _parameters(function: Function) -> list[Parameter]:
+    """Return the operation's own parameters, without pyinfra's."""
+    return [one for one in signature(function).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+
+
+def _usage(function: Function) -> str:
     """How it is called: ``user EMAIL [password_from=…] …``."""
-    words = [function.__name__]
-    for name, parameter in signature(function).parameters.items():
-        if parameter.default is Parameter.empty and parameter.kind is not Parameter.VAR_KEYWORD:
-            words.append(name.upper())
-        elif parameter.kind is not Parameter.VAR_KEYWORD:
-            words.append(f"[{name}=…]")
-    return " ".join(words)
+    return " ".join(
+        [
+            function.__name__,
+            *(
+                one.name.upper() if one.default is Parameter.empty else f"[{one.name}=…]"
+                for one in _parameters(function)
+            ),
+        ]
+    )
 
 
 def true_or_false(**values: object) -> None:
@@ -53,14 +89,3 @@ def true_or_false(**values: object) -> None:
 def given(**values: object) -> dict[str, Any]:
     """Only what was said: a model tells what is enforced from what is a default."""
     return {name: value for name, value in values.items() if value is not None}
-
-
-def refusal(refused: Mapping[str, object]) -> str:
-    """What to say of arguments that there are not."""
-    if "password" in refused:
-        return (
-            "password: never as an argument, because others can see it in the process list, the shell's "
-            "history and the output; allowed: password_from=env:NAME, password_from=file:PATH or "
-            "password_from=prompt"
-        )
-    return f"there is no argument {', '.join(sorted(refused))}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Unpack
+
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import OperationMeta
 
@@ -13,16 +15,21 @@ from mailstack.accounts.step import Wish, stored, without
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import AliasDomain, Domain, RelayDomain
 
+if TYPE_CHECKING:
+    from mailstack.components.component import GlobalArguments
+
 
 @command
 def domain(
     domain_name: str,
+    *,
     active: bool | None = None,
     quota_mb: int | None = None,
     quota_messages: int | None = None,
     user_quota_mb: int | None = None,
     user_quota_messages: int | None = None,
     present: bool = True,
+    **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
     """Add, change or remove a domain.
 
@@ -54,7 +61,12 @@ def domain(
 
 @command
 def alias_domain(
-    alias_domain: str, domain_name: str | None = None, active: bool | None = None, present: bool = True
+    alias_domain: str,
+    domain_name: str | None = None,
+    *,
+    active: bool | None = None,
+    present: bool = True,
+    **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
     """Add, change or remove another name for a domain.
 
@@ -84,9 +96,11 @@ def alias_domain(
 def relay_domain(
     domain_name: str,
     recipients: str | list[str] | tuple[str, ...] = (),
+    *,
     any_recipient: bool | None = None,
     active: bool | None = None,
     present: bool = True,
+    **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
     """Add, change or remove a domain that mail is relayed to, and who is known there.
 

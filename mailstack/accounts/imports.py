@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
 
 from pyinfra import logger
 from pyinfra.api.exceptions import OperationValueError
@@ -16,9 +17,12 @@ from mailstack.accounts.rows import Current
 from mailstack.accounts.step import Wish, stored
 from mailstack.accounts.wanted import Accounts
 
+if TYPE_CHECKING:
+    from mailstack.components.component import GlobalArguments
+
 
 @command
-def postfixadmin(file: str) -> OperationMeta:
+def postfixadmin(file: str, **pyinfras: Unpack[GlobalArguments]) -> OperationMeta:
     """Add the domains, mailboxes and aliases of PostfixAdmin, with their passwords and quotas.
 
     + file: a dump of its tables ``domain``, ``mailbox``, ``alias`` and ``alias_domain``, on the machine that

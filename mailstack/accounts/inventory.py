@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pyinfra.api.deploy import deploy
+from typing import TYPE_CHECKING, Unpack
+
 from pyinfra.api.operation import OperationMeta
 
+from mailstack.accounts.arguments import command
 from mailstack.accounts.fulfil import apply, require
 from mailstack.accounts.plan import Absent, undeclared
 from mailstack.accounts.rows import DOMAINS, READ, Current
@@ -12,9 +14,12 @@ from mailstack.accounts.step import Step, Wish
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Settings
 
+if TYPE_CHECKING:
+    from mailstack.components.component import GlobalArguments
 
-@deploy("Accounts")
-def declared(settings: Settings) -> OperationMeta:
+
+@command
+def declared(settings: Settings, **pyinfras: Unpack[GlobalArguments]) -> OperationMeta:
     """Make the database have the accounts that the settings declare.
 
     With ``mail_accounts_policy`` ``authoritative``, those that are not declared go; their mail goes only with

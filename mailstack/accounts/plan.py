@@ -37,7 +37,11 @@ class Absent:
 
 
 def plan(
-    current: Current, accounts: Accounts, absent: Absent | None = None, given: Given | None = None
+    current: Current,
+    accounts: Accounts,
+    absent: Absent | None = None,
+    given: Given | None = None,
+    renamed: tuple[str, str] | None = None,
 ) -> list[Change]:
     """What makes the database have these accounts, and not those that are ``absent``.
 
@@ -46,16 +50,18 @@ def plan(
 
     + current: the rows of each table
     + given: what the settings say that is no account
+    + renamed: the address of a user, and the one that it gets
 
-    Raises ``PlanError`` for a new user without a password, an address in no domain, a domain that goes
-    while addresses in it stay, quotas of users that add up to more than their domain's, or what breaks
-    another rule between accounts and these settings.
+    Raises ``PlanError`` for a user that can't be renamed, a new user without a password, an address in no
+    domain, a domain that goes while addresses in it stay, quotas of users that add up to more than their
+    domain's, or what breaks another rule between accounts and these settings.
     """
     absent = absent or Absent()
     wanted = accounts.rows()
     wanted["mail_domain"] += _misspelt_domains(wanted, current["mail_domain"])
     _fold_ours(wanted, current)
-    changes = [
+    changes = _renamed(current, *renamed) if renamed else []
+    changes += [
         Change("-", table, key, {})
         for table in reversed(KEYS)
         for key in sorted(absent.of(table) & current[table].keys())
@@ -71,7 +77,7 @@ def plan(
     return changes
 
 
-def renamed(current: Mapping[str, Rows], email: str, new_email: str) -> list[Change]:
+def _renamed(current: Current, email: str, new_email: str) -> list[Change]:
     """Return what gives a user another address: the row, which keeps all that is on disk, and aliases to it.
 
     + current: the rows of each table
@@ -173,7 +179,7 @@ def _problems(
         elif change.table == "mail_users" and change.values["password"] is None:
             yield f"{who} is new and has no password; allowed: initial_password or password_hash"
         elif change.table == "mail_app_password" and change.values["digest"] is None:
-            yield f"{who}: {change.key[1]} is new and has no password"
+            yield f"{who}: {change.key[1]} is new and has no password; allowed: password"
     for key in sorted(absent.of("mail_domain") & current["mail_domain"].keys()):
         stay = {
             f"{WORDS[table]} {address}"

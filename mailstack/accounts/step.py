@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
 from mailstack.accounts import sql
-from mailstack.accounts.plan import Absent, PlanError, plan, renamed
+from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.rows import READ, WORDS, Change, Current, Key, applied, folded
 from mailstack.accounts.rules import Given, dead_ends
 from mailstack.accounts.wanted import Accounts
@@ -48,6 +48,12 @@ class Wish(NamedTuple):
 def stored(current: Current, table: str, key: Key) -> list[Key]:
     """Return the rows with this key, in whatever case somebody stored them."""
     return [there for there in current[table] if folded(there) == folded(key)]
+
+
+def need_user(current: Current, email: str) -> None:
+    """Raise ``OperationValueError`` if there is no such user."""
+    if not stored(current, "mail_users", (email,)):
+        raise OperationValueError(f"there is no user {email}")
 
 
 def without(current: Current, table: str, *keys: Key) -> Wish:
@@ -117,13 +123,12 @@ class Step:
         asked = self.wish(current)
         given = Given.of(self.settings, all_rows=self.all_rows)
         try:
-            changes = renamed(current, *asked.renamed) if asked.renamed else []
-            changes += plan(current, asked.accounts, asked.absent, given)
+            changes = plan(current, asked.accounts, asked.absent, given, asked.renamed)
         except PlanError as error:
             raise OperationValueError(str(error)) from None
         rows = asked.accounts.rows()
         aliases = [row.key for table in ("mail_alias", "mail_wildcard") for row in rows[table]]
-        return Plan(asked, changes, (*_not_there(asked), *dead_ends(aliases, changes, current)))
+        return Plan(asked, changes, (*_not_there(asked, changes), *dead_ends(aliases, changes, current)))
 
 
 class Plan(NamedTuple):
@@ -134,8 +139,10 @@ class Plan(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def _not_there(asked: Wish) -> list[str]:
-    return [f"there is no {name}: nothing to remove" for name in asked.missing]
+def _not_there(asked: Wish, changes: Sequence[Change]) -> Iterator[str]:
+    yield from (f"there is no {name}: nothing to remove" for name in asked.missing)
+    if asked.renamed and not changes:  # it was renamed already, or the address is misspelt
+        yield "there is no user {}: nothing to rename, as there is a user {} already".format(*asked.renamed)
 
 
 _last: WeakKeyDictionary[Host, Step] = WeakKeyDictionary()

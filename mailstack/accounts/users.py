@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from pydantic import SecretStr
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import OperationMeta
 
-from mailstack.accounts.arguments import command, given, refusal, true_or_false
+from mailstack.accounts.arguments import command, given, true_or_false
 from mailstack.accounts.fulfil import fulfil
 from mailstack.accounts.new_file import NewFile
 from mailstack.accounts.password_source import password_source
 from mailstack.accounts.rows import Current
-from mailstack.accounts.step import Wish, stored, without
+from mailstack.accounts.step import Wish, need_user, stored, without
 from mailstack.accounts.wanted import Accounts
 from mailstack.passwords import generate_app_password, hash_password, verify
 from mailstack.settings import AppPassword, User
+
+if TYPE_CHECKING:
+    from mailstack.components.component import GlobalArguments
 
 
 @command
 def user(
     email: str,
+    *,
     password_from: str | None = None,
     quota_mb: int | None = None,
     quota_messages: int | None = None,
@@ -33,7 +37,7 @@ def user(
     active: bool | None = None,
     present: bool = True,
     delete_mail: bool = False,
-    **refused: object,
+    **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
     """Add, change or remove a user.
 
@@ -57,8 +61,6 @@ def user(
 
         pyinfra INVENTORY mailstack.accounts.user alice@example.org password_from=file:alice.txt quota_mb=500
     """
-    if refused:
-        raise OperationValueError(refusal(refused))
     true_or_false(present=present, delete_mail=delete_mail)
     made = User(
         **given(
@@ -95,7 +97,7 @@ def user(
 
 
 @command
-def rename(email: str, new_email: str) -> OperationMeta:
+def rename(email: str, new_email: str, **pyinfras: Unpack[GlobalArguments]) -> OperationMeta:
     """Give a user another address. Mail, Sieve scripts, password and all the rest stay; aliases follow.
 
     + email: the address until now; mail to it is refused from then on, unless you make it an alias
@@ -117,11 +119,12 @@ def rename(email: str, new_email: str) -> OperationMeta:
 def app_password(
     email: str,
     app_name: str,
+    *,
     service: str | None = None,
     password_to: str | None = None,
     password_from: str | None = None,
     present: bool = True,
-    **refused: object,
+    **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
     """Give a user a further password, for one program or device, or take it away.
 
@@ -141,8 +144,6 @@ def app_password(
 
         pyinfra INVENTORY mailstack.accounts.app_password alice@example.org phone password_to=phone.txt
     """
-    if refused:
-        raise OperationValueError(refusal(refused))
     true_or_false(present=present)
     if password_to is not None and password_from is not None:
         raise OperationValueError("password_to: not with password_from")
@@ -152,8 +153,16 @@ def app_password(
     file = NewFile(password_to, generate_app_password()) if password_to is not None else None
 
     def wish(current: Current) -> Wish:
+        key = (user.email, made.name)
         if not present:
-            return without(current, "mail_app_password", (user.email, made.name))
+            return without(current, "mail_app_password", key)
+        need_user(current, user.email)
+        if not (source or file or stored(current, "mail_app_password", key)):
+            raise OperationValueError(
+                f"app password {user.email}: {made.name} is new and has no password; allowed: "
+                "password_to=FILE (a new one is generated and written there), or password_from=env:NAME, "
+                "password_from=file:PATH or password_from=prompt"
+            )
         password = source() if source else file.text if file else None
         app = AppPassword(**made.model_dump(exclude_unset=True), **given(password=password))
         asked = Accounts(users=(User(email=email, app_passwords=(app,)),))
@@ -163,7 +172,9 @@ def app_password(
 
 
 @command
-def sender(email: str, sender_email: str, present: bool = True) -> OperationMeta:
+def sender(
+    email: str, sender_email: str, *, present: bool = True, **pyinfras: Unpack[GlobalArguments]
+) -> OperationMeta:
     """Grant a user an address to send as, or take it away.
 
     + email: the user
@@ -177,7 +188,10 @@ def sender(email: str, sender_email: str, present: bool = True) -> OperationMeta
     key = (made.email, made.senders[0])
 
     def wish(current: Current) -> Wish:
-        return Wish(Accounts(users=(made,))) if present else without(current, "mail_sender", key)
+        if not present:
+            return without(current, "mail_sender", key)
+        need_user(current, made.email)
+        return Wish(Accounts(users=(made,)))
 
     return fulfil(wish, f"Sender {made.email}")
 

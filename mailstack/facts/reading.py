@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 from weakref import WeakKeyDictionary
@@ -45,6 +45,10 @@ LOCK = "/var/lib/mailstack/lock"
 _NOT_ROOT = (
     "mailstack needs root, and pyinfra runs as the user with the number {} on this host: connect as root, or "
     'give the host `"_sudo": True` in the inventory, or `--sudo` on the command line'
+)
+_NOT_ROOTS = (
+    "mailstack needs root, and pyinfra runs as the user with the number {} on this host, because of {} = {!r}"
+    "; allowed: 'root', or no {}"
 )
 _NO_SUDO = (
     "sudo wants a password on this host, and there is no terminal to ask for it: give the host "
@@ -210,11 +214,19 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
     if not status or len(said) != len(asked) + 2:
         give_up(host, f"could not read the state of the host: {' '.join(output.stderr.split())}")
     if (uid := said[0].strip()) != "0":
-        give_up(host, _NOT_ROOT.format(uid))
+        give_up(host, _not_root(uid, _connector_arguments(host)))
     return [
         _Answer(kind, frozenset(about), answer)
         for (kind, about), answer in zip(asked.items(), said[1:-1], strict=True)
     ]
+
+
+def _not_root(uid: str, arguments: Mapping[str, Any]) -> str:
+    """Return what to say; whoever named another user does not need to hear of ``_sudo``."""
+    for name in ("_sudo_user", "_doas_user", "_dzdo_user", "_su_user"):
+        if arguments.get(name) not in (None, "root"):
+            return _NOT_ROOTS.format(uid, name, arguments[name], name)
+    return _NOT_ROOT.format(uid)
 
 
 def _all_at_once(commands: Iterable[str]) -> str:

@@ -57,7 +57,10 @@ def settings_error(model: type[BaseModel], error: ValidationError) -> SettingsEr
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """``"; did you mean 'x'?"`` with the name that is spelt most alike, or nothing."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
+    known = list(names)
+    # before what is merely spelt alike: a password is an initial_password, not a password_hash
+    close = [one for one in known if one.endswith(f"_{name}")]
+    close += difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

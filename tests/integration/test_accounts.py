@@ -101,10 +101,11 @@ def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
         (("user", "quota_mb=5"), "missing a required argument: 'email'"),
         (("sender", EVE), "missing a required argument: 'sender_email'"),
         (("alias", EVE, EVE, "source_email=x"), "multiple values for argument 'source_email'"),
-        (("domain", "new.example", "quota_md=1"), "unexpected keyword argument 'quota_md'"),
+        (("domain", "new.example", "quota_md=1"), "there is no argument quota_md; did you mean 'quota_mb'?"),
         (("user", "null", "active=true"), "email: is required: an address"),
         (("usr", EVE), "there is no command mailstack.accounts.usr; did you mean 'user'?"),
-        (("delete", EVE), "allowed: alias, alias_domain, app_password, domain, "),
+        (("users", EVE), "there is no command mailstack.accounts.users; did you mean 'user'?"),
+        (("delete", EVE), "one of alias, alias_domain, app_password, domain, "),
     ],
 )
 def test_what_is_no_command_is_answered_in_one_line(host: Target, args: tuple[str, ...], said: str) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.mail import former_key, home_of, with_mail_named
-from mailstack.accounts.plan import PlanError, renamed
+from mailstack.accounts.plan import PlanError, plan
 from mailstack.accounts.rights import BECOME, former_addresses, mail_places, revoke
 from mailstack.accounts.rows import Change, Rows
+from mailstack.accounts.wanted import Accounts
 from mailstack.engines import Dialect, mariadb, postgresql
 
 A, B = "a@example.org", "b@example.org"
@@ -84,13 +85,18 @@ def test_mail_that_is_deleted_is_not_remembered(dialect: Dialect) -> None:
     assert users < former and f"('{B}', '/srv/b/')" in script
 
 
+def renamed(old: str, new: str, there: Mapping[str, Rows] | None = None) -> list[str]:
+    """What is shown of a user that gets another address."""
+    return [str(change) for change in plan(there or current(), Accounts(), renamed=(old, new))]
+
+
 def test_a_renamed_user_is_followed_by_aliases() -> None:
-    assert [str(change) for change in renamed(current(), A, "c@example.org")] == [
+    assert renamed(A, "c@example.org") == [
         f"~ user {A}: is now c@example.org, with all its mail",
         f"- alias both@example.org -> {A}",
         f"~ alias info@example.org -> {A}: now to c@example.org",
     ]
-    assert renamed(current(), "gone@example.org", A) == [], "once more"
+    assert renamed("gone@example.org", A) == [], "once more"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,29 @@ def test_a_renamed_user_is_followed_by_aliases() -> None:
 )
 def test_a_user_can_not_be_renamed_so(old: str, new: str, said: str) -> None:
     with pytest.raises(PlanError, match=said):
-        renamed(current(), old, new)
+        renamed(old, new)
+
+
+def test_a_renamed_user_keeps_the_rules_of_aliases() -> None:
+    there = current()
+    there["mail_alias"] = {("c@example.org", "info@example.org"): {}, **there["mail_alias"]}
+    with pytest.raises(PlanError, match=r"the aliases would go in a circle: .*c@example\.org"):
+        renamed(A, "c@example.org", there)
+    assert renamed(B, "c@example.org", there)
+
+
+def test_a_renamed_user_keeps_the_quotas_of_its_domain() -> None:
+    there = current()
+    there["mail_domain"] = {("example.org",): {}, ("tight.example",): {"quota_mb": 3}}
+    with pytest.raises(
+        PlanError, match=r"tight\.example has a quota of 3 MiB, so every user in it needs one"
+    ):
+        renamed(A, "a@tight.example", there)
+    there["mail_users"][A,]["quota_mb"] = 5
+    with pytest.raises(PlanError, match=r"the users in tight\.example add up to 5 MiB, more than the 3 of"):
+        renamed(A, "a@tight.example", there)
+    there["mail_users"][A,]["quota_mb"] = 3
+    assert renamed(A, "a@tight.example", there)
 
 
 def test_rights_of_former_addresses_go() -> None:

@@ -122,7 +122,8 @@ def test_a_user_has_one_password_at_most() -> None:
         ({"home_directory": "anna"}, "an absolute path"),
         ({"active": "yes"}, "must be true or false"),
         ({"initial_password": ""}, "not a password"),
-        ({"password": "x"}, "password: there is no such setting"),
+        ({"password": "x"}, "password: there is no such setting; did you mean 'initial_password'?"),
+        ({"hash": "x"}, "hash: there is no such setting; did you mean 'password_hash'?"),
     ],
 )
 def test_an_impossible_user_is_refused(values: dict[str, Any], said: str) -> None:

@@ -186,3 +186,12 @@ def test_a_host_where_pyinfra_is_not_root_is_told_so(run: Run, executing: bool) 
     prefix = "" if executing else "somewhere: "
     with pytest.raises(PyinfraError, match=rf"^{prefix}mailstack needs root.* 1000 .*_sudo"):
         read(ONE)
+
+
+@pytest.mark.parametrize("name", ["_sudo_user", "_su_user", "_doas_user", "_dzdo_user"])
+def test_who_names_another_user_is_not_told_of_sudo(run: Run, name: str) -> None:
+    run.uid = 1000
+    run.host.data._sudo = True
+    setattr(run.host.data, name, "op")
+    with pytest.raises(PyinfraError, match=f"1000 on this host, because of {name} = 'op'; allowed: 'root'"):
+        read(ONE)

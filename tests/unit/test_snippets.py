@@ -12,7 +12,7 @@ from tests.snippets import python_blocks
 from tests.targets.shell import ROOT
 
 WRONG = """\
-from mailstack import Settings, dovecot
+from mailstack import Settings, accounts, dovecot
 
 settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
 dovecot.deploy(settings, name="IMAP", _sudo=True)
@@ -22,6 +22,14 @@ Settings(mail_hostname="mail.example.org", mail_pop3="yes")
 dovecot.deploy("mail.example.org")
 dovecot.deploy(settings, port=993)
 dovecot.deploy(settings, _sudo="yes")
+accounts.user("anna@example.org", quota_mb=5, name="Anna", _sudo=True)
+accounts.alias("info@example.org", ["anna@example.org"], active=True)
+accounts.user()
+accounts.user("anna@example.org", quota=5)
+accounts.user("anna@example.org", "secret")
+accounts.alias("info@example.org", "anna@example.org", "bob@example.org")
+accounts.sender("anna@example.org", "news@example.org", _sudo="yes")
+accounts.declared("mail.example.org")
 """
 
 
@@ -39,14 +47,18 @@ def errors(*texts: str, folder: Path) -> list[tuple[int, int, str]]:
 
 
 def test_examples_have_the_right_types(tmp_path: Path) -> None:
-    blocks = python_blocks(ROOT / "README.md")
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    blocks = [block for page in pages for block in python_blocks(page)]
+    # the others show data of an inventory, not always whole
+    blocks = [block for block in blocks if "import" in block or block.startswith("db = ")]
+    assert any('accounts.alias("info@' in block for block in blocks)
     assert any("dovecot.deploy(settings)\npostfix.deploy(settings)" in block for block in blocks)
     assert errors(*blocks, (ROOT / "deploy.py").read_text(), folder=tmp_path) == []
 
 
 def test_misspelt_settings_and_arguments_have_not(tmp_path: Path) -> None:
     found = errors(WRONG, folder=tmp_path)
-    assert {line for _, line, _ in found} == set(range(5, 11)), found
+    assert {line for _, line, _ in found} == {*range(5, 11), *range(13, 19)}, found
     assert any('"mail_hostnam" for "Settings"; did you mean "mail_hostname"' in error for *_, error in found)
 
 

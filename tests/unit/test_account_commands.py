@@ -1,0 +1,161 @@
+"""What the commands say of arguments, and of rows that are not there. No host is asked."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+import mailstack
+from mailstack import Settings, accounts
+from mailstack.accounts import aliases, domains, users
+from mailstack.accounts import sql as account_sql
+from mailstack.accounts.rows import Current
+from mailstack.accounts.step import Plan, Step, Wish
+
+ANNA = "anna@example.org"
+THERE: Current = account_sql.parse(
+    {
+        "mail_domain": [{"domain_name": "example.org"}],
+        "mail_users": [{"email": ANNA, "password": "x"}],
+        "mail_app_password": [{"email": ANNA, "name": "phone", "digest": "x", "service": "all"}],
+    }
+)
+
+
+def call(name: str, *args: object, **kwargs: object) -> None:
+    """Call a command as pyinfra does, once it has taken its own arguments away."""
+    getattr(accounts, name)._inner(*args, **kwargs)
+
+
+def refusal(name: str, *args: object, **kwargs: object) -> str:
+    with pytest.raises(OperationValueError) as caught:
+        call(name, *args, **kwargs)
+    return str(caught.value)
+
+
+@pytest.fixture
+def planned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
+    """What a command would do in a database with one user."""
+    wishes: list[Callable[[Current], Wish]] = []
+
+    def fulfil(wish: Callable[[Current], Wish], _: str) -> None:
+        wishes.append(wish)
+
+    for module in (aliases, domains, users):
+        monkeypatch.setattr(module, "fulfil", fulfil)
+
+    def plan(name: str, *args: object, **kwargs: object) -> Plan:
+        call(name, *args, **kwargs)
+        return Step(Settings(mail_hostname="mail.example.org"), wishes.pop()).plan(THERE)
+
+    return plan
+
+
+@pytest.mark.parametrize("name", [name for name in accounts.__all__ if name != "declared"])
+def test_options_have_names(name: str) -> None:
+    """Words that follow the first ones are no options: `alias SOURCE TARGET TARGET` is a mistake."""
+    parameters = inspect.signature(getattr(accounts, name)).parameters.values()
+    words = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
+    assert len(words) <= 2
+    said = refusal(name, *(f"secret{number}@example.org" for number in range(3)))
+    assert f"mailstack.accounts.{name} {words[0].upper()}" in said
+    assert "too many arguments without a name" in said
+    if name in ("alias", "relay_domain"):
+        assert '["secret1@example.org", "secret2@example.org"]' in said
+    else:  # one of them may be a password
+        assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "right"),
+    [
+        ("user", "quota", "quota_mb"),
+        ("user", "sender", "senders"),
+        ("domain", "quota_md", "quota_mb"),
+        ("alias", "destination", "destinations"),
+        ("app_password", "password_too", "password_to"),
+        ("rename", "new_mail", "new_email"),
+    ],
+)
+def test_a_misspelt_argument_is_answered_with_the_nearest_right_one(
+    name: str, argument: str, right: str
+) -> None:
+    said = refusal(name, "x@example.org", **{argument: "hunter2"})
+    assert f"there is no argument {argument}; did you mean {right!r}?" in said
+    assert said.startswith(f"mailstack.accounts.{name} ")
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("name", ["user", "app_password"])
+def test_a_password_is_no_argument(name: str) -> None:
+    said = refusal(name, "x@example.org", password="hunter2")
+    assert "password: never as an argument" in said and "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "path", ["mailstack.accounts", "mailstack.accounts.users", "mailstack.components.postfix"]
+)
+def test_a_module_is_no_command(path: str) -> None:
+    """The command line of pyinfra calls whatever it finds by this name."""
+    module: Any = sys.modules[path]
+    with pytest.raises(OperationValueError, match=f"there is no command {path}; .*alias, .*, user") as caught:
+        module(ANNA)
+    assert ("did you mean 'user'?" in str(caught.value)) == path.endswith("users")
+    assert mailstack.postfix is sys.modules["mailstack.components.postfix"]
+
+
+def test_who_is_not_there_gets_nothing(planned: Callable[..., Plan]) -> None:
+    for args in (
+        ("sender", "ana@example.org", "x@example.org"),
+        ("app_password", "ana@example.org", "phone"),
+    ):
+        with pytest.raises(OperationValueError, match=r"^there is no user ana@example\.org$"):
+            planned(*args)
+    assert [str(change) for change in planned("sender", "Anna@example.org", "x@example.org").changes] == [
+        f"+ sender {ANNA} -> x@example.org"
+    ]
+
+
+def test_a_new_app_password_comes_from_somewhere(planned: Callable[..., Plan]) -> None:
+    with pytest.raises(
+        OperationValueError, match=r"tablet is new and has no password; allowed: password_to="
+    ):
+        planned("app_password", ANNA, "tablet")
+    assert planned("app_password", ANNA, "phone").changes == []
+    (change,) = planned("app_password", ANNA, "phone", service="imap").changes
+    assert str(change) == f"~ app password {ANNA} -> phone: service all -> imap"
+
+
+def test_nobody_to_rename(planned: Callable[..., Plan]) -> None:
+    plan = planned("rename", "ana@example.org", ANNA)
+    assert plan.changes == []
+    assert plan.warnings == (
+        f"there is no user ana@example.org: nothing to rename, as there is a user {ANNA} already",
+    )
+    assert planned("rename", ANNA, "ana@example.org").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("alias", ("info@example.org", f"{ANNA},bob@example.org")),
+        ("alias", ("info@example.org", f"{ANNA} bob@example.org")),
+        ("relay_domain", ("backup.example", f"{ANNA}; bob@example.org")),
+        ("user", (f"{ANNA}, bob@example.org",)),
+    ],
+)
+def test_several_addresses_are_a_list(name: str, args: tuple[str, ...]) -> None:
+    assert f'they are a list: ["{ANNA}", "bob@example.org"]' in refusal(name, *args)
+
+
+def test_no_pattern_is_shown() -> None:
+    for address in ("a b@example.org", ".a@example.org", "a,b@example.org", "x" * 65 + "@example.org"):
+        for args in (("user", address), ("alias", "info@example.org", address)):
+            said = refusal(*args)
+            assert "what stands before the @ must be letters, digits, dots and " in said
+            assert "(?" not in said and "[A-Z" not in said and "[a-z" not in said
