@@ -11,6 +11,7 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import hosts
 from mailstack.settings.database import DatabaseSettings
+from mailstack.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -121,7 +122,10 @@ def _server_of(other: Host) -> _Server | None:
     if not (other.data.get("mail_db_dsn") or other.data.get("mail_db_host")):
         return None
     data: dict[str, Any] = other.data.dict()  # type: ignore[no-untyped-call]
-    return _server(DatabaseSettings(**{name: data[name] for name in data if name.startswith("mail_db_")}))
+    try:
+        return _server(DatabaseSettings(**{name: data[name] for name in data if name.startswith("mail_db_")}))
+    except SettingsError as error:
+        raise SettingsError(error.problems, other.name) from None
 
 
 def _own_database_asked(settings: Settings, host: Host) -> None:

@@ -144,11 +144,17 @@ class Settings(
 
         + data: ``host.data``, or a dictionary; other keys are not looked at
 
-        Raises ``SettingsError`` with all that is wrong, each with the setting's name.
+        Raises ``SettingsError`` with all that is wrong, each with the setting's name, and with the host's if
+        ``host.data`` was given.
         """
-        every: Mapping[str, object] = data if isinstance(data, Mapping) else data.dict()  # type: ignore[no-untyped-call]
+        every, name = (
+            (data, None) if isinstance(data, Mapping) else (data.dict(), data.host.name)  # type: ignore[no-untyped-call]
+        )
         ours = {key: value for key, value in every.items() if key.startswith("mail_")}
-        return cls(**cast("GivenSettings", ours))
+        try:
+            return cls(**cast("GivenSettings", ours))
+        except SettingsError as error:
+            raise SettingsError(error.problems, name) from None
 
     @model_validator(mode="after")
     def _hostname_covered(self) -> Self:

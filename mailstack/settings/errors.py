@@ -43,11 +43,15 @@ class Problem(NamedTuple):
 
 
 class SettingsError(OperationValueError):
-    """Settings that are misspelt or impossible; pyinfra prints the message and stops."""
+    """Settings that are misspelt or impossible; pyinfra prints the message and stops.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    + host: whose settings they are, if that is known: an inventory may have many
+    """
+
+    def __init__(self, problems: Sequence[Problem], host: str | None = None) -> None:
         self.problems = tuple(problems)
-        super().__init__("; ".join(str(problem) for problem in problems))
+        said = "; ".join(str(problem) for problem in problems)
+        super().__init__(f"{host}: {said}" if host else said)
 
 
 def settings_error(model: type[BaseModel], error: ValidationError) -> SettingsError:

@@ -8,8 +8,10 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.inventory import Inventory
 
+from mailstack import Settings
 from mailstack.engines import Endpoint
 from mailstack.hosts import database_clients, database_endpoint
+from mailstack.settings import SettingsError
 from mailstack.topology import check, does_accounts
 from tests.snippets import python_blocks
 from tests.targets.shell import ROOT
@@ -106,6 +108,13 @@ def test_a_database_that_is_for_its_own_host(asked: str, name: str, value: str) 
     )
 
 
+def test_settings_of_another_host_that_are_wrong() -> None:
+    hosts = inventory(data=DSN)
+    hosts["two"].data.mail_db_port = "x"
+    with pytest.raises(SettingsError, match=r"^two: mail_db_port = 'x': must be a whole number"):
+        check(settings(**DSN), hosts["one"])
+
+
 def test_servers_of_their_own() -> None:
     for host in inventory().values():
         check(settings(mail_db_auth="peer"), host)
@@ -115,13 +124,20 @@ def test_servers_of_their_own() -> None:
 
 def test_the_readmes_groups() -> None:
     groups: dict[str, Any] = {}
-    (example,) = [block for block in python_blocks(ROOT / "README.md") if block.startswith("db = ")]
+    readme = ROOT / "README.md"
+    (example,) = [block for block in python_blocks(readme) if block.startswith("db = ")]
     exec(example, {}, groups)
     names = [host if isinstance(host, str) else host[0] for members in groups.values() for host in members]
     assert set(groups) == {"db", "mx", "imap"}
     made = Inventory((names, {}), **{name: (hosts, {}) for name, hosts in groups.items()})  # type: ignore[no-untyped-call]
+    assert (
+        "`mail_hostname` too, which every host needs: they go into `group_data/all.py`" in readme.read_text()
+    )
     for host in made:
-        check(settings(), host)
+        with pytest.raises(SettingsError, match=rf"^{host.name}: mail_hostname: is required: a domain"):
+            Settings.from_data(host.data)
+        host.data.mail_hostname = "mail.example.org"
+        check(Settings.from_data(host.data), host)
     database, mail = made
     assert database_endpoint(settings(), mail) == Endpoint("192.0.2.1")
     assert database_clients(settings(), database) == ["192.0.2.2"]
