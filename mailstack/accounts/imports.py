@@ -11,7 +11,7 @@ from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
 from mailstack.accounts import postfixadmin_tables
-from mailstack.accounts.arguments import command
+from mailstack.accounts.arguments import command, true_or_false
 from mailstack.accounts.fulfil import fulfil
 from mailstack.accounts.rows import Current
 from mailstack.accounts.step import Wish, stored
@@ -22,16 +22,22 @@ if TYPE_CHECKING:
 
 
 @command
-def postfixadmin(file: str, **pyinfras: Unpack[GlobalArguments]) -> OperationMeta:
+def postfixadmin(
+    file: str, *, cleartext: bool | None = None, **pyinfras: Unpack[GlobalArguments]
+) -> OperationMeta:
     """Add the domains, mailboxes and aliases of PostfixAdmin, with their passwords and quotas.
 
     + file: a dump of its tables ``domain``, ``mailbox``, ``alias`` and ``alias_domain``, on the machine that
       runs pyinfra: ``mysqldump --xml``, or JSON (docs/adopting.md)
+    + cleartext: whether PostfixAdmin had ``$CONF['encrypt'] = 'cleartext'``; needed where a password may be
+      taken for a hash
 
     What is there already stays as it is, so that a second run changes nothing. Raises ``OperationValueError``
     if the file is no such dump, or has what can't be an address here.
     """
-    moved = postfixadmin_tables.accounts(tables_of(file))
+    if cleartext is not None:
+        true_or_false(cleartext=cleartext)
+    moved = postfixadmin_tables.accounts(tables_of(file), cleartext)
     for text in moved.left_out:
         host.log_styled(f"left out: {text}", fg="yellow", log_func=logger.warning)
     return fulfil(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from pydantic import SecretStr
+from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import addresses
 from mailstack.accounts.wanted import Accounts
@@ -21,8 +22,17 @@ from mailstack.settings.password_hashes import password_hash
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
-NAMES = ("domain", "mailbox", "alias", "alias_domain")
+COLUMNS = {
+    "domain": ("domain", "active"),
+    "mailbox": ("username", "password", "active"),
+    "alias": ("address", "goto", "active"),
+    "alias_domain": ("alias_domain", "target_domain", "active"),
+}
+"""The tables that are read, and what each of their rows must have. Old versions lack the last table."""
+
 _MEBIBYTE = 1024 * 1024
+_DES = "[./A-Za-z0-9]{12}[.26AEIMQUYcgkosw]"
+"""crypt(3) with DES: two characters of salt, and eleven of 6 bits for 64 bits, so the last has two zeros."""
 
 
 class Moved(NamedTuple):
@@ -38,9 +48,28 @@ def parse(text: str) -> Tables:
         found = _from_xml(text) if text.lstrip().startswith("<") else json.loads(text)
     except (ElementTree.ParseError, json.JSONDecodeError) as error:
         raise ValueError(f"neither the XML of mysqldump nor JSON: {error}") from None
-    if missing := [name for name in NAMES[:3] if name not in found]:
+    if not isinstance(found, dict):
+        raise ValueError("JSON, but no object of tables")
+    if missing := [name for name in COLUMNS if name not in found and name != "alias_domain"]:
         raise ValueError(f"has no table {missing[0]}")
-    return {name: found.get(name) or [] for name in NAMES}
+    return {name: _rows(name, found.get(name) or []) for name in COLUMNS}
+
+
+def _rows(table: str, rows: object) -> list[Row]:
+    if not isinstance(rows, list):
+        raise ValueError(f"table {table}: no list of rows")
+    for number, row in enumerate(rows, 1):
+        place = f"table {table}, row {number}"
+        if not isinstance(row, dict):
+            raise ValueError(f"{place}: no columns with names")
+        for column in COLUMNS[table]:
+            if column not in row:
+                raise ValueError(f"{place}: has no column {column}")
+            if column != "active" and not isinstance(row[column], str):
+                raise ValueError(f"{place}: {column} is no text")
+        if not re.fullmatch(r"-?\d+", str(row.get("quota") or 0)):
+            raise ValueError(f"{place}: quota = {row['quota']!r} is no number of octets")
+    return rows
 
 
 def _from_xml(text: str) -> dict[str, list[Row]]:
@@ -53,10 +82,13 @@ def _from_xml(text: str) -> dict[str, list[Row]]:
     }
 
 
-def accounts(tables: Tables) -> Moved:
+def accounts(tables: Tables, cleartext: bool | None = None) -> Moved:
     """Return what the tables say, and what can't come along.
 
-    Raises ``OperationValueError`` for an address or domain that can't be one of ours.
+    + cleartext: whether ``$CONF['encrypt']`` was ``cleartext``; ``None`` if nobody said it
+
+    Raises ``OperationValueError`` for an address or domain that can't be one of ours, and for a password
+    that may be one or a hash of one.
     """
     left_out: list[str] = []
     names = {row["alias_domain"].lower() for row in tables["alias_domain"]}
@@ -65,7 +97,9 @@ def accounts(tables: Tables) -> Moved:
     ]  # that is every domain's administrator
     relayed = {row["domain"].lower() for row in domains if _true(row.get("backupmx"))}
     ours = [row for row in domains if row["domain"].lower() not in names | relayed]
-    users = [_user(row) for row in tables["mailbox"] if not _elsewhere(row["username"], names, left_out)]
+    users = [
+        _user(row, cleartext) for row in tables["mailbox"] if not _elsewhere(row["username"], names, left_out)
+    ]
     aliases = []
     for row in tables["alias"]:
         if _domain(row["address"]) in relayed or _elsewhere(row["address"], names, left_out):
@@ -97,19 +131,32 @@ def accounts(tables: Tables) -> Moved:
     )
 
 
-def _user(row: Row) -> User:
+def _user(row: Row, cleartext: bool | None) -> User:
     quota = int(row.get("quota") or 0)
     user = User(
         email=row["username"],
         active=_true(row["active"]),
         quota_mb=-(-quota // _MEBIBYTE) if quota > 0 else None,
     )
+    try:
+        password = stored_password(row["password"], cleartext)
+    except ValueError as error:
+        raise OperationValueError(f"mailbox {user.email}: {error}") from None
     # what Dovecot verifies is good enough for a row, if not for a declaration
-    return user.model_copy(update={"password_hash": SecretStr(stored_password(row["password"]))})
+    return user.model_copy(update={"password_hash": SecretStr(password)})
 
 
-def stored_password(text: str) -> str:
-    """Return what Dovecot verifies, of what PostfixAdmin stores with any of its ``$CONF['encrypt']``."""
+def stored_password(text: str, cleartext: bool | None = None) -> str:
+    """Return what Dovecot verifies, of what PostfixAdmin stores with any of its ``$CONF['encrypt']``.
+
+    + cleartext: whether that was ``cleartext``; ``None`` if nobody said it
+
+    Raises ``ValueError`` for what may be a password or a hash, if nobody said it. The message has neither.
+    """
+    if not text:
+        return "{CRYPT}*"
+    if cleartext:
+        return "{PLAIN}" + text
     try:
         return password_hash(text)
     except ValueError:
@@ -120,9 +167,14 @@ def stored_password(text: str) -> str:
         return "{LDAP-MD5}" + match[1]
     if text.startswith("{"):
         return text
-    if text.startswith("$") or re.fullmatch("[./A-Za-z0-9]{13}", text):  # a system's own crypt(3), or DES
-        return "{CRYPT}" + text
-    return "{PLAIN}" + text if text else "{CRYPT}*"
+    if not re.fullmatch(rf"[$][a-z0-9-]+[$].+|{_DES}", text):  # a system's own crypt(5), or DES
+        return "{PLAIN}" + text
+    if cleartext is None:
+        raise ValueError(
+            "its password may be a hash, or the password itself; allowed: cleartext=true if PostfixAdmin had "
+            "$CONF['encrypt'] = 'cleartext', or cleartext=false"
+        )
+    return "{CRYPT}" + text
 
 
 def _targets(row: Row, left_out: list[str]) -> Iterator[str]:
@@ -138,8 +190,9 @@ def _targets(row: Row, left_out: list[str]) -> Iterator[str]:
 
 def _relay_domain(row: Row, tables: Tables) -> RelayDomain:
     name = row["domain"].lower()
-    known = [alias["address"] for alias in tables["alias"] if _domain(alias["address"]) == name]
-    everybody = not known or f"@{name}" in known
+    aliases = [alias for alias in tables["alias"] if _domain(alias["address"]) == name]
+    known = [alias["address"].lower() for alias in aliases if _true(alias["active"])]
+    everybody = not aliases or f"@{name}" in known
     return RelayDomain(
         domain_name=name,
         recipients=tuple(address for address in known if not address.startswith("@")),

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.accounts.imports import tables_of
-from mailstack.accounts.postfixadmin_tables import Moved, accounts, parse, stored_password
+from mailstack.accounts.imports import postfixadmin, tables_of
+from mailstack.accounts.postfixadmin_tables import COLUMNS, Moved, accounts, parse, stored_password
 
 MD5 = "$1$SH.8Wsra$lPdBJsUQxAQZQGQ7i94Pj1"
+QUOTA = '{"username": "a@a.example", "password": "", "active": true, "quota": "x"}'
 BCRYPT = "$2y$05$nyFx8Tzzz2Ok5FdstvRE..cg8nD/hAnjaIfpbRvZkYP5e69RyZ2w6"
 
 
@@ -61,11 +62,27 @@ def test_both_dumps_say_the_same() -> None:
         ("<mysqldump>", "neither the XML of mysqldump nor JSON"),
         ('{"domain": []}', "has no table mailbox"),
         ("<mysqldump></mysqldump>", "has no table domain"),
+        ("5", "JSON, but no object of tables"),
+        ("[]", "JSON, but no object of tables"),
+        ('{"domain": 5, "mailbox": [], "alias": []}', "table domain: no list of rows"),
+        ('{"domain": ["a"], "mailbox": [], "alias": []}', "table domain, row 1: no columns with names"),
+        ('{"domain": [{"domain": null, "active": 1}], "mailbox": [], "alias": []}', "domain is no text"),
+        (f'{{"domain": [], "alias": [], "mailbox": [{QUOTA}]}}', "row 1: quota = 'x' is no number of octets"),
     ],
 )
 def test_what_is_no_dump(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(table, column) for table, columns in COLUMNS.items() for column in columns]
+)
+def test_a_column_that_is_missing(table: str, column: str) -> None:
+    row = {name: "x" for name in COLUMNS[table] if name != column}
+    tables = {name: [row] if name == table else [] for name in COLUMNS}
+    with pytest.raises(ValueError, match=f"^table {table}, row 1: has no column {column}$"):
+        parse(json.dumps(tables))
 
 
 def test_a_file_that_is_not_there() -> None:
@@ -115,8 +132,17 @@ def test_alias_domains_and_backup_domains() -> None:
             domain("b.example"),
             domain("c.example", backupmx=True),
             domain("d.example", backupmx="1"),
+            domain("e.example", backupmx=True),
+            domain("f.example", backupmx=True),
         ],
-        alias=[alias("abuse@b.example", "x@a.example"), alias("known@c.example", "known@c.example")],
+        alias=[
+            alias("abuse@b.example", "x@a.example"),
+            alias("Known@c.example", "known@c.example"),
+            alias("gone@c.example", "gone@c.example", active=False),
+            alias("@E.example", "@e.example"),
+            alias("gone@f.example", "gone@f.example", active="0"),
+            alias("@f.example", "@f.example", active="0"),
+        ],
         alias_domain=[{"alias_domain": "b.example", "target_domain": "a.example", "active": True}],
     )
     assert [one.domain_name for one in found.accounts.domains] == ["a.example"]
@@ -126,8 +152,39 @@ def test_alias_domains_and_backup_domains() -> None:
     assert [(one.domain_name, one.recipients, one.any_recipient) for one in found.accounts.relay_domains] == [
         ("c.example", ("known@c.example",), False),
         ("d.example", (), True),
+        ("e.example", (), True),
+        ("f.example", (), False),
     ]
     assert [text.partition(":")[0] for text in found.left_out] == ["abuse@b.example"]
+
+
+@pytest.mark.parametrize("stored", ["KW5F3m/CYhqgA", "Sommer2024xyw", "$3$other", "$6$is mine"])
+def test_what_may_be_a_password_or_a_hash(stored: str) -> None:
+    tables: dict[str, Any] = {name: [] for name in COLUMNS} | {
+        "mailbox": [mailbox("a@a.example", password=stored)]
+    }
+    with pytest.raises(
+        OperationValueError, match=r"^mailbox a@a\.example: .*allowed: cleartext=true"
+    ) as caught:
+        accounts(tables)
+    assert stored not in str(caught.value)
+    for cleartext, scheme in {True: "{PLAIN}", False: "{CRYPT}"}.items():
+        (user,) = accounts(tables, cleartext).accounts.users
+        assert user.password_hash and user.password_hash.get_secret_value() == scheme + stored
+
+
+def test_with_cleartext_nothing_is_a_hash() -> None:
+    assert [stored_password(text, cleartext=True) for text in (MD5, "{x}", "")] == [
+        "{PLAIN}" + MD5,
+        "{PLAIN}{x}",
+        "{CRYPT}*",
+    ]
+
+
+def test_cleartext_is_true_or_false() -> None:
+    inner: Any = postfixadmin
+    with pytest.raises(OperationValueError, match="cleartext = 'yes': must be true or false"):
+        inner._inner("/no/such", cleartext="yes")
 
 
 @pytest.mark.parametrize(
@@ -140,9 +197,10 @@ def test_alias_domains_and_backup_domains() -> None:
         ("7124c008ca67e047512f8120c47bb854", "{PLAIN-MD5}7124c008ca67e047512f8120c47bb854"),
         ("{MD5RAW}7124c008ca67e047512f8120c47bb854", "{PLAIN-MD5}7124c008ca67e047512f8120c47bb854"),
         ("{MD5}cSTACMpn4EdRL4EgxHu4VA==", "{LDAP-MD5}cSTACMpn4EdRL4EgxHu4VA=="),
-        ("KW5F3m/CYhqgA", "{CRYPT}KW5F3m/CYhqgA"),
-        ("$3$other", "{CRYPT}$3$other"),
         ("secret", "{PLAIN}secret"),
+        ("Sommer2024xyz", "{PLAIN}Sommer2024xyz"),
+        ("$ecret", "{PLAIN}$ecret"),
+        ("$$$", "{PLAIN}$$$"),
         ("", "{CRYPT}*"),
     ],
 )
