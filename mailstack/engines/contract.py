@@ -203,7 +203,10 @@ class Engine(Protocol):
         """Environment variables that Postfix needs to reach it, as in ``import_environment``."""
 
     def announce(self, settings: Settings) -> None:
-        """Say what ``steps`` will ask."""
+        """Say what ``missing`` and ``steps`` will ask."""
+
+    def missing(self, settings: Settings) -> Iterator[Step]:
+        """Return what must be done before ``steps`` can see what else there is to do."""
 
     def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
         """What differs in roles, database and schema, in the order in which it is put right.

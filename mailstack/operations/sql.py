@@ -1,8 +1,8 @@
-"""The roles, the database and its schema: one operation, which puts right what differs."""
+"""The roles, the database and its schema: operations that put right what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -17,6 +17,7 @@ from mailstack.facts.reading import current_host, give_up
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
+    from mailstack.engines.contract import Step
     from mailstack.secrets import Store
     from mailstack.settings import Settings
 
@@ -44,15 +45,16 @@ def converge(settings: Settings, passwords: Store) -> None:
     deploying(settings)
     engine_of(settings).announce(settings)
     passwords.announce(PASSWORDS)
-    _converge(settings=settings, passwords=passwords, name="Set up the mail database")
+    engine = engine_of(settings)
+    _take(settings=settings, find=lambda: engine.missing(settings), name="Make the mail database")
+    _take(settings=settings, find=lambda: engine.steps(settings, passwords), name="Set up the mail database")
 
 
 @operation()
-def _converge(settings: Settings, passwords: Store) -> Generator[PyinfraCommand]:
-    engine = engine_of(settings)
-    database = engine.database(settings)
+def _take(settings: Settings, find: Callable[[], Iterator[Step]]) -> Generator[PyinfraCommand]:
+    database = engine_of(settings).database(settings)
     try:
-        steps = list(engine.steps(settings, passwords))
+        steps = list(find())
     except OperationError as error:
         if not host.state.is_executing:
             raise

@@ -21,6 +21,8 @@ HBA = """\
 hostssl shop shop all scram-sha-256
 # and whoever has a password
 host all all all scram-sha-256
+# and monitoring, which runs as a user of its own
+local postgres postgres scram-sha-256
 local all postgres peer
 local all all trust
 """
@@ -46,9 +48,11 @@ def host(module_factory: Factory, installed: str) -> Target:
         " systemctl restart 'postgresql@*'"
     )
     role = PASSWORD.replace("'", "''")
-    superuser(target, f"CREATE ROLE shop LOGIN PASSWORD '{role}'", "postgres")
-    superuser(target, "CREATE DATABASE shop OWNER shop", "postgres")
+    superuser(target, f"CREATE ROLE shop LOGIN PASSWORD '{role}'", "template1")
+    superuser(target, f"ALTER ROLE postgres PASSWORD '{role}'", "template1")
+    superuser(target, "CREATE DATABASE shop OWNER shop", "template1")
     assert shop_answers(target)
+    assert monitoring_answers(target)
     converge.run(target, world.data())
     return target
 
@@ -66,6 +70,23 @@ def shop_answers(target: Target) -> bool:
     return True
 
 
+def monitoring_answers(target: Target) -> bool:
+    """Whether another user of the host gets into a database that is not ours, by the password that it has."""
+    psql = [
+        "runuser",
+        "-u",
+        "nobody",
+        "--",
+        "env",
+        f"PGPASSWORD={PASSWORD}",
+        "psql",
+        "-XwAt",
+        "-U",
+        "postgres",
+    ]
+    return target.exec([*psql, "postgres", "-c", "SELECT 1"], check=False).stdout == "1\n"
+
+
 def hba(target: Target) -> str:
     """`pg_hba.conf` as it lies there."""
     return target.exec("cat /etc/postgresql/*/main/pg_hba.conf").stdout
@@ -75,6 +96,12 @@ def test_an_application_keeps_its_database(host: Target) -> None:
     assert shop_answers(host)
     assert superuser(host, "SELECT 1", "shop") == "1\n"
     assert hba(host).endswith(HBA)
+
+
+def test_who_logs_in_to_the_database_postgres_still_does(host: Target) -> None:
+    """Though the mail database was made there."""
+    assert monitoring_answers(host)
+    assert "template1" not in hba(host)
 
 
 def test_no_line_of_others_opens_the_mail_database(host: Target) -> None:

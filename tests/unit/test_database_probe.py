@@ -14,7 +14,7 @@ def probe(database: str, sql: str, port: int = 5432) -> Probe[object]:
     return HostDatabase(port)._probe(database, sql)
 
 
-ROLES, SCHEMA, ACCOUNTS = probe("postgres", "roles"), probe("mail", "schema"), probe("mail", "accounts")
+ROLES, SCHEMA, ACCOUNTS = probe("mail", "roles"), probe("mail", "schema"), probe("mail", "accounts")
 
 
 def label(asked: Probe[object]) -> str:
@@ -22,12 +22,11 @@ def label(asked: Probe[object]) -> str:
     return str(asked.about[0].label)
 
 
-def test_all_queries_are_one_session_that_begins_with_the_database_that_is_always_there() -> None:
+def test_all_queries_are_one_session_in_the_mail_database() -> None:
     (about,) = {asked.kind for asked in (ACCOUNTS, ROLES, SCHEMA)}
     command = about([*ACCOUNTS.about, *ROLES.about, *SCHEMA.about])
-    assert command.count("bin/psql") == 1
-    assert command.count("-d postgres") == command.count("connect mail") == 1
-    assert command.index("roles") < command.index("connect mail") < command.index("accounts")
+    assert command.count("bin/psql") == command.count("-d mail") == 1
+    assert "postgres " not in command.replace("--reuid=postgres --regid=postgres ", "")
 
 
 def test_each_finds_its_own_answer() -> None:
@@ -49,8 +48,8 @@ def test_where_nobody_answers_there_is_nothing() -> None:
 
 
 def test_another_server_is_asked_in_a_session_of_its_own() -> None:
-    command = ROLES.kind([*ROLES.about, *probe("postgres", "roles", 5433).about])
-    assert command.count("-p 5432") == command.count("-p 5433") == 1
+    command = ROLES.kind([*ROLES.about, *probe("mail", "roles", 5433).about])
+    assert command.count("-p 5432 -v") == command.count("-p 5433 -v") == 1
 
 
 @pytest.mark.parametrize(

@@ -60,8 +60,7 @@ def test_what_others_may_use_they_may_still_use() -> None:
     content = written(text)
     assert content.endswith(text)
     for rule in rules(content.removesuffix(text)):
-        assert set(rule.databases) <= {"mail", "postgres"}
-        assert rule.databases == ("mail",) or rule.users == ("postgres",)
+        assert rule.databases == ("mail",)
 
 
 def test_the_last_lines_of_ours_close_the_mail_database_to_all_others() -> None:

@@ -47,6 +47,10 @@ class MariaDb:
         """See ``Engine.announce``."""
         converge.announce(settings, self.database(settings))
 
+    def missing(self, settings: Settings) -> Iterator[Step]:
+        """See ``Engine.missing``: the server's own database tells of all."""
+        return iter(())
+
     def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
         """See ``Engine.steps``."""
         return converge.steps(settings, self.database(settings), passwords)

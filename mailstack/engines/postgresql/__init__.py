@@ -55,6 +55,10 @@ class PostgreSql:
         """See ``Engine.announce``."""
         converge.announce(settings, self.database(settings))
 
+    def missing(self, settings: Settings) -> Iterator[Step]:
+        """See ``Engine.missing``."""
+        return converge.missing(settings, self.database(settings))
+
     def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
         """See ``Engine.steps``."""
         return converge.steps(settings, self.database(settings), passwords)

@@ -1,4 +1,7 @@
-"""The roles, the database and its schema: what differs, and the SQL that puts it right."""
+"""The roles, the database and its schema: what differs, and the SQL that puts it right.
+
+All is asked and done in the mail database, roles too: ``pg_hba.conf`` has a line of ours for no other.
+"""
 
 from __future__ import annotations
 
@@ -23,33 +26,35 @@ if TYPE_CHECKING:
 
 def announce(settings: Settings, database: Server) -> None:
     """See ``Engine.announce``."""
-    database.announce(SERVER, roles.query(_names(settings), settings.mail_db_name))
-    database.announce(settings.mail_db_name, _schema(settings).query())
+    for sql in (_roles(settings), _roles(settings), _schema(settings).query()):  # for ``missing`` too
+        database.announce(settings.mail_db_name, sql)
+
+
+def missing(settings: Settings, database: Server) -> Iterator[Step]:
+    """See ``Engine.missing``."""
+    name = settings.mail_db_name
+    if database.query(name, _roles(settings)) is None:
+        yield Step(f"database {name}: created", SERVER, create_database(settings), transaction=False)
 
 
 def steps(settings: Settings, database: Server, passwords: Store) -> Iterator[Step]:
     """See ``Engine.steps``."""
     name, schema = settings.mail_db_name, _schema(settings)
-    server = database.query(SERVER, roles.query(_names(settings), name)) or {}
+    server = database.query(name, _roles(settings)) or {}
     for title, sql in _role_scripts(settings, database, server, passwords):
-        yield Step(title, SERVER, sql)
-    state = None
-    if server.get("database"):
-        state = database.query(name, schema.query())
-    else:
-        yield Step(f"database {name}: created", SERVER, create_database(settings), transaction=False)
-    if differences := schema.differences(state):
+        yield Step(title, name, sql)
+    if differences := schema.differences(database.query(name, schema.query())):
         yield Step(f"schema: {', '.join(differences)}", name, schema.script())
 
 
 def create_database(settings: Settings) -> str:
-    """SQL that makes the database.
+    """SQL that makes the database; the schema's script gives it to its owner.
 
     The locale is ``C``: addresses are ASCII, and an index in the order of bytes survives every update of the
     operating system's locales.
     """
     return (
-        f"CREATE DATABASE {identifier(settings.mail_db_name)} OWNER {identifier(settings.mail_db_owner)} "
+        f"CREATE DATABASE {identifier(settings.mail_db_name)} "
         "TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER libc LOCALE 'C'"
     )
 
@@ -67,7 +72,9 @@ def _role_scripts(
         current = server.get("roles", {}).get(role.name)
         password = _password(settings, passwords, secret)
         if isinstance(password, Password) and current and not server["reads_verifiers"]:
-            password = password._replace(logs_in=database.can_login(SERVER, role.name, password.value))
+            password = password._replace(
+                logs_in=database.can_login(settings.mail_db_name, role.name, password.value)
+            )
         made = roles.changes(role, current, password, superuser=server.get("superuser", True))
         if made:
             title = f"role {role.name}: {', '.join(change.title for change in made)}"
@@ -88,6 +95,10 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
 
 def _names(settings: Settings) -> tuple[str, ...]:
     return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_upgrade_role
+
+
+def _roles(settings: Settings) -> str:
+    return roles.query(_names(settings))
 
 
 def _schema(settings: Settings) -> Schema:

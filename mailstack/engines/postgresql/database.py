@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyinfra.api.command import PyinfraCommand
@@ -24,8 +24,23 @@ if TYPE_CHECKING:
 
 # the program itself: Debian's psql is a Perl script around it that takes longer than a query
 _PSQL = '"$(ls -v /usr/lib/postgresql/*/bin/psql | tail -n 1)"'
+_READY = '"$(ls -v /usr/lib/postgresql/*/bin/pg_isready | tail -n 1)"'
 SERVER = "postgres"
-"""The database that every server has: to see what others there are."""
+"""The database that every server has: to make ours from. Who gets into it the lines of others say."""
+_OTHERS_REFUSE = """\
+# lines of others refuse: while this is done, a line in our block opens a database that nobody works in
+set -- $(pg_lsclusters -h | awk '$3 == {port} && $4 ~ /^online/ {{ print $1, $2 }}')
+hba=/etc/postgresql/$1/$2/pg_hba.conf version=$1 cluster=$2
+trap 'sed -i "2{{/template1 postgres peer/d}}" "$hba"; pg_ctlcluster "$version" "$cluster" reload' EXIT
+trap 'exit 1' HUP INT TERM
+sed -i '1a local template1 postgres peer' "$hba"
+pg_ctlcluster "$version" "$cluster" reload
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+  sleep 0.2
+  run template1 && state=0 || state=$?
+  [ $state -eq 2 ] || break
+done
+exit $state"""
 _STOPPING = ("08", "57P")
 """SQLSTATE of a server that goes away (PostgreSQL's manual, appendix A)."""
 
@@ -67,8 +82,15 @@ class HostDatabase:
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
-        options = f"-v ON_ERROR_STOP=1{' -1' if transaction else ''} -d {shlex.quote(database)} -f -"
-        return shell(f": {shlex.quote(title)}; cd / && {_psql(self.port)} {options} >/dev/null", sql)
+        options = f"-v ON_ERROR_STOP=1{' -1' if transaction else ''}"
+        run = f"{_psql(self.port)} {options} -f - >/dev/null -d"
+        begin = f": {shlex.quote(title)}; cd / &&"
+        if database != SERVER:
+            return shell(f"{begin} {run} {shlex.quote(database)}", sql)
+        # psql(1): 2 is no connection
+        first = f'{begin} sql=$(cat)\nrun() {{ printf \'%s\\n\' "$sql" | {run} "$1"; }}\n'
+        first += f"run {SERVER} && exit\nstate=$?\n[ $state -eq 2 ] || exit $state\n"
+        return shell(first + _OTHERS_REFUSE.format(port=self.port), sql)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
         """Whether ``role`` may log in with ``password``: the superuser reads the verifier instead."""
@@ -82,26 +104,27 @@ class HostDatabase:
 def _psql(port: int) -> str:
     # setpriv opens no session of PAM; terse: a DETAIL would show the row that breaks a rule, hash and all
     become = "setpriv --reuid=postgres --regid=postgres --init-groups"
-    return f"{become} -- {_PSQL} -XqAt -p {port} -v VERBOSITY=terse"
+    return f"{become} -- {_PSQL} -XqAtw -p {port} -v VERBOSITY=terse"
 
 
 def _ask(queries: Sequence[_Query]) -> str:
-    """One session a server."""
-    servers: dict[int, dict[str, list[_Query]]] = {}
-    # first the database that is always there
-    for query in sorted(queries, key=lambda query: query.database != SERVER):
-        servers.setdefault(query.port, {}).setdefault(query.database, []).append(query)
-    return f"cd /; if command -v psql; then {'; '.join(_session(*server) for server in servers.items())}; fi"
+    """One session a database."""
+    databases: dict[tuple[int, str], list[_Query]] = {}
+    for query in queries:
+        databases.setdefault((query.port, query.database), []).append(query)
+    sessions = "; ".join(_session(*where, asked) for where, asked in databases.items())
+    return f"cd /; if command -v psql; then {sessions}; fi"
 
 
-def _session(port: int, databases: Mapping[str, Sequence[_Query]]) -> str:
+def _session(port: int, database: str, queries: Sequence[_Query]) -> str:
+    """Ask all of it; if a server that takes connections twice gives none, it has no such database."""
     commands = []
-    for database, queries in databases.items():
-        commands.append(f"\\connect {database}")
-        for query in queries:
-            commands += [f"\\echo '\\f'{query.label}", query.sql, r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
-    options = " ".join(f"-c {shlex.quote(command)}" for command in commands[1:])
-    return f"{_psql(port)} -d {next(iter(databases))} {options}"
+    for query in queries:
+        commands += [f"\\echo '\\f'{query.label}", query.sql, r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
+    options = " ".join(f"-c {shlex.quote(command)}" for command in commands)
+    ask = f"ask() {{ {_psql(port)} -d {shlex.quote(database)} {options}; [ $? -ne 2 ]; }}"
+    labels = " ".join(query.label for query in queries)
+    return f"{ask}; ask || {{ {_READY} -q -p {port} && ! ask && printf '\\f%s\\n\\f00000\\n' {labels}; }}"
 
 
 def _is_known(query: _Query, output: str) -> bool:
@@ -118,7 +141,7 @@ def _answer_to(query: _Query, output: str) -> Any | None:
         return None
     if state != "00000":
         raise OperationError(f"the database refused a query: {message}")
-    # a query has an answer, unless psql found no such database: then it goes on without one
+    # a query has an answer, unless there is no such database
     return json.loads(answer) if answer.strip() else None
 
 

@@ -68,10 +68,10 @@ class Change(NamedTuple):
     sql: str
 
 
-def query(names: tuple[str, ...], database: str) -> str:
-    """SQL that returns the roles and the database's name as JSON.
+def query(names: tuple[str, ...]) -> str:
+    """SQL that returns the roles as JSON, whichever database it is asked in.
 
-    ``{"superuser": bool, "reads_verifiers": bool, "database": bool, "roles": {name: …}}``. ``pg_authid`` is
+    ``{"superuser": bool, "reads_verifiers": bool, "roles": {name: …}}``. ``pg_authid`` is
     asked through ``query_to_xml`` because merely naming it is an error for who may not read it.
     """
     listed = ", ".join(literal(name) for name in names)
@@ -111,7 +111,6 @@ found AS (
 SELECT json_build_object(
     'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
     'reads_verifiers', (SELECT verifiers FROM reads),
-    'database', EXISTS (SELECT FROM pg_database WHERE datname = {literal(database)}),
     'roles', (SELECT coalesce(json_object_agg(rolname, row_to_json(found)), '{{}}') FROM found)
 )::text"""
 
