@@ -130,7 +130,8 @@ def local_name_or_address(text: str) -> str:
 def _address(text: str, local_pattern: str, fold: Callable[[str], str]) -> str:
     if text.count("@") > 1 and (several := re.split(r"[,;\s]+", text.strip()))[1:]:
         raise ValueError(
-            f"not one address; where several may be given they are a list: {json.dumps(several)}"
+            f"not one address; where several may be given they are a list: {json.dumps(several)}, in single "
+            "quotes on the command line"
         )
     local, at, domain = text.rpartition("@")
     if not at:

@@ -52,8 +52,9 @@ __all__ = [
 def _no_command(path: str) -> OperationValueError:
     commands = [command for command in __all__ if command != "declared"]
     close = nearest(path.rpartition(".")[2], commands)
+    listed = ", ".join(commands)
     return OperationValueError(
-        f"there is no command {path}{close}; allowed: {__name__}. and one of {', '.join(commands)}"
+        f"there is no command {path}{close}; allowed: {__name__}.NAME, where NAME is one of {listed}"
     )
 
 

@@ -57,7 +57,9 @@ def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, ob
     said = "too many arguments without a name"  # one of them may be a password: they are not repeated
     if "list[" in str(positional[-1].annotation):
         listed = json.dumps([str(address) for address in args[len(positional) - 1 :]])
-        said += f"; several {positional[-1].name} are one list, on the command line in quotes: '{listed}'"
+        said += (
+            f"; several {positional[-1].name} are one list: {listed}, in single quotes on the command line"
+        )
     return said
 
 

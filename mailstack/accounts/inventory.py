@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Unpack
 
+from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import OperationMeta
 
 from mailstack.accounts.arguments import command
@@ -25,6 +26,11 @@ def declared(settings: Settings, **pyinfras: Unpack[GlobalArguments]) -> Operati
     With ``mail_accounts_policy`` ``authoritative``, those that are not declared go; their mail goes only with
     ``mail_accounts_delete_mail``. Fails the host if a row, written by SQL, breaks a rule of the settings.
     """
+    given: object = settings
+    if not isinstance(given, Settings):  # somebody took it for a command
+        raise OperationValueError(
+            f"settings = {given!r}: must be Settings; mailstack.accounts.declared is for a deploy of your own"
+        )
     return apply(_declared(settings), "Declared in the inventory")
 
 

@@ -109,6 +109,11 @@ def test_a_module_is_no_command(path: str) -> None:
     assert mailstack.postfix is sys.modules["mailstack.components.postfix"]
 
 
+def test_the_inventorys_accounts_are_no_command() -> None:
+    assert "declared SETTINGS: missing a required argument" in refusal("declared")
+    assert "settings = 'x': must be Settings; mailstack.accounts.declared is for" in refusal("declared", "x")
+
+
 def test_who_is_not_there_gets_nothing(planned: Callable[..., Plan]) -> None:
     for args in (
         ("sender", "ana@example.org", "x@example.org"),
