@@ -11,6 +11,7 @@ from mailstack.accounts.arguments import command
 from mailstack.accounts.fulfil import apply, require
 from mailstack.accounts.plan import Absent, undeclared
 from mailstack.accounts.rows import DOMAINS, READ, Current
+from mailstack.accounts.rules import Given
 from mailstack.accounts.step import Step, Wish
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Settings
@@ -54,6 +55,7 @@ def _declared(settings: Settings) -> Step:
         return Wish(accounts, absent, delete_mail=settings.mail_accounts_delete_mail)
 
     # where nothing is declared only domains are read, which must agree with the settings; where folders are
-    # shared also former addresses, whose rights have to go
+    # shared also former addresses, whose rights have to go, and users where settings send mail to addresses
     declares = accounts != Accounts() or authoritative or settings.mail_shared_folders
+    declares = declares or bool(Given.of(settings).targets)
     return Step(settings, wish, tuple(READ) if declares else DOMAINS, all_rows=True)

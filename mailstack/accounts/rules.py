@@ -27,12 +27,14 @@ class Given(NamedTuple):
     + declared: the domains that the settings declare, by table
     + sieve: whether mail can be filed into folders
     + all_rows: whether rows are checked that were there before, which somebody may have written by SQL
+    + targets: the addresses that settings send mail to, and what those settings are
     """
 
     local: Collection[str] = ()
     declared: Mapping[str, Collection[str]] = {}
     sieve: bool = True
     all_rows: bool = False
+    targets: Sequence[tuple[str, str]] = ()
 
     @classmethod
     def of(cls, settings: Settings, *, all_rows: bool = False) -> Given:
@@ -42,7 +44,12 @@ class Given(NamedTuple):
             "mail_alias_domain": {alias.alias_domain for alias in settings.mail_alias_domains},
             "mail_relay_domain": {domain.domain_name for domain in settings.mail_relay_domains},
         }
-        return cls(settings.local_domains, declared, settings.mail_sieve, all_rows)
+        targets = [("mail_postmaster", settings.mail_postmaster)]
+        for name, ends in settings.mail_local_aliases.items():
+            targets += [(f"mail_local_aliases: {name}", end) for end in ends]
+        # not a local name, "|command" or ":include:/file"
+        targets = [pair for pair in targets if "@" in pair[1] and pair[1][0] not in '/|:"']
+        return cls(settings.local_domains, declared, settings.mail_sieve, all_rows, targets)
 
 
 def broken(changes: Sequence[Change], current: Current, given: Given) -> Iterator[str]:
@@ -102,6 +109,18 @@ def dead_ends(asked: Collection[Key], changes: Sequence[Change], before: Current
             new = folded(key) in wanted or (bool(changes) and key[1] in existed)
             if new and row.get("active", True) and key[1] not in exists:
                 yield f"{WORDS[table]} {' -> '.join(key)}: there is no such address"
+
+
+def dead_settings(targets: Sequence[tuple[str, str]], rows: Current) -> Iterator[str]:
+    """Return the settings that send mail to an address of ours that does not exist, in words: it would wait
+    in the queue for five days, for what is local is taken without a look at where it goes.
+
+    + targets: see ``Given``
+    """
+    exists = _Addresses(rows)
+    for setting, address in targets:
+        if address not in exists:
+            yield f"{setting} -> {address}: there is no such address"
 
 
 class _Addresses:

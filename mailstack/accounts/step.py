@@ -14,7 +14,7 @@ from pyinfra.context import host
 from mailstack.accounts import sql
 from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.rows import READ, WORDS, Change, Current, Key, applied, folded
-from mailstack.accounts.rules import Given, dead_ends
+from mailstack.accounts.rules import Given, dead_ends, dead_settings
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.facts.reading import current_host
@@ -128,7 +128,10 @@ class Step:
             raise OperationValueError(str(error)) from None
         rows = asked.accounts.rows()
         aliases = [row.key for table in ("mail_alias", "mail_wildcard") for row in rows[table]]
-        return Plan(asked, changes, (*_not_there(asked, changes), *dead_ends(aliases, changes, current)))
+        said = [*_not_there(asked, changes), *dead_ends(aliases, changes, current)]
+        if self.all_rows:
+            said += dead_settings(given.targets, applied(current, changes))
+        return Plan(asked, changes, tuple(said))
 
 
 class Plan(NamedTuple):

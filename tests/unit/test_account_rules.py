@@ -9,7 +9,7 @@ import pytest
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.rows import Change, Current, applied
-from mailstack.accounts.rules import Given, dead_ends
+from mailstack.accounts.rules import Given, dead_ends, dead_settings
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
 
@@ -129,6 +129,22 @@ def test_an_alias_to_nobody(target: str, warned: bool) -> None:
     assert list(dead_ends(asked, changes, THERE)) == said
     assert list(dead_ends(asked, [], applied(THERE, changes))) == said, "the next run says it, too"
     assert list(dead_ends((), [], applied(THERE, changes))) == [], "and none that is about other aliases"
+
+
+def test_a_setting_that_sends_mail_to_nobody() -> None:
+    data = {
+        "mail_hostname": "mail.example.org",
+        "mail_postmaster": "Nix@example.org",
+        "mail_local_aliases": {
+            "cron": ["alice@example.org", "nobody@example.org", "x@remote.example"],
+            "ops": ["root", "|/bin/x a@example.org"],
+        },
+    }
+    given = Given.of(Settings.from_data(data))
+    assert list(dead_settings(given.targets, THERE)) == [
+        "mail_postmaster -> Nix@example.org: there is no such address",
+        "mail_local_aliases: cron -> nobody@example.org: there is no such address",
+    ]
 
 
 def test_a_catch_all_has_every_address() -> None:
