@@ -148,8 +148,11 @@ Port = Annotated[int, Field(ge=1, le=65535), Allowed("a TCP port, 1 to 65535")]
 SystemId = Annotated[int, Field(ge=500, lt=65534), Allowed("a numeric id, 500 to 65533")]
 Identifier = Annotated[
     str,
-    matching(r"[a-z_][a-z0-9_]{0,62}", forbidden=r"^(pg_.*|postgres|template[01]|public|none)$"),
-    Allowed("a lower-case SQL name, not `postgres`, not beginning with `pg_`"),
+    matching(
+        r"[a-z_][a-z0-9_]{0,62}",
+        forbidden=r"^(pg_.*|postgres|template[01]|public|none|all|replication|same(user|role|group))$",
+    ),
+    Allowed("a lower-case SQL name, not `postgres`, no word of pg_hba.conf, not beginning with `pg_`"),
 ]
 HostPath = Annotated[
     str,
