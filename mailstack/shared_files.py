@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 BEGIN = "# BEGIN mailstack. Written by mailstack; changes made in this block are undone by the next run."
 END = "# END mailstack"
@@ -31,6 +31,11 @@ def whole(text: str, compose: Compose, claimed: Callable[[str], bool] | None = N
 def has_ours(text: str) -> bool:
     """Return whether we have written the file before."""
     return text.startswith(_WHOLE) or f"\n{_MARK}" in f"\n{text}"
+
+
+def block(lines: Sequence[str]) -> Sequence[str]:
+    """Return our block, with its marks; all lines if nobody else writes the file."""
+    return lines[: lines.index(END) + 1] if END in lines else lines
 
 
 def _others(text: str, ours: set[str]) -> str:

@@ -11,7 +11,7 @@ from pyinfra.api.operation import operation
 from pyinfra.api.output import format_text
 from pyinfra.context import host, state
 
-from mailstack import file_plan, secrets
+from mailstack import file_plan, secrets, shared_files
 from mailstack.facts.files import file_states, file_texts, index_record, index_sums
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, current_host, give_up, read
@@ -127,13 +127,16 @@ def _show(changes: Sequence[Change]) -> None:
 def diff(file: File, now: str) -> list[str]:
     """A unified diff that shows no secret, neither the new ones nor those that lie on the host.
 
-    In a file that not everybody may read, a line that goes away is shown only if it comes back elsewhere.
+    In a file that not everybody may read, a line that goes away is shown only if it comes back elsewhere,
+    and a line of others never.
     """
     then = secrets.mask(file.content or "").splitlines()
     old = now.splitlines()
     # lines of others may be in an encoding that the terminal does not know
     then, old = ([_printable(line) for line in lines] for lines in (then, old))
     if not file.mode & 0o004:
+        ours = set(shared_files.block(then))
+        then = [line if line in ours else "*MASKED*" for line in then]
         old = [line if line in then else "*MASKED*" for line in old]
     return list(difflib.unified_diff(old, then, file.path, file.path, lineterm="", n=1))
 

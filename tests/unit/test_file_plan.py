@@ -9,7 +9,7 @@ import tarfile
 
 import pytest
 
-from mailstack import file_plan
+from mailstack import file_plan, shared_files
 from mailstack.facts.files import Found
 from mailstack.file_plan import Change, Owned, archive, index_of, paths, plan, script
 from mailstack.files import Directory, File, Kept, Place
@@ -227,6 +227,16 @@ def test_no_secret_is_in_the_script() -> None:
 
 def test_a_diff_shows_what_changes() -> None:
     assert diff(FILE, "a = 2\n")[2:] == ["@@ -1 +1 @@", "-a = 2", "+a = 1"]
+
+
+def test_a_diff_shows_no_line_of_others_that_not_everybody_may_read() -> None:
+    theirs = "host all all 10.0.0.0/8 ldap ldapbindpasswd=hunter2\nlocal all all peer\n"
+    text = f"{shared_files.BEGIN}\nlocal mail all reject\n{shared_files.END}\n{theirs}"
+    for now in (theirs, text.replace("reject", "trust"), theirs + text.replace("reject", "trust")):
+        shown = "\n".join(diff(File("/etc/x/hba", text, mode=0o640), now))
+        assert "+local mail all reject" in shown
+        assert "hunter2" not in shown
+    assert "hunter2" in "\n".join(diff(File("/etc/x/aliases", text), theirs))
 
 
 def test_a_diff_shows_neither_the_new_secret_nor_the_old_one() -> None:
