@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.exceptions import OperationValueError
@@ -64,6 +64,9 @@ def without(current: Current, table: str, *keys: Key) -> Wish:
     return Wish(absent=absent, missing=missing)
 
 
+_RECORD = "mailstack_schema"
+"""The table that a deploy writes into last: a database without a row in it is not ours yet."""
+
 NOTHING: Current = sql.parse(None)
 """The rows of a database that is yet to be made."""
 
@@ -85,28 +88,40 @@ class Step:
 
     @property
     def query(self) -> str:
-        """SQL for the rows."""
-        return sql.query(engine_of(self.settings).dialect, self.tables)
+        """SQL for the rows, and for the record of what mailstack made in the database."""
+        return sql.query(engine_of(self.settings).dialect, (*self.tables, _RECORD))
 
     def known(self) -> Current | None:
         """Return the rows that the database has now; ``None`` while none is there that answers."""
-        settings = self.settings
-        answer = engine_of(settings).database(settings).query(settings.mail_db_name, self.query)
+        answer = self._answer()
         return None if answer is None else sql.parse(answer)
 
     def read(self) -> Current:
         """Return the rows that the database has now.
 
-        Raises ``OperationValueError`` if there is no database, and nothing in this run makes it.
+        Raises ``OperationValueError`` if there is no database, or somebody else made it, and nothing in this
+        run changes that.
         """
-        if (rows := self.known()) is not None:
-            return rows
-        if not host.state.is_executing and deployed_with():
-            return NOTHING
+        answer = self._answer()
+        if (answer and answer.get(_RECORD)) or (not host.state.is_executing and deployed_with()):
+            return sql.parse(answer)
+        name = self.settings.mail_db_name
+        if answer is None:
+            raise OperationValueError(
+                f"{host.name} has no mail database {name!r} that answers: first deploy the mail server "
+                "(pyinfra INVENTORY deploy.py); if it is deployed, start its database server"
+            )
         raise OperationValueError(
-            f"{host.name} has no mail database {self.settings.mail_db_name!r} that answers: first deploy the "
-            "mail server (pyinfra INVENTORY deploy.py); if it is deployed, start its database server"
+            f"{host.name} has a database {name!r} that mailstack has not taken over: first deploy the mail "
+            "server (pyinfra INVENTORY deploy.py); docs/adopting.md says how"
         )
+
+    def _answer(self) -> Mapping[str, Any] | None:
+        settings = self.settings
+        answer: Mapping[str, Any] | None = (
+            engine_of(settings).database(settings).query(settings.mail_db_name, self.query)
+        )
+        return answer
 
     @cached_property
     def before(self) -> Current:

@@ -78,6 +78,19 @@ def test_another_number_stops_the_run_before_anything(
     assert seen(host) == before
 
 
+@pytest.mark.parametrize("how", ["-y", "--dry"])
+def test_no_account_command_touches_it(
+    host: Target, before: dict[tuple[str, str], Mailbox], how: str
+) -> None:
+    rows = "SELECT * FROM mail_users ORDER BY email"
+    stored = clients.sql(host, rows)
+    for command in (("user", USERS[1], "present=false"), ("domain", "example.net")):
+        run = host.pyinfra(how, f"mailstack.accounts.{command[0]}", *command[1:], data=DATA)
+        assert run.returncode != 0 and "Traceback" not in run.stderr
+        assert "has a database 'mail' that mailstack has not taken over: first deploy" in run.stderr
+    assert clients.sql(host, rows) == stored
+
+
 def test_its_tables_move_to_another_host(host: Target, module_factory: Factory, installed: str) -> None:
     """By the commands of docs/adopting.md."""
     text = (ROOT / "docs/adopting.md").read_text()

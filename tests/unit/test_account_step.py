@@ -1,0 +1,55 @@
+"""Whose database an account command finds."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.accounts import step
+from mailstack.accounts.step import NOTHING, Step, Wish
+from mailstack.engines import engine_of
+from mailstack.settings import Settings
+
+SETTINGS = Settings(mail_hostname="mail.example.org")
+HANDMADE = {"mail_domain": [{"domain_name": "example.org"}], "mailstack_schema": []}
+OURS = HANDMADE | {"mailstack_schema": [{"file_name": "010_tables.sql"}]}
+
+
+def found(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | None, *, executing: bool = False, deploy: bool
+) -> Step:
+    """An operation on a host whose database says this, in a run that deploys the host or does not."""
+    state = SimpleNamespace(is_executing=executing)
+    database = SimpleNamespace(query=lambda name, sql: answer)
+    engine = SimpleNamespace(database=lambda settings: database, dialect=engine_of(SETTINGS).dialect)
+    monkeypatch.setattr(step, "host", SimpleNamespace(name="somewhere", state=state))
+    monkeypatch.setattr(step, "engine_of", lambda settings: engine)
+    monkeypatch.setattr(step, "deployed_with", lambda: SETTINGS if deploy else None)
+    return Step(SETTINGS, lambda _: Wish())
+
+
+@pytest.mark.parametrize("executing", [False, True], ids=["prepare", "execute"])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (HANDMADE, "somewhere has a database 'mail' that mailstack has not taken over: first deploy"),
+        (None, "somewhere has no mail database 'mail' that answers: first deploy"),
+    ],
+    ids=["by hand", "none"],
+)
+def test_a_command_waits_for_the_first_deploy(
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | None, said: str, executing: bool
+) -> None:
+    with pytest.raises(OperationValueError, match=said):
+        found(monkeypatch, answer, executing=executing, deploy=False).read()
+
+
+def test_the_run_that_takes_a_database_over_plans_on_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(found(monkeypatch, HANDMADE, deploy=True).read()["mail_domain"]) == [("example.org",)]
+    assert found(monkeypatch, None, deploy=True).read() == NOTHING
+    ours = found(monkeypatch, OURS, deploy=False)
+    assert list(ours.read()["mail_domain"]) == [("example.org",)]
+    assert "mailstack_schema" in ours.query
