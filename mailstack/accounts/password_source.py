@@ -31,7 +31,7 @@ def password_source(password_from: str | None, email: str) -> Callable[[], str]:
         path = Path(name).expanduser()
         if not path.is_file():
             raise OperationValueError(f"password_from: there is no file {path}")
-        return lambda: _checked(path.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r"))
+        return lambda: _checked(_text_of(path).removesuffix("\n").removesuffix("\r"))
     if kind == "prompt" and not name:
         return lambda: _prompt(email)
     # what was given may be the password itself: it is not repeated
@@ -50,7 +50,18 @@ def _prompt(email: str) -> str:
     return first
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # with a byte order mark, as editors on Windows save it
+    except OSError as error:
+        raise OperationValueError(f"password_from: {path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise OperationValueError(f"password_from: {path} is not UTF-8: save it in that encoding") from None
+
+
 def _checked(password: str) -> str:
+    if any("\ud800" <= char <= "\udfff" for char in password):  # surrogateescape, of os.environ
+        raise OperationValueError("password_from: the password is not UTF-8")
     if not password or any(char in password for char in "\0\r\n"):
         raise OperationValueError("password_from: the password must be one line, and not empty")
     return password

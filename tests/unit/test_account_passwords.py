@@ -24,6 +24,20 @@ def test_file(tmp_path: Path, ending: str) -> None:
     assert password_source(f"file:{file}", EVE)() == "pässwort"
 
 
+def test_what_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte order mark is no part of the text."""
+    file = tmp_path / "pw"
+    file.write_bytes(b"\xef\xbb\xbfbompw\r\n")
+    assert password_source(f"file:{file}", EVE)() == "bompw"
+    file.write_bytes(b"l\xe4tin\n")
+    with pytest.raises(OperationValueError, match=r"password_from: .*/pw is not UTF-8") as error:
+        password_source(f"file:{file}", EVE)()
+    assert "tin" not in str(error.value) and error.value.__suppress_context__
+    monkeypatch.setenv("MAILSTACK_PW", "l\udce4tin")
+    with pytest.raises(OperationValueError, match="password_from: the password is not UTF-8"):
+        password_source("env:MAILSTACK_PW", EVE)()
+
+
 @pytest.mark.parametrize("content", ["", "\n", "two\nlines\n", "a\0b"])
 def test_what_is_no_password(tmp_path: Path, content: str) -> None:
     file = tmp_path / "pw"
