@@ -20,9 +20,14 @@ FOUND = "/var/lib/mailstack/found"
 """Here lies, at its own path, what was found on the host where we first wrote: once, and never changed."""
 _KEEP = f"""keep() {{
   if [ -f "$1" ] && [ ! -e "{FOUND}$1" ] && ! grep -q 'Written by mailstack' "$1"; then
-    mkdir -p "{FOUND}${{1%/*}}"; cp -pL "$1" "{FOUND}$1.new"; mv -fT "{FOUND}$1.new" "{FOUND}$1"
+    mkdir -p "{FOUND}${{1%/*}}" && cp -pL "$1" "{FOUND}$1.new" && mv -fT "{FOUND}$1.new" "{FOUND}$1"
   fi
 }}"""
+
+
+def keep(paths: Iterable[str]) -> str:
+    """Return shell that keeps what lies at these paths, if somebody else may have written it."""
+    return "\n".join([_KEEP, *(f"keep {shlex.quote(path)}" for path in paths)])
 
 
 Owned = Directory | Place | Kept | File
@@ -217,7 +222,7 @@ def script(
     lines += checks
     lines += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}; : > {shlex.quote(path)}" for path in marks]
     if kept := [change.entry.path for change in changes if _may_be_others(change)]:
-        lines += [_KEEP, *(f"keep {shlex.quote(path)}" for path in kept)]
+        lines += [keep(kept)]
     lines += [line for change in changes for line in _activate(change, index_record)]
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.context import host
 
-from mailstack import database_passwords, hosts, topology
+from mailstack import database_passwords, file_plan, hosts, topology
 from mailstack.components import (
     listening,
     postfix_checks,
@@ -64,11 +64,15 @@ def before_installation(settings: Settings) -> str:
 
     With a name of digits, or one that an earlier attempt has left in main.cf, its script would fail.
     """
-    line = shlex.quote(f"myhostname = {settings.mail_hostname}")
+    main = f"{DIRECTORY}/main.cf"
+    lines = f"# Written by mailstack for the installation\nmyhostname = {settings.mail_hostname}"
     return f"""
 if [ "$(dpkg-query -W -f '${{db:Status-Status}}' postfix 2>/dev/null)" != installed ]; then
-  mkdir -p {DIRECTORY} && touch {DIRECTORY}/main.cf && sed -i '/^myhostname *=/d' {DIRECTORY}/main.cf &&
-    echo {line} >> {DIRECTORY}/main.cf || exit 1
+  ( umask 077
+{file_plan.keep([main])}
+  ) || exit 1
+  mkdir -p {DIRECTORY} && touch {main} && sed -i '/^myhostname *=/d; /^# Written by mailstack/d' {main} &&
+    printf '%s\\n' {shlex.quote(lines)} >> {main} || exit 1
 fi"""
 
 
