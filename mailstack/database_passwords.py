@@ -32,6 +32,11 @@ def store(settings: Settings) -> secrets.Store:
     )
 
 
+def looked_up(settings: Settings) -> list[str]:
+    """The names of those that a host with Postfix and Dovecot needs."""
+    return [LOOKUP_PASSWORD] + ([UPGRADE_PASSWORD] if settings.mail_password_upgrade else [])
+
+
 def files(settings: Settings) -> list[Entry]:
     """Where those that were generated are kept, on the host with the database."""
     paths = [f"{secrets.DIRECTORY}/{name}" for name in PASSWORDS]

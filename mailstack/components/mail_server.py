@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyinfra.context import host
 
-from mailstack import accounts, hosts, interpreter, topology
+from mailstack import accounts, database_passwords, hosts, interpreter, topology
 from mailstack.accounts.inventory import check_declared
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.components.component import component
@@ -46,7 +46,7 @@ def deploy(settings: Settings) -> None:
         check_declared(settings)
     owner = hosts.database_host(settings, host)
     if owner is not None and (not hosts.same(owner, host) or hosts.database_clients(settings, host)):
-        check_first(owner)
+        check_first(owner, database_passwords.store(settings), database_passwords.looked_up(settings))
     first = postfix.before_installation(settings) if has_mail else ""
     installed(packages, first)  # all at once: apt takes most of a first deploy
     if has_database:

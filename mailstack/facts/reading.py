@@ -157,6 +157,12 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
         give_up(host, str(error))
 
 
+def was_checked(host: Host) -> bool:
+    """Return whether all that is required of ``host`` was looked at in this phase of the run."""
+    readings = _of_hosts.get(host, _Readings())
+    return readings.checked == (bool(host.state.is_executing), len(readings.required))
+
+
 def _check(host: Host, readings: _Readings, wanted: Probe[Any]) -> None:
     """Raises ``OperationError`` for what is required and is not so; ``wanted`` is asked along with it."""
     if not (unchecked := readings.unchecked()):

@@ -10,22 +10,29 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import announce, current_host, give_up, read
+from mailstack.facts.reading import announce, current_host, give_up, read, was_checked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pyinfra.api.host import Host
 
+    from mailstack.secrets import Store
 
-def check_first(owner: Host) -> None:
+
+def check_first(owner: Host, store: Store, names: Sequence[str]) -> None:
     """Check what is required of the current host, and leave it out if the one that it needs is left out then.
 
     An operation ends on all hosts before the next begins: the first reads and checks, the second looks round.
+    With pyinfra's ``--serial`` or ``--no-wait`` it does not: then passwords must be there already.
 
     + owner: the host with the database, which is to call this too
+    + store: the passwords of the current host
+    + names: those that it needs
     """
     announce(PLATFORM, PLATFORM)
     _read(name="Check the host")
-    _owner_is_well(owner=owner.name, name="Check the host with the database")
+    _owner_is_well(owner=owner.name, store=store, names=names, name="Check the host with the database")
 
 
 @operation()
@@ -36,9 +43,17 @@ def _read() -> Generator[StringCommand]:
 
 
 @operation()
-def _owner_is_well(owner: str) -> Generator[StringCommand]:
+def _owner_is_well(owner: str, store: Store, names: Sequence[str]) -> Generator[StringCommand]:
     current = current_host()
     if owner in {failed.name for failed in current.state.failed_hosts}:
         give_up(current, f"{owner} has the database and was left out, so nothing is changed here")
+    if host.state.is_executing and not was_checked(current.inventory.get_host(owner)):
+        values = store.values(set(names))
+        if missing := ", ".join(name for name, value in values.items() if value is None):
+            give_up(
+                current,
+                f"{owner} has the database, does not keep {missing} yet and comes after {current.name} in "
+                "this run, so nothing is changed here; allowed: a first run without --serial and --no-wait",
+            )
     host.noop("it is well")
     yield from ()
