@@ -61,6 +61,7 @@ def test_mail_that_stays_is_named() -> None:
         Change("+", "mail_users", ("c@example.org",), {}, "disabled"),
         Change("+", "mail_users", ("d@example.org",), {}),
         Change("+", "mail_users", ("e@example.org",), {"home_directory": "/srv/c/"}),
+        Change("+", "mail_users", ("c@example.org",), {"home_directory": "/srv/c/"}),
     ]
     said = [str(change) for change in with_mail_named(changes, current(), "/m", delete_mail=False)]
     assert said == [
@@ -70,6 +71,8 @@ def test_mail_that_stays_is_named() -> None:
         "/srv/c",
         "+ user d@example.org",
         "+ user e@example.org: takes over what c@example.org left in /srv/c",
+        "+ user c@example.org: takes over what c@example.org left in /srv/c, "
+        "gets nothing of the former user's mail in /m/example.org/c.1",
     ]
     assert with_mail_named(changes[:2], current(), "/m", delete_mail=True) == changes[:2]
 

@@ -10,7 +10,7 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.settings import Settings
 from mailstack.settings.accounts import Alias, User
-from mailstack.settings.password_hashes import password_hash
+from mailstack.settings.password_hashes import password_hash, spellings
 
 ARGON2ID = "$argon2id$v=19$m=65536,t=3,p=1$sZdBdGaB1CQrb1m/7RQZ3g$Z4MlU6lw4ym3Viu64gAR/fDdhGTFyKetMnr0/d055xs"
 BLF = "$2y$05$s8x87Yr7Uu4EtPHwtlbff.Ob0JOW2NziF1yxe6r.TgY8C/J5neou6"
@@ -209,3 +209,19 @@ def test_a_long_chain_of_aliases_is_no_circle() -> None:
 
 def aliases(value: Any) -> tuple[Alias, ...]:
     return Settings(mail_hostname="mail.example.org", mail_aliases=value).mail_aliases
+
+
+@pytest.mark.parametrize(("scheme", "salted"), [("SSHA512", SSHA512), ("SSHA256", SSHA256), ("SSHA", SSHA)])
+@pytest.mark.parametrize("encoding", ["", ".HEX"])
+def test_a_digest_without_a_salt_is_refused(scheme: str, salted: str, encoding: str) -> None:
+    size = {"SSHA512": 64, "SSHA256": 32, "SSHA": 20}[scheme]
+    digest = base64.b64decode(salted)[:size]
+    text = digest.hex() if encoding else base64.b64encode(digest).decode()
+    with pytest.raises(ValueError, match=f"not a complete hash of the scheme {scheme}"):
+        password_hash(f"{{{scheme}{encoding}}}{text}")
+
+
+def test_only_what_crypt_knows_may_stand_bare() -> None:
+    assert spellings(f"{{SSHA512}}{SSHA512}") == (f"{{SSHA512}}{SSHA512}",)
+    assert spellings(f"{{ARGON2ID}}{ARGON2ID}") == (f"{{ARGON2ID}}{ARGON2ID}",)
+    assert spellings(f"{{BLF-CRYPT}}{BLF}") == (f"{{BLF-CRYPT}}{BLF}", BLF, f"{{CRYPT}}{BLF}")

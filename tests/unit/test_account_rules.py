@@ -8,6 +8,7 @@ import pytest
 
 from mailstack.accounts import sql as account_sql
 from mailstack.accounts.plan import Absent, PlanError, plan
+from mailstack.accounts.quotas import too_much
 from mailstack.accounts.rows import Change, Current, applied
 from mailstack.accounts.rules import Given, dead_ends, dead_settings
 from mailstack.accounts.wanted import Accounts
@@ -188,6 +189,23 @@ def test_no_alias_closes_a_circle(source: str, target: str, closes: bool) -> Non
             plan(there, wanted)
     else:
         plan(there, wanted)
+
+
+def test_a_disabled_alias_closes_no_circle() -> None:
+    old = {"source_email": "a@example.org", "destination_email": "b@example.org", "active": False}
+    destinations: Any = ["a@example.org"]
+    wanted = Accounts(aliases=(Alias(source_email="b@example.org", destinations=destinations),))
+    assert len(plan(stored(mail_alias=[old]), wanted)) == 1
+
+
+def test_a_user_that_goes_does_not_count_against_the_quota_of_the_domain() -> None:
+    there = stored(
+        mail_domain=[{"domain_name": "example.org", "quota_mb": 10}],
+        mail_users=[{"email": "a@example.org", "quota_mb": 6}],
+    )
+    new = Change("+", "mail_users", ("b@example.org",), {"quota_mb": 6})
+    assert len(list(too_much([new], there))) == 1
+    assert list(too_much([Change("-", "mail_users", ("a@example.org",), {}), new], there)) == []
 
 
 def test_nobody_is_to_blame_for_an_old_circle() -> None:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.accounts import step
+from mailstack import hosts
+from mailstack.accounts import fulfil, sql, step
 from mailstack.accounts.step import NOTHING, Step, Wish
 from mailstack.engines import engine_of
 from mailstack.settings import Settings
+from tests.unit.test_hosts import inventory
 
 SETTINGS = Settings(mail_hostname="mail.example.org")
 HANDMADE = {"mail_domain": [{"domain_name": "example.org"}], "mailstack_schema": []}
@@ -53,3 +55,21 @@ def test_the_run_that_takes_a_database_over_plans_on_its_rows(monkeypatch: pytes
     ours = found(monkeypatch, OURS, deploy=False)
     assert list(ours.read()["mail_domain"]) == [("example.org",)]
     assert "mailstack_schema" in ours.query
+
+
+def test_a_step_follows_those_for_the_same_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(step, "host", SimpleNamespace(state=SimpleNamespace(is_executing=False)))
+    one = inventory()["one"]
+    monkeypatch.setattr(step, "current_host", lambda: one)
+    other = Settings(mail_hostname="mail.example.org", mail_db_name="mail2")
+    first, second, third = (step.following(Step(s, lambda _: Wish())) for s in (SETTINGS, SETTINGS, other))
+    assert (first.previous, second.previous, third.previous) == (None, first, None)
+
+
+@pytest.mark.parametrize("has_mail", [True, False])
+def test_rights_are_revoked_where_the_mail_lies(monkeypatch: pytest.MonkeyPatch, has_mail: bool) -> None:
+    monkeypatch.setattr(hosts, "has_role", lambda host, role: has_mail)
+    shared = Settings(mail_hostname="mail.example.org", mail_shared_folders=True)
+    there = sql.parse({"mail_former_addresses": [{"email": "gone@example.org"}]})
+    work = fulfil._work(Step(shared, lambda _: Wish()), there)
+    assert work.former == (["gone@example.org"] if has_mail else [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pyinfra.api.exceptions import OperationError
 
+from mailstack.engines.mariadb import database as mariadb
 from mailstack.engines.postgresql.database import HostDatabase
 from mailstack.facts.reading import Probe
 
@@ -67,3 +68,14 @@ def test_a_server_that_does_not_answer_may_have_accounts(
 ) -> None:
     monkeypatch.setattr("mailstack.engines.postgresql.database.read", lambda probe: probe.parse(output))
     assert HostDatabase().is_known("mail", "accounts") is known
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [("", True), ("/usr/bin/mariadb\n\f{}\n", False), ("/usr/bin/mariadb\n\f{}\nno database\n", True)],
+    ids=["not installed", "does not run", "has none"],
+)
+def test_so_may_mariadb(monkeypatch: pytest.MonkeyPatch, said: str, known: bool) -> None:
+    output = said.format(mariadb._Query("mail", "accounts").label)
+    monkeypatch.setattr(mariadb, "read", lambda probe: probe.parse(output))
+    assert mariadb.HostDatabase().is_known("mail", "accounts") is known

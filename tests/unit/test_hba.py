@@ -116,3 +116,9 @@ def test_a_line_for_the_mail_database_is_not_lost_unseen(line: str) -> None:
 )
 def test_what_our_lines_do_too_or_what_names_others_is_no_matter(line: str) -> None:
     assert locked_out(settings(), DEBIAN + line) is None
+
+
+@pytest.mark.parametrize("role", ["mailadmin", "maillookup", "mailupgrade"])
+def test_a_line_for_a_role_of_ours_that_we_serve_too_is_no_loss(role: str) -> None:
+    for line in (f"local mail {role} scram-sha-256", f"host mail {role},postgres 127.0.0.1/32 md5"):
+        assert locked_out(settings(), DEBIAN + line + "\n") is None

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from mailstack.components import listening
+from mailstack.components.postfix_services import ports
 from mailstack.facts.platform import RELEASES
 from mailstack.settings import Settings, SettingsError
+from mailstack.settings.postfix_master import MasterService
 
 DUAL = RELEASES[1]
 ROUTED = DUAL._replace(ipv6_loopback=False)
@@ -79,3 +81,9 @@ def test_what_a_host_can_not_do(more: dict[str, Any], platform: Any, said: str) 
 def test_addresses_of_a_version_that_is_not_used(more: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=f"{said}: '.*' is impossible with mail_inet_protocols"):
         settings(**more)
+
+
+def test_ports_of_services_with_an_address() -> None:
+    names = ("smtp", "127.0.0.1:10025", "[::1]:submission", "unknown", "192.0.2.1:unknown")
+    services = [MasterService(name=name, type="inet", command="smtpd") for name in names]
+    assert ports(services) == ("25", "10025", "587")

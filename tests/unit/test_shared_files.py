@@ -68,7 +68,14 @@ def test_the_block_may_depend_on_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"), [(BLOCK, True), ("x\n" + BLOCK, True), (THEIRS, False), ("", False)]
+    ("text", "expected"),
+    [
+        (BLOCK, True),
+        ("x\n" + BLOCK, True),
+        ("# Written by mailstack; changes made here are undone by the next run.\nlocal x\n", True),
+        (THEIRS, False),
+        ("", False),
+    ],
 )
 def test_whether_we_wrote_it_before(text: str, expected: bool) -> None:
     assert has_ours(text) == expected
