@@ -44,12 +44,20 @@ class Given(NamedTuple):
             "mail_alias_domain": {alias.alias_domain for alias in settings.mail_alias_domains},
             "mail_relay_domain": {domain.domain_name for domain in settings.mail_relay_domains},
         }
-        targets = [("mail_postmaster", settings.mail_postmaster)]
-        for name, ends in settings.mail_local_aliases.items():
-            targets += [(f"mail_local_aliases: {name}", end) for end in ends]
-        # not a local name, "|command" or ":include:/file"
-        targets = [pair for pair in targets if "@" in pair[1] and pair[1][0] not in '/|:"']
-        return cls(settings.local_domains, declared, settings.mail_sieve, all_rows, targets)
+        return cls(settings.local_domains, declared, settings.mail_sieve, all_rows, tuple(_targets(settings)))
+
+
+def _targets(settings: Settings) -> Iterator[tuple[str, str]]:
+    targets = [("mail_postmaster", settings.mail_postmaster)]
+    for setting in ("mail_local_aliases", "mail_virtual"):
+        for name, ends in getattr(settings, setting).items():
+            targets += [(f"{setting}: {name}", end) for end in ends]
+    virtual = {source.lower() for source in settings.mail_virtual}
+    for name, end in targets:
+        # not a local name, "|command" or ":include:/file"; and mail_virtual makes addresses
+        domain = end.lower().rpartition("@")[2]
+        if "@" in end and end[0] not in '/|:"' and virtual.isdisjoint((end.lower(), f"@{domain}")):
+            yield name, end
 
 
 def broken(changes: Sequence[Change], current: Current, given: Given) -> Iterator[str]:

@@ -144,8 +144,11 @@ class Step:
         rows = asked.accounts.rows()
         aliases = [row.key for table in ("mail_alias", "mail_wildcard") for row in rows[table]]
         said = [*_not_there(asked, changes), *dead_ends(aliases, changes, current)]
-        if self.all_rows:
-            said += dead_settings(given.targets, applied(current, changes))
+        # a command is about no setting, but may take away the address that one leads to
+        before = () if self.all_rows else tuple(dead_settings(given.targets, current))
+        said += [
+            text for text in dead_settings(given.targets, applied(current, changes)) if text not in before
+        ]
         return Plan(asked, changes, tuple(said))
 
 

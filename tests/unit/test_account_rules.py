@@ -11,6 +11,7 @@ from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.quotas import too_much
 from mailstack.accounts.rows import Change, Current, applied
 from mailstack.accounts.rules import Given, dead_ends, dead_settings
+from mailstack.accounts.step import Step, Wish
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
 
@@ -139,13 +140,28 @@ def test_a_setting_that_sends_mail_to_nobody() -> None:
         "mail_local_aliases": {
             "cron": ["alice@example.org", "nobody@example.org", "x@remote.example"],
             "ops": ["root", "|/bin/x a@example.org"],
+            "news": ["new@example.org", "any@catch.example"],
+        },
+        "mail_virtual": {
+            "New@example.org": ["x@remote.example", "no@other.example"],
+            "@catch.example": "root",
         },
     }
     given = Given.of(Settings.from_data(data))
     assert list(dead_settings(given.targets, THERE)) == [
         "mail_postmaster -> Nix@example.org: there is no such address",
         "mail_local_aliases: cron -> nobody@example.org: there is no such address",
+        "mail_virtual: new@example.org -> no@other.example: there is no such address",
     ]
+
+
+def test_a_command_that_takes_away_what_a_setting_leads_to() -> None:
+    found = settings(mail_postmaster="alice@example.org", mail_local_aliases={"cron": ["no@example.org"]})
+    gone = Wish(absent=Absent({"mail_users": frozenset({("Alice@example.org",)})}))
+    said = Step(found, lambda _: gone).plan(THERE).warnings
+    assert "mail_postmaster -> alice@example.org: there is no such address" in said
+    assert not any("no@example.org" in text for text in said)
+    assert Step(found, lambda _: Wish()).plan(THERE).warnings == ()
 
 
 def test_a_catch_all_has_every_address() -> None:
