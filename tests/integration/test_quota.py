@@ -120,6 +120,22 @@ def test_what_was_taken_without_a_size_waits_until_there_is_room(host: Target) -
         clients.wait_for_mail(session, waiting)
 
 
+def test_no_spelling_goes_round_the_question(host: Target) -> None:
+    """Postfix folds some by itself, and asks Dovecot with the address as the client wrote it."""
+    for spelling, code in {
+        f"<{FULL}.>": 552,
+        '<"full"@quota.example.>': 552,
+        f"<@a.example:{FULL}>": 552,
+        f"<{ALICE}.>": 250,
+        f"<full%quota.example@{world.HOSTNAME}>": 554,
+        f"<quota.example!full@{world.HOSTNAME}>": 554,
+    }.items():
+        with clients.smtp(host) as session:
+            session.mail(STRANGER, ["SIZE=20000000"])
+            assert session.docmd("RCPT", f"TO:{spelling}")[0] == code, spelling
+    assert clients.log(host, f"invalid recipient address.*{FULL}") == []
+
+
 def test_a_full_mailbox_is_refused_whatever_it_is_called(host: Target) -> None:
     allow(host, 1)
     full = [
