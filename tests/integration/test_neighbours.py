@@ -8,6 +8,7 @@ import psycopg2
 import pytest
 
 from tests.integration import clients, converge, world
+from tests.integration import test_journal as journal
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, STRANGER
 from tests.targets.containers import Target
@@ -130,6 +131,9 @@ def test_ours_win_over_those_and_go_again(host: Target) -> None:
     converge.run(host, data)
     assert host.read("/etc/aliases").endswith(ALIASES)
     converge.assert_converged(host, data)
+    twice = [line for line in journal.complaints(host) if "duplicate entry" in line]
+    assert twice
+    assert all(any(known.search(line) for known in journal.explained()) for line in twice)
     message_id = clients.send(host, clients.message(STRANGER, f"ops@{world.HOSTNAME}"))
     assert clients.received(host, world.BOB, message_id)
     converge.run(host, world.data())
