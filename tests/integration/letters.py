@@ -221,6 +221,8 @@ def _words() -> Iterator[Query]:
     for number in (1, 2, 12):
         yield Query("several words", f'FROM "Person {number}"')
         yield Query("several words", f'SUBJECT "number {number}"')
+    for text in ("ubergaben", "ìnvoice", "é"):
+        yield Query("letters with accents, or without", f'BODY "{text}"')
     for letter in "acдは":
         yield Query("a word of one letter", f'BODY "{letter}"')
     yield Query("a run of 50 or more ASCII letters and digits", f'BODY "{KEY}"')
@@ -257,6 +259,8 @@ def _headers() -> Iterator[Query]:
         ("X-Nothing", "relay"),
     ):
         yield Query("another header field", f'HEADER {name} "{value}"')
+    for word in ("ESMTPS", "charset", "4BxYz"):
+        yield Query("a word of such a field, by `TEXT`", f'TEXT "{word}"')
     for name, value in (
         ("Received", "relay.example.com"),
         ("List-Id", "<dev.lists.example>"),
@@ -280,6 +284,8 @@ def _negated() -> Iterator[Query]:
         yield Query("NOT", text)
     for text in ('NOT FROM "Person 2"', 'NOT BODY "line 1"', 'NOT SUBJECT "number 1"'):
         yield Query("NOT of several words", text)
+    for text in ('NOT BODY "="', 'NOT SUBJECT "."', f'NOT BODY "{KEY}"', 'OR FLAGGED NOT SUBJECT "."'):
+        yield Query("NOT or OR of what is not found by itself, such as marks alone", text)
     for text in ('FLAGGED BODY "line"', 'OR SEEN FROM "Person"', 'UNDELETED 1:20 TEXT "plain"'):
         yield Query("OR, and flags", text)
 
