@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from mailstack.accounts import sql as account_sql
+from mailstack.accounts.inventory import _declared
 from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.quotas import too_much
-from mailstack.accounts.rows import Change, Current, applied
+from mailstack.accounts.rows import DOMAINS, READ, Change, Current, applied
 from mailstack.accounts.rules import Given, dead_ends, dead_settings
 from mailstack.accounts.step import Step, Wish
 from mailstack.accounts.wanted import Accounts
@@ -140,19 +141,27 @@ def test_a_setting_that_sends_mail_to_nobody() -> None:
         "mail_local_aliases": {
             "cron": ["alice@example.org", "nobody@example.org", "x@remote.example"],
             "ops": ["root", "|/bin/x a@example.org"],
-            "news": ["new@example.org", "any@catch.example"],
+            "news": ["new@example.org", "any@other.example"],
         },
         "mail_virtual": {
-            "New@example.org": ["x@remote.example", "no@other.example"],
-            "@catch.example": "root",
+            "New@example.org": ["x@remote.example", "no@example.org"],
+            "@other.example": "root",
         },
     }
     given = Given.of(Settings.from_data(data))
     assert list(dead_settings(given.targets, THERE)) == [
         "mail_postmaster -> Nix@example.org: there is no such address",
         "mail_local_aliases: cron -> nobody@example.org: there is no such address",
-        "mail_virtual: new@example.org -> no@other.example: there is no such address",
+        "mail_virtual: new@example.org -> no@example.org: there is no such address",
     ]
+
+
+@pytest.mark.parametrize(
+    "given", [{"mail_postmaster": "a@example.org"}, {"mail_virtual": {"a@b.example": "c@d.example"}}]
+)
+def test_where_a_setting_leads_to_an_address_all_accounts_are_read(given: dict[str, Any]) -> None:
+    assert tuple(_declared(settings(**given)).tables) == tuple(READ)
+    assert tuple(_declared(settings()).tables) == DOMAINS
 
 
 def test_a_command_that_takes_away_what_a_setting_leads_to() -> None:

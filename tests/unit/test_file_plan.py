@@ -229,6 +229,10 @@ def test_a_diff_shows_what_changes() -> None:
     assert diff(FILE, "a = 2\n")[2:] == ["@@ -1 +1 @@", "-a = 2", "+a = 1"]
 
 
+def test_a_diff_shows_what_a_terminal_can() -> None:
+    assert diff(FILE, "a = \udcff\n")[3] == "-a = \N{REPLACEMENT CHARACTER}"
+
+
 def test_a_diff_shows_no_line_of_others_that_not_everybody_may_read() -> None:
     theirs = "host all all 10.0.0.0/8 ldap ldapbindpasswd=hunter2\nlocal all all peer\n"
     text = f"{shared_files.BEGIN}\nlocal mail all reject\n{shared_files.END}\n{theirs}"
