@@ -31,8 +31,10 @@ def build(target: Target, *users: str) -> None:
     """
     target.exec("mkdir -p /root/handmade")
     docker("cp", f"{HANDMADE}/.", f"{target.name}:/root/handmade")
-    # the run that brought the packages was cut off before it had our configuration for them
-    target.exec("systemctl unmask --quiet postfix dovecot")
+    # the run that brought the packages was cut off before it had our configuration for them; as Debian starts
+    # Postfix, it makes its directories. On 13 its package makes no aliases where it finds a main.cf.
+    target.exec("[ -e /etc/aliases ] || echo 'postmaster: root' > /etc/aliases")
+    target.exec("systemctl unmask --quiet postfix dovecot && systemctl start postfix")
     target.exec(f"cd /root/handmade && sed -i '{_OTHER}' *.sh *.sql *.conf")
     target.exec(["sh", "/root/handmade/install.sh", "configured"], timeout=120)
     hashes = hashed(target, *["SHA512-CRYPT"] * len(users))
