@@ -271,5 +271,5 @@ def deploy(settings: Settings) -> None:
         store=database_passwords.store(settings),
         checks=(*_CHECKS, *dovecot_sieve.checks(settings)),
     )
-    unit = Unit("dovecot", program="/usr/sbin/dovecot", listens=FOR_POSTFIX)
+    unit = Unit("dovecot", program="/usr/sbin/dovecot", drop_in=True, listens=FOR_POSTFIX)
     units.running("dovecot", lambda _: [unit])

@@ -58,6 +58,7 @@ def deploy(settings: Settings) -> None:
         "mariadb",
         clients=("dovecot", "postfix"),
         program="/usr/sbin/mariadbd",
+        drop_in=True,
         listens=(engine_of(settings).socket,),
     )
     units.running("mariadb", lambda _: [unit])

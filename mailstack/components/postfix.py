@@ -23,6 +23,7 @@ from mailstack.engines import engine_of
 from mailstack.facts.exim_queue import EXIM_QUEUE, name_exim_queue
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import require
+from mailstack.facts.units import drop_in_path
 from mailstack.files import Directory, Entry, File
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
@@ -84,6 +85,7 @@ def unit(settings: Settings, platform: Platform) -> Unit:
         INSTANCE if old else None,
         reload="postfix reload >/dev/null 2>&1",
         program="/usr/lib/postfix/sbin/master",
+        drop_in=True,
         listens=postfix_services.ports(_services(settings)),
         replaces=None if old else INSTANCE,
     )
@@ -133,7 +135,7 @@ def _service_files(service: str) -> list[Entry]:
             after_start=systemd.FLUSH,
         ),
         *systemd.flush(),
-        File(systemd.path_of(other), None, activation=None),
+        File(drop_in_path(other), None, activation=None),
     ]
 
 

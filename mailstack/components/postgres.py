@@ -103,6 +103,7 @@ def unit(settings: Settings, platform: Platform) -> Unit:
         f"postgresql@{platform.postgresql}-main",
         clients=("dovecot", "postfix"),
         program=f"/usr/lib/postgresql/{platform.postgresql}/bin/postgres",
+        drop_in=True,
         listens=(f"{engine_of(settings).socket}/.s.PGSQL.{settings.db_port}",),
     )
 

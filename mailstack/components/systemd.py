@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mailstack.facts.units import drop_in_path
 from mailstack.files import Entry, File
 from mailstack.templates import render
 
@@ -43,7 +44,7 @@ def drop_in(
         after_stop=after_stop,
     )
     return [
-        File(path_of(unit), settings, activation=None),
+        File(drop_in_path(unit), settings, activation=None),
         File(f"{_DIRECTORY}/mailstack-retry@.service", render("systemd/retry.service"), activation=None),
     ]
 
@@ -52,8 +53,3 @@ def flush() -> list[Entry]:
     """Return the unit that has Postfix deliver what waited for Dovecot."""
     unit = render("systemd/flush.service")
     return [File(f"{_DIRECTORY}/mailstack-flush.service", unit, activation=None)]
-
-
-def path_of(unit: str) -> str:
-    """Return the path of the drop-in of a service."""
-    return f"{_DIRECTORY}/{unit}.service.d/mailstack.conf"

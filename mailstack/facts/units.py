@@ -12,6 +12,11 @@ PENDING = "/var/lib/mailstack/pending"
 """A mark ``UNIT.reload`` or ``UNIT.restart`` lies here from before a change until the unit has taken it."""
 
 
+def drop_in_path(unit: str) -> str:
+    """Return the path of the drop-in that mailstack writes for a unit, see systemd.unit(5)."""
+    return f"/etc/systemd/system/{unit}.service.d/mailstack.conf"
+
+
 class UnitStates(NamedTuple):
     """What a host says of its units.
 
@@ -33,6 +38,10 @@ class UnitStates(NamedTuple):
     def is_enabled(self, unit: str) -> bool:
         """Return whether the unit starts at boot."""
         return self.properties.get(unit, {}).get("UnitFileState") == "enabled"
+
+    def misses_drop_in(self, unit: str) -> bool:
+        """Return whether systemd has not read the drop-in; ``NeedDaemonReload`` overlooks a new directory."""
+        return drop_in_path(unit) not in self.properties.get(unit, {}).get("DropInPaths", "").split()
 
     def fault(self, unit: str, program: str | None, listens: Iterable[str]) -> str | None:
         """Return why an active unit does not serve as it should, or ``None``.
@@ -67,7 +76,7 @@ _LISTENERS = """
 awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 | sort -u
 awk '$4 == "00010000" { print $8 }' /proc/net/unix
 """
-_PROPERTIES = "Id,ActiveState,UnitFileState,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
+_PROPERTIES = "DropInPaths,Id,ActiveState,UnitFileState,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
 
 
 def _states_of(units: Sequence[Asked]) -> str:

@@ -27,6 +27,7 @@ class Unit(NamedTuple):
     + reload: how to reload it, where systemd would do the same and take as long again for that
     + program: what its master runs: newer than the process, if an upgrade did not restart it
     + listens: TCP ports, as text, and paths of Unix-domain sockets that it listens on
+    + drop_in: whether ``components.systemd.drop_in`` has written one for it
     + own: whether its unit file is of mailstack; then a new one takes a restart
     + replaces: a unit that ran the same daemon before an upgrade of Debian
     """
@@ -37,6 +38,7 @@ class Unit(NamedTuple):
     reload: str | None = None
     program: str | None = None
     listens: tuple[str, ...] = ()
+    drop_in: bool = False
     own: bool = False
     replaces: str | None = None
 
@@ -130,7 +132,7 @@ def plan(unit: Unit, states: UnitStates) -> list[Step]:
     if masked:
         steps.append(Step("unmask", f"systemctl unmask {shlex.join(masked)}"))
     changed = any(values.get("NeedDaemonReload") == "yes" for values in states.properties.values())
-    if changed:
+    if changed or (unit.drop_in and states.misses_drop_in(unit.process)):
         steps.append(Step("daemon-reload", "systemctl daemon-reload"))
     if not states.is_enabled(unit.name):
         steps.append(Step("enable", f"systemctl enable --quiet {name}"))

@@ -14,8 +14,8 @@ from tests.targets.containers import Target
 
 pytestmark = pytest.mark.both_engines
 
-#: Seconds. Postfix leaves a server that failed alone for a minute, and Dovecot for up to half of one.
-RECOVERY = 180
+#: Seconds, with room for a loaded machine; test_healing.py has the goals.
+RECOVERY = 60
 DISABLED = "unknown@disabled.example"
 #: The units that are stopped or killed, and the one that starts them.
 UNITS = {"postgresql": ("postgresql@*.service", "postgresql"), "mysql": ("mariadb.service", "mariadb")}
@@ -74,10 +74,11 @@ def everybody_is_told_to_come_again(host: Target) -> None:
     with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"):
         clients.imap(host, ALICE).__enter__()
 
-    with clients.smtp(host, 465) as session, pytest.raises(smtplib.SMTPAuthenticationError) as refused:
-        clients.login(session, ALICE, world.PASSWORDS[ALICE])
-    # 535 means a wrong password; Postfix can't always tell: docs/troubleshooting.md
-    assert refused.value.smtp_code in (454, 535)
+    # not 535, which means a wrong password: docs/troubleshooting.md
+    for port in (465, 587):
+        with pytest.raises(smtplib.SMTPConnectError) as refused, clients.smtp(host, port):
+            pass
+        assert refused.value.smtp_code == 451
 
 
 def works_again(host: Target) -> None:
@@ -100,8 +101,6 @@ def test_nothing_was_bounced_meanwhile(host: Target) -> None:
 def test_mail_survives_a_crash_of_everything(host: Target) -> None:
     """SIGKILL of every daemon of the mail server and of the database, between taking and delivery."""
     stop_dovecot(host)
-    # a proxymap(8) that missed the database may not ask it for a minute
-    host.exec("systemctl restart postfix")
     message_id = clients.send(host, clients.message(STRANGER, ALICE))
     processes, unit = UNITS[world.ENGINE]
     kill = f"systemctl kill --signal=KILL --kill-who=all 'postfix*.service' '{processes}'; sleep 1"

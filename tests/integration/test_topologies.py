@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 
 from tests.integration import clients, converge, world
 from tests.integration.conftest import Factory
+from tests.integration.world import ALICE
 from tests.targets import networks
 from tests.targets.containers import Target
 from tests.targets.networks import Network
 from tests.targets.pyinfra import PyinfraRun, pyinfra
+from tests.targets.shell import docker
 
 pytestmark = pytest.mark.postgresql
 
@@ -89,6 +92,18 @@ def test_the_database_on_a_host_of_its_own(
     assert database.exec(psql).stdout.strip() == "t"
     with pytest.raises(psycopg2.OperationalError, match=r"pg_hba\.conf rejects"):
         psycopg2.connect(host=database.ip, dbname="mail", user="maillookup", password=kept)
+
+    # switched off, it ends no connection: nobody hangs, and all is well when it is back
+    address = database.ip
+    docker("network", "disconnect", "--force", database.network.name, database.name)
+    gone = time.monotonic()
+    assert clients.replies(mail, ALICE) == 451
+    assert time.monotonic() - gone < 20
+    docker("network", "connect", "--ip", address, database.network.name, database.name)
+    back = time.monotonic()
+    clients.eventually(lambda: clients.replies(mail, ALICE) == 250, "not well", timeout=30)
+    print("well again after", time.monotonic() - back)
+    converge.assert_mail_flows_again(mail)
 
 
 def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: Path) -> None:
