@@ -35,6 +35,8 @@ _SECRETS = {name: f"a-password-for-{name}" for name in PASSWORDS}
 #: What a template has as a variable.
 _VARIABLES = ("mail_hostname", "mail_message_size_limit", "mail_db_lookup_role")
 _OURS = "/var/lib/mailstack"
+#: The names of the files that others write too.
+_SHARED = ("pg_hba.conf", "pg_ident.conf", "aliases")
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,13 @@ class Kit:
             *postfix.packages(self.settings, self.platform.postfix),
         ]
 
-    def entries(self) -> Iterator[tuple[str, Directory | Kept | File]]:
-        """Each path that is there in the end, with the service that reads it; not what mailstack notes."""
+    def entries(
+        self, texts: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[str, Directory | Kept | File]]:
+        """Each path that is there in the end, with the service that reads it; not what mailstack notes.
+
+        + texts: what lies on the host in files that others write too; nothing on a bare one
+        """
         settings, endpoint = self.settings, local_endpoint(self.settings)
         generation = self.platform.dovecot
         for service, entries in {
@@ -75,7 +82,7 @@ class Kit:
             "dovecot": dovecot.files(settings, generation, endpoint),
             "postfix": postfix.files(settings, self.platform, endpoint),
         }.items():
-            for entry in file_plan.with_others(entries, {}):  # a bare host: nobody else wrote there
+            for entry in file_plan.with_others(entries, texts or {}):
                 if isinstance(entry, Place) or entry.path.startswith(_OURS):
                     continue
                 if not (isinstance(entry, File) and entry.content is None):
@@ -99,7 +106,11 @@ class Kit:
     def check(self, target: Target) -> None:
         """Raise `TargetError` unless the target has all that the kit has, and runs."""
         known = {name: self._kept(target, name) for name in PASSWORDS}
-        entries = [entry for _, entry in self.entries()]
+        paths = [entry.path for _, entry in self.entries()]
+        shared = {
+            path: target.exec(["cat", path], check=False).stdout for path in paths if path.endswith(_SHARED)
+        }
+        entries = [entry for _, entry in self.entries(shared)]
         expected = [f"{entry.path} {entry.owner} {entry.group} {entry.mode:04o}" for entry in entries]
         paths = [entry.path for entry in entries]
         found = target.exec(["stat", "-L", "-c", "%n %U %G %04a", *paths], check=False).stdout.splitlines()

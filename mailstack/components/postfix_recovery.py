@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from mailstack.components import systemd
 from mailstack.engines import engine_of
 from mailstack.files import Entry, File
 from mailstack.operations.units import Unit
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from mailstack.engines import Endpoint
     from mailstack.settings import Settings
 
-UNIT = Unit("mailstack-recover", own=True)
+_UNIT_FILE = "/etc/systemd/system/mailstack-recover.service"
+# the unit file has the checksum of the script
+UNIT = Unit("mailstack-recover", program=_UNIT_FILE)
 _SCRIPT = "/usr/local/lib/mailstack/recover"
 
 
@@ -24,11 +27,12 @@ def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
     + endpoint: where the database is
     + service: the unit whose processes are Postfix
     """
-    script = render("postfix/recover", driver=settings.db_driver)
+    script = render("postfix/recover", driver=settings.db_driver, service=service)
     return [
+        *systemd.new_auth(),
         File(_SCRIPT, script, mode=0o755, activation=None),
         File(
-            f"/etc/systemd/system/{UNIT.name}.service",
+            _UNIT_FILE,
             render(
                 "postfix/recover.service",
                 service=service,

@@ -81,9 +81,8 @@ def files(
             claimed=lambda line: line.split()[:1] == ["mailstack"],
         ),
         File(f"{directory}/conf.d/mailstack.conf", render("postgresql/mailstack.conf", **values), *_OWNER),
-        *systemd.drop_in(
-            f"postgresql@{version}-main", after_start=systemd.RELOAD_DOVECOT if with_dovecot else ()
-        ),
+        *(systemd.new_auth() if with_dovecot else []),
+        *systemd.drop_in(f"postgresql@{version}-main", after_start=systemd.NEW_AUTH if with_dovecot else ()),
     ]
 
 

@@ -13,9 +13,13 @@ _DIRECTORY = "/etc/systemd/system"
 FLUSH = ("/usr/bin/systemctl restart --no-block mailstack-flush.service",)
 """For Dovecot and Postfix, with the unit of ``flush``: mail that waits is delivered."""
 
+_NEW_AUTH = "/usr/local/lib/mailstack/new-auth"
+NEW_AUTH = (_NEW_AUTH,)
+"""For PostgreSQL, with ``new_auth``: Dovecot notices only by a failure that its connections broke."""
+
 RELOAD_DOVECOT = ("/usr/bin/systemctl try-reload-or-restart --no-block dovecot.service",)
-"""For a database server: Dovecot notices only by a failure that its connections broke. 2.3 then waits longer
-after each attempt, and 2.4.1 never uses such a connection to MariaDB again. A reload begins again."""
+"""For MariaDB: Dovecot 2.4.1 never uses a connection to it again that broke once, and 2.3 waits longer after
+each attempt. A reload begins again."""
 
 
 def drop_in(
@@ -47,6 +51,11 @@ def drop_in(
         File(drop_in_path(unit), settings, activation=None),
         File(f"{_DIRECTORY}/mailstack-retry@.service", render("systemd/retry.service"), activation=None),
     ]
+
+
+def new_auth() -> list[Entry]:
+    """Return the script that has Dovecot connect to the database again."""
+    return [File(_NEW_AUTH, render("dovecot/new-auth"), mode=0o755, activation=None)]
 
 
 def flush() -> list[Entry]:

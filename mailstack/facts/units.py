@@ -56,7 +56,7 @@ class UnitStates(NamedTuple):
             return "its master is dead"
         started = properties.get("ExecMainStartTimestamp", "").removeprefix("@")
         if program and started.isdigit() and int(started) < self.installed.get(program, 0):
-            return f"{program} was installed after it started"
+            return f"{program} is newer than the process"
         missing = [each for each in listens if each not in self.listeners]
         return f"it does not listen on {', '.join(missing)}" if missing else None
 

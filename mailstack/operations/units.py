@@ -25,10 +25,10 @@ class Unit(NamedTuple):
     + clients: services that reload, if they run on this host, once this one was started anew: left alone
       they may wait for a minute before they connect again
     + reload: how to reload it, where systemd would do the same and take as long again for that
-    + program: what its master runs: newer than the process, if an upgrade did not restart it
+    + program: what its master runs, or another file that it reads at its start: one that is newer than the
+      process takes a restart
     + listens: TCP ports, as text, and paths of Unix-domain sockets that it listens on
     + drop_in: whether ``components.systemd.drop_in`` has written one for it
-    + own: whether its unit file is of mailstack; then a new one takes a restart
     + replaces: a unit that ran the same daemon before an upgrade of Debian
     """
 
@@ -39,7 +39,6 @@ class Unit(NamedTuple):
     program: str | None = None
     listens: tuple[str, ...] = ()
     drop_in: bool = False
-    own: bool = False
     replaces: str | None = None
 
     @property
@@ -148,7 +147,7 @@ def plan(unit: Unit, states: UnitStates) -> list[Step]:
     # the process may run while its wrapper does not
     if active:
         fault = states.fault(unit.process, unit.program, unit.listens)
-        if fault or (unit.own and changed) or f"{unit.name}.restart" in states.marks:
+        if fault or f"{unit.name}.restart" in states.marks:
             steps.append(Step("restart", f"systemctl restart {process}", fault))
         elif f"{unit.name}.reload" in states.marks:
             steps.append(Step("reload", unit.reload or f"systemctl reload {process}"))

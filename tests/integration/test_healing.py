@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import smtplib
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -104,6 +105,41 @@ def test_a_quiet_server_takes_the_first_message(host: Target) -> None:
         pass
 
 
+def recoveries(host: Target) -> int:
+    """Return how often the daemons were told to ask the database again."""
+    return host.exec("journalctl --boot -u mailstack-recover -o cat --no-pager").stdout.count("answers:")
+
+
+def test_nobody_else_makes_it_recover(host: Target) -> None:
+    """Postfix logs what clients send as warnings, and anybody on the host may write to the journal."""
+    before = recoveries(host)
+    lines = ("pgsql query failed", "connect to pgsql server", "/etc/postfix/sql/virtual_domains.cf")
+    for line in lines:
+        with suppress(smtplib.SMTPException), clients.smtp(host) as session:
+            session.docmd(f"GET warning: {line}")
+        host.exec(["logger", "-p", "mail.warning", "-t", "postfix/proxymap", f"warning: {line}"])
+    time.sleep(2)
+    assert recoveries(host) == before
+
+
+def test_sessions_go_on_when_the_database_was_away(host: Target) -> None:
+    with clients.imap(host, ALICE) as session:
+        before = recoveries(host)
+        database(host, "stop")
+        assert clients.replies(host, ALICE) == 451
+        database(host, "start")
+        clients.eventually(lambda: recoveries(host) > before, "not noticed")
+        time.sleep(1)
+        assert session.noop()[0] == "OK"
+
+
+def test_it_comes_back_with_postfix(host: Target) -> None:
+    host.exec("systemctl stop postfix; systemctl start postfix")
+    recovers = ["systemctl", "is-active", "mailstack-recover"]
+    clients.eventually(lambda: host.exec(recovers, check=False).returncode == 0, "not started")
+    converge.assert_mail_flows_again(host)
+
+
 def test_mail_waits_for_dovecot_and_no_longer(host: Target) -> None:
     with watch(host) as watching:
         host.exec("systemctl stop dovecot.socket dovecot.service 2>&1")
@@ -150,7 +186,7 @@ def test_a_deploy_replaces_an_old_program(host: Target) -> None:
     """An upgrade put another one there, and the old one runs on."""
     host.exec("cd /usr/sbin && cp -p dovecot dovecot.new && sleep 1 && mv dovecot.new dovecot")
     run = converge.run(host, world.data())
-    assert "dovecot: restart (/usr/sbin/dovecot was installed after it started)" in converge.said(run)
+    assert "dovecot: restart (/usr/sbin/dovecot is newer than the process)" in converge.said(run)
     converge.assert_converged(host, world.data())
 
 

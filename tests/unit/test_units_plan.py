@@ -107,11 +107,6 @@ def test_the_unit_of_the_release_before_is_stopped_first() -> None:
     assert words(unit, replaced={"ActiveState": "active"}) == ["stop postfix@-", "start"]
 
 
-def test_a_unit_of_ours_is_restarted_when_its_file_changed() -> None:
-    changed = {"NeedDaemonReload": "yes"}
-    assert words(Unit("helper", own=True), wrapper=changed) == ["daemon-reload", "restart"]
-
-
 def test_a_drop_in_that_systemd_has_not_read_is_read() -> None:
     unit = Unit("dovecot", drop_in=True)
     assert words(unit) == ["daemon-reload"]
