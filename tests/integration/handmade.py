@@ -36,10 +36,6 @@ def build(target: Target, *users: str) -> None:
     target.exec("[ -e /etc/aliases ] || echo 'postmaster: root' > /etc/aliases")
     target.exec("systemctl unmask --quiet postfix dovecot && systemctl start postfix")
     target.exec(f"cd /root/handmade && sed -i '{_OTHER}' *.sh *.sql *.conf")
-    # what apt would have left: the image is of a run of mailstack that ended after it
-    target.exec(
-        "systemctl unmask postfix dovecot; touch /etc/aliases; newaliases; systemctl start postfix dovecot"
-    )
     target.exec(["sh", "/root/handmade/install.sh", "configured"], timeout=120)
     hashes = hashed(target, *["SHA512-CRYPT"] * len(users))
     hashes[-1] = hashes[-1].removeprefix("{SHA512-CRYPT}")  # one without its scheme
