@@ -100,9 +100,10 @@ def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
         "Dovecot": dovecot.files(settings, platform.dovecot, endpoint),
         "Postfix": postfix.files(settings, platform, endpoint),
     }
-    return [
-        Managed(entry, f"{component} | Write configuration")
-        for component, entries in components.items()
-        for entry in entries
-        if not isinstance(entry, Place)  # which is of another component
-    ]
+    found: dict[str, Managed] = {}
+    for component, entries in components.items():
+        for entry in entries:
+            if not isinstance(entry, Place):  # which is of another component
+                # a file of several components is written by the first
+                found.setdefault(entry.path, Managed(entry, f"{component} | Write configuration"))
+    return list(found.values())

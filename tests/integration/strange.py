@@ -161,7 +161,8 @@ USERS: dict[str, Steps] = {
     "percent hack": [MAIL_ALICE, (b"RCPT TO:<someone%remote.example.net@example.org>", 550)],
     "a recipient in Unicode": [MAIL_ALICE, ("RCPT TO:<alice@b\u00fccher.example>".encode(), 501)],
     "a domain that has no dot": [MAIL_ALICE, (b"RCPT TO:<root@localhost>", 504)],
-    "a literal of our own": [MAIL_ALICE, (b"RCPT TO:<root@[127.0.0.1]>", 550)],
+    # root has mail from everybody: answers to what the host itself sends
+    "a literal of our own": [MAIL_ALICE, (b"RCPT TO:<root@[127.0.0.1]>", 250)],
     "an address of 2,000 octets": [MAIL_ALICE, (b"RCPT TO:<" + b"a" * 2000 + b"@remote.example.net>", 501)],
     "BDAT, which ends the session": [MAIL_ALICE, RCPT, (b"BDAT 5 LAST", 521)],
 }

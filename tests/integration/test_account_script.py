@@ -115,6 +115,8 @@ def test_before_the_schema_is_there(server: Target) -> None:
             "mail_wildcard": [],
             "mail_relay_domain": [],
             "mail_relay_recipient": [],
+            "mail_former_users": [],
+            "mail_former_addresses": [],
         }
 
 

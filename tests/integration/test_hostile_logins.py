@@ -254,7 +254,7 @@ SMTP_TALK: dict[str, tuple[bytes, list[int]]] = {
     "commands behind a login that fails": (
         b"AUTH PLAIN " + plain(ALICE, "wrong") + b"\r\nMAIL FROM:<alice@example.org>\r\n"
         b"RCPT TO:<someone@remote.example.net>\r\nDATA\r\n",
-        [535, 250, 554, 554],
+        [535, 250, 553, 554],
     ),
 }
 

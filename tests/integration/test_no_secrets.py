@@ -83,7 +83,7 @@ def assert_nowhere(target: Target, secrets: list[str], seen: Seen, *runs: Pyinfr
 
 def assert_watched(seen: Seen) -> None:
     """The watching would have seen something."""
-    for program in ("psql", "postmap", "docker exec"):
+    for program in ("psql", "postconf", "docker exec"):
         assert any(program in line for line in seen.commands), program
 
 

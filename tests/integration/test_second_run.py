@@ -198,7 +198,7 @@ def test_peer_authentication_leaves_no_password(host: Target) -> None:
     names = ("auth-sql.conf.ext", "dovecot-sql.conf.ext", "upgrade-password.login")
     dovecot = " ".join(f"/etc/dovecot/{name}" for name in names)
     ours = f"/etc/postfix/sql {dovecot} /var/lib/mailstack"
-    assert host.exec(f"grep -rlE '^ *password *=| password=' {ours}", check=False).stdout == ""
+    assert host.exec(f"grep -rlE '^ *password *=|^[^#]* password=' {ours}", check=False).stdout == ""
     assert host.exec("ls /var/lib/mailstack/secrets").stdout == ""
     stored = {
         "postgresql": "SELECT count(*) FROM pg_authid WHERE rolname LIKE 'mail%' AND rolpassword IS NOT NULL",

@@ -65,7 +65,7 @@ def test_a_changed_file_is_written_again(victim: Target, managed: list[Managed],
 def test_a_file_that_should_not_be_goes(victim: Target, managed: list[Managed], unharmed: None) -> None:
     for item in managed:
         if isinstance(item.entry, File) and item.entry.content is None:
-            victim.exec(["touch", item.entry.path])
+            victim.exec('mkdir -p "$(dirname "$0")"; touch "$0"'.replace("$0", item.entry.path))
             assert_healed(victim, [f"{item.entry.path}: unwanted"], item.operation)
 
 
@@ -134,6 +134,8 @@ def unit(command: str, name: str, component: str, words: str) -> Harm:
     """Harm done to a service. Those that ask PostgreSQL hear of it when it was started anew."""
     heard = name == "postgresql" and "start" in words
     said, changed = (RELOADED, RELOADING) if heard else ((), ())
+    if name == "postfix" and "start" in words:
+        said = ("mailstack-recover: start",)
     return Harm(command, (f"{name}: {words}", *said), (f"{component} | Run {name}", *changed))
 
 
