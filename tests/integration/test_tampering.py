@@ -134,9 +134,8 @@ def unit(command: str, name: str, component: str, words: str) -> Harm:
     """Harm done to a service. Those that ask PostgreSQL hear of it when it was started anew."""
     heard = name == "postgresql" and "start" in words
     said, changed = (RELOADED, RELOADING) if heard else ((), ())
-    if name == "postfix" and "start" in words:
-        said = ("mailstack-recover: start",)
-    return Harm(command, (f"{name}: {words}", *said), (f"{component} | Run {name}", *changed))
+    along = ("mailstack-recover: start",) if name == "postfix" and "start" in words else ()
+    return Harm(command, (f"{name}: {words}", *along, *said), (f"{component} | Run {name}", *changed))
 
 
 def database(sql: str, *said: str) -> Harm:
