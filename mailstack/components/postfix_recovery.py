@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _UNIT_FILE = "/etc/systemd/system/mailstack-recover.service"
 # the unit file has the checksum of the script
-UNIT = Unit("mailstack-recover", program=_UNIT_FILE)
+UNIT = Unit("mailstack-recover", unit_file=_UNIT_FILE)
 _SCRIPT = "/usr/local/lib/mailstack/recover"
 
 

@@ -22,13 +22,14 @@ class UnitStates(NamedTuple):
 
     + properties: ``systemctl show`` of each unit by its name
     + marks: the names of the marks in ``PENDING``
-    + installed: when each program was installed, in seconds since 1970, by its path
+    + times: when each file was put there, and when it was written, in seconds since 1970, by its path. A
+      package brings the second along
     + listeners: what is listened on: TCP ports as numbers in text, Unix-domain sockets by their paths
     """
 
     properties: Mapping[str, Mapping[str, str]]
     marks: frozenset[str] = frozenset()
-    installed: Mapping[str, int] = {}
+    times: Mapping[str, tuple[int, int]] = {}
     listeners: frozenset[str] = frozenset()
 
     def is_active(self, unit: str) -> bool:
@@ -43,26 +44,32 @@ class UnitStates(NamedTuple):
         """Return whether systemd has not read the drop-in; ``NeedDaemonReload`` overlooks a new directory."""
         return drop_in_path(unit) not in self.properties.get(unit, {}).get("DropInPaths", "").split()
 
-    def fault(self, unit: str, program: str | None, listens: Iterable[str]) -> str | None:
+    def fault(
+        self, unit: str, program: str | None, unit_file: str | None, listens: Iterable[str]
+    ) -> str | None:
         """Return why an active unit does not serve as it should, or ``None``.
 
         systemd takes a service for active as long as one of its processes lives, whichever that is.
 
         + program: what its master runs
+        + unit_file: of a service of mailstack's own
         + listens: what it should listen on
         """
         properties = self.properties.get(unit, {})
         if properties.get("MainPID", "0") == "0":
             return "its master is dead"
         started = properties.get("ExecMainStartTimestamp", "").removeprefix("@")
-        if program and started.isdigit() and int(started) < self.installed.get(program, 0):
-            return f"{program} is newer than the process"
+        dates = {program: self.times.get(program or "", (0, 0))[0]}
+        dates[unit_file] = self.times.get(unit_file or "", (0, 0))[1]
+        for path, date in dates.items():
+            if started.isdigit() and int(started) < date:
+                return f"{path} is newer than the process"
         missing = [each for each in listens if each not in self.listeners]
         return f"it does not listen on {', '.join(missing)}" if missing else None
 
 
 Asked = tuple[str, str | None]
-"""A unit, named without ``.service``, and the program that its master runs."""
+"""A unit, named without ``.service``, and a file whose age matters."""
 
 
 def unit_states(units: Iterable[Asked]) -> Probe[UnitStates]:
@@ -84,7 +91,7 @@ def _states_of(units: Sequence[Asked]) -> str:
     programs = shlex.join(sorted({program for _, program in units if program}) or ["/"])
     return f"""ls {PENDING}; echo =
 systemctl show --timestamp=unix -p {_PROPERTIES} {names}; echo =
-stat -c '%Z %n' {programs}; echo ={_LISTENERS}"""
+stat -c '%Z %Y %n' {programs}; echo ={_LISTENERS}"""
 
 
 def _parse(output: str, units: Collection[str]) -> UnitStates:
@@ -95,14 +102,14 @@ def _parse(output: str, units: Collection[str]) -> UnitStates:
         values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if (name := values.get("Id", "").removesuffix(".service")) in units:
             properties[name] = values
-    times = (line.split(" ", 1) for line in installed)
+    times = (line.split(" ", 2) for line in installed)
     # Debian says /var/run, which is a link to /run
     sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
     ports = (str(int(line, 16)) for line in listening if line and "/" not in line)
     return UnitStates(
         properties,
         frozenset(marks),
-        {path: int(seconds) for seconds, path in times},
+        {path: (int(there), int(written)) for there, written, path in times},
         frozenset([*sockets, *ports]),
     )
 

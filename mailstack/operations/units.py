@@ -25,8 +25,8 @@ class Unit(NamedTuple):
     + clients: services that reload, if they run on this host, once this one was started anew: left alone
       they may wait for a minute before they connect again
     + reload: how to reload it, where systemd would do the same and take as long again for that
-    + program: what its master runs, or another file that it reads at its start: one that is newer than the
-      process takes a restart
+    + program: what its master runs: newer than the process, if an upgrade did not restart it
+    + unit_file: its path, for a service of mailstack's own: a newer one takes a restart
     + listens: TCP ports, as text, and paths of Unix-domain sockets that it listens on
     + drop_in: whether ``components.systemd.drop_in`` has written one for it
     + replaces: a unit that ran the same daemon before an upgrade of Debian
@@ -37,6 +37,7 @@ class Unit(NamedTuple):
     clients: tuple[str, ...] = ()
     reload: str | None = None
     program: str | None = None
+    unit_file: str | None = None
     listens: tuple[str, ...] = ()
     drop_in: bool = False
     replaces: str | None = None
@@ -107,7 +108,7 @@ def _tell(client: str) -> str:
 
 def _states(unit: Unit) -> Probe[UnitStates]:
     others = [(name, None) for name in (unit.name, unit.replaces) if name and name != unit.process]
-    return unit_states([(unit.process, unit.program), *others])
+    return unit_states([(unit.process, unit.program or unit.unit_file), *others])
 
 
 class Step(NamedTuple):
@@ -146,7 +147,7 @@ def plan(unit: Unit, states: UnitStates) -> list[Step]:
         steps.append(Step("start", f"{{ {reset}; systemctl start {name} {process}; }}"))
     # the process may run while its wrapper does not
     if active:
-        fault = states.fault(unit.process, unit.program, unit.listens)
+        fault = states.fault(unit.process, unit.program, unit.unit_file, unit.listens)
         if fault or f"{unit.name}.restart" in states.marks:
             steps.append(Step("restart", f"systemctl restart {process}", fault))
         elif f"{unit.name}.reload" in states.marks:

@@ -57,7 +57,7 @@ def test_units_and_marks() -> None:
         "Id=postfix.service\nActiveState=active\nUnitFileState=enabled\n\n"
         "Id=postfix@-.service\nActiveState=reloading\nUnitFileState=indirect\n\n"
         "Id=dovecot.service\nActiveState=inactive\nUnitFileState=masked\n=\n"
-        "1234 /usr/lib/postfix/sbin/master\n=\n"
+        "1234 99 /usr/lib/postfix/sbin/master\n=\n"
         "0019\n024B\n/var/run/postgresql/.s.PGSQL.5432\nprivate/smtp\n"
     )
     states = unit_states([("postfix", None), ("postfix@-", "/usr/lib/postfix/sbin/master")]).parse(output)
@@ -65,7 +65,7 @@ def test_units_and_marks() -> None:
     assert states.marks == {"postfix.reload", "postgresql.restart"}
     assert states.is_active("postfix") and states.is_enabled("postfix")
     assert states.is_active("postfix@-") and not states.is_enabled("postfix@-")
-    assert states.installed == {"/usr/lib/postfix/sbin/master": 1234}
+    assert states.times == {"/usr/lib/postfix/sbin/master": (1234, 99)}
     assert states.listeners == {"25", "587", "/run/postgresql/.s.PGSQL.5432"}
 
 

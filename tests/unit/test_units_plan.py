@@ -91,7 +91,16 @@ def test_an_active_unit_without_its_master_is_restarted() -> None:
 def test_a_program_that_is_newer_than_its_process_is_restarted(installed: int, planned: list[str]) -> None:
     unit = Unit("dovecot", program="/usr/sbin/dovecot")
     properties = {"dovecot": {**UP, "ExecMainStartTimestamp": "@100"}}
-    states = UnitStates(properties, installed={"/usr/sbin/dovecot": installed})
+    states = UnitStates(properties, times={"/usr/sbin/dovecot": (installed, 0)})
+    assert [step.word for step in plan(unit, states)] == planned
+
+
+@pytest.mark.parametrize(("written", "planned"), [(100, []), (101, ["restart"])])
+def test_a_unit_file_that_is_newer_than_its_process_takes_a_restart(written: int, planned: list[str]) -> None:
+    """When it was written counts: its mode or owner may change later."""
+    unit = Unit("helper", unit_file="/etc/systemd/system/helper.service")
+    properties = {"helper": {**UP, "ExecMainStartTimestamp": "@100"}}
+    states = UnitStates(properties, times={"/etc/systemd/system/helper.service": (200, written)})
     assert [step.word for step in plan(unit, states)] == planned
 
 
