@@ -24,7 +24,7 @@ class NewFile:
 
     def __post_init__(self) -> None:
         if self._place.exists():
-            raise OperationValueError(f"password_to: {self._place} is there already")
+            raise OperationValueError(self._there)
         if not os.access(self._place.parent, os.W_OK):
             raise OperationValueError(f"password_to: {self._place.parent} is no directory to write in")
 
@@ -33,10 +33,17 @@ class NewFile:
         try:
             made = os.open(self._place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            raise OperationValueError(f"password_to: {self._place} is there already") from None
+            raise OperationValueError(self._there) from None
         with os.fdopen(made, "w", encoding="utf-8") as file:
             file.write(self.text + "\n")
 
     @property
     def _place(self) -> Path:
         return Path(self.path).expanduser()
+
+    @property
+    def _there(self) -> str:
+        return (
+            f"password_to: {self._place} is there already; if a run that ended early made it, its password is"
+            " good nowhere: remove it"
+        )

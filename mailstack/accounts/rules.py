@@ -119,6 +119,27 @@ def dead_ends(asked: Collection[Key], changes: Sequence[Change], before: Current
                 yield f"{WORDS[table]} {' -> '.join(key)}: there is no such address"
 
 
+def shadowed(changes: Sequence[Change], before: Current) -> Iterator[str]:
+    """Return the users who get no mail any more because of the changes, as an alias takes it, in words.
+
+    An alias of a user's own address that leads to the user, too, is a copy for somebody else.
+    """
+    if changes:
+        was = set(_taken_by_aliases(before))
+        yield from (text for text in _taken_by_aliases(applied(before, changes)) if text not in was)
+
+
+def _taken_by_aliases(rows: Current) -> Iterator[str]:
+    users = {folded(key)[0] for key in rows["mail_users"]}
+    targets: dict[str, list[str]] = {}
+    for source, target in _alias_pairs(rows):
+        if source in users:
+            targets.setdefault(source, []).append(target)
+    for user, found in targets.items():
+        if user not in found:
+            yield f"user {user}: gets no mail, which the alias {user} -> {found[0]} takes"
+
+
 def dead_settings(targets: Sequence[tuple[str, str]], rows: Current) -> Iterator[str]:
     """Return the settings that send mail to an address of ours that does not exist, in words: it would wait
     in the queue for five days, for what is local is taken without a look at where it goes.

@@ -14,7 +14,7 @@ from pyinfra.context import host
 from mailstack.accounts import sql
 from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.rows import READ, WORDS, Change, Current, Key, applied, folded
-from mailstack.accounts.rules import Given, dead_ends, dead_settings
+from mailstack.accounts.rules import Given, dead_ends, dead_settings, shadowed
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
 from mailstack.facts.reading import current_host
@@ -144,6 +144,7 @@ class Step:
         rows = asked.accounts.rows()
         aliases = [row.key for table in ("mail_alias", "mail_wildcard") for row in rows[table]]
         said = [*_not_there(asked, changes), *dead_ends(aliases, changes, current)]
+        said += shadowed(changes, current)
         # a command is about no setting, but may take away the address that one leads to
         before = () if self.all_rows else tuple(dead_settings(given.targets, current))
         said += [

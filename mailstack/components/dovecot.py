@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
 """The folders that every account has; each has the special use (RFC 6154) of that name."""
 
+# what comes meanwhile is told "Shutting down", and waits
+_RELOAD = "systemctl reload dovecot && systemctl restart --no-block mailstack-flush"
+
 FOR_POSTFIX = ("/var/spool/postfix/private/auth", "/var/spool/postfix/private/dovecot-lmtp")
 """The sockets at which Postfix asks for logins and delivers."""
 
@@ -271,5 +274,5 @@ def deploy(settings: Settings) -> None:
         store=database_passwords.store(settings),
         checks=(*_CHECKS, *dovecot_sieve.checks(settings)),
     )
-    unit = Unit("dovecot", program="/usr/sbin/dovecot", drop_in=True, listens=FOR_POSTFIX)
+    unit = Unit("dovecot", program="/usr/sbin/dovecot", drop_in=True, reload=_RELOAD, listens=FOR_POSTFIX)
     units.running("dovecot", lambda _: [unit])

@@ -11,7 +11,7 @@ from mailstack.accounts.inventory import _declared
 from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.quotas import too_much
 from mailstack.accounts.rows import DOMAINS, READ, Change, Current, applied
-from mailstack.accounts.rules import Given, dead_ends, dead_settings
+from mailstack.accounts.rules import Given, dead_ends, dead_settings, shadowed
 from mailstack.accounts.step import Step, Wish
 from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Alias, AliasDomain, Domain, RelayDomain, Settings, User
@@ -132,6 +132,28 @@ def test_an_alias_to_nobody(target: str, warned: bool) -> None:
     assert list(dead_ends(asked, changes, THERE)) == said
     assert list(dead_ends(asked, [], applied(THERE, changes))) == said, "the next run says it, too"
     assert list(dead_ends((), [], applied(THERE, changes))) == [], "and none that is about other aliases"
+
+
+@pytest.mark.parametrize(
+    ("targets", "warned"), [(("x@a.example",), True), (("x@a.example", "alice@example.org"), False)]
+)
+def test_an_alias_that_takes_the_mail_of_a_user(targets: tuple[str, ...], warned: bool) -> None:
+    alias = Accounts(aliases=(Alias(source_email="alice@example.org", destinations=targets),))
+    changes = plan(THERE, alias)
+    said = ["user alice@example.org: gets no mail, which the alias alice@example.org -> x@a.example takes"]
+    assert list(shadowed(changes, THERE)) == (said if warned else [])
+    assert list(shadowed([], applied(THERE, changes))) == [], "it was said when it was made"
+
+
+def test_a_user_who_is_renamed_to_an_alias() -> None:
+    there = stored(
+        mail_users=[{"email": "bob@example.org"}],
+        mail_alias=[{"source_email": "info@example.org", "destination_email": "x@a.example"}],
+    )
+    changes = plan(there, Accounts(), renamed=("bob@example.org", "info@example.org"))
+    assert list(shadowed(changes, there)) == [
+        "user info@example.org: gets no mail, which the alias info@example.org -> x@a.example takes"
+    ]
 
 
 def test_a_setting_that_sends_mail_to_nobody() -> None:

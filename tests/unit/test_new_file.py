@@ -23,7 +23,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "phone"
     made = NewFile(str(path), "secret")
     path.write_text("other")
-    with pytest.raises(OperationValueError, match="is there already"):
+    with pytest.raises(OperationValueError, match="is there already; if a run that ended early made it"):
         made.write()
     with pytest.raises(OperationValueError, match="is there already"):
         NewFile(str(path), "secret")
