@@ -13,10 +13,11 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from gevent import GreenletExit
+from pyinfra.api.exceptions import OperationError
 
 from mailstack import hosts
-from mailstack.facts.reading import Probe, announce, current_host, give_up, read
+from mailstack.facts.reading import Probe, announce, current_host, read
+from mailstack.operation import leave_out
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -102,22 +103,18 @@ class Store:
     def __getitem__(self, name: str) -> str | None:
         """The value, or ``None`` if it is to be generated and was not yet.
 
-        If the owner can't be asked, the current host is left out of the rest of the run, as the owner is.
+        Raises ``OperationError`` if the owner can't be asked.
         """
         if (value := self.given.get(name)) is not None:
             return value
         if self.owner is None:
             return read(kept_secret(name))
-        self._reach(self.owner)
+        if not self.owner.connected:
+            raise OperationError(hosts.not_reached(self.owner, current_host()))
         try:
             return read(kept_secret(name), self.owner)
-        except GreenletExit:  # so far only the owner has failed
-            give_up(current_host(), f"{name}: {self.owner.name} keeps it, and could not be asked")
-
-    @staticmethod
-    def _reach(owner: Host) -> None:
-        if not owner.connected:
-            give_up(current_host(), hosts.not_reached(owner, current_host()))
+        except OperationError as error:
+            raise OperationError(f"{name}: {self.owner.name} keeps it, and {error}") from None
 
     def announce(self, names: Iterable[str]) -> None:
         """Say that an operation will want these values, so that one command can ask with others.
@@ -127,8 +124,8 @@ class Store:
         kept = [kept_secret(name) for name in sorted(names) if self.given.get(name) is None]
         if self.owner is None:
             announce(*kept)
-        elif kept:
-            self._reach(self.owner)
+        elif kept and not self.owner.connected:
+            leave_out(current_host(), hosts.not_reached(self.owner, current_host()))
 
     def with_given(self, name: str, value: str) -> Store:
         """The same store with one secret more."""

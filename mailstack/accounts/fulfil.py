@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from pyinfra import logger
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.api.exceptions import OperationError, OperationValueError
-from pyinfra.api.operation import OperationMeta, operation
+from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
 from mailstack import hosts, topology
@@ -22,8 +22,8 @@ from mailstack.accounts.step import NOTHING, Plan, Step, Wish, following, has_st
 from mailstack.engines import engine_of
 from mailstack.facts import reading
 from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import current_host, give_up
-from mailstack.local_command import local_command
+from mailstack.facts.reading import current_host
+from mailstack.operation import leave_out, local_command, naming_the_host, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.passwords import hash_password
 from mailstack.settings import Settings
@@ -40,12 +40,13 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     try:
         ours = topology.does_accounts(settings, current_host())
     except OperationValueError as error:
-        give_up(current_host(), str(error))
+        leave_out(current_host(), str(error))
     if not ours:
         return _apply(step=None, name=_called(name))
     step = following(Step(settings, wish))
     if not host.state.is_executing:
-        _work(step, step.before)  # what can't be stops here, before anything is done
+        with naming_the_host():
+            _work(step, step.before)  # what can't be stops here, before anything is done
     return apply(step, name)
 
 
@@ -126,7 +127,7 @@ def require(step: Step) -> None:
     reading.require(PLATFORM, problem)
 
 
-@operation()
+@operation
 def _apply(step: Step | None) -> Generator[PyinfraCommand]:
     if step is None:
         host.noop("the accounts are on another host")
@@ -134,16 +135,9 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
     settings = step.settings
     engine, name, owner = engine_of(settings), settings.mail_db_name, settings.mail_db_owner
     database = engine.database(settings)
-    try:
-        (wish, changes, warnings), deleted, homes, former, places = _work(
-            step, step.read() if host.state.is_executing else step.before
-        )
-    except OperationError as error:
-        if not host.state.is_executing:
-            raise
-        # raised while pyinfra executes, it would end the run of every other host as well
-        yield shell(f"echo {shlex.quote(str(error))} >&2; exit 1")
-        return
+    (wish, changes, warnings), deleted, homes, former, places = _work(
+        step, step.read() if host.state.is_executing else step.before
+    )
     for change in changes:
         host.log(str(change))
     for warning in warnings:

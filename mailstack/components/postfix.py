@@ -33,7 +33,7 @@ from mailstack.settings.postfix_parameters import unknown_parameters
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from mailstack.engines import Endpoint
     from mailstack.facts.platform import Platform
@@ -209,15 +209,26 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
     """Take out what is given again, as Postfix warns of a parameter that is set twice, and add it."""
     if not parameters:
         return text
-    kept = []
-    dropping = False
-    for line in text.splitlines():
-        if not line.startswith(" "):  # else it goes on with the value above it
-            dropping = line.partition(" =")[0] in parameters
-        if not dropping:
-            kept.append(line)
+    kept = ["\n".join(_without(paragraph, parameters)) for paragraph in text.rstrip().split("\n\n")]
     extra = [f"{name} = {value}".rstrip() for name, value in parameters.items()]
-    return "\n".join([*kept, "", "# mail_postfix_main", *extra, ""])
+    return "\n\n".join([*kept, "\n".join(["# mail_postfix_main", *extra, ""])])
+
+
+def _without(paragraph: str, names: Collection[str]) -> Iterator[str]:
+    """Leave out parameters, each with the comment above it; a comment at the top is about the paragraph."""
+    lines = paragraph.splitlines()
+    comment: list[str] = []
+    dropping, heading = False, True
+    for line in lines:
+        if line.startswith("#") and not heading:
+            comment.append(line)
+            continue
+        heading = line.startswith("#")
+        if not line.startswith(" "):  # else it goes on with the value above it
+            dropping = line.partition(" =")[0] in names
+        if not dropping:
+            yield from (*comment, line)
+        comment = []
 
 
 def _master_cf(settings: Settings) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple, TypeVar
 
-from pyinfra.api.exceptions import OperationError, OperationValueError
+from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.facts import clusters
-from mailstack.facts.reading import Probe, current_host, give_up, read
+from mailstack.facts.reading import Probe, read
 
 T = TypeVar("T")
 
@@ -67,7 +67,8 @@ def _minor(version: str) -> str:
 def parse(output: str) -> Platform:
     """Decide from what is installed; failing that, from apt's candidate; failing that, from the release.
 
-    Raises ``UnsupportedPlatformError`` for anything but Debian 12 and 13.
+    Raises ``UnsupportedPlatformError`` for anything but Debian 12 and 13 with a generation of Dovecot that
+    one of them has.
     """
     values: dict[str, str] = {}
     candidate_of = ""
@@ -81,6 +82,11 @@ def parse(output: str) -> Platform:
             values.setdefault(candidate_of, _minor(line.removeprefix("  Candidate: ")))
         elif key in ("id", "debian", "ipv6"):
             values[key] = value
+    generations = [release.dovecot for release in RELEASES]
+    if (dovecot := values.get("dovecot-core", generations[0])) not in generations:
+        raise UnsupportedPlatformError(
+            f"this host has Dovecot {dovecot}; mailstack supports {' and '.join(generations)}"
+        )
     for release in RELEASES:
         if values.get("id") == "debian" and values.get("debian") == str(release.debian):
             return Platform(
@@ -113,11 +119,5 @@ def of_any_release(of: ByPlatform[Iterable[T]]) -> list[T]:
 
 
 def here(of: ByPlatform[T]) -> T:
-    """What ``of`` says for the current host; one that it can't be for is left out of the rest of the run."""
-    platform = read(PLATFORM)
-    try:
-        return of(platform)
-    except OperationError as error:
-        if not current_host().state.is_executing:
-            raise
-        give_up(current_host(), str(error))
+    """Return what ``of`` says for the current host. Raises ``OperationValueError`` if it can't be there."""
+    return of(read(PLATFORM))

@@ -22,16 +22,16 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from gevent import Greenlet, GreenletExit, getcurrent
 from paramiko import SSHException
-from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import OperationError, PyinfraError
+from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host as current
+
+from mailstack.operation import reason
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -98,6 +98,8 @@ class _Readings:
     required: list[_Requirement] = field(default_factory=list)
     checked: tuple[bool, int] = (False, 0)
     """The phase, and how many of the requirements were looked at in it."""
+    refused: str | None = None
+    """What is wrong, if one of them is not met: with pyinfra's ``_ignore_errors`` operations go on asking."""
 
     def output_for(self, probe: Probe[Any]) -> str | None:
         """What was said about all that ``probe`` is about, if that was asked."""
@@ -129,8 +131,8 @@ def require(probe: Probe[A], problem: Callable[[A], str | None]) -> None:
     + probe: the question; it is announced here, so that it costs no command of its own
     + problem: returns what is wrong with the answer, as a sentence for people, or ``None``
 
-    The first reading of the run checks all requirements. If one is not met, the host is left out of the rest
-    of the run, untouched; in the prepare phase (``--dry``, or without ``-y``) ``OperationError`` is raised.
+    The first reading of the run checks all requirements. If one is not met, each reading of this run raises
+    ``OperationError``, so that the host stays as it is.
     """
     announce(probe)
     _of_hosts[current_host()].required.append(_Requirement(probe, problem))
@@ -139,7 +141,8 @@ def require(probe: Probe[A], problem: Callable[[A], str | None]) -> None:
 def read(probe: Probe[A], host: Host | None = None) -> A:
     """Return the answer to ``probe``, from the current host or from the one given.
 
-    A host that can't be asked, or that does not meet a requirement, is left out of the rest of the run.
+    Raises ``OperationError`` if the host can't be asked, with its name if it is another, and if the current
+    host does not meet a requirement.
     """
     host = host or current_host()
     readings = _of_hosts.setdefault(host, _Readings())
@@ -147,14 +150,13 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
     if readings.moment != moment:
         readings.answers.clear()
         readings.moment = moment
-    try:
-        if host.name == current.name:
-            _check(host, readings, probe)
+    if host.name == current.name:
+        _check(host, readings, probe)
         return _answer(host, readings, probe)
-    except OperationError as error:
-        if not host.state.is_executing:
-            raise OperationError(f"{host.name}: {error}") from None
-        give_up(host, str(error))
+    try:
+        return _answer(host, readings, probe)
+    except Exception as error:
+        raise OperationError(f"{host.name} could not be asked: {reason(error)}") from None
 
 
 def was_checked(host: Host) -> bool:
@@ -165,11 +167,14 @@ def was_checked(host: Host) -> bool:
 
 def _check(host: Host, readings: _Readings, wanted: Probe[Any]) -> None:
     """Raises ``OperationError`` for what is required and is not so; ``wanted`` is asked along with it."""
+    if readings.refused:
+        raise OperationError(readings.refused)
     if not (unchecked := readings.unchecked()):
         return
     _know(host, readings, [*(requirement.probe for requirement in unchecked), wanted])
     wrong = [requirement.problem(_answer(host, readings, requirement.probe)) for requirement in unchecked]
     if said := "; ".join(dict.fromkeys(filter(None, wrong))):
+        readings.refused = said
         raise OperationError(said)
 
 
@@ -213,14 +218,14 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
             **_connector_arguments(host),
         )
     except EOFError:  # pyinfra asks for it, and there is no terminal
-        give_up(host, _NO_SUDO)
+        raise OperationError(_NO_SUDO) from None
     except (TimeoutError, OSError, SSHException) as error:
-        give_up(host, f"could not read the state of the host: {error}")
+        raise OperationError(f"could not read the state of the host: {error}") from None
     said = base64.b64decode(output.stdout).decode(errors="surrogateescape").split("\0")
     if not status or len(said) != len(asked) + 2:
-        give_up(host, f"could not read the state of the host: {' '.join(output.stderr.split())}")
+        raise OperationError(f"could not read the state of the host: {' '.join(output.stderr.split())}")
     if (uid := said[0].strip()) != "0":
-        give_up(host, _not_root(uid, _connector_arguments(host)))
+        raise OperationError(_not_root(uid, _connector_arguments(host)))
     return [
         _Answer(kind, frozenset(about), answer)
         for (kind, about), answer in zip(asked.items(), said[1:-1], strict=True)
@@ -243,31 +248,6 @@ def _all_at_once(commands: Iterable[str]) -> str:
         # while the command works its words wait in the pipe, until those before it have had theirs
         script = f"{one} | {{ {script}; cat; }}" if script else one
     return script
-
-
-class _LeftOut(GreenletExit):
-    """What the greenlet of a host that is left out returns: pyinfra looks whether that is true."""
-
-    def __bool__(self) -> bool:
-        return False
-
-
-def give_up(host: Host, reason: str) -> NoReturn:
-    """Go on without this host, as pyinfra does when one of its own facts fails: others are not to blame.
-
-    With no other host left, or where pyinfra goes from host to host (``--serial``), ``PyinfraError`` says so.
-    """
-    state = cast("Any", host.state)
-    try:
-        state.fail_hosts({host})
-    except PyinfraError:
-        # raised from here while it executes, gevent would print it with a traceback; pyinfra notices anyway
-        if not state.is_executing:
-            raise OperationError(reason) from None
-    host.log_styled(reason, fg="red", log_func=logger.error)
-    if not isinstance(getcurrent(), Greenlet):
-        raise PyinfraError(reason)
-    raise _LeftOut
 
 
 def _connector_arguments(host: Host) -> dict[str, Any]:

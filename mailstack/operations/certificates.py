@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Generator, Sequence
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.certificates import serves
 from mailstack.facts.reading import announce, read
+from mailstack.operation import operation
 from mailstack.operations.units import mark
 from mailstack.shell import shell
 
@@ -46,7 +46,7 @@ def self_signed(hostname: str, *, certificate: str, key: str, units: Sequence[st
     )
 
 
-@operation()
+@operation
 def _self_signed(hostname: str, certificate: str, key: str, units: Sequence[str]) -> Generator[StringCommand]:
     if read(serves(hostname, certificate, key)):
         host.noop(f"the certificate serves {hostname}")

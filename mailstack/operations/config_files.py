@@ -7,16 +7,17 @@ from collections.abc import Generator, Sequence
 from functools import cache
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.exceptions import OperationError
 from pyinfra.api.output import format_text
 from pyinfra.context import host, state
 
 from mailstack import file_plan, secrets, shared_files
 from mailstack.facts.files import file_states, file_texts, index_record, index_sums
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
-from mailstack.facts.reading import announce, current_host, give_up, read
+from mailstack.facts.reading import announce, read
 from mailstack.file_plan import Change
 from mailstack.files import Activation, Entry, File
+from mailstack.operation import operation
 from mailstack.operations.units import mark
 from mailstack.shell import shell
 
@@ -58,7 +59,7 @@ def config_files(
     )
 
 
-@operation()
+@operation
 def _config_files(
     by_platform: ByPlatform[Sequence[Entry]],
     component: str,
@@ -81,8 +82,7 @@ def _config_files(
         return
     if missing := sorted(name for name, value in values.items() if value is None):
         owner = store.owner or host
-        give_up(
-            current_host(),
+        raise OperationError(
             f"{', '.join(missing)}: {owner.name} does not keep it; allowed: a run that sets up the database "
             f"on {owner.name}, or the password in the settings",
         )

@@ -6,11 +6,12 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
+from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
 from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import announce, current_host, give_up, read, was_checked
+from mailstack.facts.reading import announce, current_host, read, was_checked
+from mailstack.operation import operation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,23 +36,22 @@ def check_first(owner: Host, store: Store, names: Sequence[str]) -> None:
     _owner_is_well(owner=owner.name, store=store, names=names, name="Check the host with the database")
 
 
-@operation()
+@operation
 def _read() -> Generator[StringCommand]:
     read(PLATFORM)
     host.noop("nothing is in the way")
     yield from ()
 
 
-@operation()
+@operation
 def _owner_is_well(owner: str, store: Store, names: Sequence[str]) -> Generator[StringCommand]:
     current = current_host()
     if owner in {failed.name for failed in current.state.failed_hosts}:
-        give_up(current, f"{owner} has the database and was left out, so nothing is changed here")
+        raise OperationError(f"{owner} has the database and was left out, so nothing is changed here")
     if host.state.is_executing and not was_checked(current.inventory.get_host(owner)):
         values = store.values(set(names))
         if missing := ", ".join(name for name, value in values.items() if value is None):
-            give_up(
-                current,
+            raise OperationError(
                 f"{owner} has the database, does not keep {missing} yet and comes after {current.name} in "
                 "this run, so nothing is changed here; allowed: a first run without --serial and --no-wait",
             )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack import secrets
 from mailstack.facts.reading import announce, current_host, read
+from mailstack.operation import operation
 from mailstack.shell import shell
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def kept_secrets(names: Sequence[str]) -> None:
     _kept_secrets(names=tuple(names), name="Generate passwords")
 
 
-@operation()
+@operation
 def _kept_secrets(names: Sequence[str]) -> Generator[StringCommand]:
     missing = [name for name in names if read(secrets.kept_secret(name)) is None]
     for name in missing:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.packages import installed_packages
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, current_host, read
+from mailstack.operation import operation
 from mailstack.shell import shell
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def installed(packages: ByPlatform[Iterable[str]], first: str = "") -> None:
     _installed(packages=packages, first=first, name="Install packages")
 
 
-@operation()
+@operation
 def _installed(packages: ByPlatform[Iterable[str]], first: str) -> Generator[StringCommand]:
     names = tuple(dict.fromkeys(here(packages)))
     there = read(installed_packages(names))

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.api.exceptions import OperationError
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.engines import PASSWORDS, engine_of
-from mailstack.facts.reading import current_host, give_up
+from mailstack.facts.reading import current_host
+from mailstack.operation import operation
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -50,15 +49,10 @@ def converge(settings: Settings, passwords: Store) -> None:
     _take(settings=settings, find=lambda: engine.steps(settings, passwords), name="Set up the mail database")
 
 
-@operation()
+@operation
 def _take(settings: Settings, find: Callable[[], Iterator[Step]]) -> Generator[PyinfraCommand]:
     database = engine_of(settings).database(settings)
-    try:
-        steps = list(find())
-    except OperationError as error:
-        if not host.state.is_executing:
-            raise
-        give_up(current_host(), str(error))  # raised from here, it would end the run of every other host
+    steps = list(find())
     for step in steps:  # all of them before the first is taken: a dry run goes no further than that
         host.log(step.title)
     for step in steps:

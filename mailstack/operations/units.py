@@ -7,13 +7,13 @@ from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import Probe, announce, read
 from mailstack.facts.units import PENDING, UnitStates, unit_states
 from mailstack.files import Activation
+from mailstack.operation import operation
 from mailstack.shell import shell
 
 
@@ -78,7 +78,7 @@ def running(name: str, units: ByPlatform[Sequence[Unit]] | None = None) -> None:
     _running(by_platform=by_platform, name=f"Run {name}")
 
 
-@operation()
+@operation
 def _running(by_platform: ByPlatform[Sequence[Unit]]) -> Generator[StringCommand]:
     units = here(by_platform)
     plans = [(unit, steps) for unit in units if (steps := plan(unit, read(_states(unit))))]

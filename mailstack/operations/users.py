@@ -7,11 +7,11 @@ from collections.abc import Generator
 from typing import NamedTuple
 
 from pyinfra.api.command import StringCommand
-from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from mailstack.facts.reading import Probe, read, require
 from mailstack.facts.users import SystemUsers, system_users
+from mailstack.operation import operation
 from mailstack.shell import shell
 
 _SHELL = "/usr/sbin/nologin"
@@ -78,7 +78,7 @@ def problem(user: str, uid: Number, gid: Number, there: SystemUsers) -> str | No
     return None
 
 
-@operation()
+@operation
 def _system_user(user: str, uid: Number, gid: Number, home: str) -> Generator[StringCommand]:
     there = read(_probe(user, uid, gid))
     u, g = _numbers(user, uid, gid, there)

@@ -166,7 +166,9 @@ def test_all_that_is_wrong_is_said_before_anything_is_changed(run: Run) -> None:
     require(ONE, wrong)
     require(THREE, lambda _: None)
     require(A, wrong)
-    with pytest.raises(OperationError, match=r"^somewhere: one 1 must not be; a 1 must not be$"):
+    with pytest.raises(OperationError, match=r"^one 1 must not be; a 1 must not be$"):
+        read(TWO)
+    with pytest.raises(OperationError, match="one 1 must not be"):  # pyinfra may have been told to go on
         read(TWO)
     assert run.asked == [[["a"], ["one", "three", "two"]]]
 
@@ -183,8 +185,7 @@ def test_what_was_checked_in_the_prepare_phase_is_checked_again(run: Run) -> Non
 @pytest.mark.parametrize("executing", [False, True])
 def test_a_host_where_pyinfra_is_not_root_is_told_so(run: Run, executing: bool) -> None:
     run.uid, run.state.is_executing = 1000, executing
-    prefix = "" if executing else "somewhere: "
-    with pytest.raises(PyinfraError, match=rf"^{prefix}mailstack needs root.* 1000 .*_sudo"):
+    with pytest.raises(OperationError, match=r"^mailstack needs root.* 1000 .*_sudo"):
         read(ONE)
 
 

@@ -8,6 +8,9 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import postfix
+from mailstack.engines import Endpoint
+from mailstack.facts.platform import RELEASES
+from mailstack.files import File
 from mailstack.settings import Settings
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_parameters import built_in, differences, nearest_version, unknown_parameters
@@ -113,3 +116,16 @@ def test_numbers_and_truths_are_written_as_postfix_has_them() -> None:
         "  -o hash_queue_depth=2",
     ]
     assert made.mail_postfix_master[0].wakeup == "60"
+
+
+def test_a_parameter_that_is_given_takes_its_comment_along() -> None:
+    given = {"header_size_limit": "102400", "relayhost": "[relay.example.net]"}
+    main = next(
+        file.content or ""
+        for file in postfix.files(settings(mail_postfix_main=given), RELEASES[1], Endpoint("/run", 5432))
+        if isinstance(file, File) and file.path == "/etc/postfix/main.cf"
+    )
+    assert "Fields of the header" not in main
+    assert "lines over 998 octets" in main
+    assert "# Mail for elsewhere\n" in main  # of the whole paragraph
+    assert main.count("relayhost =") == 1

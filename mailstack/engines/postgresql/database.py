@@ -16,7 +16,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.facts.reading import Probe, announce, read
-from mailstack.local_command import local_command
+from mailstack.operation import local_command
 from mailstack.shell import shell
 
 if TYPE_CHECKING:

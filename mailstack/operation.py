@@ -1,0 +1,112 @@
+"""Operations whose errors fail the current host with one line, and no other host.
+
+pyinfra ends the run of every host, with a traceback, where a generator of commands raises an error.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, cast
+
+from gevent import Greenlet, GreenletExit, getcurrent
+from pyinfra import logger
+from pyinfra.api.command import FunctionCommand, PyinfraCommand
+from pyinfra.api.exceptions import OperationError, PyinfraError
+from pyinfra.api.operation import operation as pyinfra_operation
+from pyinfra.context import host as current
+
+if TYPE_CHECKING:
+    from pyinfra.api.arguments_typed import PyinfraOperation
+    from pyinfra.api.host import Host
+    from pyinfra.api.state import State
+
+P = ParamSpec("P")
+
+_PACKAGE = Path(__file__).parent
+
+
+def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperation[P]:
+    """Make a pyinfra operation of a generator of commands. Whatever it raises fails the current host.
+
+    While the run is prepared (``--dry``, or without ``-y``) ``OperationError`` is raised, which names the
+    host: nothing was changed yet, and the run ends there.
+    """
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand]:
+        try:
+            with naming_the_host():
+                yield from function(*args, **kwargs)
+        except Exception as error:
+            if not current.state.is_executing:
+                raise
+            yield _failure(reason(error))
+
+    return pyinfra_operation()(guarded)
+
+
+@contextmanager
+def naming_the_host() -> Iterator[None]:
+    """While the run is prepared, say of which host an error is: pyinfra does not."""
+    try:
+        yield
+    except Exception as error:
+        if current.state.is_executing:
+            raise
+        raise OperationError(f"{current.name}: {reason(error)}") from None
+
+
+def reason(error: Exception) -> str:
+    """Return what went wrong, in one line.
+
+    Of an error that nobody foresaw it says only where it was raised: its text may have a secret in it.
+    """
+    if isinstance(error, PyinfraError):
+        return str(error)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames
+    place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    return f"unexpected {type(error).__name__} in {place}: please report this as a fault of mailstack"
+
+
+def _failure(text: str) -> PyinfraCommand:
+    def fail() -> None:
+        raise OperationError(text)
+
+    return local_command(fail)
+
+
+def local_command(function: Callable[[], None]) -> FunctionCommand:
+    """Return the command that calls ``function`` on the machine that runs pyinfra.
+
+    What it raises fails the host with one line: pyinfra itself would print a traceback.
+    """
+
+    def run(state: State, host: Host) -> bool:  # the names by which pyinfra knows that it shall pass them
+        try:
+            function()
+        except Exception as error:
+            host.log_styled(reason(error), fg="red", log_func=logger.error)
+            return False
+        return True
+
+    return FunctionCommand(run, (), {})
+
+
+def leave_out(host: Host, text: str) -> NoReturn:
+    """Go on without this host, from a deploy that is no operation: others are not to blame.
+
+    With no other host left, ``OperationError`` says so.
+    """
+    try:
+        cast("Any", host.state).fail_hosts({host})
+    except PyinfraError:
+        raise OperationError(text) from None
+    host.log_styled(text, fg="red", log_func=logger.error)
+    if not isinstance(getcurrent(), Greenlet):
+        raise PyinfraError(text)
+    raise GreenletExit

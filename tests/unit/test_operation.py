@@ -1,0 +1,173 @@
+"""What fails fails the current host, in one line; the others go on."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Generator
+from typing import Any, cast
+
+import pytest
+from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
+from pyinfra.api.exceptions import OperationError, OperationValueError
+from pyinfra.api.host import Host
+from pyinfra.api.operation import add_op
+from pyinfra.api.operations import run_ops
+from pyinfra.connectors.util import CommandOutput, OutputLine
+from pyinfra.context import ctx_host, host
+
+from mailstack import secrets
+from mailstack.engines.postgresql.database import DsnDatabase
+from mailstack.facts.files import file_states
+from mailstack.facts.platform import here
+from mailstack.facts.reading import current_host, read
+from mailstack.operation import local_command, operation
+from tests.unit.test_hosts import inventory
+
+DEBIAN_11 = "id=debian\ndebian=11\n"
+BROKEN = "two"
+
+
+class Log:
+    """What pyinfra would log for a host."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def log_styled(self, message: str, **_: Any) -> None:
+        self.said.append(message)
+
+
+def execute(command: Any) -> tuple[bool, list[str]]:
+    """As pyinfra does it; `False` fails the host."""
+    assert isinstance(command, FunctionCommand)
+    log = Log()
+    return command.execute(cast("Any", None), cast("Any", log), {}), log.said
+
+
+def test_what_succeeds_says_nothing() -> None:
+    assert execute(local_command(lambda: None)) == (True, [])
+
+
+def test_an_error_is_one_line() -> None:
+    def fail() -> None:
+        raise OperationValueError("password_to: phone.txt is there already")
+
+    assert execute(local_command(fail)) == (False, ["password_to: phone.txt is there already"])
+
+
+def test_a_database_that_went_away() -> None:
+    database = DsnDatabase("postgresql://admin:s3cret@127.0.0.1:9/")
+    success, said = execute(database.script("mail", "SELECT 's3cret'", "1 change of accounts"))
+    assert not success
+    assert len(said) == 1 and said[0].startswith("mail_db_dsn: cannot connect: ")
+    assert "s3cret" not in said[0]
+
+
+def answering(said: str) -> Callable[..., tuple[bool, CommandOutput]]:
+    """Return a connection to a host that has this to say, whatever it is asked."""
+
+    def run_shell_command(command: StringCommand, **_: Any) -> tuple[bool, CommandOutput]:
+        text = base64.b64encode(f"0\n\0{said}\0".encode()).decode()
+        return True, CommandOutput([OutputLine("stdout", text)])
+
+    return run_shell_command
+
+
+def lost(command: StringCommand, **_: Any) -> tuple[bool, CommandOutput]:
+    """Break as a connection does."""
+    raise OSError("connection reset")
+
+
+def refuse() -> None:
+    """Fail as what looks at a host's state does."""
+    raise OperationError("the server refused")
+
+
+def break_down() -> None:
+    """Fail as nobody foresaw; the value may be a secret."""
+    raise KeyError("hunter2")
+
+
+def ask_the_first() -> None:
+    """Want a password that another host keeps."""
+    store = secrets.Store({}, owner=current_host().inventory.get_host("one"))
+    assert store["db-lookup"]
+
+
+def read_files() -> None:
+    """Read what lies on the host."""
+    read(file_states(["/etc/postfix/main.cf"]))
+
+
+def ask_for_the_platform() -> None:
+    """Ask which Debian it is."""
+    here(lambda platform: platform)
+
+
+@operation
+def _act(act: Callable[[], None]) -> Generator[PyinfraCommand]:
+    if host.name == BROKEN:
+        act()
+    yield StringCommand("true")
+
+
+WAYS = [
+    pytest.param(refuse, "", "the server refused", id="an error of the operation"),
+    pytest.param(break_down, "", "unexpected KeyError in test_operation.py, line", id="an unforeseen error"),
+    pytest.param(read_files, "a|b\n\n", "unexpected ValueError in files.py, line", id="an unexpected line"),
+    pytest.param(ask_for_the_platform, DEBIAN_11, "this host runs debian 11", id="another release"),
+]
+
+
+def run(hosts: dict[str, Host], act: Callable[[], None]) -> set[str]:
+    """Execute an operation on all hosts, then another one; return the names of those that failed."""
+    state = hosts["one"].state
+    state.check_for_changes = False  # as with -y
+    state.activated_hosts = set(hosts.values())
+    state.active_hosts = set(hosts.values())
+    for name in ("first", "second"):
+        add_op(state, _act, act=act, name=name)
+    run_ops(state)
+    return {failed.name for failed in state.failed_hosts}
+
+
+@pytest.mark.parametrize(("act", "said", "line"), WAYS)
+def test_what_goes_wrong_fails_one_host(
+    act: Callable[[], None],
+    said: str,
+    line: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hosts = inventory()
+    for each in hosts.values():
+        each.run_shell_command = answering(said)  # type: ignore[method-assign]
+    assert run(hosts, act) == {BROKEN}
+    assert [hosts[name].state.get_results_for_host(hosts[name]).success_ops for name in hosts] == [2, 0, 2]
+    assert caplog.text.count(line) == 1
+    output = "".join([caplog.text, *capfd.readouterr()])
+    assert "Traceback" not in output
+    assert "hunter2" not in output
+
+
+def test_a_host_whose_peer_can_not_be_asked_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """And the peer is not blamed by somebody else: it fails in an operation of its own."""
+    hosts = inventory()
+    for each in hosts.values():
+        each.run_shell_command = answering("")  # type: ignore[method-assign]
+        each.connected = True
+    hosts["one"].run_shell_command = lost  # type: ignore[method-assign]
+    assert run(hosts, ask_the_first) == {"one", BROKEN}
+    expected = "db-lookup: one keeps it, and one could not be asked: could not read the state of the host"
+    assert expected in caplog.text
+
+
+@pytest.mark.parametrize(("act", "said", "line"), WAYS)
+def test_while_a_run_is_prepared_an_error_names_the_host(
+    act: Callable[[], None], said: str, line: str
+) -> None:
+    two = inventory()[BROKEN]
+    two.run_shell_command = answering(said)  # type: ignore[method-assign]
+    inner: Any = _act
+    with ctx_host.use(two), pytest.raises(OperationError, match=f"^two: {line}"):
+        list(inner._inner(act=act))
