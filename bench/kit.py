@@ -26,8 +26,8 @@ from mailstack.engines.postgresql.quoting import UNLOGGED
 from mailstack.engines.postgresql.schema import Schema
 from mailstack.facts.platform import Platform, parse
 from mailstack.files import Directory, File, Kept, Place
-from mailstack.hosts import local_endpoint
 from mailstack.passwords import hash_password
+from mailstack.topology import local_endpoint
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyinfra.context import host
-
 from mailstack import hosts, secrets
 from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, PASSWORDS, UPGRADE_PASSWORD
 from mailstack.files import Directory, Entry, File, Kept
@@ -25,10 +23,11 @@ def store(settings: Settings) -> secrets.Store:
         LOOKUP_PASSWORD: settings.mail_db_lookup_password,
         UPGRADE_PASSWORD: settings.mail_db_upgrade_password,
     }
-    owner = hosts.database_host(settings, host)
+    topology = hosts.topology()
+    owner = topology.database_node(settings)
     return secrets.Store(
         {name: value.get_secret_value() for name, value in given.items() if value is not None},
-        owner=None if owner is None or hosts.same(owner, host) else owner,
+        owner=None if owner in (None, topology.here) else owner,
     )
 
 
@@ -52,6 +51,6 @@ def generate(settings: Settings) -> None:
     Each component that needs a password calls this: whichever comes first generates it.
     """
     passwords = store(settings)
-    keeps = hosts.has_role(host, "db") and settings.mail_db_dsn is None
+    keeps = hosts.topology().here.has_role("db") and settings.mail_db_dsn is None
     if keeps and settings.mail_db_auth == "password":
         kept_secrets([name for name in PASSWORDS if name not in passwords.given])

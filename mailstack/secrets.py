@@ -20,7 +20,7 @@ from mailstack.facts.reading import Probe, announce, current_host, read
 from mailstack.operation import leave_out
 
 if TYPE_CHECKING:
-    from pyinfra.api.host import Host
+    from mailstack.topology import Node
 
 DIRECTORY = "/var/lib/mailstack/secrets"
 
@@ -96,7 +96,7 @@ def _those_kept(names: Sequence[str]) -> str:
 class Store:
     """The secrets of one deploy: those given, and those that ``owner`` keeps."""
 
-    def __init__(self, given: Mapping[str, str], owner: Host | None = None) -> None:
+    def __init__(self, given: Mapping[str, str], owner: Node | None = None) -> None:
         self.given = given
         self.owner = owner
 
@@ -109,12 +109,16 @@ class Store:
             return value
         if self.owner is None:
             return read(kept_secret(name))
-        if not self.owner.connected:
-            raise OperationError(hosts.not_reached(self.owner, current_host()))
+        if not self._is_reached(self.owner):
+            raise OperationError(hosts.topology().not_reached(self.owner))
         try:
-            return read(kept_secret(name), self.owner)
+            return read(kept_secret(name), hosts.host_of(self.owner))
         except OperationError as error:
             raise OperationError(f"{name}: {self.owner.name} keeps it, and {error}") from None
+
+    @staticmethod
+    def _is_reached(owner: Node) -> bool:
+        return owner.name in hosts.topology().reached
 
     def announce(self, names: Iterable[str]) -> None:
         """Say that an operation will want these values, so that one command can ask with others.
@@ -124,8 +128,8 @@ class Store:
         kept = [kept_secret(name) for name in sorted(names) if self.given.get(name) is None]
         if self.owner is None:
             announce(*kept)
-        elif kept and not self.owner.connected:
-            leave_out(current_host(), hosts.not_reached(self.owner, current_host()))
+        elif kept and not self._is_reached(self.owner):
+            leave_out(current_host(), hosts.topology().not_reached(self.owner))
 
     def with_given(self, name: str, value: str) -> Store:
         """The same store with one secret more."""

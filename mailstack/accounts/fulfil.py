@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import OperationMeta
 from pyinfra.context import host
 
-from mailstack import hosts, topology
+from mailstack import hosts, topology_rules
 from mailstack.accounts import sql
 from mailstack.accounts.mail import deletable_homes, former_key, with_mail_named
 from mailstack.accounts.plan import PlanError
@@ -38,7 +38,7 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     """
     settings = deployed_with() or Settings.from_data(host.data)
     try:
-        ours = topology.does_accounts(settings, current_host())
+        ours = topology_rules.does_accounts(settings, hosts.topology())
     except OperationValueError as error:
         leave_out(current_host(), str(error))
     if not ours:
@@ -92,13 +92,14 @@ def _work(step: Step, current: Current) -> _Work:
         homes = deletable_homes(gone, current["mail_users"], root) if gone else []
     except PlanError as error:
         raise OperationValueError(str(error)) from None
-    if homes and not hosts.has_role(host, "imap"):
+    here = hosts.topology().here
+    if homes and not here.has_role("imap"):
         raise OperationValueError(
-            f"delete_mail: {homes[0]} is not on {host.name}, {hosts.because(host)}, but on the one in imap"
+            f"delete_mail: {homes[0]} is not on {here.name}, {here.because}, but on the one in imap"
         )
     changes = with_mail_named(plan.changes, current, root, plan.wish.delete_mail)
     deleted = [former_key(current["mail_users"][key]) for key in gone]
-    shares = step.settings.mail_shared_folders and hosts.has_role(host, "imap")
+    shares = step.settings.mail_shared_folders and here.has_role("imap")
     former = former_addresses(current, changes) if shares else []
     places = mail_places(current["mail_users"], root) if former else []
     return _Work(plan._replace(changes=changes), deleted, homes, former, places)

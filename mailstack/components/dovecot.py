@@ -10,9 +10,7 @@ from email.message import Message
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from pyinfra.context import host
-
-from mailstack import database_passwords, hosts, topology
+from mailstack import database_passwords, hosts
 from mailstack.components import dovecot_sieve, listening, systemd, tls
 from mailstack.components.component import component
 from mailstack.engines import engine_of
@@ -27,7 +25,7 @@ from mailstack.operations.users import Number, system_user
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from mailstack.engines import Endpoint
+    from mailstack.endpoint import Endpoint
     from mailstack.settings import Settings
 
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
@@ -253,8 +251,7 @@ def deploy(settings: Settings) -> None:
     A Postfix on this host, deployed before or after, finds its LMTP, logins and quotas in ``SOCKETS``; for
     another program LMTP listens on ``/run/dovecot/lmtp``.
     """
-    topology.check(settings, host)
-    endpoint = hosts.database_endpoint(settings, host)
+    endpoint = hosts.checked(settings).database_endpoint(settings)
     require(PLATFORM, lambda platform: listening.problem(settings, platform))
     installed(lambda platform: packages(settings, platform.dovecot))
     tls.deploy(settings=settings)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyinfra.context import host
-
-from mailstack import accounts, database_passwords, hosts, interpreter, topology
+from mailstack import accounts, database_passwords, hosts, interpreter
 from mailstack.accounts.inventory import check_declared
 from mailstack.components import dovecot, mariadb, postfix, postgres, tls
 from mailstack.components.component import component
@@ -27,31 +25,31 @@ def deploy(settings: Settings) -> None:
     that a change of Dovecot's or Postfix's settings does not have them read again.
     """
     interpreter.spare_work()
-    topology.check(settings, host)
+    topology = hosts.checked(settings)
+    here = topology.here
     deploying(settings)  # account operations after this one take these settings, on every host
-    has_database = hosts.has_role(host, "db") or settings.mail_db_dsn is not None
-    has_mail = hosts.has_mail(host)
+    has_database = here.has_role("db") or settings.mail_db_dsn is not None
     database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]
 
     def packages(platform: Platform) -> list[str]:
         names: list[str] = []
-        if hosts.has_role(host, "db") and settings.mail_db_dsn is None:
+        if here.has_role("db") and settings.mail_db_dsn is None:
             names += database.PACKAGES
-        if has_mail:
+        if here.has_mail:
             names += [*tls.PACKAGES, *dovecot.packages(settings, platform.dovecot)]
             names += postfix.packages(settings, platform.postfix)
         return names
 
     if has_database:
         check_declared(settings)
-    owner = hosts.database_host(settings, host)
-    if owner is not None and (not hosts.same(owner, host) or hosts.database_clients(settings, host)):
-        check_first(owner, database_passwords.store(settings), database_passwords.looked_up(settings))
-    first = postfix.before_installation(settings) if has_mail else ""
+    owner = topology.database_node(settings)
+    if owner is not None and (owner != here or topology.database_clients(settings)):
+        check_first(owner.name, database_passwords.store(settings), database_passwords.looked_up(settings))
+    first = postfix.before_installation(settings) if here.has_mail else ""
     installed(packages, first)  # all at once: apt takes most of a first deploy
     if has_database:
         database.deploy(settings=settings)
         accounts.declared(settings=settings)
-    if has_mail:
+    if here.has_mail:
         dovecot.deploy(settings=settings)
         postfix.deploy(settings=settings)

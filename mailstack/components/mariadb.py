@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
-from pyinfra.context import host
 
-from mailstack import database_passwords, hosts, topology
+from mailstack import database_passwords, hosts
 from mailstack.components import systemd
 from mailstack.components.component import component
 from mailstack.engines import engine_of
@@ -49,9 +48,8 @@ def deploy(settings: Settings) -> None:
     """
     if settings.mail_db_engine != "mysql":
         raise OperationValueError("mail_db_engine: the component mariadb is for 'mysql'")
-    topology.check(settings, host)
     installed(lambda _: PACKAGES)
-    with_dovecot = hosts.has_mail(host)
+    with_dovecot = hosts.checked(settings).here.has_mail
     entries = files(settings, with_dovecot=with_dovecot)
     config_files(lambda _: entries, component="mariadb", units=["mariadb"])
     unit = Unit(

@@ -6,9 +6,8 @@ import shlex
 from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
-from pyinfra.context import host
 
-from mailstack import database_passwords, file_plan, hosts, topology
+from mailstack import database_passwords, file_plan, hosts
 from mailstack.components import (
     listening,
     postfix_checks,
@@ -35,7 +34,7 @@ from mailstack.templates import render
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from mailstack.engines import Endpoint
+    from mailstack.endpoint import Endpoint
     from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
     from mailstack.settings.postfix_master import MasterService
@@ -274,7 +273,7 @@ def deploy(settings: Settings) -> None:
     Mail for the domains in the database goes to ``private/dovecot-lmtp``, and logins are checked at
     ``private/auth``: a Dovecot on this host, deployed before or after, has them there.
     """
-    topology.check(settings, host)
+    endpoint = hosts.checked(settings).database_endpoint(settings)
     require(PLATFORM, lambda platform: listening.problem(settings, platform))
     store = database_passwords.store(settings)
     for name, password in postfix_tables.passwords(settings).items():
@@ -282,7 +281,6 @@ def deploy(settings: Settings) -> None:
     require(EXIM_QUEUE, name_exim_queue)
     installed(lambda platform: packages(settings, platform.postfix), before_installation(settings))
     tls.deploy(settings=settings)
-    endpoint = hosts.database_endpoint(settings, host)
     database_passwords.generate(settings)
     config_files(
         lambda platform: files(settings, platform, endpoint),

@@ -12,7 +12,7 @@ from mailstack.operations.units import Unit
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from mailstack.engines import Endpoint
+    from mailstack.endpoint import Endpoint
     from mailstack.settings import Settings
 
 _UNIT_FILE = "/etc/systemd/system/mailstack-recover.service"

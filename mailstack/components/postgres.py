@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
-from pyinfra.context import host
 
-from mailstack import database_passwords, hosts, topology
+from mailstack import database_passwords, hosts
 from mailstack.components import systemd
 from mailstack.components.component import component
 from mailstack.engines import engine_of
@@ -116,14 +115,14 @@ def deploy(settings: Settings) -> None:
     """
     if settings.mail_db_engine != "postgresql":
         raise OperationValueError("mail_db_engine: the component postgres is for 'postgresql'")
-    topology.check(settings, host)
+    topology = hosts.checked(settings)
     if settings.mail_db_dsn is None:
-        clients = hosts.database_clients(settings, host)
+        clients, with_dovecot = topology.database_clients(settings), topology.here.has_mail
         require(file_texts(map(_hba_path, _VERSIONS)), lambda texts: _locked_out(settings, texts))
         require(CLUSTERS, lambda found: clusters.problem(found[1], found[0], settings.db_port))
         installed(lambda _: PACKAGES)
         config_files(
-            lambda platform: files(settings, platform.postgresql, clients, with_dovecot=hosts.has_mail(host)),
+            lambda platform: files(settings, platform.postgresql, clients, with_dovecot=with_dovecot),
             component="postgresql",
             units=["postgresql"],
             checks=[_MAKE_CLUSTER.format(port=settings.db_port), *_CHECKS],

@@ -10,6 +10,7 @@ from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
 
+    from mailstack.endpoint import Endpoint
     from mailstack.secrets import Store
     from mailstack.settings import Settings
 
@@ -51,24 +52,6 @@ class Database(Protocol):
 
         pyinfra shows ``title``, never the SQL.
         """
-
-
-class Endpoint(NamedTuple):
-    """Where a database server listens: a name, an address, or its socket, as the engine has that said."""
-
-    host: str
-    port: int = 5432
-    sslmode: str | None = None
-
-    @property
-    def is_socket(self) -> bool:
-        """Whether this is a Unix-domain socket."""
-        return self.host.startswith("/")
-
-    @property
-    def is_local(self) -> bool:
-        """Whether what goes there stays on the host."""
-        return self.is_socket or self.host in ("127.0.0.1", "::1", "localhost")
 
 
 class Step(NamedTuple):

@@ -16,24 +16,22 @@ from mailstack.operation import operation
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pyinfra.api.host import Host
-
     from mailstack.secrets import Store
 
 
-def check_first(owner: Host, store: Store, names: Sequence[str]) -> None:
+def check_first(owner: str, store: Store, names: Sequence[str]) -> None:
     """Check what is required of the current host, and leave it out if the one that it needs is left out then.
 
     An operation ends on all hosts before the next begins: the first reads and checks, the second looks round.
     With pyinfra's ``--serial`` or ``--no-wait`` it does not: then passwords must be there already.
 
-    + owner: the host with the database, which is to call this too
+    + owner: the name of the host with the database, which is to call this too
     + store: the passwords of the current host
     + names: those that it needs
     """
     announce(PLATFORM, PLATFORM)
     _read(name="Check the host")
-    _owner_is_well(owner=owner.name, store=store, names=names, name="Check the host with the database")
+    _owner_is_well(owner=owner, store=store, names=names, name="Check the host with the database")
 
 
 @operation

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from mailstack.settings import account_rules
 from mailstack.settings.abuse import AbuseSettings
 from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
-from mailstack.settings.database import DatabaseSettings, DbEndpoint
+from mailstack.settings.database import DatabaseSettings
 from mailstack.settings.domains import (
     AliasDomain,
     AliasDomains,
@@ -53,7 +53,6 @@ __all__ = [
     "Alias",
     "AliasDomain",
     "AppPassword",
-    "DbEndpoint",
     "Domain",
     "MasterService",
     "RelayDomain",

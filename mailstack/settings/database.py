@@ -2,10 +2,11 @@
 
 import ipaddress
 import re
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from mailstack.endpoint import Endpoint
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import (
     Host,
@@ -32,14 +33,6 @@ _TAKEN_IN_MARIADB = (
     *("mysql", "sys", "information_schema", "performance_schema", "root", "postfix", "dovecot"),
     "mariadb",
 )
-
-
-class DbEndpoint(NamedTuple):
-    """Where a database server listens, and the ``sslmode`` (libpq) it is to be reached with."""
-
-    host: str
-    port: int
-    sslmode: str | None
 
 
 def _dsn_parts(dsn: str) -> dict[str, str]:
@@ -163,12 +156,12 @@ class DatabaseSettings(Model):
         return {"postgresql": "pgsql", "mysql": "mysql"}[self.mail_db_engine]
 
     @property
-    def db_endpoint(self) -> DbEndpoint | None:
+    def db_endpoint(self) -> Endpoint | None:
         """The server that ``mail_db_dsn`` names, if it is set."""
         if self.mail_db_dsn is None:
             return None
         parts = _dsn_parts(self.mail_db_dsn.get_secret_value())
-        return DbEndpoint(parts["host"], int(parts.get("port", "5432")), parts.get("sslmode"))
+        return Endpoint(parts["host"], int(parts.get("port", "5432")), parts.get("sslmode"))
 
     @model_validator(mode="after")
     def _possible_with_mariadb(self) -> Self:

@@ -12,7 +12,7 @@ from typing import Any
 from mailstack import Settings, dovecot, postfix, postgres, tls
 from mailstack.facts.platform import PLATFORM
 from mailstack.files import Entry, File, Place
-from mailstack.hosts import local_endpoint
+from mailstack.topology import local_endpoint
 from tests.integration import clients, world
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from mailstack import Settings, dovecot, mariadb, postfix, postgres
-from mailstack.engines import Endpoint
+from mailstack.endpoint import Endpoint
 from mailstack.engines.mariadb import MARIADB
 from mailstack.engines.postgresql import POSTGRESQL
 from mailstack.facts.platform import RELEASES, Platform

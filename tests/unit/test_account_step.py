@@ -13,6 +13,7 @@ from mailstack.accounts import fulfil, sql, step
 from mailstack.accounts.step import NOTHING, Step, Wish
 from mailstack.engines import engine_of
 from mailstack.settings import Settings
+from mailstack.topology import ROLES, Node, Topology
 from tests.unit.test_hosts import inventory
 
 SETTINGS = Settings(mail_hostname="mail.example.org")
@@ -68,7 +69,8 @@ def test_a_step_follows_those_for_the_same_database(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("has_mail", [True, False])
 def test_rights_are_revoked_where_the_mail_lies(monkeypatch: pytest.MonkeyPatch, has_mail: bool) -> None:
-    monkeypatch.setattr(hosts, "has_role", lambda host, role: has_mail)
+    here = Node("one", ROLES if has_mail else ("db",))
+    monkeypatch.setattr(hosts, "topology", lambda: Topology(here, (here,)))
     shared = Settings(mail_hostname="mail.example.org", mail_shared_folders=True)
     there = sql.parse({"mail_former_addresses": [{"email": "gone@example.org"}]})
     work = fulfil._work(Step(shared, lambda _: Wish()), there)

@@ -13,9 +13,9 @@ from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State
 
 from mailstack import Settings
-from mailstack.engines import Endpoint
+from mailstack.endpoint import Endpoint
 from mailstack.engines.postgresql import POSTGRESQL
-from mailstack.hosts import database_clients, database_endpoint, database_host, has_role
+from mailstack.hosts import topology_of
 
 HOSTS = {"one": "192.0.2.1", "two": "192.0.2.2", "three": "2001:db8::3"}
 
@@ -40,43 +40,55 @@ def settings(**more: Any) -> Settings:
 
 def test_without_groups_a_host_has_all_roles() -> None:
     host = inventory()["one"]
-    assert all(has_role(host, role) for role in ("db", "mx", "imap"))
-    assert database_host(settings(), host) is host
+    assert all(topology_of(host).here.has_role(role) for role in ("db", "mx", "imap"))
+    assert topology_of(host).database_node(settings()) == topology_of(host).here
 
 
 def test_other_groups_are_no_roles() -> None:
-    assert has_role(inventory(web=["one"])["one"], "db")
+    assert topology_of(inventory(web=["one"])["one"]).here.has_role("db")
 
 
 def test_a_host_in_groups_has_their_roles_only() -> None:
     hosts = inventory(db=["one"], mx=["two"], imap=["two"])
-    assert [has_role(hosts["one"], role) for role in ("db", "mx", "imap")] == [True, False, False]
-    assert [has_role(hosts["two"], role) for role in ("db", "mx", "imap")] == [False, True, True]
+    assert [topology_of(hosts["one"]).here.has_role(role) for role in ("db", "mx", "imap")] == [
+        True,
+        False,
+        False,
+    ]
+    assert [topology_of(hosts["two"]).here.has_role(role) for role in ("db", "mx", "imap")] == [
+        False,
+        True,
+        True,
+    ]
 
 
 def test_mail_hosts_use_the_database_host() -> None:
     hosts = inventory(db=["one"], mx=["two", "three"], imap=["two", "three"])
-    assert database_endpoint(settings(), hosts["one"]) == Endpoint("/run/postgresql")
-    assert database_endpoint(settings(mail_db_port=5433), hosts["two"]) == Endpoint("192.0.2.1", 5433)
-    assert database_clients(settings(), hosts["one"]) == ["192.0.2.2", "2001:db8::3"]
-    assert database_clients(settings(), hosts["two"]) == []
+    assert topology_of(hosts["one"]).database_endpoint(settings()) == Endpoint("/run/postgresql")
+    assert topology_of(hosts["two"]).database_endpoint(settings(mail_db_port=5433)) == Endpoint(
+        "192.0.2.1", 5433
+    )
+    assert topology_of(hosts["one"]).database_clients(settings()) == ["192.0.2.2", "2001:db8::3"]
+    assert topology_of(hosts["two"]).database_clients(settings()) == []
 
 
 def test_hosts_with_a_database_of_their_own_are_no_clients() -> None:
     hosts = inventory()
-    assert database_clients(settings(), hosts["one"]) == []
+    assert topology_of(hosts["one"]).database_clients(settings()) == []
 
 
 @pytest.mark.parametrize("auth", ["password", "peer"])
 @pytest.mark.parametrize("port", [5432, 5433])
 def test_over_the_socket(auth: str, port: int) -> None:
-    endpoint = database_endpoint(settings(mail_db_auth=auth, mail_db_port=port), inventory()["one"])
+    endpoint = topology_of(inventory()["one"]).database_endpoint(
+        settings(mail_db_auth=auth, mail_db_port=port)
+    )
     assert endpoint.is_socket and endpoint.is_local
     assert f"PGPORT={port}" in POSTGRESQL.postfix_environment(endpoint)
 
 
 def test_from_a_chroot_there_is_no_socket() -> None:
-    endpoint = database_endpoint(settings(mail_map_type="pgsql"), inventory()["one"])
+    endpoint = topology_of(inventory()["one"]).database_endpoint(settings(mail_map_type="pgsql"))
     assert endpoint == Endpoint("127.0.0.1")
     assert "PGPORT" not in POSTGRESQL.postfix_environment(endpoint)
 
@@ -84,23 +96,23 @@ def test_from_a_chroot_there_is_no_socket() -> None:
 def test_a_server_of_somebody_else() -> None:
     host = inventory()["one"]
     given = settings(mail_db_host="db.example.net", mail_db_port=6432)
-    assert database_host(given, host) is None
-    assert database_endpoint(given, host) == Endpoint("db.example.net", 6432)
+    assert topology_of(host).database_node(given) is None
+    assert topology_of(host).database_endpoint(given) == Endpoint("db.example.net", 6432)
     dsn = settings(
         mail_db_dsn="postgresql://admin@db.example.net:6543/?sslmode=verify-full",
         mail_db_lookup_password="x",
     )
-    assert database_host(dsn, host) is None
-    assert database_endpoint(dsn, host) == Endpoint("db.example.net", 6543, "verify-full")
-    assert not database_endpoint(dsn, host).is_local
+    assert topology_of(host).database_node(dsn) is None
+    assert topology_of(host).database_endpoint(dsn) == Endpoint("db.example.net", 6543, "verify-full")
+    assert not topology_of(host).database_endpoint(dsn).is_local
 
 
 def test_mariadb_is_on_the_host_that_asks_it() -> None:
     hosts = inventory(db=["one"], mx=["two", "three"])
     mysql = settings(mail_db_engine="mysql")
-    assert database_endpoint(mysql, hosts["one"]) == Endpoint("127.0.0.1", 3306)
+    assert topology_of(hosts["one"]).database_endpoint(mysql) == Endpoint("127.0.0.1", 3306)
     with pytest.raises(OperationValueError, match="'mysql': two has no database of its own, because two is"):
-        database_endpoint(mysql, hosts["two"])
+        topology_of(hosts["two"]).database_endpoint(mysql)
 
 
 def test_two_databases_and_no_word_which() -> None:
@@ -108,10 +120,10 @@ def test_two_databases_and_no_word_which() -> None:
     with pytest.raises(
         OperationValueError, match=r"mail_db_host: three has .* in the group mx, .* 2 hosts .*: one, two"
     ):
-        database_host(settings(), hosts["three"])
+        topology_of(hosts["three"]).database_node(settings())
 
 
 def test_a_host_that_others_talk_to_says_where_it_is() -> None:
     hosts = inventory(addresses=False, db=["one"], mx=["two", "three"])
     with pytest.raises(OperationValueError, match=r"mail_address: one has none.* in the group db"):
-        database_endpoint(settings(), hosts["two"])
+        topology_of(hosts["two"]).database_endpoint(settings())

@@ -11,6 +11,7 @@ from pyinfra.context import ctx_host
 from mailstack import secrets
 from mailstack.facts import reading
 from mailstack.operations import in_step
+from mailstack.topology import Node
 from tests.unit.test_hosts import inventory
 from tests.unit.test_operation import execute
 
@@ -30,7 +31,7 @@ def test_a_first_run_by_serial_stops_before_the_mail_host_is_changed(
     state.is_executing = True
     reading._of_hosts[hosts["one"]] = reading._Readings(checked=(checked, 0))
     monkeypatch.setattr(secrets, "read", lambda probe, owner: kept)
-    store = secrets.Store({}, owner=hosts["one"])
+    store = secrets.Store({}, owner=Node("one"))
     operation: Any = in_step._owner_is_well
     with ctx_host.use(hosts["two"]):
         commands = list(operation._inner(owner="one", store=store, names=["db-x"]))

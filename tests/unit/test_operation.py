@@ -19,8 +19,9 @@ from mailstack import secrets
 from mailstack.engines.postgresql.database import DsnDatabase
 from mailstack.facts.files import file_states
 from mailstack.facts.platform import here
-from mailstack.facts.reading import current_host, read
+from mailstack.facts.reading import read
 from mailstack.operation import local_command, operation
+from mailstack.topology import Node
 from tests.unit.test_hosts import inventory
 
 DEBIAN_11 = "id=debian\ndebian=11\n"
@@ -90,7 +91,7 @@ def break_down() -> None:
 
 def ask_the_first() -> None:
     """Want a password that another host keeps."""
-    store = secrets.Store({}, owner=current_host().inventory.get_host("one"))
+    store = secrets.Store({}, owner=Node("one"))
     assert store["db-lookup"]
 
 

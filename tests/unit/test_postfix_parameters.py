@@ -8,7 +8,7 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import postfix
-from mailstack.engines import Endpoint
+from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
 from mailstack.settings import Settings

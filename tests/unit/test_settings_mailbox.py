@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mailstack import Settings, dovecot
-from mailstack.engines import Endpoint
+from mailstack.endpoint import Endpoint
 from mailstack.files import File
 from mailstack.settings import SettingsError
 

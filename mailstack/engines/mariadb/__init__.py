@@ -10,7 +10,8 @@ from mailstack.engines.mariadb.database import SOCKET, HostDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailstack.engines.contract import Database, Dialect, Endpoint, Engine, Lookups, Step
+    from mailstack.endpoint import Endpoint
+    from mailstack.engines.contract import Database, Dialect, Engine, Lookups, Step
     from mailstack.secrets import Store
     from mailstack.settings import Settings
 

@@ -10,7 +10,8 @@ from mailstack.engines.postgresql.database import DsnDatabase, HostDatabase
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mailstack.engines.contract import Dialect, Endpoint, Engine, Lookups, Step
+    from mailstack.endpoint import Endpoint
+    from mailstack.engines.contract import Dialect, Engine, Lookups, Step
     from mailstack.engines.postgresql.database import Server
     from mailstack.secrets import Store
     from mailstack.settings import Settings

@@ -9,10 +9,10 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.inventory import Inventory
 
 from mailstack import Settings
-from mailstack.engines import Endpoint
-from mailstack.hosts import database_clients, database_endpoint
+from mailstack.endpoint import Endpoint
+from mailstack.hosts import topology_of
 from mailstack.settings import SettingsError
-from mailstack.topology import check, does_accounts
+from mailstack.topology_rules import check, does_accounts
 from tests.snippets import python_blocks
 from tests.targets.shell import ROOT
 from tests.unit.test_hosts import inventory, settings
@@ -28,7 +28,7 @@ def refusal(given: dict[str, Any] | None = None, asked: str = "one", **groups: l
     """What is said of three hosts in these groups, all with the same settings; of any of them."""
     given = given or {}
     with pytest.raises(OperationValueError) as refused:
-        check(settings(**given), inventory(True, given, **groups)[asked])
+        check(settings(**given), topology_of(inventory(True, given, **groups)[asked]))
     return str(refused.value)
 
 
@@ -69,9 +69,9 @@ def test_two_mail_hosts_with_the_database_of_somebody_else() -> None:
 def test_a_database_that_nothing_asks(groups: dict[str, list[str]]) -> None:
     host = inventory(True, None, **groups)["one"]
     with pytest.raises(OperationValueError, match=r"one has a database of its own, because one is in"):
-        check(settings(mail_db_host="db.example.net"), host)
+        check(settings(mail_db_host="db.example.net"), topology_of(host))
     for own in ("127.0.0.1", "::1", "localhost", "mail.example.org", "192.0.2.1"):
-        check(settings(mail_db_host=own, mail_address="192.0.2.1"), host)
+        check(settings(mail_db_host=own, mail_address="192.0.2.1"), topology_of(host))
 
 
 def test_the_passwords_of_somebody_elses_database() -> None:
@@ -79,23 +79,23 @@ def test_the_passwords_of_somebody_elses_database() -> None:
     given: dict[str, Any] = {"mail_db_host": "db.example.net", "mail_password_upgrade": True}
     for name in ("mail_db_lookup_password", "mail_db_upgrade_password"):
         with pytest.raises(OperationValueError, match=f"{name}: is required .* one is in the groups mx"):
-            check(settings(**given), alone)
+            check(settings(**given), topology_of(alone))
         given[name] = "x"
-    check(settings(**given), alone)
+    check(settings(**given), topology_of(alone))
 
 
 def test_mail_is_deleted_where_it_lies() -> None:
     given = {"mail_accounts_policy": "authoritative", "mail_accounts_delete_mail": True}
     said = refusal(given, db=["one"], mx=["two"], imap=["two"])
     assert said.startswith("mail_accounts_delete_mail: one deletes accounts and has no mail, because one")
-    check(settings(**given), inventory(True, given)["one"])
+    check(settings(**given), topology_of(inventory(True, given)["one"]))
 
 
 def test_one_server_has_several_databases() -> None:
     hosts = inventory(data=DSN, db=["three"])
     hosts["two"].data.mail_db_name = "mail2"
-    check(settings(**DSN), hosts["one"])
-    check(settings(**DSN, mail_db_name="mail2"), hosts["two"])
+    check(settings(**DSN), topology_of(hosts["one"]))
+    check(settings(**DSN, mail_db_name="mail2"), topology_of(hosts["two"]))
 
 
 @pytest.mark.parametrize("asked", ["one", "two"])
@@ -112,14 +112,14 @@ def test_settings_of_another_host_that_are_wrong() -> None:
     hosts = inventory(data=DSN)
     hosts["two"].data.mail_db_port = "x"
     with pytest.raises(SettingsError, match=r"^two: mail_db_port = 'x': must be a whole number"):
-        check(settings(**DSN), hosts["one"])
+        check(settings(**DSN), topology_of(hosts["one"]))
 
 
 def test_servers_of_their_own() -> None:
     for host in inventory().values():
-        check(settings(mail_db_auth="peer"), host)
+        check(settings(mail_db_auth="peer"), topology_of(host))
     for host in inventory(db=["one"], mx=["two"], imap=["two"], web=["three"]).values():
-        check(settings(), host)
+        check(settings(), topology_of(host))
 
 
 def test_the_readmes_groups() -> None:
@@ -137,19 +137,22 @@ def test_the_readmes_groups() -> None:
         with pytest.raises(SettingsError, match=rf"^{host.name}: mail_hostname: is required: a domain"):
             Settings.from_data(host.data)
         host.data.mail_hostname = "mail.example.org"
-        check(Settings.from_data(host.data), host)
+        check(Settings.from_data(host.data), topology_of(host))
     database, mail = made
-    assert database_endpoint(settings(), mail) == Endpoint("192.0.2.1")
-    assert database_clients(settings(), database) == ["192.0.2.2"]
+    assert topology_of(mail).database_endpoint(settings()) == Endpoint("192.0.2.1")
+    assert topology_of(database).database_clients(settings()) == ["192.0.2.2"]
 
 
 def test_accounts_are_done_once() -> None:
     hosts = inventory(db=["one"], mx=["two"], imap=["two"])
     hosts["one"].connected = True
-    assert [does_accounts(settings(), hosts[name]) for name in ("one", "two")] == [True, False]
+    assert [does_accounts(settings(), topology_of(hosts[name])) for name in ("one", "two")] == [True, False]
     hosts = inventory(data=DSN)
     hosts["two"].connected = hosts["three"].connected = True  # without the first: --limit, or it is away
-    assert [does_accounts(settings(**DSN), hosts[name]) for name in ("two", "three")] == [True, False]
+    assert [does_accounts(settings(**DSN), topology_of(hosts[name])) for name in ("two", "three")] == [
+        True,
+        False,
+    ]
 
 
 def test_accounts_of_a_host_that_is_not_in_the_run() -> None:
@@ -157,9 +160,9 @@ def test_accounts_of_a_host_that_is_not_in_the_run() -> None:
     with pytest.raises(
         OperationValueError, match=r"one was not reached, and two needs .* groups mx and imap"
     ):
-        does_accounts(settings(), hosts["two"])
+        does_accounts(settings(), topology_of(hosts["two"]))
     elsewhere = settings(mail_db_host="192.0.2.1", mail_db_lookup_password="x")
     with pytest.raises(OperationValueError, match=r"no host of this run .* on 192\.0\.2\.1"):
-        does_accounts(elsewhere, hosts["two"])
+        does_accounts(elsewhere, topology_of(hosts["two"]))
     hosts["one"].connected = True
-    assert does_accounts(elsewhere, hosts["two"]) is False
+    assert does_accounts(elsewhere, topology_of(hosts["two"])) is False

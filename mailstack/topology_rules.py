@@ -1,0 +1,164 @@
+"""What the hosts of an inventory can't be for each other, found before any of them is touched. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.settings.database import DatabaseSettings
+from mailstack.settings.errors import SettingsError
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
+    from mailstack.topology import Node, Topology
+
+
+class _Server(NamedTuple):
+    """A mail database that ``mail_db_dsn`` or ``mail_db_host`` names."""
+
+    host: str
+    port: int
+    database: str
+
+
+def check(settings: Settings, topology: Topology) -> None:
+    """Check that the hosts of the inventory can work together as its groups say.
+
+    + settings: of the host that the topology is about
+
+    Raises ``OperationValueError`` if mail would be received on one host and read on another, if two mail
+    hosts would have the same database, if one of them could not reach its database, would ask another or
+    would not know a password, or if mail should be deleted that lies on another host.
+    """
+    for node in topology.nodes:
+        if node.has_role("mx") != node.has_role("imap"):
+            raise OperationValueError(
+                f"{node.name} would either receive mail or have the mailboxes, not both, {node.because} "
+                f"alone; allowed: {node.name} in both groups, mx and imap, as mail is read on the host that "
+                "receives it"
+            )
+    sharing = list(_mail_nodes(settings, topology))
+    if len(sharing) > 1:
+        raise OperationValueError(
+            f"{' and '.join(node.name for node in sharing)} would have the same mailboxes, "
+            f"{_reason(settings, topology, sharing)}; mail would lie on the host that received it, where its "
+            "owner may not look; allowed: one mail host for each database"
+        )
+    for node in sharing:
+        topology.of(node).database_endpoint(settings)
+    _own_database_asked(settings, topology.here)
+    _passwords_known(settings, topology.here)
+    _mail_deletable(settings, topology.here)
+
+
+def does_accounts(settings: Settings, topology: Topology) -> bool:
+    """Return whether the current host is where operations on the accounts in its database are done.
+
+    + settings: of the host that the topology is about
+
+    Raises ``OperationValueError`` if no host of this run is: to do nothing would look like success.
+    """
+    here, reached = topology.here, topology.reached
+    if settings.mail_db_dsn is not None:
+        # any host will do: the database is asked from the machine that runs pyinfra
+        server = _server(settings)
+        alike = (node for node in topology.nodes if node == here or _server_of(node) == server)
+        return next(node for node in alike if node == here or node.name in reached) == here
+    if here.has_role("db"):
+        return True
+    owner = topology.database_node(settings)
+    if owner is not None and owner.name not in reached:
+        raise OperationValueError(topology.not_reached(owner))
+    if owner is None and not any(node.has_role("db") and node.name in reached for node in topology.nodes):
+        raise OperationValueError(
+            f"mail_db_host: no host of this run has the database on {settings.mail_db_host}, which "
+            f"{here.name} uses {here.because}; allowed: a run with a host in the group db, or mail_db_dsn"
+        )
+    return False
+
+
+def _mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
+    """Find the hosts that receive mail for the accounts in the database of the current one."""
+    server = _server(settings)
+    owner = topology.database_node(settings)
+    for node in topology.nodes:
+        if not node.has_mail:
+            continue
+        if node == topology.here:
+            shares = True
+        elif server is not None:
+            shares = _server_of(node) == server
+        elif node.has_role("db"):  # the usual case, in which nobody else's data is looked at
+            shares = node == owner
+        else:
+            theirs = None if _server_of(node) else topology.of(node).database_node(settings)
+            shares = theirs is not None and theirs == owner
+        if shares:
+            yield node
+
+
+def _server(settings: DatabaseSettings) -> _Server | None:
+    if (endpoint := settings.db_endpoint) is not None:
+        return _Server(endpoint.host, endpoint.port, settings.mail_db_name)
+    if settings.mail_db_host is not None:
+        return _Server(settings.mail_db_host, settings.db_port, settings.mail_db_name)
+    return None
+
+
+def _server_of(node: Node) -> _Server | None:
+    """Return the server that the inventory names for a host which is not the current one."""
+    if not node.database:
+        return None
+    data: dict[str, Any] = dict(node.database)
+    try:
+        return _server(DatabaseSettings(**data))
+    except SettingsError as error:
+        raise SettingsError(error.problems, node.name) from None
+
+
+def _own_database_asked(settings: Settings, here: Node) -> None:
+    """Accounts are made in the database of their own host, so Postfix and Dovecot must ask no other."""
+    other = settings.mail_db_host
+    if other is None or not (here.has_role("db") and here.has_mail):
+        return
+    names = ("localhost", here.name, settings.mail_hostname, settings.mail_address)
+    if other not in names and not re.fullmatch(r"127\..*|::1", other):
+        raise OperationValueError(
+            f"mail_db_host = {other!r}: {here.name} has a database of its own, {here.because}, and "
+            f"nothing would ask it; allowed: {here.name} in mx and imap alone, or no mail_db_host"
+        )
+
+
+def _passwords_known(settings: Settings, here: Node) -> None:
+    """Passwords that nobody gives are kept on a host with a database, and ``mail_db_host`` names no host."""
+    if settings.mail_db_host is None or here.has_role("db"):
+        return
+    needed = ["mail_db_lookup_password"]
+    needed += ["mail_db_upgrade_password"] if settings.mail_password_upgrade else []
+    for name in needed:
+        if getattr(settings, name) is None:
+            raise OperationValueError(
+                f"{name}: is required where mail_db_host is set and {here.name} has no database of its own, "
+                f"{here.because}"
+            )
+
+
+def _mail_deletable(settings: Settings, here: Node) -> None:
+    """Accounts are deleted on the host with the database, and their mail can only be deleted there too."""
+    deletes = settings.mail_accounts_policy == "authoritative" and settings.mail_accounts_delete_mail
+    if deletes and here.has_role("db") and not here.has_mail:
+        raise OperationValueError(
+            f"mail_accounts_delete_mail: {here.name} deletes accounts and has no mail, {here.because} "
+            "alone; allowed: False, or that host in the groups mx and imap too"
+        )
+
+
+def _reason(settings: Settings, topology: Topology, sharing: list[Node]) -> str:
+    for name in ("mail_db_dsn", "mail_db_host"):
+        if getattr(settings, name) is not None:
+            return f"because {name} is the same"
+    owner = topology.database_node(settings) or topology.here
+    return f"in the database of {owner.name}, " + " and ".join(node.because for node in sharing)
