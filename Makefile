@@ -21,10 +21,11 @@ bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench 
 	@$(bin)/python -m tests.targets images
 	@$(bin)/python -m bench
 
-lint: .venv/ready  ## ruff and mypy
+lint: .venv/ready  ## ruff, mypy, and whether each package that is imported is declared
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
+	$(bin)/deptry .
 
 clean:  ## remove all containers, images, networks and volumes named mailstack…, and what was made here
 	@$(PYTHON) -m tests.targets clean
