@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from mailstack.facts.reading import current_host
+from mailstack.run import current_host
 from mailstack.topology import ROLES, Node, Topology
 from mailstack.topology_rules import check
 

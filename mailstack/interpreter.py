@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from pyinfra.context import state
+from mailstack.run import deploy_file
 
 
 def spare_work() -> None:
@@ -33,8 +33,8 @@ def _know_deploy_file() -> None:
     order. For each frame of such a file ``inspect.getmodule`` then goes through all modules that there are,
     more than a thousand, three times an operation.
     """
-    if state.current_exec_filename:
-        path = Path(state.current_exec_filename).absolute()
+    if found := deploy_file():
+        path = Path(found).absolute()
         module = ModuleType(f"deploy file {path}")
         module.__file__ = str(path)
         sys.modules.setdefault(module.__name__, module)

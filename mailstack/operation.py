@@ -10,14 +10,14 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, cast
+from typing import TYPE_CHECKING, ParamSpec
 
-from gevent import Greenlet, GreenletExit, getcurrent
 from pyinfra import logger
 from pyinfra.api.command import FunctionCommand, PyinfraCommand
 from pyinfra.api.exceptions import OperationError, PyinfraError
 from pyinfra.api.operation import operation as pyinfra_operation
-from pyinfra.context import host as current
+
+from mailstack import run
 
 if TYPE_CHECKING:
     from pyinfra.api.arguments_typed import PyinfraOperation
@@ -42,7 +42,7 @@ def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperat
             with naming_the_host():
                 yield from function(*args, **kwargs)
         except Exception as error:
-            if not current.state.is_executing:
+            if not run.is_executing():
                 raise
             yield _failure(reason(error))
 
@@ -55,9 +55,9 @@ def naming_the_host() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if current.state.is_executing:
+        if run.is_executing():
             raise
-        raise OperationError(f"{current.name}: {reason(error)}") from None
+        raise OperationError(f"{run.current_host().name}: {reason(error)}") from None
 
 
 def reason(error: Exception) -> str:
@@ -86,7 +86,7 @@ def local_command(function: Callable[[], None]) -> FunctionCommand:
     What it raises fails the host with one line: pyinfra itself would print a traceback.
     """
 
-    def run(state: State, host: Host) -> bool:  # the names by which pyinfra knows that it shall pass them
+    def call(state: State, host: Host) -> bool:  # the names by which pyinfra knows that it shall pass them
         try:
             function()
         except Exception as error:
@@ -94,19 +94,4 @@ def local_command(function: Callable[[], None]) -> FunctionCommand:
             return False
         return True
 
-    return FunctionCommand(run, (), {})
-
-
-def leave_out(host: Host, text: str) -> NoReturn:
-    """Go on without this host, from a deploy that is no operation: others are not to blame.
-
-    With no other host left, ``OperationError`` says so.
-    """
-    try:
-        cast("Any", host.state).fail_hosts({host})
-    except PyinfraError:
-        raise OperationError(text) from None
-    host.log_styled(text, fg="red", log_func=logger.error)
-    if not isinstance(getcurrent(), Greenlet):
-        raise PyinfraError(text)
-    raise GreenletExit
+    return FunctionCommand(call, (), {})

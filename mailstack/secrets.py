@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from pyinfra.api.exceptions import OperationError
 
 from mailstack import hosts
-from mailstack.facts.reading import Probe, announce, current_host, read
-from mailstack.operation import leave_out
+from mailstack.facts.reading import Probe, announce, read
+from mailstack.run import leave_out
 
 if TYPE_CHECKING:
     from mailstack.topology import Node
@@ -129,7 +129,7 @@ class Store:
         if self.owner is None:
             announce(*kept)
         elif kept and not self._is_reached(self.owner):
-            leave_out(current_host(), hosts.topology().not_reached(self.owner))
+            leave_out(hosts.topology().not_reached(self.owner))
 
     def with_given(self, name: str, value: str) -> Store:
         """The same store with one secret more."""

@@ -22,10 +22,10 @@ from mailstack.accounts.step import NOTHING, Plan, Step, Wish, following, has_st
 from mailstack.engines import engine_of
 from mailstack.facts import reading
 from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import current_host
-from mailstack.operation import leave_out, local_command, naming_the_host, operation
+from mailstack.operation import local_command, naming_the_host, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.passwords import hash_password
+from mailstack.run import is_executing, leave_out
 from mailstack.settings import Settings
 from mailstack.shell import shell
 
@@ -40,11 +40,11 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     try:
         ours = topology_rules.does_accounts(settings, hosts.topology())
     except OperationValueError as error:
-        leave_out(current_host(), str(error))
+        leave_out(str(error))
     if not ours:
         return _apply(step=None, name=_called(name))
     step = following(Step(settings, wish))
-    if not host.state.is_executing:
+    if not is_executing():
         with naming_the_host():
             _work(step, step.before)  # what can't be stops here, before anything is done
     return apply(step, name)
@@ -137,7 +137,7 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
     engine, name, owner = engine_of(settings), settings.mail_db_name, settings.mail_db_owner
     database = engine.database(settings)
     (wish, changes, warnings), deleted, homes, former, places = _work(
-        step, step.read() if host.state.is_executing else step.before
+        step, step.read() if is_executing() else step.before
     )
     for change in changes:
         host.log(str(change))

@@ -17,8 +17,8 @@ from mailstack.accounts.rows import READ, WORDS, Change, Current, Key, applied, 
 from mailstack.accounts.rules import Given, dead_ends, dead_settings, shadowed
 from mailstack.accounts.wanted import Accounts
 from mailstack.engines import engine_of
-from mailstack.facts.reading import current_host
 from mailstack.operations.sql import deployed_with
+from mailstack.run import current_host, is_executing
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -103,7 +103,7 @@ class Step:
         run changes that.
         """
         answer = self._answer()
-        if (answer and answer.get(_RECORD)) or (not host.state.is_executing and deployed_with()):
+        if (answer and answer.get(_RECORD)) or (not is_executing() and deployed_with()):
             return sql.parse(answer)
         name = self.settings.mail_db_name
         if answer is None:
@@ -179,7 +179,7 @@ def following(step: Step) -> Step:
     """Return the step, which comes after those that this run has prepared for the same database."""
     before = _last.get(current_host())
     # what came before an operation that is executed is in the database; domains alone are no base for others
-    if not host.state.is_executing and before is not step and step.tables == tuple(READ):
+    if not is_executing() and before is not step and step.tables == tuple(READ):
         if before is not None and before.settings.mail_db_name == step.settings.mail_db_name:
             step.previous = before
         _last[current_host()] = step

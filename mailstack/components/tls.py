@@ -7,11 +7,11 @@ from weakref import WeakKeyDictionary
 
 from mailstack import secrets
 from mailstack.components.component import component
-from mailstack.facts.reading import current_host
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.certificates import self_signed
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
+from mailstack.run import current_host
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pyinfra import logger
 
-from mailstack.facts.reading import Probe, current_host
+from mailstack.facts.reading import Probe
+from mailstack.run import current_host
 
 _INPUT = "/var/spool/exim4/input"
 # a message is two files, NAME-H and NAME-D, maybe in a directory of one letter (split_spool_directory)

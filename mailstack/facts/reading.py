@@ -22,16 +22,14 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
-from paramiko import SSHException
-from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
-from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import OperationError
-from pyinfra.context import host as current
 
+from mailstack import run
 from mailstack.operation import reason
+from mailstack.run import Moment, connector_arguments, current_host, run_script
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -50,11 +48,6 @@ _NOT_ROOTS = (
     "mailstack needs root, and pyinfra runs as the user with the number {} on this host, because of {} = {!r}"
     "; allowed: 'root', or no {}"
 )
-_NO_SUDO = (
-    "sudo wants a password on this host, and there is no terminal to ask for it: give the host "
-    "`_sudo_password` in the inventory, or let its user sudo without one (NOPASSWD in sudoers)"
-)
-
 Kind = Callable[[Sequence[Any]], str]
 """Makes of what is asked about a shell command that tells of all of it, on a host in any state."""
 
@@ -94,7 +87,7 @@ class _Readings:
 
     announced: Counter[Probe[Any]] = field(default_factory=Counter)
     answers: list[_Answer] = field(default_factory=list)
-    moment: tuple[bool, int] = (False, 0)
+    moment: Moment = field(default_factory=lambda: Moment(executing=False, changes=0))
     required: list[_Requirement] = field(default_factory=list)
     checked: tuple[bool, int] = (False, 0)
     """The phase, and how many of the requirements were looked at in it."""
@@ -110,7 +103,7 @@ class _Readings:
 
     def unchecked(self) -> list[_Requirement]:
         """The requirements that were not looked at in this phase; they count as looked at from now on."""
-        executing, before = self.moment[0], self.checked
+        executing, before = self.moment.executing, self.checked
         start = before[1] if before[0] == executing else 0
         self.checked = (executing, len(self.required))
         return self.required[start:]
@@ -146,11 +139,13 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
     """
     host = host or current_host()
     readings = _of_hosts.setdefault(host, _Readings())
-    moment = (bool(host.state.is_executing), _count_changes(host))
+    moment = run.moment(host)
     if readings.moment != moment:
+        if readings.moment.executing != moment.executing:
+            readings.refused = None
         readings.answers.clear()
         readings.moment = moment
-    if host.name == current.name:
+    if host.name == current_host().name:
         _check(host, readings, probe)
         return _answer(host, readings, probe)
     try:
@@ -162,7 +157,7 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
 def was_checked(host: Host) -> bool:
     """Return whether all that is required of ``host`` was looked at in this phase of the run."""
     readings = _of_hosts.get(host, _Readings())
-    return readings.checked == (bool(host.state.is_executing), len(readings.required))
+    return readings.checked == (run.moment(host).executing, len(readings.required))
 
 
 def _check(host: Host, readings: _Readings, wanted: Probe[Any]) -> None:
@@ -181,25 +176,14 @@ def _check(host: Host, readings: _Readings, wanted: Probe[Any]) -> None:
 def _know(host: Host, readings: _Readings, probes: Iterable[Probe[Any]]) -> None:
     """Ask what is not known of these; and in an operation, for all that others will want."""
     if unknown := [probe for probe in probes if readings.output_for(probe) is None]:
-        readings.answers += _ask(host, [*(readings.announced if host.state.is_executing else ()), *unknown])
+        readings.answers += _ask(host, [*(readings.announced if readings.moment.executing else ()), *unknown])
 
 
 def _answer(host: Host, readings: _Readings, probe: Probe[A]) -> A:
     _know(host, readings, [probe])
-    if host.state.is_executing:
+    if readings.moment.executing:
         readings.announced -= Counter([probe])  # several operations may want it, and some are yet to come
     return probe.parse(readings.output_for(probe) or "")
-
-
-def current_host() -> Host:
-    """The current host itself: ``pyinfra.host`` is a proxy, and another one in every greenlet."""
-    return current.inventory.get_host(current.name)
-
-
-def _count_changes(host: Host) -> int:
-    """How many operations have changed this host so far: a reading is good until that grows."""
-    metas = (data.operation_meta for data in host.state.ops.get(host, {}).values())
-    return sum(1 for meta in metas if meta.is_complete() and meta.did_change())
 
 
 def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
@@ -209,23 +193,14 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
         asked.setdefault(probe.kind, {}).update(dict.fromkeys(probe.about))
     script = _all_at_once(kind(tuple(about)) for kind, about in asked.items())
     undisturbed = f"if [ -e {LOCK} ]; then flock -s -w 300 {LOCK} true; fi"
-    try:
-        status, output = host.run_shell_command(
-            StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
-            print_output=False,
-            print_input=host.state.print_fact_input,
-            _stdin=f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo",
-            **_connector_arguments(host),
-        )
-    except EOFError:  # pyinfra asks for it, and there is no terminal
-        raise OperationError(_NO_SUDO) from None
-    except (TimeoutError, OSError, SSHException) as error:
-        raise OperationError(f"could not read the state of the host: {error}") from None
-    said = base64.b64decode(output.stdout).decode(errors="surrogateescape").split("\0")
-    if not status or len(said) != len(asked) + 2:
-        raise OperationError(f"could not read the state of the host: {' '.join(output.stderr.split())}")
+    done = run_script(
+        host, f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo"
+    )
+    said = base64.b64decode(done.output).decode(errors="surrogateescape").split("\0")
+    if not done.succeeded or len(said) != len(asked) + 2:
+        raise OperationError(f"could not read the state of the host: {' '.join(done.errors.split())}")
     if (uid := said[0].strip()) != "0":
-        raise OperationError(_not_root(uid, _connector_arguments(host)))
+        raise OperationError(_not_root(uid, connector_arguments(host)))
     return [
         _Answer(kind, frozenset(about), answer)
         for (kind, about), answer in zip(asked.items(), said[1:-1], strict=True)
@@ -248,15 +223,3 @@ def _all_at_once(commands: Iterable[str]) -> str:
         # while the command works its words wait in the pipe, until those before it have had theirs
         script = f"{one} | {{ {script}; cat; }}" if script else one
     return script
-
-
-def _connector_arguments(host: Host) -> dict[str, Any]:
-    """The sudo, su, … arguments of the current operation or deploy, as pyinfra's own facts get them."""
-    arguments, _ = pop_global_arguments(
-        host.state, host, cast("dict[str, Any]", dict(host.current_op_global_arguments or {}))
-    )
-    return {
-        key: value
-        for key, value in cast("dict[str, Any]", arguments).items()
-        if key in CONNECTOR_ARGUMENT_KEYS and key != "_stdin"
-    }

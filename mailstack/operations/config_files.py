@@ -9,7 +9,7 @@ from functools import cache
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import OperationError
 from pyinfra.api.output import format_text
-from pyinfra.context import host, state
+from pyinfra.context import host
 
 from mailstack import file_plan, secrets, shared_files
 from mailstack.facts.files import file_states, file_texts, index_record, index_sums
@@ -19,6 +19,7 @@ from mailstack.file_plan import Change
 from mailstack.files import Activation, Entry, File
 from mailstack.operation import operation
 from mailstack.operations.units import mark
+from mailstack.run import is_executing, shows_diff
 from mailstack.shell import shell
 
 
@@ -77,7 +78,7 @@ def _config_files(
         host.noop("all files are as they should be")
         return
     _show(changes)
-    if not state.is_executing:
+    if not is_executing():
         yield StringCommand("true")
         return
     if missing := sorted(name for name, value in values.items() if value is None):
@@ -110,15 +111,15 @@ def _secret_names(entries: Sequence[Entry]) -> set[str]:
 
 def _show(changes: Sequence[Change]) -> None:
     """One line a path while it changes; under ``--diff`` also what changes in it."""
-    if not (state.is_executing or state.config.DIFF):
+    if not (is_executing() or shows_diff()):
         return
     texts: dict[str, str] = {}
-    if state.config.DIFF:
+    if shows_diff():
         wanted = [c.entry.path for c in changes if isinstance(c.entry, File) and "content" in c.reasons]
         texts = read(file_texts(wanted)) if wanted else {}
     for change in changes:
         host.log(str(change))
-        if state.config.DIFF and isinstance(change.entry, File) and change.needs_writing:
+        if shows_diff() and isinstance(change.entry, File) and change.needs_writing:
             for line in diff(change.entry, texts.get(change.entry.path, "")):
                 colour = {"+": "green", "-": "red"}.get(line[:1])
                 host.log(f"  {format_text(line, colour) if colour else line}")

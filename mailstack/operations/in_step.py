@@ -10,8 +10,9 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
 from mailstack.facts.platform import PLATFORM
-from mailstack.facts.reading import announce, current_host, read, was_checked
+from mailstack.facts.reading import announce, read, was_checked
 from mailstack.operation import operation
+from mailstack.run import has_failed, is_executing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,14 +44,13 @@ def _read() -> Generator[StringCommand]:
 
 @operation
 def _owner_is_well(owner: str, store: Store, names: Sequence[str]) -> Generator[StringCommand]:
-    current = current_host()
-    if owner in {failed.name for failed in current.state.failed_hosts}:
+    if has_failed(owner):
         raise OperationError(f"{owner} has the database and was left out, so nothing is changed here")
-    if host.state.is_executing and not was_checked(current.inventory.get_host(owner)):
+    if is_executing() and not was_checked(host.inventory.get_host(owner)):
         values = store.values(set(names))
         if missing := ", ".join(name for name, value in values.items() if value is None):
             raise OperationError(
-                f"{owner} has the database, does not keep {missing} yet and comes after {current.name} in "
+                f"{owner} has the database, does not keep {missing} yet and comes after {host.name} in "
                 "this run, so nothing is changed here; allowed: a first run without --serial and --no-wait",
             )
     host.noop("it is well")

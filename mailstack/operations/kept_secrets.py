@@ -11,8 +11,9 @@ from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
 from mailstack import secrets
-from mailstack.facts.reading import announce, current_host, read
+from mailstack.facts.reading import announce, read
 from mailstack.operation import operation
+from mailstack.run import current_host
 from mailstack.shell import shell
 
 if TYPE_CHECKING:

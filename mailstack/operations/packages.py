@@ -12,8 +12,9 @@ from pyinfra.context import host
 
 from mailstack.facts.packages import installed_packages
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
-from mailstack.facts.reading import announce, current_host, read
+from mailstack.facts.reading import announce, read
 from mailstack.operation import operation
+from mailstack.run import current_host
 from mailstack.shell import shell
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from mailstack.engines import PASSWORDS, engine_of
-from mailstack.facts.reading import current_host
 from mailstack.operation import operation
+from mailstack.run import current_host
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host

@@ -25,10 +25,10 @@ def found(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | None, *, executing: bool = False, deploy: bool
 ) -> Step:
     """An operation on a host whose database says this, in a run that deploys the host or does not."""
-    state = SimpleNamespace(is_executing=executing)
     database = SimpleNamespace(query=lambda name, sql: answer)
     engine = SimpleNamespace(database=lambda settings: database, dialect=engine_of(SETTINGS).dialect)
-    monkeypatch.setattr(step, "host", SimpleNamespace(name="somewhere", state=state))
+    monkeypatch.setattr(step, "host", SimpleNamespace(name="somewhere"))
+    monkeypatch.setattr(step, "is_executing", lambda: executing)
     monkeypatch.setattr(step, "engine_of", lambda settings: engine)
     monkeypatch.setattr(step, "deployed_with", lambda: SETTINGS if deploy else None)
     return Step(SETTINGS, lambda _: Wish())
@@ -59,7 +59,7 @@ def test_the_run_that_takes_a_database_over_plans_on_its_rows(monkeypatch: pytes
 
 
 def test_a_step_follows_those_for_the_same_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "host", SimpleNamespace(state=SimpleNamespace(is_executing=False)))
+    monkeypatch.setattr(step, "is_executing", lambda: False)
     one = inventory()["one"]
     monkeypatch.setattr(step, "current_host", lambda: one)
     other = Settings(mail_hostname="mail.example.org", mail_db_name="mail2")

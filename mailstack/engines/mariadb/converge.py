@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationError
-from pyinfra.context import host
 
 from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
 from mailstack.engines.mariadb import schema, users
 from mailstack.engines.mariadb.quoting import identifier
 from mailstack.engines.mariadb.users import SOCKET, Account
+from mailstack.run import is_executing
 
 if TYPE_CHECKING:
     from mailstack.engines.contract import Database
@@ -77,7 +77,7 @@ def wanted(settings: Settings, passwords: Store) -> list[Account]:
 def _password(passwords: Store, secret: str) -> str:
     if (value := passwords[secret]) is not None:
         return value
-    if host.state.is_executing:
+    if is_executing():
         raise OperationError(f"{secret} has not been generated")
     return "to be generated before the account is made"
 

@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.exceptions import OperationError
-from pyinfra.context import host
 
 from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
 from mailstack.engines.postgresql import roles
@@ -17,6 +16,7 @@ from mailstack.engines.postgresql.database import SERVER
 from mailstack.engines.postgresql.quoting import UNLOGGED, identifier
 from mailstack.engines.postgresql.roles import NoPassword, Password
 from mailstack.engines.postgresql.schema import Schema
+from mailstack.run import is_executing
 
 if TYPE_CHECKING:
     from mailstack.engines.postgresql.database import Server
@@ -88,7 +88,7 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
         return NoPassword.KEEP  # no host of ours keeps a generated one
     if (value := passwords[secret]) is not None:
         return Password(value)
-    if host.state.is_executing:
+    if is_executing():
         raise OperationError(f"{secret} has not been generated")
     return NoPassword.GENERATE
 

@@ -1,0 +1,124 @@
+"""The run of pyinfra that all of this is part of: the one module that needs pyinfra's internals.
+
+pyinfra documents ``operation``, ``deploy``, facts, ``host`` and ``state``. What lies below them may change in
+a minor release, and the next major one replaces gevent and paramiko.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
+
+from gevent import Greenlet, GreenletExit, getcurrent
+from paramiko import SSHException
+from pyinfra import logger
+from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
+from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import OperationError, PyinfraError
+from pyinfra.context import host, state
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+_NO_SUDO = (
+    "sudo wants a password on this host, and there is no terminal to ask for it: give the host "
+    "`_sudo_password` in the inventory, or let its user sudo without one (NOPASSWD in sudoers)"
+)
+
+
+class Moment(NamedTuple):
+    """A point in a run, for one host.
+
+    + executing: whether operations are executed; else the run is prepared
+    + changes: how many operations have changed the host so far
+    """
+
+    executing: bool
+    changes: int
+
+
+class Said(NamedTuple):
+    """What a script said on a host, and whether it succeeded."""
+
+    succeeded: bool
+    output: str
+    errors: str
+
+
+def current_host() -> Host:
+    """Return the current host itself: ``pyinfra.host`` is a proxy, and another one in every greenlet."""
+    return host.inventory.get_host(host.name)
+
+
+def is_executing() -> bool:
+    """Return whether operations are executed; else the run is prepared."""
+    return bool(host.state.is_executing)
+
+
+def moment(of: Host) -> Moment:
+    """Return where in the run a host is."""
+    metas = (data.operation_meta for data in of.state.ops.get(of, {}).values())
+    changes = sum(1 for meta in metas if meta.is_complete() and meta.did_change())
+    return Moment(bool(of.state.is_executing), changes)
+
+
+def shows_diff() -> bool:
+    """Return whether the user wants to see what changes in files (``--diff``)."""
+    return bool(state.config.DIFF)
+
+
+def has_failed(name: str) -> bool:
+    """Return whether the host of that name was left out of the run."""
+    return any(failed.name == name for failed in host.state.failed_hosts)
+
+
+def deploy_file() -> str | None:
+    """Return the path of the deploy file that pyinfra's command line executes, if it does."""
+    return state.current_exec_filename
+
+
+def run_script(on: Host, script: str) -> Said:
+    """Run a script on a host at once, as pyinfra runs its facts; its output is not printed.
+
+    Raises ``OperationError`` if the host can't be reached, or sudo asks for a password.
+    """
+    try:
+        succeeded, output = on.run_shell_command(
+            StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
+            print_output=False,
+            print_input=on.state.print_fact_input,
+            _stdin=script,
+            **connector_arguments(on),
+        )
+    except EOFError:  # pyinfra asks for it, and there is no terminal
+        raise OperationError(_NO_SUDO) from None
+    except (TimeoutError, OSError, SSHException) as error:
+        raise OperationError(f"could not read the state of the host: {error}") from None
+    return Said(succeeded, output.stdout, output.stderr)
+
+
+def connector_arguments(of: Host) -> dict[str, Any]:
+    """Return the sudo, su, … arguments of the current operation or deploy, as pyinfra's facts get them."""
+    arguments, _ = pop_global_arguments(
+        of.state, of, cast("dict[str, Any]", dict(of.current_op_global_arguments or {}))
+    )
+    return {
+        key: value
+        for key, value in cast("dict[str, Any]", arguments).items()
+        if key in CONNECTOR_ARGUMENT_KEYS and key != "_stdin"
+    }
+
+
+def leave_out(text: str) -> NoReturn:
+    """Go on without the current host, from a deploy that is no operation: others are not to blame.
+
+    With no other host left, ``OperationError`` says so.
+    """
+    leaving = current_host()
+    try:
+        cast("Any", leaving.state).fail_hosts({leaving})
+    except PyinfraError:
+        raise OperationError(text) from None
+    leaving.log_styled(text, fg="red", log_func=logger.error)
+    if not isinstance(getcurrent(), Greenlet):
+        raise PyinfraError(text)
+    raise GreenletExit
