@@ -66,7 +66,8 @@ def parse(output: str) -> list[Cluster]:
 def version_for_mail(clusters: Iterable[Cluster]) -> str | None:
     """Return the version of the cluster that has the mail database or will have it, if it is there already.
 
-    That is the one that mailstack has configured, of two the newer; else one on the usual port.
+    That is the one that mailstack has configured, of two the newer; else one on the usual port. If that one
+    is switched off, and a newer one has its port, pg_upgradecluster(1) has moved the database there.
     """
     usable = [
         cluster
@@ -75,6 +76,9 @@ def version_for_mail(clusters: Iterable[Cluster]) -> str | None:
     ]
     chosen = [cluster for cluster in usable if cluster.has("ours")]
     chosen = chosen or [cluster for cluster in usable if cluster.port == PORT]
+    if chosen and not any(cluster.has("starts") for cluster in chosen):
+        ports = {cluster.port for cluster in chosen}
+        chosen += [cluster for cluster in usable if cluster.port in ports and cluster.has("starts")]
     return max((cluster.version for cluster in chosen), key=float, default=None)
 
 

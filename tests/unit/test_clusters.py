@@ -25,6 +25,10 @@ WHOLE = "binaries data starts"
         # ours, wherever it listens, and after pg_upgradecluster(1) the new one
         (f"cluster 15/main 5433 {WHOLE} ours\ncluster 17/main 5432 {WHOLE}", "15"),
         (f"cluster 15/main 5433 binaries data ours\ncluster 17/main 5432 {WHOLE} ours", "17"),
+        # as pg_upgradecluster leaves them: the new one has the port, and none of our files
+        (f"cluster 15/main 5432 binaries data ours\ncluster 17/main 5432 {WHOLE}", "17"),
+        (f"cluster 15/main 5432 binaries data ours\ncluster 17/main 5433 {WHOLE}", "15"),
+        (f"cluster 15/main 5432 {WHOLE} ours\ncluster 17/main 5432 {WHOLE}", "15"),
         (f"cluster 9.6/main 5433 {WHOLE}\nid=debian\ncluster 15/main 5432 {WHOLE}", "15"),
     ],
 )
