@@ -9,16 +9,13 @@ from pydantic import SecretStr
 
 from mailstack import addresses
 from mailstack.accounts.quotas import too_much
-from mailstack.accounts.rows import KEYS, WORDS, Change, Current, Key, Rows, Values, folded
+from mailstack.accounts.rows import KEYS, SECRETS, WORDS, Change, Current, Key, Rows, Values, folded
 from mailstack.accounts.rules import Given, broken
 from mailstack.accounts.wanted import Accounts, Wanted
 from mailstack.passwords import origin
 from mailstack.settings.password_hashes import spellings
 
 _IN_NO_DOMAIN = ("mail_domain", "mail_wildcard", "mail_relay_domain", "mail_relay_recipient")
-
-_SECRETS = {"password": "password", "digest": "password"}
-"""Columns that are never shown, and what is said of a change in them."""
 
 
 class PlanError(ValueError):
@@ -157,8 +154,7 @@ def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[
             if before == value or (name == "password" and _same_password(there[stored], value)):
                 continue
             values[name] = value
-            secret = _SECRETS.get(name)
-            notes.append(secret or f"{name} {_shown(before)} -> {_shown(value)}")
+            notes.append("password" if name in SECRETS else f"{name} {_shown(before)} -> {_shown(value)}")
         if values:
             yield Change("~", table, stored, values, ", ".join(notes))
 

@@ -1,4 +1,4 @@
-"""Whether the quotas of a domain's users fit into its own, as ``030_quotas.sql`` has it. Pure."""
+"""Whether the quotas of a domain's users fit into its own, as ``functions/quotas.sql`` has it. Pure."""
 
 from __future__ import annotations
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
+
+from mailstack.engines.tables import TABLES
+from mailstack.settings.types import Model
 
 Key = tuple[str, ...]
 Values = dict[str, Any]
@@ -11,43 +15,40 @@ Rows = Mapping[Key, Values]
 Current = Mapping[str, Rows]
 """The rows of each table."""
 
-KEYS: dict[str, Key] = {
-    "mail_domain": ("domain_name",),
-    "mail_users": ("email",),
-    "mail_alias": ("source_email", "destination_email"),
-    "mail_sender": ("email", "sender_email"),
-    "mail_app_password": ("email", "name"),
-    "mail_alias_domain": ("alias_domain",),
-    "mail_wildcard": ("local_part", "destination_email"),
-    "mail_relay_domain": ("domain_name",),
-    "mail_relay_recipient": ("address",),
-}
-"""The tables, in the order in which foreign keys allow rows to be made, and their keys."""
+_ACCOUNTS = tuple(table for table in TABLES if table.word)
+
+KEYS: dict[str, Key] = {table.name: table.identity for table in _ACCOUNTS}
+"""The tables, in the order in which foreign keys allow rows to be made, and what rows are known by."""
 
 FORMER = "mail_former_users"
 ADDRESSES = "mail_former_addresses"
-READ = KEYS | {FORMER: ("email", "directory"), ADDRESSES: ("email",)}
+READ = KEYS | {table.name: table.identity for table in TABLES if table.name in (FORMER, ADDRESSES)}
 """What is read beside these: where mail of removed users lies, and addresses that may have rights still."""
 
 DOMAINS = ("mail_domain", "mail_alias_domain", "mail_relay_domain")
 """The tables of domains, each an address class of Postfix (ADDRESS_CLASS_README)."""
 
-WORDS = {
-    "mail_domain": "domain",
-    "mail_users": "user",
-    "mail_alias": "alias",
-    "mail_sender": "sender",
-    "mail_app_password": "app password",
-    "mail_alias_domain": "alias domain",
-    "mail_wildcard": "alias in all domains",
-    "mail_relay_domain": "relay domain",
-    "mail_relay_recipient": "relay recipient",
-}
+WORDS = {table.name: table.word for table in _ACCOUNTS}
 """What people call a row of each."""
 
+SECRETS = frozenset(column.name for table in TABLES for column in table.columns if column.secret)
+"""Columns that are never shown."""
 
-_OWNED = {"mail_sender": "mail_users", "mail_app_password": "mail_users"}
+_OWNED = {
+    table.name: owner.table
+    for table in _ACCOUNTS
+    for owner in table.references
+    if "DELETE" in owner.follow and owner.column == table.identity[0]
+}
 """Tables whose rows go with the row of another table that their key begins with."""
+
+
+@cache
+def settable(table: str, model: type[Model]) -> tuple[str, ...]:
+    """Return the columns that the model has fields for, beside those that rows are known by."""
+    fields = model.model_fields.keys() - set(KEYS[table])
+    columns = next(one.columns for one in _ACCOUNTS if one.name == table)
+    return tuple(column.name for column in columns if column.name in fields)
 
 
 def folded(key: Key) -> Key:

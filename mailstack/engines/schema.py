@@ -1,7 +1,14 @@
-"""What the schemas of all engines have in common: tables, rules, and numbered SQL files to apply. Pure.
+"""What the schemas of all engines have in common: SQL files to apply, and how a difference is found. Pure.
 
-Every file can be applied again at any time: it creates, adopts what somebody made by hand, and heals what
-was changed. So whatever differs is put right by applying all of them again, which also records in
+An engine's package ``schema`` has, in the order in which they are applied:
+
+- ``begin.sql``: owners and rights, and the record of what was applied
+- ``steps.sql``: what is done once for rows from before, each step if what it makes is not there yet
+- ``tables.sql``: columns, keys, rules and indexes, of ``mailstack.engines.tables``
+- ``functions/``: functions and triggers, a file for each topic
+
+All of them can be applied again at any time: they create, adopt what somebody made by hand, and heal what
+was changed. So whatever differs is fixed by applying all of them again, which also records in
 ``mailstack_schema`` what was applied and in ``mailstack_objects`` what it made. Drift is the difference
 between that record and the catalog.
 """
@@ -15,47 +22,17 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from mailstack import addresses
+from mailstack.engines.tables import TABLES
 from mailstack.passwords import CURRENT_SCHEME
-from mailstack.settings.accounts import APP_PASSWORD_NAME
 from mailstack.settings.password_hashes import CRYPT_FORMS, SALTED
 
-COLUMNS = {
-    "mail_domain": (
-        "domain_name",
-        "quota_mb",
-        "quota_messages",
-        "user_quota_mb",
-        "user_quota_messages",
-        "active",
-    ),
-    "mail_users": (
-        "email",
-        "password",
-        "password_origin",
-        "home_directory",
-        "mail_directory",
-        "quota_mb",
-        "quota_messages",
-        "can_send",
-        "can_receive",
-        "detail_folders",
-        "active",
-        "domain_name",
-    ),
-    "mail_former_users": ("email", "directory", "removed_at"),
-    "mail_former_addresses": ("email",),
-    "mail_sender": ("email", "sender_email"),
-    "mail_app_password": ("email", "name", "digest", "service"),
-    "mail_last_login": ("email", "service", "at"),
-    "mail_alias_domain": ("alias_domain", "domain_name", "active"),
-    "mail_wildcard": ("local_part", "destination_email", "active"),
-    "mail_alias": ("source_email", "destination_email", "active", "domain_name"),
-    "mail_relay_domain": ("domain_name", "any_recipient", "active"),
-    "mail_relay_recipient": ("address", "domain_name"),
+RECORD = {
     "mailstack_schema": ("file_name", "sha256", "applied_at"),
     "mailstack_objects": ("name", "md5"),
 }
+"""The tables of the record, which ``begin.sql`` makes, and their columns."""
+
+COLUMNS = {table.name: tuple(column.name for column in table.columns) for table in TABLES} | RECORD
 """Our tables and the columns of them that are ours."""
 
 
@@ -71,17 +48,12 @@ def names(columns: Mapping[str, tuple[str, ...]], literal: Callable[[str], str])
     }
 
 
-def rules(literal: Callable[[str], str]) -> dict[str, str]:
-    """Placeholders of the SQL files: what the tables accept.
+def hashes(literal: Callable[[str], str]) -> dict[str, str]:
+    """Placeholders of the SQL files: the hashes of passwords that a login replaces, and by what.
 
     + literal: how the engine writes a constant
     """
     return {
-        "domain": literal(addresses.DOMAIN),
-        "mailbox_local_part": literal(addresses.MAILBOX_LOCAL_PART),
-        "local_part": literal(addresses.LOCAL_PART),
-        "max_address": str(addresses.MAX_ADDRESS),
-        "app_password_name": literal(f"^{APP_PASSWORD_NAME}$"),
         "current_scheme": CURRENT_SCHEME,
         "current_hash": literal(f"^[{{]{CURRENT_SCHEME}[}}]{CRYPT_FORMS[CURRENT_SCHEME]}$"),
         "salted_hash": literal(SALTED),
@@ -96,9 +68,9 @@ class SqlFiles(NamedTuple):
 
     package: str
 
-    def numbered(self) -> tuple[str, ...]:
-        """The numbered files, in the order in which they are applied."""
-        return _numbered(self.package)
+    def parts(self) -> tuple[str, ...]:
+        """The files that make the schema, in the order in which they are applied."""
+        return _parts(self.package)
 
     def text_of(self, name: str) -> str:
         """The text of a file."""
@@ -109,8 +81,8 @@ class SqlFiles(NamedTuple):
         return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], self.text_of(name))
 
     def sums(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The checksum of each numbered file as it is applied."""
-        rendered = {name: self.render(name, values) for name in self.numbered()}
+        """The checksum of each part as it is applied."""
+        rendered = {name: self.render(name, values) for name in self.parts()}
         return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in rendered.items()}
 
     def differences(self, state: Mapping[str, Any] | None, values: Mapping[str, str]) -> list[str]:
@@ -131,9 +103,10 @@ class SqlFiles(NamedTuple):
 
 
 @cache
-def _numbered(package: str) -> tuple[str, ...]:
-    names = (entry.name for entry in files(package).iterdir())
-    return tuple(sorted(name for name in names if re.fullmatch(r"\d{3}_\w+\.sql", name)))
+def _parts(package: str) -> tuple[str, ...]:
+    functions = files(package).joinpath("functions")
+    topics = sorted(entry.name for entry in functions.iterdir() if entry.name.endswith(".sql"))
+    return ("begin.sql", "steps.sql", "tables.sql", *(f"functions/{name}" for name in topics))
 
 
 @cache

@@ -69,7 +69,7 @@ def test_a_schema_that_was_cut_off_is_made_good(host: Target) -> None:
         " ALTER TABLE mail_users DROP FOREIGN KEY mailstack_users_domain;"
         " ALTER TABLE mail_sender DROP FOREIGN KEY mailstack_sender_user",
     )
-    assert any("001_mail.sql" in line for line in converge.said(converge.run(host, world.data())))
+    assert any("tables.sql" in line for line in converge.said(converge.run(host, world.data())))
     converge.assert_converged(host, world.data())
 
 

@@ -19,7 +19,7 @@ HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 def database(server: Target) -> Iterator[Scratch]:
     """A database with the schema."""
     with scratch(server) as made:
-        assert made.differences() == list(FILES.numbered())
+        assert made.differences() == list(FILES.parts())
         made.apply()
         yield made
 
@@ -161,8 +161,14 @@ TAMPERED = {
         "function mailstack_fold",
         "owner of function mailstack_fold",
         "trigger mailstack_fold on mail_alias",
+        "trigger mailstack_fold on mail_alias_domain",
+        "trigger mailstack_fold on mail_app_password",
         "trigger mailstack_fold on mail_domain",
+        "trigger mailstack_fold on mail_relay_domain",
+        "trigger mailstack_fold on mail_relay_recipient",
+        "trigger mailstack_fold on mail_sender",
         "trigger mailstack_fold on mail_users",
+        "trigger mailstack_fold on mail_wildcard",
     ],
     "GRANT EXECUTE ON FUNCTION mailstack_fold TO PUBLIC": [
         "grant EXECUTE on function mailstack_fold to PUBLIC"
@@ -185,7 +191,7 @@ TAMPERED = {
     "GRANT TEMPORARY ON DATABASE scratch TO PUBLIC": ["grant TEMPORARY on database to PUBLIC"],
     "DROP TABLE mail_alias": ["table mail_alias"],
     "DROP TABLE mailstack_objects": ["table mailstack_objects"],
-    "DELETE FROM mailstack_schema": list(FILES.numbered()),
+    "DELETE FROM mailstack_schema": list(FILES.parts()),
 }
 
 

@@ -11,6 +11,7 @@ from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_
 from mailstack.engines.mariadb import schema, users
 from mailstack.engines.mariadb.quoting import identifier
 from mailstack.engines.mariadb.users import SOCKET, Account
+from mailstack.engines.tables import TABLES
 from mailstack.run import is_executing
 
 if TYPE_CHECKING:
@@ -25,11 +26,7 @@ _HERE = "127.0.0.1"
 DAEMONS = ("postfix", "dovecot")
 """Accounts of the host that look things up where there is no password; the server has them by these names."""
 
-_READABLE = tuple(
-    table
-    for table in schema.tables()
-    if table.startswith("mail_") and table not in ("mail_last_login", "mail_former_users")
-)
+_READABLE = tuple(table.name for table in TABLES if table.looked_up)
 """What the lookups read."""
 
 

@@ -1,8 +1,8 @@
 """What Postfix and Dovecot ask MariaDB, beside what ``mailstack.engines.lookups`` has for every engine.
 
-What each query is for, the lookups of PostgreSQL and its ``050_lookups.sql`` say. A literal takes charset
-and collation of the connection, so a key that is not compared with a column directly is converted: addresses
-differ in every byte.
+What each query is for, the lookups of PostgreSQL and its ``functions/lookups.sql`` say. A literal takes
+charset and collation of the connection, so a key that is not compared with a column directly is converted:
+addresses differ in every byte.
 """
 
 from __future__ import annotations

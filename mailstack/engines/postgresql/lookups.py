@@ -65,7 +65,7 @@ _QUOTA = {
 
 
 def virtual_aliases(postmaster: str) -> str:
-    """All that Postfix wants to know of a recipient in one question, which ``050_lookups.sql`` answers.
+    """All that Postfix wants to know of a recipient in one question, which ``functions/lookups.sql`` answers.
 
     Sub-addresses are not answered: Postfix then asks without the ``+detail`` and adds it to the result. Nor
     is ``@domain``, for which ``%u`` is empty; Postfix would take that for an answer whatever the address.

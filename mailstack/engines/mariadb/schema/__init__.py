@@ -1,19 +1,17 @@
-"""The tables in MariaDB, as numbered SQL files: see ``mailstack.engines.schema``. Pure."""
+"""The schema in MariaDB: see ``mailstack.engines.schema``. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from mailstack.engines.mariadb import ddl
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED, literal
-from mailstack.engines.schema import COLUMNS, SqlFiles, names, rules
+from mailstack.engines.schema import COLUMNS, SqlFiles, hashes, names
 
 FILES = SqlFiles(__name__)
 OWN_COLUMNS = {"mailstack_lock": ("name",)}
 """Beside those that every engine has."""
-
-# Addresses are ASCII, but may be compared with anything; every byte of them counts.
-_COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 
 
 def tables() -> tuple[str, ...]:
@@ -24,14 +22,9 @@ def tables() -> tuple[str, ...]:
 def values() -> dict[str, str]:
     """What the SQL files have placeholders for."""
     return {
-        **rules(literal),
+        **hashes(literal),
+        **ddl.values(),
         **names(COLUMNS | OWN_COLUMNS, literal),
-        "table": f"ENGINE = InnoDB DEFAULT {_COLLATION}",
-        "address_type": f"VARCHAR(254) {_COLLATION}",
-        "domain_type": f"VARCHAR(253) {_COLLATION}",
-        "text": f"VARCHAR(1024) {_COLLATION}",
-        "boolean": "BOOLEAN NOT NULL DEFAULT TRUE",
-        "no": "BOOLEAN NOT NULL DEFAULT FALSE",
     }
 
 
@@ -71,20 +64,19 @@ def differences(state: Mapping[str, Any] | None) -> list[str]:
 
 def script() -> str:
     """SQL, to be run by an administrator, that puts everything right."""
-    rows = ",\n    ".join(
-        f"({literal(name)}, {literal(sha256)})" for name, sha256 in FILES.sums(values()).items()
-    )
+    sums = FILES.sums(values())
+    rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums.items())
     return "\n".join(
         [
             UNLOGGED,
-            FILES.render("begin.sql", values()),
-            *(FILES.render(name, values()) for name in FILES.numbered()),
+            *(FILES.render(name, values()) for name in FILES.parts()),
             f"""
 SET SESSION group_concat_max_len = 16777216;
 START TRANSACTION;
 DELETE FROM mailstack_objects;
 INSERT INTO mailstack_objects (name, md5)
 SELECT name, MD5(definition) FROM ({FILES.render("objects.sql", values())}) AS found;
+DELETE FROM mailstack_schema WHERE file_name NOT IN ({", ".join(map(literal, sums))});
 INSERT INTO mailstack_schema (file_name, sha256) VALUES
     {rows}
 ON DUPLICATE KEY UPDATE

@@ -1,4 +1,4 @@
--- What precedes the numbered files. MariaDB ends a transaction with every CREATE and ALTER, so each statement
+-- What precedes all else. MariaDB ends a transaction with every CREATE and ALTER, so each statement
 -- here can be repeated, and what was applied is recorded last: a run that is cut off is made good by the next.
 
 -- Two control machines at once: the second waits.
@@ -22,35 +22,6 @@ CREATE TABLE IF NOT EXISTS mailstack_objects (
 ) {table};
 CREATE TABLE IF NOT EXISTS mailstack_lock (name VARCHAR(16) NOT NULL PRIMARY KEY) {table};
 INSERT IGNORE INTO mailstack_lock VALUES ('circle');
-
--- Rules and triggers are dropped and made anew, so that they are as written whatever they were. A function is
--- replaced: who may call it would be lost with it.
-DELIMITER //
-BEGIN NOT ATOMIC
-    FOR rule IN (
-        SELECT table_name, constraint_name FROM information_schema.referential_constraints
-        WHERE constraint_schema = DATABASE() AND table_name IN ({tables}) AND constraint_name LIKE 'mailstack\_%'
-    ) DO
-        EXECUTE IMMEDIATE CONCAT(
-            'ALTER TABLE ', rule.table_name, ' DROP FOREIGN KEY IF EXISTS ', rule.constraint_name
-        );
-    END FOR;
-    FOR rule IN (
-        SELECT table_name, constraint_name FROM information_schema.check_constraints
-        WHERE constraint_schema = DATABASE() AND table_name IN ({tables}) AND constraint_name LIKE 'mailstack\_%'
-    ) DO
-        EXECUTE IMMEDIATE CONCAT(
-            'ALTER TABLE ', rule.table_name, ' DROP CONSTRAINT IF EXISTS ', rule.constraint_name
-        );
-    END FOR;
-    FOR made IN (
-        SELECT trigger_name FROM information_schema.triggers
-        WHERE trigger_schema = DATABASE() AND trigger_name LIKE 'mailstack\_%'
-    ) DO
-        EXECUTE IMMEDIATE CONCAT('DROP TRIGGER IF EXISTS ', made.trigger_name);
-    END FOR;
-END //
-DELIMITER ;
 
 -- Old rows may break a rule, which then holds for every row that is written from now on.
 SET SESSION check_constraint_checks = 0, SESSION foreign_key_checks = 0;

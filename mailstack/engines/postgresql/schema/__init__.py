@@ -1,6 +1,6 @@
-"""The tables in PostgreSQL, as numbered SQL files: see ``mailstack.engines.schema``. Pure.
+"""The schema in PostgreSQL: see ``mailstack.engines.schema``. Pure.
 
-All are applied in one transaction.
+All of it is applied in one transaction.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mailstack.engines.postgresql import ddl
 from mailstack.engines.postgresql.quoting import identifier, literal
-from mailstack.engines.schema import COLUMNS, SqlFiles, names, rules
+from mailstack.engines.schema import COLUMNS, SqlFiles, hashes, names
 
 FILES = SqlFiles(__name__)
 
@@ -51,14 +52,13 @@ SELECT json_build_object(
 
     def script(self) -> str:
         """SQL, to be run in one transaction by an administrator, that puts everything right."""
-        rows = ",\n    ".join(
-            f"({literal(name)}, {literal(sha256)})" for name, sha256 in FILES.sums(self.values()).items()
-        )
+        sums = FILES.sums(self.values())
+        rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums.items())
         return "\n".join(
             [
-                self.render("begin.sql"),
-                *(self.render(name) for name in FILES.numbered()),
+                *(self.render(name) for name in FILES.parts()),
                 f"""
+DELETE FROM mailstack_schema WHERE file_name NOT IN ({", ".join(map(literal, sums))});
 INSERT INTO mailstack_schema (file_name, sha256) VALUES
     {rows}
 ON CONFLICT (file_name) DO UPDATE SET sha256 = excluded.sha256, applied_at = now()
@@ -78,7 +78,8 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
     def values(self) -> dict[str, str]:
         """What the SQL files have placeholders for."""
         return {
-            **rules(literal),
+            **hashes(literal),
+            **ddl.values(),
             "owner": identifier(self.owner),
             "owner_name": literal(self.owner),
             "lookup": identifier(self.lookup),

@@ -1,4 +1,4 @@
--- What precedes the numbered files, in their transaction. Run by an administrator: a superuser, or on a
+-- What precedes all else, in the same transaction. Run by an administrator: a superuser, or on a
 -- managed server a member of {owner}.
 
 SET LOCAL client_min_messages = warning;
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS mailstack_objects (
     md5 text NOT NULL
 );
 
--- Nobody but the owner may do anything; the numbered files grant what is needed.
+-- Nobody but the owner may do anything; the files after this grant what is needed.
 DO $mailstack$
 DECLARE
     object record;

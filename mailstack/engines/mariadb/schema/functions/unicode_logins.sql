@@ -3,10 +3,10 @@
 DELIMITER //
 
 -- The label in its own letters (RFC 3492, 6.2), or as it is if it is no A-label.
-CREATE OR REPLACE FUNCTION mailstack_unicode_label(label {domain_type}) RETURNS {text} DETERMINISTIC NO SQL
+CREATE OR REPLACE FUNCTION mailstack_unicode_label(label {domain_type}) RETURNS {text_type} DETERMINISTIC NO SQL
 BEGIN
-    DECLARE decoded {text} DEFAULT '';
-    DECLARE rest {text} DEFAULT SUBSTRING(label, 5);
+    DECLARE decoded {text_type} DEFAULT '';
+    DECLARE rest {text_type} DEFAULT SUBSTRING(label, 5);
     DECLARE code, weight BIGINT DEFAULT 128;
     DECLARE place, earlier, delta BIGINT DEFAULT 0;
     DECLARE bias, k, threshold, digit INT DEFAULT 72;
@@ -49,9 +49,9 @@ BEGIN
     RETURN decoded;
 END //
 
-CREATE OR REPLACE FUNCTION mailstack_unicode_name(name {domain_type}) RETURNS {text} DETERMINISTIC NO SQL
+CREATE OR REPLACE FUNCTION mailstack_unicode_name(name {domain_type}) RETURNS {text_type} DETERMINISTIC NO SQL
 BEGIN
-    DECLARE own {text} DEFAULT mailstack_unicode_label(SUBSTRING_INDEX(name, '.', 1));
+    DECLARE own {text_type} DEFAULT mailstack_unicode_label(SUBSTRING_INDEX(name, '.', 1));
     WHILE LOCATE('.', name) > 0 DO
         SET name = SUBSTRING(name, LOCATE('.', name) + 1);
         SET own = CONCAT(own, '.', mailstack_unicode_label(SUBSTRING_INDEX(name, '.', 1)));

@@ -1,8 +1,5 @@
 -- Logins with a domain in its own letters: user@bücher.example for user@xn--bcher-kva.example.
 
-DROP FUNCTION IF EXISTS mailstack_unicode_login(text);
-DROP FUNCTION IF EXISTS mailstack_unicode_label(text);
-
 -- The label in its own letters (RFC 3492, 6.2), or as it is if it is no A-label.
 CREATE FUNCTION mailstack_unicode_label(label text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $label$
 DECLARE

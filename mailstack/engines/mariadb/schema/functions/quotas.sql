@@ -2,25 +2,6 @@
 --
 -- A user without a quota of its own has the one that its domain gives to users. NULL or 0 is no limit.
 
-ALTER TABLE mail_users
-    ADD COLUMN IF NOT EXISTS quota_messages BIGINT;
-ALTER TABLE mail_domain
-    ADD COLUMN IF NOT EXISTS quota_mb BIGINT,
-    ADD COLUMN IF NOT EXISTS quota_messages BIGINT,
-    ADD COLUMN IF NOT EXISTS user_quota_mb BIGINT,
-    ADD COLUMN IF NOT EXISTS user_quota_messages BIGINT;
-ALTER TABLE mail_users
-    MODIFY quota_messages BIGINT,
-    ADD CONSTRAINT mailstack_users_quota_messages CHECK (quota_messages >= 0);
-ALTER TABLE mail_domain
-    MODIFY quota_mb BIGINT,
-    MODIFY quota_messages BIGINT,
-    MODIFY user_quota_mb BIGINT,
-    MODIFY user_quota_messages BIGINT,
-    ADD CONSTRAINT mailstack_domain_quota CHECK (
-        quota_mb >= 0 AND quota_messages >= 0 AND user_quota_mb >= 0 AND user_quota_messages >= 0
-    );
-
 DELIMITER //
 
 -- The quotas of a domain's users add up to its own at most, and so does their mail: nobody has to count it.

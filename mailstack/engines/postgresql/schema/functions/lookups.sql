@@ -2,10 +2,6 @@
 -- connection lasts: to plan these queries takes longer than to answer them. And always by an index, as the plan
 -- may be older than what fills the tables.
 
-DROP FUNCTION IF EXISTS mailstack_recipient(text, text, text);
-DROP FUNCTION IF EXISTS mailstack_targets(text, text);
-DROP FUNCTION IF EXISTS mailstack_hops(text, text, boolean);
-
 -- All that an address leads to, itself first and without an address: by its aliases and the other name of its
 -- domain, which are its own; and with left_over else by the wildcard for its local part, else by the domain's
 -- catch-all. A mailbox or an alias, active or not, has its address to itself. tagged: behind some +detail. What an

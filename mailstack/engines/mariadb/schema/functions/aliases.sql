@@ -1,42 +1,4 @@
--- Other names for a whole domain, aliases for a local part in all domains; and no alias goes in a circle.
-
-CREATE TABLE IF NOT EXISTS mail_alias_domain (alias_domain {domain_type} NOT NULL) {table};
-CREATE TABLE IF NOT EXISTS mail_wildcard (local_part {address_type} NOT NULL) {table};
-ALTER TABLE mail_alias_domain
-    ADD COLUMN IF NOT EXISTS alias_domain {domain_type} NOT NULL,
-    ADD COLUMN IF NOT EXISTS domain_name {domain_type} NOT NULL,
-    ADD COLUMN IF NOT EXISTS active {boolean};
-ALTER TABLE mail_wildcard
-    ADD COLUMN IF NOT EXISTS local_part {address_type} NOT NULL,
-    ADD COLUMN IF NOT EXISTS destination_email {address_type} NOT NULL,
-    ADD COLUMN IF NOT EXISTS active {boolean};
-UPDATE mail_alias_domain SET active = TRUE WHERE active IS NULL;
-UPDATE mail_wildcard SET active = TRUE WHERE active IS NULL;
-ALTER TABLE mail_alias_domain
-    MODIFY alias_domain {domain_type} NOT NULL,
-    MODIFY domain_name {domain_type} NOT NULL,
-    MODIFY active {boolean},
-    DROP INDEX IF EXISTS mailstack_alias_domain_key,
-    ADD UNIQUE INDEX mailstack_alias_domain_key (alias_domain),
-    DROP INDEX IF EXISTS mailstack_alias_domain_target,
-    ADD INDEX mailstack_alias_domain_target (domain_name),
-    {table};
-ALTER TABLE mail_wildcard
-    MODIFY local_part {address_type} NOT NULL,
-    MODIFY destination_email {address_type} NOT NULL,
-    MODIFY active {boolean},
-    DROP INDEX IF EXISTS mailstack_wildcard_key,
-    ADD UNIQUE INDEX mailstack_wildcard_key (local_part, destination_email),
-    {table};
-
-CREATE TRIGGER mailstack_alias_domain_insert BEFORE INSERT ON mail_alias_domain FOR EACH ROW
-    SET NEW.alias_domain = LOWER(NEW.alias_domain), NEW.domain_name = LOWER(NEW.domain_name);
-CREATE TRIGGER mailstack_alias_domain_update BEFORE UPDATE ON mail_alias_domain FOR EACH ROW
-    SET NEW.alias_domain = LOWER(NEW.alias_domain), NEW.domain_name = LOWER(NEW.domain_name);
-CREATE TRIGGER mailstack_wildcard_insert BEFORE INSERT ON mail_wildcard FOR EACH ROW
-    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = mailstack_destination(NEW.destination_email);
-CREATE TRIGGER mailstack_wildcard_update BEFORE UPDATE ON mail_wildcard FOR EACH ROW
-    SET NEW.local_part = LOWER(NEW.local_part), NEW.destination_email = mailstack_destination(NEW.destination_email);
+-- No alias goes in a circle, and a domain has addresses of its own or those of another one.
 
 DELIMITER //
 
@@ -113,19 +75,3 @@ CREATE TRIGGER mailstack_domain_meaning_update AFTER UPDATE ON mail_domain FOR E
     CALL mailstack_check_domain(NEW.domain_name, FALSE) //
 
 DELIMITER ;
-
-ALTER TABLE mail_alias_domain
-    ADD CONSTRAINT mailstack_alias_domain_form CHECK (
-        alias_domain REGEXP {domain} AND LOCATE('\n', alias_domain) = 0
-    ),
-    ADD CONSTRAINT mailstack_alias_domain_target FOREIGN KEY (domain_name) REFERENCES mail_domain (domain_name)
-        ON UPDATE CASCADE;
-ALTER TABLE mail_wildcard
-    ADD CONSTRAINT mailstack_wildcard_form CHECK (
-        local_part REGEXP {mailbox_local_part} AND LOCATE('\n', local_part) = 0
-        AND destination_email
-            = CONCAT(SUBSTRING_INDEX(destination_email, '@', 1), '@', SUBSTRING_INDEX(destination_email, '@', -1))
-        AND SUBSTRING_INDEX(destination_email, '@', 1) REGEXP {local_part}
-        AND SUBSTRING_INDEX(destination_email, '@', -1) REGEXP {domain}
-        AND LENGTH(destination_email) <= {max_address} AND LOCATE('\n', destination_email) = 0
-    );

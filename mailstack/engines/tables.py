@@ -1,0 +1,255 @@
+"""The tables, their columns and what these accept. Pure.
+
+Each engine makes its DDL of this, and accounts are read and written by it (``mailstack.accounts.rows``). A
+database that has something else is brought to it: columns, keys and rules that are missing are added, and no
+row is lost. So a new column is a line here. Nothing else in the engines changes, unless a lookup uses it.
+"""
+
+from __future__ import annotations
+
+from mailstack.addresses import DOMAIN, LOCAL_PART, MAILBOX_LOCAL_PART
+from mailstack.engines.table import Check, Column, Index, IsAddress, Key, Matches, Reference, Sql, Table
+from mailstack.settings.accounts import APP_PASSWORD_NAME
+
+_ACTIVE = Column("active", "boolean", default=True)
+_OUTSIDE = "[[:cntrl:]]|(^|/)[.][.](/|$)"
+"""What no path may have: it would lead out of its directory, or out of the line of a file."""
+
+
+def _number(name: str) -> Column:
+    """A limit; no value, or 0, is none."""
+    return Column(name, "number", required=False)
+
+
+def _domain_of(column: str) -> Column:
+    return Column("domain_name", "domain", required=False, domain_of=column)
+
+
+def _user(name: str) -> Reference:
+    """The row goes with its user, and follows the user's address."""
+    return Reference(name, "email", "mail_users", "email", follow=("UPDATE", "DELETE"))
+
+
+TABLES = (
+    Table(
+        "mail_domain",
+        (
+            Column("domain_name", "domain", fold="lower"),
+            _ACTIVE,
+            # what the quotas of its users may add up to, and the quota of a user without one of its own
+            _number("quota_mb"),
+            _number("quota_messages"),
+            _number("user_quota_mb"),
+            _number("user_quota_messages"),
+        ),
+        keys=(Key("mailstack_domain_key", ("domain_name",)),),
+        checks=(
+            Check("mailstack_domain_form", (Matches("domain_name", DOMAIN),)),
+            Check(
+                "mailstack_domain_quota",
+                ("quota_mb >= 0", "quota_messages >= 0", "user_quota_mb >= 0", "user_quota_messages >= 0"),
+            ),
+        ),
+        word="domain",
+    ),
+    Table(
+        "mail_users",
+        (
+            Column("email", "address", fold="lower"),
+            Column("password", "text", secret=True),
+            Column("home_directory", "text", required=False),  # without it, mail_directory
+            _number("quota_mb"),
+            _ACTIVE,
+            _domain_of("email"),
+            Column("can_send", "boolean", default=True),
+            Column("can_receive", "boolean", default=True),
+            Column("detail_folders", "boolean", default=False),
+            # below mail_home_root; kept when the address changes, and never given to another account
+            Column("mail_directory", "text", default=Sql("new directory")),
+            # what the hash came from that a login put in the place of an older one: functions/logins.sql
+            Column("password_origin", "text", required=False, secret=True),
+            _number("quota_messages"),
+        ),
+        keys=(Key("mailstack_users_key", ("email",)),),
+        checks=(
+            Check("mailstack_users_form", (IsAddress("email", MAILBOX_LOCAL_PART),)),
+            Check("mailstack_users_password", ("password <> ''",)),
+            Check(
+                "mailstack_users_home",
+                (Matches("home_directory", "^/"), Matches("home_directory", _OUTSIDE, no=True)),
+            ),
+            Check(
+                "mailstack_users_directory",
+                ("mail_directory <> ''", Matches("mail_directory", f"^/|{_OUTSIDE}", no=True)),
+            ),
+            Check("mailstack_users_quota", ("quota_mb >= 0",)),
+            Check("mailstack_users_quota_messages", ("quota_messages >= 0",)),
+        ),
+        references=(Reference("mailstack_users_domain", "domain_name", "mail_domain", "domain_name"),),
+        indexes=(Index("mailstack_users_domain", ("domain_name",)),),
+        word="user",
+    ),
+    Table(
+        "mail_alias",
+        (
+            Column("source_email", "address", fold="lower"),  # "@domain" is a catch-all
+            Column("destination_email", "address", fold="destination"),
+            _ACTIVE,
+            _domain_of("source_email"),
+        ),
+        keys=(Key("mailstack_alias_key", ("source_email", "destination_email")),),
+        checks=(
+            Check(
+                "mailstack_alias_source_form",
+                (IsAddress("source_email", MAILBOX_LOCAL_PART, or_domain=True),),
+            ),
+            Check("mailstack_alias_destination_form", (IsAddress("destination_email", LOCAL_PART),)),
+        ),
+        references=(Reference("mailstack_alias_domain", "domain_name", "mail_domain", "domain_name"),),
+        indexes=(
+            Index("mailstack_alias_domain", ("domain_name",)),
+            Index("mailstack_alias_destination", ("destination_email",)),
+        ),
+        word="alias",
+    ),
+    # the addresses beside its own that a user may send as; "@domain" is every address there
+    Table(
+        "mail_sender",
+        (
+            Column("email", "address", fold="lower"),
+            Column("sender_email", "address", fold="lower"),
+        ),
+        # Postfix asks by the address, so that comes first
+        keys=(Key("mailstack_sender_key", ("sender_email", "email"), primary=False),),
+        checks=(
+            Check("mailstack_sender_form", (IsAddress("sender_email", MAILBOX_LOCAL_PART, or_domain=True),)),
+        ),
+        references=(_user("mailstack_sender_user"),),
+        indexes=(Index("mailstack_sender_email", ("email",)),),
+        word="sender",
+        known_by=("email", "sender_email"),
+    ),
+    Table(
+        "mail_app_password",
+        (
+            Column("email", "address", fold="lower"),
+            Column("name", "word"),
+            Column("digest", "word", secret=True),  # see passwords.app_digest
+            Column("service", "word", default="all"),
+        ),
+        keys=(
+            Key("mailstack_app_password_key", ("email", "name")),
+            # a login finds its row by it, so one user has it once
+            Key("mailstack_app_password_digest", ("email", "digest"), primary=False),
+        ),
+        checks=(
+            Check(
+                "mailstack_app_password_form",
+                (
+                    Matches("name", f"^{APP_PASSWORD_NAME}$"),
+                    Matches("digest", "^[0-9a-f]{64}$"),
+                    "service IN ('all', 'imap', 'smtp')",
+                ),
+            ),
+        ),
+        references=(_user("mailstack_app_password_user"),),
+        word="app password",
+    ),
+    # a domain whose addresses are those of another one
+    Table(
+        "mail_alias_domain",
+        (
+            Column("alias_domain", "domain", fold="lower"),
+            Column("domain_name", "domain", fold="lower"),
+            _ACTIVE,
+        ),
+        keys=(Key("mailstack_alias_domain_key", ("alias_domain",)),),
+        checks=(Check("mailstack_alias_domain_form", (Matches("alias_domain", DOMAIN),)),),
+        references=(
+            Reference(
+                "mailstack_alias_domain_target",
+                "domain_name",
+                "mail_domain",
+                "domain_name",
+                follow=("UPDATE",),
+            ),
+        ),
+        indexes=(Index("mailstack_alias_domain_target", ("domain_name",)),),
+        word="alias domain",
+    ),
+    # an alias for a local part in every domain, where nothing else has that address
+    Table(
+        "mail_wildcard",
+        (
+            Column("local_part", "word", fold="lower"),
+            Column("destination_email", "address", fold="destination"),
+            _ACTIVE,
+        ),
+        keys=(Key("mailstack_wildcard_key", ("local_part", "destination_email")),),
+        checks=(
+            Check(
+                "mailstack_wildcard_form",
+                (Matches("local_part", MAILBOX_LOCAL_PART), IsAddress("destination_email", LOCAL_PART)),
+            ),
+        ),
+        word="alias in all domains",
+    ),
+    # domains that mail is relayed to, as a backup MX does, and who is known there: everybody else is refused
+    # at RCPT, as what we took and the primary refuses would become a bounce to a forged sender
+    Table(
+        "mail_relay_domain",
+        (
+            Column("domain_name", "domain", fold="lower"),
+            Column("any_recipient", "boolean", default=False),
+            _ACTIVE,
+        ),
+        keys=(Key("mailstack_relay_domain_key", ("domain_name",)),),
+        checks=(Check("mailstack_relay_domain_form", (Matches("domain_name", DOMAIN),)),),
+        word="relay domain",
+    ),
+    Table(
+        "mail_relay_recipient",
+        (Column("address", "address", fold="lower"), _domain_of("address")),
+        keys=(Key("mailstack_relay_recipient_key", ("address",)),),
+        checks=(Check("mailstack_relay_recipient_form", (IsAddress("address", LOCAL_PART),)),),
+        references=(
+            Reference(
+                "mailstack_relay_recipient_domain",
+                "domain_name",
+                "mail_relay_domain",
+                "domain_name",
+                follow=("DELETE",),
+            ),
+        ),
+        indexes=(Index("mailstack_relay_recipient_domain", ("domain_name",)),),
+        word="relay recipient",
+    ),
+    Table(
+        "mail_last_login",
+        (Column("email", "address"), Column("service", "word"), Column("at", "time")),
+        keys=(Key("mailstack_last_login_key", ("email", "service")),),
+        references=(_user("mailstack_last_login_user"),),
+        looked_up=False,
+    ),
+    # removed accounts whose directories may still be there: for people, and for operations, which name them
+    # to whoever uses such an address again; delete a row together with its directory
+    Table(
+        "mail_former_users",
+        (
+            Column("email", "address"),
+            Column("directory", "text"),
+            Column("removed_at", "time", default=Sql("now")),
+        ),
+        known_by=("email", "directory"),
+        looked_up=False,
+    ),
+    # addresses that accounts had: others may have granted rights to them (RFC 4314), which lie by the address
+    # in the others' mailboxes; until those are gone, and the row with them, an account of that name sees no
+    # shared folders
+    Table(
+        "mail_former_addresses",
+        (Column("email", "address"),),
+        keys=(Key("mailstack_former_address_key", ("email",)),),
+    ),
+)
+"""In an order in which references allow rows to be made. Columns of the article come first, in its order."""
