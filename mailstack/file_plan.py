@@ -5,30 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import shlex
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailstack import secrets
 from mailstack.facts.files import Found
-from mailstack.facts.reading import LOCK
 from mailstack.files import Directory, Entry, File, Kept, Place, Shared
-
-STAGE = "/var/lib/mailstack/stage"
-FOUND = "/var/lib/mailstack/found"
-"""Here lies, at its own path, what was found on the host where we first wrote: once, and never changed."""
-_KEEP = f"""keep() {{
-  if [ -f "$1" ] && [ ! -e "{FOUND}$1" ] && ! grep -q 'Written by mailstack' "$1"; then
-    mkdir -p "{FOUND}${{1%/*}}" && cp -pL "$1" "{FOUND}$1.new" && mv -fT "{FOUND}$1.new" "{FOUND}$1"
-  fi
-}}"""
-
-
-def keep(paths: Iterable[str]) -> str:
-    """Return shell that keeps what lies at these paths, if somebody else may have written it."""
-    return "\n".join([_KEEP, *(f"keep {shlex.quote(path)}" for path in paths)])
-
 
 Owned = Directory | Place | Kept | File
 """An entry once it is known what others wrote."""
@@ -165,66 +148,16 @@ def _encoded(content: str) -> bytes:
     return content.encode(errors="surrogateescape")
 
 
-def archive(files: Iterable[File], values: secrets.Secrets) -> str:
-    """The files as a tar archive in base64, with the final owners, groups and modes.
+def manifest(changes: Sequence[Change], marks: Sequence[str]) -> str:
+    """Return what ``apply.sh`` does to make the changes, a line each.
 
-    Raises ``KeyError`` if a secret is missing: by the time files are written there is one.
+    What is not ours is kept before anything is replaced, and marks are there before that.
+
+    + marks: names of marks for ``units.running``
     """
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for file in files:
-            content = secrets.fill_in(file.content or "", values)
-            if content is None:
-                raise KeyError(f"{file.path}: {', '.join(sorted(secrets.names_in(file.content or '')))}")
-            data = _encoded(content)
-            info = tarfile.TarInfo(file.path.lstrip("/"))
-            info.size, info.mode, info.uname, info.gname = len(data), file.mode, file.owner, file.group
-            tar.addfile(info, io.BytesIO(data))
-    return base64.encodebytes(buffer.getvalue()).decode()
-
-
-def script(
-    component: str,
-    entries: Sequence[Owned],
-    changes: Sequence[Change],
-    marks: Sequence[str],
-    checks: Sequence[str],
-    index_record: str,
-) -> str:
-    """The shell script that makes the changes; it reads ``archive`` from standard input.
-
-    Everything is staged and checked where only root can look, then marked, then renamed into place, an
-    index before its source or after it, with none in between: wherever this ends early, the next run finds a
-    difference or a mark.
-
-    + checks: shell commands that see ``$stage``, the root of the staged tree, and fail if it is no good
-    + marks: paths to create before the first file is replaced
-    """
-    lines = [
-        "set -eu; umask 077",
-        # all of it before the lock is taken, which must not wait for a connection that may be lost
-        "archive=$(cat)",
-        f"mkdir -p {LOCK.rpartition('/')[0]}; exec 9> {LOCK}",
-        # who waits here for another run knows the host as it was before that
-        "flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }",
-        f"stage={STAGE}/{component}",
-        'rm -rf "$stage"; mkdir -p "$stage"; trap \'rm -rf "$stage"\' EXIT',
-        'printf %s "$archive" | base64 -d | tar -x -m -p -C "$stage"',
-        # each program of Postfix waits until its main.cf is two seconds old: somebody might still write to it
-        "find \"$stage\" -type f -exec touch -d '3 seconds ago' {} +",
-    ]
-    files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
-    attributes: dict[str, list[str]] = {}
-    for file in files:
-        for command in (f"chown {shlex.quote(f'{file.owner}:{file.group}')}", f"chmod {file.mode:o}"):
-            attributes.setdefault(command, []).append(f'"$stage"{shlex.quote(file.path)}')
-    lines += [f"{command} {' '.join(staged)}" for command, staged in attributes.items()]
-    lines += checks
-    lines += [f"mkdir -p {shlex.quote(path.rpartition('/')[0])}; : > {shlex.quote(path)}" for path in marks]
-    if kept := [change.entry.path for change in changes if _may_be_others(change)]:
-        lines += [keep(kept)]
-    lines += [line for change in changes for line in _activate(change, index_record)]
-    return "\n".join(lines)
+    lines = [_line("mark", name) for name in marks]
+    lines += [_line("keep", change.entry.path) for change in changes if _may_be_others(change)]
+    return "".join([*lines, *(line for change in changes for line in _lines(change))])
 
 
 def _may_be_others(change: Change) -> bool:
@@ -234,55 +167,59 @@ def _may_be_others(change: Change) -> bool:
     return goes and "mailstack" not in entry.path
 
 
-def _activate(change: Change, index_record: str) -> list[str]:
+def _lines(change: Change) -> list[str]:
     entry = change.entry
-    path = shlex.quote(entry.path)
     if isinstance(entry, Place):
-        return [f"install -d -m 700 {path}"]
-    owner = shlex.quote(f"{entry.owner}:{entry.group}")
-    attributes = f"chown {owner} {path}; chmod {entry.mode:o} {path}"
+        return [_line("place", entry.path)]
+    attributes = (entry.owner, entry.group, f"{entry.mode:o}")
     if isinstance(entry, Directory):
-        group = f"-o {shlex.quote(entry.owner)} -g {shlex.quote(entry.group)} -m {entry.mode:o}"
-        return [f"install -d {group} {path}"]
+        return [_line("directory", entry.path, *attributes)]
     if isinstance(entry, Kept):
-        return [attributes]
+        return [_line("attributes", entry.path, *attributes)]
+    indexes = [index_of(entry)] if entry.indexed else []
     if entry.content is None:
-        return [f"rm -rf {path} {shlex.quote(index_of(entry)) if entry.indexed else ''}".rstrip()]
+        return [_line("remove", path) for path in (entry.path, *indexes)]
     if not change.needs_writing:
-        index = [attributes.replace(path, shlex.quote(index_of(entry)))] if entry.indexed else []
-        return [attributes, *index]
-    install = _install(f'"$stage"{path}', path)
-    return _with_index(entry, install, index_record) if entry.indexed else [install]
+        return [_line("attributes", path, *attributes) for path in (entry.path, *indexes)]
+    return [_line(entry.indexed or "install", entry.path, *attributes, *indexes)]
 
 
-def _with_index(file: File, install: str, index_record: str) -> list[str]:
-    path, index = shlex.quote(file.path), shlex.quote(index_of(file))
-    attributes = f"chown {shlex.quote(f'{file.owner}:{file.group}')} %s; chmod {file.mode:o} %s"
-    if file.indexed == "sievec":
-        # the binary names its source and serves for no other, so it can only be made where that lies; and
-        # without -c a Dovecot that runs would say how it is configured, which it was before this change
-        made = f"{index}.mailstack-new"
-        compiling = f"sievec -c /etc/dovecot/dovecot.conf {path} {made}"
-        lines = [f"rm -f {index}", install, compiling, attributes % (made, made), f"mv -fT {made} {index}"]
-    else:
-        made = f'"$stage"{index}'
-        make = [f'{file.indexed} "$stage"{path}', attributes % (made, made), _install(made, index)]
-        lines = [*make, install]
-    record = shlex.quote(index_record)
-    return [
-        *lines,
-        f"touch {record}; grep -v {' '.join(map(_of_path, (file.path, index_of(file))))} {record} "
-        f"> {record}.new || :",
-        f"sha256sum {path} {index} >> {record}.new; mv -f {record}.new {record}",
-    ]
+def _line(verb: str, path: str, owner: str = "-", group: str = "-", mode: str = "-", index: str = "-") -> str:
+    fields = (verb, path, owner, group, mode, index)
+    if any(separator in field for field in fields for separator in "\t\n"):
+        raise ValueError(f"{path!r}: a manifest has no place for tabs and newlines in a path")
+    return "\t".join(fields) + "\n"
 
 
-def _of_path(path: str) -> str:
-    """The option of grep(1) for the line of a path in what sha256sum(1) says."""
-    return f"-e {shlex.quote('  ' + path.replace('.', '[.]') + '$')}"
+_NOBODY = 0o7777777
+"""What tar(1) takes for an owner whose name the host does not know: a number that nobody has."""
 
 
-def _install(staged: str, path: str) -> str:
-    """Copy beside the destination, unreadable for others until owner and mode are set, and rename."""
-    beside = f"{path}.mailstack-new"
-    return f"mkdir -p -m 755 $(dirname {path}); cp -p {staged} {beside}; mv -fT {beside} {path}"
+def archive(entries: Iterable[Owned], values: secrets.Secrets, check: str, manifest: str) -> str:
+    """Return what ``apply.sh`` reads: a tar archive in base64, of the files and what to do with them.
+
+    + check: shell that looks at the staged files before anything is replaced
+
+    Raises ``KeyError`` if a secret is missing: by the time files are written there is one.
+    """
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        _add(tar, "check", check.encode())
+        _add(tar, "manifest", manifest.encode())
+        for file in entries:
+            if not isinstance(file, File) or file.content is None:
+                continue
+            content = secrets.fill_in(file.content, values)
+            if content is None:
+                raise KeyError(f"{file.path}: {', '.join(sorted(secrets.names_in(file.content)))}")
+            _add(tar, f"tree{file.path}", _encoded(content), file.mode, file.owner, file.group)
+    return base64.encodebytes(buffer.getvalue()).decode()
+
+
+def _add(
+    tar: tarfile.TarFile, name: str, data: bytes, mode: int = 0o600, owner: str = "root", group: str = "root"
+) -> None:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode, info.uname, info.gname = len(data), mode, owner, group
+    info.uid = info.gid = _NOBODY
+    tar.addfile(info, io.BytesIO(data))

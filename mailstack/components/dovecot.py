@@ -20,8 +20,9 @@ from mailstack.files import Directory, Entry, File, Place
 from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
-from mailstack.operations.units import Unit, restart_if_differs
+from mailstack.operations.units import Unit
 from mailstack.operations.users import Number, system_user
+from mailstack.shell import script
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -54,31 +55,10 @@ SOCKETS = "/var/spool/postfix/private"
 """Where Postfix, in its chroot, looks for the services of others; only its user is let in."""
 
 _DIRECTORY = "/etc/dovecot"
-_STAGED = f'doveconf -c "$stage"{_DIRECTORY}/dovecot.conf'
 _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
 _SEARCH = {"2.3": "dovecot-fts-xapian", "2.4": "dovecot-flatcurve"}
 """What each Debian has for full-text search without a server of its own; both are made on Xapian."""
 _UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"}
-# doveconf does not look at what %{…} in a value comes to, nor for plugins. This does, as far as programs need
-# it to open a mailbox; that it finds no mailbox there is no fault
-_EXPANDED = f"""
-case $(dovecot --version) in 2.3.*) lookup= ;; *) lookup=--no-userdb-lookup ;; esac
-said=$(env -i PATH="$PATH" HOME=/nonexistent USER=user@example.org \\
-  doveadm -c "$stage"{_DIRECTORY}/dovecot.conf -o stats_writer_socket_path= mailbox list $lookup 2>&1) ||
-case $said in
-  *"Failed to expand"*|*"Plugin '"*) printf '%s\\n' "$said" >&2; exit 1 ;;
-esac"""
-_CHECKS = (
-    f"{_STAGED} -n >/dev/null",
-    _EXPANDED,
-    # a reload of 2.4 starts no new protocol: the login processes miss their directory. And a configuration of
-    # another, which the first line tells, may have sockets that we take away: a reload complains of that
-    restart_if_differs(
-        "dovecot",
-        f"doveconf -h protocols listen; head -n 1 {_DIRECTORY}/dovecot.conf",
-        f'{_STAGED} -h protocols listen; head -n 1 "$stage"{_DIRECTORY}/dovecot.conf',
-    ),
-)
 
 
 def packages(settings: Settings, generation: str) -> tuple[str, ...]:
@@ -269,7 +249,7 @@ def deploy(settings: Settings) -> None:
         component="dovecot",
         units=["dovecot"],
         store=database_passwords.store(settings),
-        checks=(*_CHECKS, *dovecot_sieve.checks(settings)),
+        check=script("check_dovecot", *dovecot_sieve.scripts(settings)),
     )
     unit = Unit("dovecot", program="/usr/sbin/dovecot", drop_in=True, reload=_RELOAD, listens=FOR_POSTFIX)
     units.running("dovecot", lambda _: [unit])

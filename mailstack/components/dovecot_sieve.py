@@ -46,13 +46,9 @@ def files(settings: Settings, generation: str) -> list[Entry]:
     ]
 
 
-def checks(settings: Settings) -> list[str]:
-    """Commands that compile the staged scripts; a fault ends the run, with its line."""
-    return [
-        f'sievec -c "$stage"{_DIRECTORY}/dovecot.conf "$stage"{_path(name)}'
-        for name, text in _texts(settings).items()
-        if text
-    ]
+def scripts(settings: Settings) -> list[str]:
+    """Return the paths of the scripts that there are."""
+    return [_path(name) for name, text in _texts(settings).items() if text]
 
 
 def _texts(settings: Settings) -> dict[str, str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack import database_passwords, file_plan, hosts
+from mailstack import database_passwords, hosts
 from mailstack.components import (
     listening,
-    postfix_checks,
     postfix_recovery,
     postfix_services,
     postfix_tables,
@@ -29,6 +27,7 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
 from mailstack.settings.postfix_parameters import unknown_parameters
+from mailstack.shell import script
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -60,20 +59,8 @@ def packages(settings: Settings, version: str) -> tuple[str, ...]:
 
 
 def before_installation(settings: Settings) -> str:
-    """Shell for before Postfix is installed: its package asks no host for its name then.
-
-    With a name of digits, or one that an earlier attempt has left in main.cf, its script would fail.
-    """
-    main = f"{DIRECTORY}/main.cf"
-    lines = f"# Written by mailstack for the installation\nmyhostname = {settings.mail_hostname}"
-    return f"""
-if [ "$(dpkg-query -W -f '${{db:Status-Status}}' postfix 2>/dev/null)" != installed ]; then
-  ( umask 077
-{file_plan.keep([main])}
-  ) || exit 1
-  mkdir -p {DIRECTORY} && touch {main} && sed -i '/^myhostname *=/d; /^# Written by mailstack/d' {main} &&
-    printf '%s\\n' {shlex.quote(lines)} >> {main} || exit 1
-fi"""
+    """Return the script for before Postfix is installed: its package asks no host for its name then."""
+    return "\n".join([script("keep"), script("before_postfix", settings.mail_hostname)])
 
 
 def unit(settings: Settings, platform: Platform) -> Unit:
@@ -287,6 +274,6 @@ def deploy(settings: Settings) -> None:
         component="postfix",
         units=["postfix"],
         store=store,
-        checks=postfix_checks.CHECKS,
+        check=script("check_postfix"),
     )
     units.running("postfix", lambda platform: [unit(settings, platform), postfix_recovery.UNIT])

@@ -19,7 +19,8 @@ from mailstack.files import Entry, File, Shared
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
-from mailstack.operations.units import Unit, restart_if_differs
+from mailstack.operations.units import Unit
+from mailstack.shell import script
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -31,24 +32,6 @@ if TYPE_CHECKING:
 PACKAGES = ("postgresql",)
 _VERSIONS = [release.postgresql for release in RELEASES]
 _OWNER = ("postgres", "postgres")
-# Only of one version anything is staged. Where ours lies already, PostgreSQL may run with whatever was in it.
-# Where none does, -C says what the configuration comes to.
-_LIVE = 'version=$(ls "$stage"/etc/postgresql); live=/etc/postgresql/$version/main/conf.d/mailstack.conf'
-_AS_IT_IS = f"""{_LIVE}
-[ -e $live ] && cat $live || for name in $(sed -n 's/^\\([a-z_]*\\) = .*/\\1/p' "$stage$live"); do
-  runuser -u postgres -- /usr/lib/postgresql/$version/bin/postgres -D /etc/postgresql/$version/main -C $name
-done"""
-_STAGED = f"""{_LIVE}
-[ -e $live ] && cat "$stage$live" ||
-  sed -n "s/^listen_addresses = '\\(.*\\)'/\\1/p; s/^port = //p" "$stage$live\""""
-# pg_ctlcluster(1) starts it once our configuration lies there
-_MAKE_CLUSTER = """version=$(ls "$stage"/etc/postgresql)
-[ -e /etc/postgresql/$version/main/postgresql.conf ] ||
-  pg_createcluster --port {port} --encoding UTF8 --locale C.UTF-8 "$version" main >&2"""
-_CHECKS = (
-    # to start PostgreSQL takes seconds, in which all lookups fail
-    restart_if_differs("postgresql", _AS_IT_IS, _STAGED),
-)
 
 
 def files(
@@ -125,7 +108,7 @@ def deploy(settings: Settings) -> None:
             lambda platform: files(settings, platform.postgresql, clients, with_dovecot=with_dovecot),
             component="postgresql",
             units=["postgresql"],
-            checks=[_MAKE_CLUSTER.format(port=settings.db_port), *_CHECKS],
+            check=script("check_postgresql", str(settings.db_port)),
         )
         units.running("postgresql", lambda platform: [unit(settings, platform)])
         database_passwords.generate(settings)

@@ -12,15 +12,14 @@ from pyinfra.api.output import format_text
 from pyinfra.context import host
 
 from mailstack import file_plan, secrets, shared_files
-from mailstack.facts.files import file_states, file_texts, index_record, index_sums
+from mailstack.facts.files import file_states, file_texts, index_sums
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, read
 from mailstack.file_plan import Change
 from mailstack.files import Activation, Entry, File
 from mailstack.operation import operation
-from mailstack.operations.units import mark
 from mailstack.run import is_executing, shows_diff
-from mailstack.shell import shell
+from mailstack.shell import script, shell
 
 
 def config_files(
@@ -29,7 +28,7 @@ def config_files(
     component: str,
     units: Sequence[str] = (),
     store: secrets.Store | None = None,
-    checks: Sequence[str] = (),
+    check: str = "",
 ) -> None:
     """Make files and directories of a component lie on the host exactly as given.
 
@@ -37,8 +36,8 @@ def config_files(
     + component: the name of the component: names the operation and its staging directory
     + units: the services that must reload or restart once a file has changed (``units.running`` does it)
     + store: where the secrets come from that files have placeholders for
-    + checks: shell commands that are run before anything is replaced; ``$stage`` is the root of the staged
-      files. One that fails ends the run, and the old files stay.
+    + check: shell that is run before anything is replaced; ``$stage`` is the root of the staged files, and
+      ``mark`` leaves a mark. If it fails the run ends, and the old files stay.
 
     Files are written atomically: staged with their final owner and mode where only root can read them, then
     renamed. ``--diff`` shows what changes, with secrets masked.
@@ -55,7 +54,7 @@ def config_files(
         component=component,
         units=tuple(units),
         store=store,
-        checks=tuple(checks),
+        check=check,
         name="Write configuration",
     )
 
@@ -66,7 +65,7 @@ def _config_files(
     component: str,
     units: Sequence[str],
     store: secrets.Store,
-    checks: Sequence[str],
+    check: str,
 ) -> Generator[StringCommand]:
     declared = here(by_platform)
     shared = file_plan.shared_paths(declared)
@@ -87,10 +86,9 @@ def _config_files(
             f"{', '.join(missing)}: {owner.name} does not keep it; allowed: a run that sets up the database "
             f"on {owner.name}, or the password in the settings",
         )
-    marks = [mark(unit, kind) for unit in units for kind in _activations(changes)]
-    script = file_plan.script(component, entries, changes, marks, checks, index_record(component))
-    files = [entry for entry in entries if isinstance(entry, File) and entry.content is not None]
-    yield shell(script, file_plan.archive(files, values))
+    marks = [f"{unit}.{kind}" for unit in units for kind in _activations(changes)]
+    archive = file_plan.archive(entries, values, check, file_plan.manifest(changes, marks))
+    yield shell("\n".join([script("keep"), script("apply", component)]), archive)
 
 
 def _activations(changes: Sequence[Change]) -> set[Activation]:

@@ -53,17 +53,6 @@ def mark(unit: str, activation: Activation) -> str:
     return f"{PENDING}/{unit}.{activation}"
 
 
-def restart_if_differs(unit: str, now: str, staged: str) -> str:
-    """A check for ``config_files`` that leaves a restart mark: for what a daemon reads only when it starts.
-
-    + unit: the service
-    + now: a command that prints it from the running configuration
-    + staged: a command that prints it from the staged one
-    """
-    path = shlex.quote(mark(unit, "restart"))
-    return f'[ "$({now} 2>&1)" = "$({staged} 2>&1)" ] || {{ mkdir -p {shlex.quote(PENDING)}; : > {path}; }}'
-
-
 def running(name: str, units: ByPlatform[Sequence[Unit]] | None = None) -> None:
     """Make a service run, start at boot, and use the configuration that is on disk.
 

@@ -8,28 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from mailstack import file_plan
 from mailstack.components import postfix
 from mailstack.settings import Settings
+from mailstack.shell import script
 
+FOUND = "var/lib/mailstack/found"
 OURS = "# Written by mailstack for the installation\nmyhostname = mail.example.org\n"
 
 
-def run(root: Path, script: str) -> None:
+def run(root: Path, text: str) -> None:
     """Run it below this directory, where no Postfix is installed."""
-    for path in (postfix.DIRECTORY, "/var/lib/mailstack"):
-        script = script.replace(path, f"{root}{path}")
     (root / "dpkg-query").write_text("#!/bin/sh\necho config-files\n")
     (root / "dpkg-query").chmod(0o755)
-    env = {**os.environ, "PATH": f"{root}:{os.environ['PATH']}"}
-    subprocess.run(["sh"], input=script, text=True, env=env, check=True)
+    env = {**os.environ, "PATH": f"{root}:{os.environ['PATH']}", "MAILSTACK_ROOT": str(root)}
+    subprocess.run(["sh"], input=text, text=True, env=env, check=True)
 
 
 def before(root: Path) -> Path:
     """Prepare for the installation, twice; return where main.cf is kept."""
     for _ in range(2):
         run(root, postfix.before_installation(Settings(mail_hostname="mail.example.org")))
-    return Path(f"{root}{file_plan.FOUND}{root}/etc/postfix/main.cf")
+    return root / FOUND / "etc/postfix/main.cf"
 
 
 @pytest.mark.parametrize("name", ["myhostname=12345", "myhostname   = old.example.net"])
@@ -40,11 +39,11 @@ def test_what_an_administrator_wrote_is_kept_as_it_was(tmp_path: Path, name: str
     kept = before(tmp_path)
     assert kept.read_text() == f"# by hand\n{name}\n"
     assert main.read_text() == f"# by hand\n{OURS}"
-    assert not Path(f"{tmp_path}{file_plan.FOUND}").stat().st_mode & 0o077
+    assert not (tmp_path / FOUND).stat().st_mode & 0o077
 
 
 def test_our_own_lines_are_not_kept(tmp_path: Path) -> None:
     kept = before(tmp_path)
     assert (tmp_path / "etc/postfix/main.cf").read_text() == OURS
-    run(tmp_path, file_plan.keep([f"{postfix.DIRECTORY}/main.cf"]))
+    run(tmp_path, script("keep") + "keep /etc/postfix/main.cf")
     assert not kept.exists()

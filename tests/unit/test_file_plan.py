@@ -9,9 +9,9 @@ import tarfile
 
 import pytest
 
-from mailstack import file_plan, shared_files
+from mailstack import shared_files
 from mailstack.facts.files import Found
-from mailstack.file_plan import Change, Owned, archive, index_of, paths, plan, script
+from mailstack.file_plan import Change, Owned, archive, index_of, manifest, paths, plan
 from mailstack.files import Directory, File, Kept, Place
 from mailstack.operations.config_files import diff
 from mailstack.secrets import placeholder
@@ -121,18 +121,6 @@ def test_an_index_of_what_others_have_changed_since_is_built_again() -> None:
     assert [str(change) for change in plan([TABLE], tampered, recorded, {})] == ["/etc/x/virtual: content"]
 
 
-def test_what_is_not_ours_is_kept_before_it_goes() -> None:
-    """Not for its attributes, nor where the path has our name."""
-    ours = FILE._replace(path="/etc/x/mailstack.conf")
-    entries: list[Owned] = [FILE, GONE, KEPT, ours]
-    changes = [Change(FILE, ("content",)), Change(GONE, ("unwanted",)), Change(ours, ("content",))]
-    lines = script("x", entries, [*changes, Change(KEPT, ("mode",))], [], [], "/v/x.indexes").splitlines()
-    kept = [line for line in lines if line.startswith("keep /")]
-    assert kept == ["keep /etc/x/main.cf", "keep /etc/x/old.conf"]
-    assert lines.index(kept[-1]) < min(n for n, line in enumerate(lines) if "mv -fT /etc/x" in line)
-    assert "keep" not in script("x", [FILE], [Change(FILE, ("mode",))], [], [], "/v/x.indexes")
-
-
 def test_an_index_that_nobody_recorded_is_built_again() -> None:
     assert [str(change) for change in plan([TABLE], RIGHT, {}, {})] == ["/etc/x/virtual: index"]
 
@@ -153,55 +141,20 @@ def test_only_what_has_other_content_is_written() -> None:
 
 
 def test_the_archive_has_the_values_owners_and_modes() -> None:
-    packed = base64.b64decode(archive([SECRET], VALUES))
+    packed = base64.b64decode(archive([SECRET, GONE, DIRECTORY], VALUES, "a check", "a manifest"))
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-        (member,) = tar.getmembers()
+        *others, member = tar.getmembers()
+        assert [other.name for other in others] == ["check", "manifest"]
         content = tar.extractfile(member)
         assert content is not None
         assert content.read() == b"password = s3cret\n"
-    assert (member.name, member.mode) == ("etc/x/sql.cf", 0o640)
+    assert (member.name, member.mode) == ("tree/etc/x/sql.cf", 0o640)
     assert (member.uname, member.gname) == ("root", "postfix")
 
 
 def test_no_file_is_packed_without_its_secret() -> None:
     with pytest.raises(KeyError, match="db"):
-        archive([SECRET], {"db": None})
-
-
-def written(*changes: Change) -> list[str]:
-    """The script's lines, for these changes to ENTRIES."""
-    lines = script("x", ENTRIES, changes, ["/p/x.reload"], ["check-it"], "/v/x.indexes")
-    return lines.splitlines()
-
-
-def test_the_script_checks_then_marks_then_replaces() -> None:
-    lines = written(Change(FILE, ("content",)))
-    (check,) = [n for n, line in enumerate(lines) if line == "check-it"]
-    (marked,) = [n for n, line in enumerate(lines) if "/p/x.reload" in line]
-    (renamed,) = [n for n, line in enumerate(lines) if "mv -fT /etc/x" in line]
-    assert check < marked < renamed
-    assert "/etc/x/main.cf" in lines[renamed]
-
-
-def test_the_index_is_replaced_before_its_table() -> None:
-    renamed = [
-        line for line in written(Change(TABLE, ("content",))) if "mv -fT" in line and "mailstack-new" in line
-    ]
-    assert [line.endswith("/etc/x/virtual.db") for line in renamed] == [True, False]
-
-
-def test_a_sieve_script_is_compiled_where_it_lies_and_never_beside_an_old_binary() -> None:
-    lines = script("x", [SCRIPT], [Change(SCRIPT, ("content",))], [], [], "/v/x.indexes").splitlines()
-    steps = [
-        "rm -f /etc/x/before.svbin",
-        "mv -fT /etc/x/before.sieve.mailstack-new",
-        "sievec -c /etc/dovecot/dovecot.conf /etc/x/before.sieve ",
-        "chmod 644 /etc/x/before.svbin.mailstack-new",
-        "mv -fT /etc/x/before.svbin.mailstack-new",
-        "sha256sum",
-    ]
-    places = [next(n for n, line in enumerate(lines) if step in line) for step in steps]
-    assert places == sorted(places)
+        archive([SECRET], {"db": None}, "", "")
 
 
 def test_a_script_that_should_not_be_goes_with_its_binary() -> None:
@@ -209,20 +162,11 @@ def test_a_script_that_should_not_be_goes_with_its_binary() -> None:
     assert plan([gone], {}, {}, {}) == []
     (change,) = plan([gone], {index_of(SCRIPT): INDEX}, {}, {})
     assert change.reasons == ("unwanted",)
-    lines = script("x", [gone], [change], [], [], "/v/x.indexes").splitlines()
-    assert lines[-1] == "rm -rf /etc/x/before.sieve /etc/x/before.svbin"
 
 
-def test_attributes_are_put_right_without_writing() -> None:
-    text = "\n".join(written(Change(FILE, ("mode",)), Change(KEPT, ("owner",))))
-    assert "chmod 644 /etc/x/main.cf" in text
-    assert "chown root:root /etc/x/key.pem" in text
-    assert "mv -fT" not in text
-
-
-def test_no_secret_is_in_the_script() -> None:
-    assert "s3cret" not in "\n".join(written(Change(SECRET, ("content",))))
-    assert file_plan.STAGE in "\n".join(written())
+def test_a_manifest_has_one_path_a_field() -> None:
+    with pytest.raises(ValueError, match="tabs"):
+        manifest([Change(Directory("/srv/a\tb"), ("missing",))], [])
 
 
 def test_a_diff_shows_what_changes() -> None:

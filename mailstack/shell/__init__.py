@@ -1,8 +1,14 @@
-"""Shell scripts for a host, whatever the login shell of the account is that SSH comes in by."""
+"""Shell scripts for a host, whatever the login shell of the account is that SSH comes in by.
+
+What is more than a few commands is a file beside this one: ``NAME.sh``, which shellcheck(1) reads too.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import shlex
+from functools import cache
+from pathlib import Path
 
 from pyinfra.api.command import StringCommand
 
@@ -23,3 +29,13 @@ def shell(script: str, data: str | None = None) -> StringCommand:
         end = hashlib.sha256(data.encode(errors="surrogateescape")).hexdigest()
         source = f"<<'{end}'\n{data.removesuffix(chr(10))}\n{end}"
     return StringCommand("sh", _stdin=f"{{\n{script}\n}} {source}\n")
+
+
+def script(name: str, *arguments: str) -> str:
+    """Return the script in the file ``NAME.sh``, with these arguments as its ``$1``, ``$2``, …"""
+    return f"set -- {shlex.join(arguments)}\n{_text(name)}"
+
+
+@cache
+def _text(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.sh").read_text("utf-8")

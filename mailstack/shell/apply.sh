@@ -1,0 +1,92 @@
+#!/bin/sh
+# Put the files of a component in place: apply.sh COMPONENT < ARCHIVE; keep.sh comes before it.
+# The archive is a tar in base64 of
+#   tree/     the files, with owners and modes
+#   check     shell that sees $stage, the root of the staged files, and fails if they are no good; it may mark
+#   manifest  what to do after that, a line each: verb, path, owner, group, mode, index; `-` is none
+#
+# Everything is staged and checked where only root can look, then marked, then renamed into place, an index before
+# its source or after it, with none in between. Wherever this ends early, the next run finds a difference or a mark.
+set -eu
+umask 077
+root=${MAILSTACK_ROOT:-} state=${MAILSTACK_ROOT:-}/var/lib/mailstack component=$1
+archive=$(cat)  # all of it before the lock is taken, which must not wait for a connection that may be lost
+
+mkdir -p "$state"
+exec 9> "$state/lock"
+# who waits here for another run knows the host as it was before that
+flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }
+
+kit=$state/stage/$component stage=$state/stage/$component/tree
+rm -rf "$kit"
+trap 'rm -rf "$kit"' EXIT
+mkdir -p "$stage"
+printf %s "$archive" | base64 -d | tar -x -m -p -C "$kit"
+unknown=$(find "$stage" -type f \( -nouser -o -nogroup \))
+[ -z "$unknown" ] || { echo "their owner or group is not on this host: $unknown" >&2; exit 1; }
+# each program of Postfix waits until its main.cf is two seconds old: somebody might still write to it
+find "$stage" -type f -exec touch -d '3 seconds ago' {} +
+
+mark() {  # NAME, such as postfix.reload
+  mkdir -p "$state/pending"
+  : > "$state/pending/$1"
+}
+
+attributes() {  # PATH OWNER GROUP MODE; chown(1) takes away what chmod(1) may have given
+  chown "$2:$3" "$1"
+  chmod "$4" "$1"
+}
+
+directories() {  # PATH: make those above it; `mkdir -p -m` gives its mode to the last one only
+  [ -d "${1%/*}/" ] || { directories "${1%/*}"; mkdir -m 755 "${1%/*}"; }
+}
+
+install_file() {  # PATH: copy it beside its destination, and rename
+  directories "$root$1"
+  cp -p "$stage$1" "$root$1.mailstack-new"
+  mv -fT "$root$1.mailstack-new" "$root$1"
+}
+
+record() {  # PATH INDEX: the checksums of both, as the index was built
+  touch "$state/$component.indexes"
+  path=$1 index=$2 awk '(file = substr($0, 67)) != ENVIRON["path"] && file != ENVIRON["index"]' \
+    "$state/$component.indexes" > "$state/$component.indexes.new"
+  (cd "$root/" && sha256sum "${1#/}" "${2#/}") | sed 's|  |  /|' >> "$state/$component.indexes.new"
+  mv -f "$state/$component.indexes.new" "$state/$component.indexes"
+}
+
+do_line() {  # VERB PATH OWNER GROUP MODE INDEX
+  case $1 in
+    mark) mark "$2" ;;
+    keep) keep "$2" ;;
+    place) install -d -m 700 "$root$2" ;;
+    directory) install -d -o "$3" -g "$4" -m "$5" "$root$2" ;;
+    attributes) attributes "$root$2" "$3" "$4" "$5" ;;
+    remove) rm -rf "$root$2" ;;
+    install) install_file "$2" ;;
+    postmap | postalias)
+      "$1" "$stage$2"
+      attributes "$stage$6" "$3" "$4" "$5"
+      install_file "$6"
+      install_file "$2"
+      record "$2" "$6" ;;
+    sievec)
+      # the binary names its source and serves for no other, so it can only be made where that lies; and
+      # without -c a Dovecot that runs would say how it is configured, which it was before this change
+      rm -f "$root$6"
+      install_file "$2"
+      sievec -c /etc/dovecot/dovecot.conf "$root$2" "$root$6.mailstack-new"
+      attributes "$root$6.mailstack-new" "$3" "$4" "$5"
+      mv -fT "$root$6.mailstack-new" "$root$6"
+      record "$2" "$6" ;;
+    *) echo "apply.sh: no such verb: $1" >&2; exit 2 ;;
+  esac
+}
+
+# shellcheck source=/dev/null
+(. "$kit/check")
+
+tab=$(printf '\t')
+while IFS=$tab read -r verb path owner group mode index <&3; do
+  do_line "$verb" "$path" "$owner" "$group" "$mode" "$index"
+done 3< "$kit/manifest"
