@@ -29,6 +29,7 @@ from mailstack.settings.errors import SettingsError, nearest
 from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_parameters import (
+    bad_values,
     built_in,
     transport_parameters,
     transports,
@@ -266,4 +267,6 @@ class Settings(
                 f"{setting}: Postfix has no parameter {unknown[0]!r}{nearest(unknown[0], names)}; allowed: a "
                 "parameter of postconf(5), or a name that another value refers to as $name"
             )
+        if wrong := bad_values(self):
+            raise ValueError("; ".join(wrong))
         return self

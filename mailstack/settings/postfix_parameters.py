@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
+from typing import NamedTuple
 
 from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_relays import SENDER_RELAY
@@ -16,33 +17,57 @@ VERSIONS = ("3.7", "3.10")
 TRANSPORTS = ("smtp", "relay", "lmtp", "local", "virtual", "error", "retry", "discard")
 """The delivery transports of Postfix's own ``master.cf``."""
 
-_TRANSPORT_SUFFIXES = (
-    "delivery_slot_cost",
-    "delivery_slot_discount",
-    "delivery_slot_loan",
-    "destination_concurrency_failed_cohort_limit",
-    "destination_concurrency_limit",
-    "destination_concurrency_negative_feedback",
-    "destination_concurrency_positive_feedback",
-    "destination_rate_delay",
-    "destination_recipient_limit",
-    "extra_recipient_limit",
-    "initial_destination_concurrency",
-    "minimum_delivery_slots",
-    "recipient_limit",
-    "recipient_refill_delay",
-    "recipient_refill_limit",
-    "time_limit",  # pipe(8) and spawn(8) only
-    "transport_rate_delay",
-)
+_TRANSPORT_SUFFIXES = {
+    "delivery_slot_cost": "number",
+    "delivery_slot_discount": "number",
+    "delivery_slot_loan": "number",
+    "destination_concurrency_failed_cohort_limit": "number",
+    "destination_concurrency_limit": "number",
+    "destination_concurrency_negative_feedback": "text",
+    "destination_concurrency_positive_feedback": "text",
+    "destination_rate_delay": "time",
+    "destination_recipient_limit": "number",
+    "extra_recipient_limit": "number",
+    "initial_destination_concurrency": "number",
+    "minimum_delivery_slots": "number",
+    "recipient_limit": "number",
+    "recipient_refill_delay": "time",
+    "recipient_refill_limit": "number",
+    "time_limit": "time",  # pipe(8) and spawn(8) only
+    "transport_rate_delay": "time",
+}
+"""What follows the name of a transport, and the kind of value that it takes."""
+
+_ALLOWED = {
+    "number": (r"[+-]?[0-9]+", "a whole number"),
+    "time": (r"[0-9]+[smhdw]?", "a time such as 5d: a number, with s, m, h, d or w after it"),
+    "yes/no": (r"(?i:yes|no)", "yes or no"),
+}
+"""Kinds of values for which a program of Postfix looks as it starts; with another value it ends at once."""
+
+
+_REFERENCE = r"\$(?:[{(](\w+)[)}]|(\w+))"
+
+
+class Parameter(NamedTuple):
+    """A line of ``postfix_parameters.txt``: ``number``, ``time``, ``yes/no`` or ``text``, and who has it."""
+
+    kind: str
+    versions: tuple[str, ...]
+
+
+@cache
+def table() -> dict[str, Parameter]:
+    """Return all parameters that any of ``VERSIONS`` has."""
+    text = resources.files(__package__).joinpath("postfix_parameters.txt").read_text("utf-8")
+    rows = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return {name: Parameter(kind, tuple(versions)) for name, kind, *versions in rows}
 
 
 @cache
 def built_in(version: str | None = None) -> frozenset[str]:
     """The parameters of a Postfix version (one of ``VERSIONS``), or those that any of them has."""
-    text = resources.files(__package__).joinpath("postfix_parameters.txt").read_text("utf-8")
-    rows = (line.split() for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(name for name, *versions in rows if version is None or version in versions)
+    return frozenset(name for name, row in table().items() if version is None or version in row.versions)
 
 
 def transport_parameters(transports: Iterable[str]) -> frozenset[str]:
@@ -73,6 +98,42 @@ def unknown_parameters(settings: PostfixSettings, postfix_version: str | None = 
     return sorted(set(names) - known)
 
 
+def bad_values(settings: PostfixSettings) -> list[str]:
+    """Return what is wrong with each value that a program of Postfix could not start with.
+
+    A value that refers to what is not in the settings, such as ``$default_process_limit``, may be right.
+    """
+    main = settings.mail_postfix_main
+    known = transports(settings)
+    wrong = [_problem("mail_postfix_main", name, main, known) for name in main]
+    for service in settings.mail_postfix_master:
+        place, parameters = f"mail_postfix_master: {service.name}", {**main, **service.options}
+        wrong += [_problem(place, name, parameters, known) for name in service.options]
+    return [problem for problem in wrong if problem is not None]
+
+
+def _problem(place: str, name: str, parameters: Mapping[str, str], known: Iterable[str]) -> str | None:
+    kind = _kind(name, known)
+    value = _expanded(parameters[name], parameters)
+    if kind == "text" or "$" in value or re.fullmatch(_ALLOWED[kind][0], value.strip()):
+        return None
+    return f"{place}: {name} = {parameters[name]!r}; allowed: {_ALLOWED[kind][1]}"
+
+
+def _kind(name: str, known: Iterable[str]) -> str:
+    if name in table():
+        return table()[name].kind
+    kinds = (_TRANSPORT_SUFFIXES.get(name.removeprefix(f"{transport}_"), "text") for transport in known)
+    return next((kind for kind in kinds if kind != "text"), "text")
+
+
+def _expanded(value: str, parameters: Mapping[str, str]) -> str:
+    """Return the value with each ``$name`` replaced that is one of ``parameters``."""
+    for _ in parameters:  # there is no longer chain, but there may be a circle
+        value = re.sub(_REFERENCE, lambda match: parameters.get(match[1] or match[2], match[0]), value)
+    return value
+
+
 def nearest_version(postfix_version: str) -> str:
     """The newest of ``VERSIONS`` that is not newer than ``postfix_version``, such as ``3.10.13``."""
     actual = tuple(int(number) for number in re.findall(r"\d+", postfix_version)[:2])
@@ -92,7 +153,7 @@ def differences(postfix_version: str, names: Iterable[str]) -> tuple[set[str], s
     they depend on the host's ``master.cf``.
     """
     real, listed = set(names), built_in(nearest_version(postfix_version))
-    of_transports = {name for name in real - listed if name.endswith(_TRANSPORT_SUFFIXES)}
+    of_transports = {name for name in real - listed if name.endswith(tuple(_TRANSPORT_SUFFIXES))}
     return real - listed - of_transports, set(listed - real)
 
 

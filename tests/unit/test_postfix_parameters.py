@@ -11,9 +11,15 @@ from mailstack import postfix
 from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
-from mailstack.settings import Settings
+from mailstack.settings import Settings, SettingsError
 from mailstack.settings.postfix_master import MasterService
-from mailstack.settings.postfix_parameters import built_in, differences, nearest_version, unknown_parameters
+from mailstack.settings.postfix_parameters import (
+    bad_values,
+    built_in,
+    differences,
+    nearest_version,
+    unknown_parameters,
+)
 
 SLOW = {"name": "slow", "type": "unix", "command": "smtp"}
 
@@ -64,6 +70,82 @@ def test_where_it_is_unknown_nothing_is_installed() -> None:
 )
 def test_parameters_that_the_settings_bring_are_known(values: dict[str, object]) -> None:
     assert unknown_parameters(settings(**values), "3.7.11") == []
+
+
+def refused(name: str, value: object, **further: Any) -> str | None:
+    """What is said of this value in `mail_postfix_main`."""
+    try:
+        made = settings(mail_postfix_main={name: value}, **further)
+    except SettingsError as error:
+        return str(error)
+    assert bad_values(made) == []
+    return None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("biff", "maybe"),
+        ("biff", "true"),
+        ("biff", ""),
+        ("biff", "$myown"),
+        ("smtpd_hard_error_limit", "many"),
+        ("smtpd_hard_error_limit", "0.5"),
+        ("smtpd_hard_error_limit", "7 per hour"),
+        ("smtpd_hard_error_limit", True),
+        ("maximal_queue_lifetime", "long"),
+        ("maximal_queue_lifetime", "5 d"),
+        ("maximal_queue_lifetime", "5y"),
+        ("maximal_queue_lifetime", "-1d"),
+        ("smtp_destination_rate_delay", "soon"),
+        ("slow_destination_concurrency_limit", "few"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused(name: str, value: object) -> None:
+    own = {"name": "x", "type": "unix", "command": "smtp", "options": {"myown": "x", "syslog_name": "$myown"}}
+    said = refused(name, value, mail_postfix_master=[SLOW, own])
+    if value == "$myown":
+        assert said is None, "what a service has of its own is not for all"
+    else:
+        assert said is not None
+        shown = "yes" if value is True else value
+        assert f"mail_postfix_main: {name} = {shown!r}; allowed: " in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("biff", True),
+        ("biff", "YES"),
+        ("smtpd_hard_error_limit", 7),
+        ("maximal_queue_lifetime", "5d"),
+        ("maximal_queue_lifetime", 5),
+        ("minimal_backoff_time", "$queue_run_delay"),
+        ("smtpd_hard_error_limit", "${stress?{1}:{20}}"),
+        ("default_destination_concurrency_negative_feedback", "1/concurrency"),
+        ("smtp_destination_concurrency_positive_feedback", "0.5"),
+        ("smtpd_forbid_bare_newline", "normalize"),
+        ("lmtp_tcp_port", "lmtp"),
+        ("smtpd_banner", ""),
+    ],
+)
+def test_a_value_of_its_kind_is_taken(name: str, value: object) -> None:
+    assert refused(name, value) is None
+
+
+def test_a_reference_is_followed_within_the_settings() -> None:
+    wrong = {"my_time": "x", "maximal_queue_lifetime": "${my_time}", "biff": "$(loop)", "loop": "$biff"}
+    with pytest.raises(SettingsError, match=r"maximal_queue_lifetime = '.\{my_time\}'; allowed: a time"):
+        settings(mail_postfix_main=wrong)
+    settings(mail_postfix_main=wrong | {"my_time": "5d"})
+
+
+def test_so_is_a_bad_value_of_a_service() -> None:
+    service = SLOW | {"options": {"smtp_connect_timeout": "x", "biff": "$y"}}
+    with pytest.raises(SettingsError) as error:
+        settings(mail_postfix_master=[service], mail_postfix_main={"y": "perhaps"})
+    assert "mail_postfix_master: slow: smtp_connect_timeout = 'x'; allowed: a time" in str(error.value)
+    assert "mail_postfix_master: slow: biff = '$y'; allowed: yes or no" in str(error.value)
 
 
 @pytest.mark.parametrize(
