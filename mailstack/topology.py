@@ -109,12 +109,13 @@ class Topology:
             return Endpoint(settings.mail_db_host or "", settings.db_port)
         if node == self.here:
             return local_endpoint(settings)
-        for name, only_local in (("mail_db_engine", "mysql"), ("mail_db_auth", "peer")):
-            # with MariaDB, nothing would encrypt what goes between them
-            if getattr(settings, name) == only_local:
-                other = {"mysql": "postgresql", "peer": "password"}[only_local]
+        for name, only_local, other in (
+            ("mail_db_engine", settings.db_kind.only_local, "postgresql"),
+            ("mail_db_auth", settings.mail_db_auth == "peer", "password"),
+        ):
+            if only_local:
                 raise OperationValueError(
-                    f"{name} = {only_local!r}: {self.here.name} has no database of its own, "
+                    f"{name} = {getattr(settings, name)!r}: {self.here.name} has no database of its own, "
                     f"{self.here.because}; allowed: {other!r}, or that host in the group db too"
                 )
         return Endpoint(node.reachable_at, settings.db_port)
@@ -139,8 +140,8 @@ class Topology:
 
 def local_endpoint(settings: Settings) -> Endpoint:
     """Return where Postfix and Dovecot reach a database that runs on their own host."""
-    # MariaDB knows by the address who asks, and smtpd(8) in its chroot has no socket of the database
-    by_address = settings.mail_db_engine == "mysql" or settings.map_type == settings.db_driver
+    # smtpd(8) in its chroot has no socket of the database
+    by_address = settings.db_kind.by_address or settings.map_type == settings.db_driver
     if settings.mail_db_auth == "password" and by_address:
         return Endpoint("127.0.0.1", settings.db_port)
     return Endpoint(engine_of(settings).socket, settings.db_port)

@@ -22,6 +22,7 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
 from mailstack.operations.users import Number, system_user
+from mailstack.settings.engines import UNITS
 from mailstack.shell import script
 from mailstack.templates import render
 
@@ -149,7 +150,7 @@ def files(
     entries: list[Entry] = [
         *systemd.drop_in(
             "dovecot",
-            after=("postgresql.service", "mariadb.service"),
+            after=UNITS,
             # mail that was deferred meanwhile does not wait until Postfix tries again, after five minutes
             after_start=systemd.FLUSH,
         ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mailstack import accounts, database_passwords, hosts, interpreter
 from mailstack.accounts.inventory import check_declared
-from mailstack.components import dovecot, mariadb, postfix, postgres, tls
+from mailstack.components import dovecot, postfix, tls
 from mailstack.components.component import component
 from mailstack.operations.in_step import check_first
 from mailstack.operations.packages import installed
@@ -29,7 +30,7 @@ def deploy(settings: Settings) -> None:
     here = topology.here
     deploying(settings)  # account operations after this one take these settings, on every host
     has_database = here.has_role("db") or settings.mail_db_dsn is not None
-    database = {"postgresql": postgres, "mysql": mariadb}[settings.mail_db_engine]
+    database = import_module(f"mailstack.components.{settings.db_kind.component}")
 
     def packages(platform: Platform) -> list[str]:
         names: list[str] = []

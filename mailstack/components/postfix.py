@@ -26,6 +26,7 @@ from mailstack.operations import units
 from mailstack.operations.config_files import config_files
 from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
+from mailstack.settings.engines import UNITS
 from mailstack.settings.postfix_parameters import unknown_parameters
 from mailstack.shell import script
 from mailstack.templates import render
@@ -116,7 +117,7 @@ def _service_files(service: str) -> list[Entry]:
     return [
         *systemd.drop_in(
             service,
-            after=("postgresql.service", "mariadb.service", "dovecot.service"),
+            after=(*UNITS, "dovecot.service"),
             pid_file="/var/spool/postfix/pid/master.pid",
             after_start=systemd.FLUSH,
         ),

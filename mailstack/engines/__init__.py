@@ -5,6 +5,7 @@ Each is a package of its own with the same contents: its tables, its lookups, it
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mailstack.engines.contract import (
@@ -18,7 +19,6 @@ from mailstack.engines.contract import (
     Lookups,
     Step,
 )
-from mailstack.engines.postgresql import POSTGRESQL
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -38,9 +38,6 @@ __all__ = [
 
 
 def engine_of(settings: Settings) -> Engine:
-    """The engine that the settings speak of."""
-    if settings.mail_db_engine == "mysql":
-        from mailstack.engines.mariadb import MARIADB  # most runs need not import it
-
-        return MARIADB
-    return POSTGRESQL
+    """The engine that the settings speak of; a run imports no other."""
+    engine: Engine = import_module(f"mailstack.engines.{settings.db_kind.module}").ENGINE
+    return engine

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mailstack.endpoint import Endpoint
+from mailstack.settings.engines import ENGINES, EngineKind, EngineName
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import (
     Host,
@@ -26,12 +27,6 @@ _HBA = re.compile(
     r"(?P<address>\S+)\s+(?:(?P<mask>[0-9a-f.:]+)\s+)?{0})(?:\s+\w+=\S+)*\s*".format(
         "(?:scram-sha-256|md5|ident|cert|reject|gss|ldap|radius|pam)"
     )
-)
-
-
-_TAKEN_IN_MARIADB = (
-    *("mysql", "sys", "information_schema", "performance_schema", "root", "postfix", "dovecot"),
-    "mariadb",
 )
 
 
@@ -78,7 +73,7 @@ def _check_hba(line: str) -> str:
 class DatabaseSettings(Model):
     """Database"""
 
-    mail_db_engine: Literal["postgresql", "mysql"] = Field(
+    mail_db_engine: EngineName = Field(
         default="postgresql",
         description="The database server: PostgreSQL, or with `mysql` MariaDB. Another one starts empty: "
         "nothing is carried over.",
@@ -146,14 +141,19 @@ class DatabaseSettings(Model):
     )
 
     @property
+    def db_kind(self) -> EngineKind:
+        """What differs by ``mail_db_engine``."""
+        return ENGINES[self.mail_db_engine]
+
+    @property
     def db_port(self) -> int:
         """The port that the server listens on."""
-        return self.mail_db_port or {"postgresql": 5432, "mysql": 3306}[self.mail_db_engine]
+        return self.mail_db_port or self.db_kind.port
 
     @property
     def db_driver(self) -> str:
         """What Postfix, Dovecot and the packages that they need for it call the engine."""
-        return {"postgresql": "pgsql", "mysql": "mysql"}[self.mail_db_engine]
+        return self.db_kind.driver
 
     @property
     def db_endpoint(self) -> Endpoint | None:
@@ -164,16 +164,16 @@ class DatabaseSettings(Model):
         return Endpoint(parts["host"], int(parts.get("port", "5432")), parts.get("sslmode"))
 
     @model_validator(mode="after")
-    def _possible_with_mariadb(self) -> Self:
-        if self.mail_db_engine != "mysql":
-            return self
-        for name in ("mail_db_dsn", "mail_db_hba", "mail_db_host"):
+    def _possible_with_engine(self) -> Self:
+        for name in self.db_kind.not_with:
             if getattr(self, name):
-                raise ValueError(f"{name}: is for PostgreSQL; not allowed with mail_db_engine 'mysql'")
-        for name in ("mail_db_name", "mail_db_owner", "mail_db_lookup_role", "mail_db_upgrade_role"):
-            if getattr(self, name) in _TAKEN_IN_MARIADB:
                 raise ValueError(
-                    f"{name}: {getattr(self, name)!r} is taken in MariaDB; allowed: another name"
+                    f"{name}: is for PostgreSQL; not allowed with mail_db_engine {self.mail_db_engine!r}"
+                )
+        for name in ("mail_db_name", "mail_db_owner", "mail_db_lookup_role", "mail_db_upgrade_role"):
+            if getattr(self, name) in self.db_kind.taken:
+                raise ValueError(
+                    f"{name}: {getattr(self, name)!r} is taken in {self.db_kind.title}; allowed: another name"
                 )
         return self
 

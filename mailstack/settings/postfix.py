@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from mailstack.settings.engines import MapType
 from mailstack.settings.errors import Allowed
 from mailstack.settings.postfix_master import MasterService, Parameters
 from mailstack.settings.postfix_relays import SenderRelays
@@ -70,7 +71,7 @@ class PostfixSettings(Model):
     mail_virtual_alias_maps: Tables | None = Field(
         default=None, description="Tables of the aliases. Without it, ours: `mail_virtual`, then SQL."
     )
-    mail_map_type: Literal["proxy:pgsql", "pgsql", "proxy:mysql", "mysql"] | None = Field(
+    mail_map_type: MapType | None = Field(
         default=None,
         description="How Postfix queries the database; without it `proxy:pgsql`, or `proxy:mysql` for "
         "MariaDB. With `pgsql` or `mysql` every process has a connection of its own, which exhausts the "

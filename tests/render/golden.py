@@ -14,8 +14,8 @@ from pathlib import Path
 
 from mailstack import Settings, dovecot, mariadb, postfix, postgres
 from mailstack.endpoint import Endpoint
-from mailstack.engines.mariadb import MARIADB
-from mailstack.engines.postgresql import POSTGRESQL
+from mailstack.engines.mariadb import ENGINE as MARIADB
+from mailstack.engines.postgresql import ENGINE as POSTGRESQL
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
 from mailstack.files import Entry, File

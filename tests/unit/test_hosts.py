@@ -14,7 +14,7 @@ from pyinfra.api.state import State
 
 from mailstack import Settings
 from mailstack.endpoint import Endpoint
-from mailstack.engines.postgresql import POSTGRESQL
+from mailstack.engines.postgresql import ENGINE as POSTGRESQL
 from mailstack.hosts import topology_of
 
 HOSTS = {"one": "192.0.2.1", "two": "192.0.2.2", "three": "2001:db8::3"}

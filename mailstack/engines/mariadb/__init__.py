@@ -57,4 +57,4 @@ class MariaDb:
         return converge.steps(settings, self.database(settings), passwords)
 
 
-MARIADB: Engine = MariaDb()
+ENGINE: Engine = MariaDb()

@@ -65,4 +65,4 @@ class PostgreSql:
         return converge.steps(settings, self.database(settings), passwords)
 
 
-POSTGRESQL: Engine = PostgreSql()
+ENGINE: Engine = PostgreSql()
