@@ -26,17 +26,21 @@ for directory in /etc/postgresql/*/*/; do
   [ -x "/usr/lib/postgresql/${name%/*}/bin/postgres" ] && flags="$flags binaries"
   [ -e "$data/PG_VERSION" ] && flags="$flags data"
   [ -e "${directory}conf.d/mailstack.conf" ] && flags="$flags ours"
+  grep -qs '^# BEGIN mailstack' "${directory}pg_hba.conf" && flags="$flags block"
   { [ -e "$data/postmaster.pid" ] || grep -qx auto "${directory}start.conf"; } && flags="$flags starts"
   echo "cluster $name $(echo "${port:-5432}" | tail -n 1)$flags"
 done
 """
+
+_MOVED = "; if the mail database has moved to {0}: touch /etc/postgresql/{0}/conf.d/mailstack.conf"
 
 
 class Cluster(NamedTuple):
     """One cluster, as its configuration has it.
 
     + flags: ``binaries``: its version is installed; ``data``: there is a data directory; ``ours``: mailstack
-      has configured it; ``starts``: it runs, or does after a reboot
+      has configured it; ``block``: our block is in its ``pg_hba.conf``; ``starts``: it runs, or does after a
+      reboot
     """
 
     version: str
@@ -67,7 +71,9 @@ def version_for_mail(clusters: Iterable[Cluster]) -> str | None:
     """Return the version of the cluster that has the mail database or will have it, if it is there already.
 
     That is the one that mailstack has configured, of two the newer; else one on the usual port. If that one
-    is switched off, and a newer one has its port, pg_upgradecluster(1) has moved the database there.
+    is switched off, and another has its port and our block, pg_upgradecluster(1) has moved the database. It
+    copies ``pg_hba.conf``, and not ``conf.d``. One without the block may be empty, and an empty database
+    refuses all addresses for good.
     """
     usable = [
         cluster
@@ -78,7 +84,7 @@ def version_for_mail(clusters: Iterable[Cluster]) -> str | None:
     chosen = chosen or [cluster for cluster in usable if cluster.port == PORT]
     if chosen and not any(cluster.has("starts") for cluster in chosen):
         ports = {cluster.port for cluster in chosen}
-        chosen += [cluster for cluster in usable if cluster.port in ports and cluster.has("starts")]
+        chosen += [cluster for cluster in usable if cluster.port in ports and cluster.has("starts", "block")]
     return max((cluster.version for cluster in chosen), key=float, default=None)
 
 
@@ -87,9 +93,11 @@ def problem(clusters: Iterable[Cluster], version: str, port: int) -> str | None:
     for cluster in clusters:
         if (cluster.version, cluster.name) != (version, NAME):
             if cluster.port == port and cluster.has("binaries", "data", "starts"):
+                newer = cluster.name == NAME and float(cluster.version) > float(version)
                 return (
                     f"mail_db_port = {port}: the PostgreSQL cluster {cluster} of this host has that port; "
                     f"allowed: a port that pg_lsclusters does not show, for the cluster {version}/{NAME}"
+                    f"{_MOVED.format(cluster) if newer else ''}"
                 )
         elif not cluster.has("data"):
             return (

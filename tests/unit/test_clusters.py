@@ -7,6 +7,7 @@ import pytest
 from mailstack.facts.clusters import parse, problem, version_for_mail
 
 WHOLE = "binaries data starts"
+SWITCHED_OFF = "cluster 15/main 5432 binaries data ours block"
 
 
 @pytest.mark.parametrize(
@@ -25,10 +26,12 @@ WHOLE = "binaries data starts"
         # ours, wherever it listens, and after pg_upgradecluster(1) the new one
         (f"cluster 15/main 5433 {WHOLE} ours\ncluster 17/main 5432 {WHOLE}", "15"),
         (f"cluster 15/main 5433 binaries data ours\ncluster 17/main 5432 {WHOLE} ours", "17"),
-        # as pg_upgradecluster leaves them: the new one has the port, and none of our files
-        (f"cluster 15/main 5432 binaries data ours\ncluster 17/main 5432 {WHOLE}", "17"),
-        (f"cluster 15/main 5432 binaries data ours\ncluster 17/main 5433 {WHOLE}", "15"),
-        (f"cluster 15/main 5432 {WHOLE} ours\ncluster 17/main 5432 {WHOLE}", "15"),
+        # as pg_upgradecluster leaves them: the new one has the port and our block, and no file of ours
+        (f"{SWITCHED_OFF}\ncluster 17/main 5432 {WHOLE} block", "17"),
+        (f"{SWITCHED_OFF}\ncluster 17/main 5433 {WHOLE} block", "15"),
+        (f"cluster 15/main 5432 {WHOLE} ours block\ncluster 17/main 5432 {WHOLE} block", "15"),
+        # not an empty one, where known addresses would be refused for good
+        (f"{SWITCHED_OFF}\ncluster 17/main 5432 {WHOLE}", "15"),
         (f"cluster 9.6/main 5433 {WHOLE}\nid=debian\ncluster 15/main 5432 {WHOLE}", "15"),
     ],
 )
@@ -44,6 +47,8 @@ def test_the_cluster_of_the_mail_database(output: str, version: str | None) -> N
         (f"cluster 15/other 5433 {WHOLE}", None),
         (f"cluster 15/other 5432 {WHOLE}", "mail_db_port = 5432: the PostgreSQL cluster 15/other"),
         (f"cluster 13/main 5432 {WHOLE}", "mail_db_port = 5432: the PostgreSQL cluster 13/main"),
+        (f"{SWITCHED_OFF}\ncluster 17/main 5432 {WHOLE}", "5432: the PostgreSQL cluster 17/main of"),
+        (f"{SWITCHED_OFF}\ncluster 17/main 5432 {WHOLE}", "touch /etc/postgresql/17/main/conf.d/mailstack"),
         ("cluster 13/main 5432 data starts", None),
         ("cluster 13/main 5432 binaries data", None),
         ("cluster 15/main 5432 starts", "the PostgreSQL cluster 15/main has a configuration and no data"),
