@@ -21,11 +21,12 @@ bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench 
 	@$(bin)/python -m tests.targets images
 	@$(bin)/python -m bench
 
-lint: .venv/ready  ## ruff, mypy, and whether each package that is imported is declared
+lint: .venv/ready  ## ruff, mypy, shellcheck, and whether each package that is imported is declared
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/deptry .
+	$(bin)/shellcheck $$(grep -rlE '^#!/bin/(ba)?sh' mailstack/shell bench tests/render/golden tests/targets/recipes)
 
 clean:  ## remove all containers, images, networks and volumes named mailstack…, and what was made here
 	@$(PYTHON) -m tests.targets clean

@@ -8,29 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from mailstack.shell import script
+
 NAME = "main"
 """Debian calls the cluster so that the package makes."""
 PORT = 5432
 OLDEST = 15
 """The major version that the SQL is written for."""
 
-# start.conf: see pg_ctlcluster(1)
-COMMAND = r"""
-for directory in /etc/postgresql/*/*/; do
-  [ -e "${directory}postgresql.conf" ] || continue
-  name=${directory#/etc/postgresql/}; name=${name%/}; flags=
-  port=$(cat "$directory"postgresql.conf "$directory"conf.d/*.conf |
-    sed -n "s/^ *port *[= ] *'*\([0-9]*\).*/\1/p")
-  data=$(sed -n "s/^ *data_directory *= *'\([^']*\)'.*/\1/p" "$directory"postgresql.conf)
-  data=${data:-/var/lib/postgresql/$name}
-  [ -x "/usr/lib/postgresql/${name%/*}/bin/postgres" ] && flags="$flags binaries"
-  [ -e "$data/PG_VERSION" ] && flags="$flags data"
-  [ -e "${directory}conf.d/mailstack.conf" ] && flags="$flags ours"
-  grep -qs '^# BEGIN mailstack' "${directory}pg_hba.conf" && flags="$flags block"
-  { [ -e "$data/postmaster.pid" ] || grep -qx auto "${directory}start.conf"; } && flags="$flags starts"
-  echo "cluster $name $(echo "${port:-5432}" | tail -n 1)$flags"
-done
-"""
+COMMAND = script("clusters")
 
 _MOVED = "; if the mail database has moved to {0}: touch /etc/postgresql/{0}/conf.d/mailstack.conf"
 

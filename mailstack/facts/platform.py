@@ -14,23 +14,11 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.facts import clusters
 from mailstack.facts.reading import Probe, read
+from mailstack.shell import script
 
 T = TypeVar("T")
 
-_PACKAGES = "postfix dovecot-core"
-# A kernel may have IPv6 and no loopback address for it. The numbers are Linux's: AF_INET6, SOCK_STREAM, and a
-# sockaddr_in6 (ipv6(7)); the modules with their names would take five times as long to load as this to run
-_IPV6 = r"""
-socket(S, 10, 1, 0) ? bind(S, pack "S n N a16 N", 10, 0, 0, "\0" x 15 . "\1", 0) || print "ipv6=routed\n"
-                    : print "ipv6=none\n";
-"""
-_COMMAND = f"""
-sed -n 's/^VERSION_ID="\\{{0,1\\}}\\([0-9]*\\).*/debian=\\1/p; s/^ID=/id=/p' /etc/os-release
-{clusters.COMMAND}
-dpkg-query -W -f '${{Package}}=${{db:Status-Status}}=${{Version}}\\n' {_PACKAGES} ||
-  apt-cache policy {_PACKAGES}
-perl -e '{_IPV6}'
-"""
+_COMMAND = "\n".join([script("platform", "postfix", "dovecot-core"), clusters.COMMAND])
 
 
 class Platform(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mailstack.facts.reading import Probe
+from mailstack.shell import script
 
 PENDING = "/var/lib/mailstack/pending"
 """A mark ``UNIT.reload`` or ``UNIT.restart`` lies here from before a change until the unit has taken it."""
@@ -78,11 +79,6 @@ def unit_states(units: Iterable[Asked]) -> Probe[UnitStates]:
     return Probe(_states_of, asked, lambda output: _parse(output, {name for name, _ in asked}))
 
 
-# proc(5): 0A is TCP_LISTEN; 00010000 is a Unix-domain socket that listens
-_LISTENERS = """
-awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' /proc/net/tcp /proc/net/tcp6 | sort -u
-awk '$4 == "00010000" { print $8 }' /proc/net/unix
-"""
 _PROPERTIES = "DropInPaths,Id,ActiveState,UnitFileState,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
 
 
@@ -91,7 +87,8 @@ def _states_of(units: Sequence[Asked]) -> str:
     programs = shlex.join(sorted({program for _, program in units if program}) or ["/"])
     return f"""ls {PENDING}; echo =
 systemctl show --timestamp=unix -p {_PROPERTIES} {names}; echo =
-stat -c '%Z %Y %n' {programs}; echo ={_LISTENERS}"""
+stat -c '%Z %Y %n' {programs}; echo =
+{script("listeners")}"""
 
 
 def _parse(output: str, units: Collection[str]) -> UnitStates:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from pyinfra.context import host
 from mailstack.facts.reading import Probe, read, require
 from mailstack.facts.users import SystemUsers, system_users
 from mailstack.operation import operation
-from mailstack.shell import shell
+from mailstack.shell import script, shell
 
 _SHELL = "/usr/sbin/nologin"
 
@@ -86,11 +85,5 @@ def _system_user(user: str, uid: Number, gid: Number, home: str) -> Generator[St
     if there.group(user) and found and (*found[2:4], *found[5:]) == (u, g, home, _SHELL):
         host.noop(f"{user} is as it should be")
         return
-    name, place = shlex.quote(user), shlex.quote(home)
     host.log(f"user {user}: {'change' if found else 'create'}")
-    yield shell(
-        f"getent group {name} >/dev/null || groupadd --system -g {g} {name}; "
-        f"if getent passwd {name} >/dev/null; then usermod -g {g} -d {place} -s {_SHELL} {name}; "
-        f"else useradd --system -u {u} -g {g} -d {place} -M -s {_SHELL} {name}; fi && "
-        f'[ "$(id -u {name}):$(id -g {name})" = {u}:{g} ]'
-    )
+    yield shell(script("system_user", user, u, g, home, _SHELL))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import poplib
 import smtplib
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailstack.settings.postfix_parameters import differences
+from mailstack.settings.postfix import PostfixSettings
+from mailstack.settings.postfix_parameters import bad_values, differences, nearest_version, table
 from tests.integration import clients, world
 from tests.integration.conftest import Factory
 from tests.integration.world import ALICE, BOB, CAROL, REMOTE, STRANGER
@@ -195,3 +197,47 @@ def test_a_value_that_postfix_could_not_start_with_stops_before_the_host_is_touc
 def test_the_parameters_that_we_know_are_those_of_the_host(server: Target) -> None:
     version = server.exec("postconf -dh mail_version").stdout.strip()
     assert differences(version, server.exec("postconf -dH").stdout.split()) == (set(), set())
+
+
+KINDS_BY_MESSAGE = {
+    "bad numerical configuration": "number",
+    "bad boolean configuration": "yes/no",
+    "parameter": "time",
+}
+NOT_READ = {
+    "service_throttle_time",  # by master(8)
+    "postlogd_watchdog_timeout",
+    # once there is TLS
+    "tls_append_default_CA",
+    "tls_daemon_random_bytes",
+    "tls_fast_shutdown_enable",
+    "tls_legacy_public_key_fingerprints",
+    "tls_preempt_cipherlist",
+    "tls_wildcard_matches_multiple_labels",
+}
+"""What no program looks at as long as it has nothing to do."""
+
+
+def test_the_kinds_that_we_know_are_those_that_its_programs_insist_on(host: Target) -> None:
+    version = nearest_version(host.exec("postconf -dh mail_version").stdout.strip())
+    known = {name: row.kind for name, row in table().items() if version in row.versions}
+    names = [name for name, kind in known.items() if kind != "text"]
+    program = (Path(__file__).parent / "postfix_kinds.pl").read_text()
+    said = host.exec(
+        ["unshare", "-m", "perl", "-e", program], input="\n".join(names) + "\n", timeout=300
+    ).stdout
+    messages = dict(line.split("\t", 1) for line in said.splitlines())
+    found = {
+        name: next(kind for words, kind in KINDS_BY_MESSAGE.items() if text.startswith(words))
+        for name, text in messages.items()
+    }
+    assert found == {name: known[name] for name in names if name not in NOT_READ}
+
+
+def test_the_defaults_are_of_the_kinds_that_we_know(host: Target) -> None:
+    version = nearest_version(host.exec("postconf -dh mail_version").stdout.strip())
+    defaults = host.exec("postconf -dx").stdout.splitlines()
+    values = {name: value.strip() for name, _, value in (line.partition(" =") for line in defaults)}
+    main = {name: values[name] for name, row in table().items() if version in row.versions and name in values}
+    assert len(main) > 700
+    assert bad_values(PostfixSettings(mail_postfix_main=main)) == []

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mailstack.operations.packages import _hold
+from mailstack.operations.packages import _services
+from mailstack.shell import script
 
 DPKG_QUERY = '#!/bin/sh\nfor name; do :; done; [ -e "$STATE/$name" ] && printf installed\n'
 SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$STATE/said"\n'
@@ -17,13 +18,20 @@ SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$STATE/said"\n'
 
 def systemctl(tmp_path: Path, names: Sequence[str], apt: str, installed: Sequence[str] = ()) -> list[str]:
     """What systemctl(1) is told by an installation of `names`, where `apt` stands for apt-get(8)."""
-    for name, text in (("dpkg-query", DPKG_QUERY), ("systemctl", SYSTEMCTL), ("rm", "#!/bin/sh\n")):
+    for name, text in {
+        "dpkg-query": DPKG_QUERY,
+        "systemctl": SYSTEMCTL,
+        "apt-get": f"#!/bin/sh\n{apt}\n",
+        **dict.fromkeys(["rm", "dpkg", "find"], "#!/bin/sh\n"),
+    }.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     for name in installed:
         (tmp_path / name).touch()
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "STATE": str(tmp_path)}
-    subprocess.run(["sh"], input=f"{_hold(names)}\n{apt}\n", text=True, env=env, check=False)
+    subprocess.run(
+        ["sh"], input=script("install_packages", _services(names), *names), text=True, env=env, check=False
+    )
     said = tmp_path / "said"
     return said.read_text().splitlines() if said.exists() else []
 

@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import OperationError
 
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
 from mailstack.facts.reading import Probe, announce, read
-from mailstack.shell import shell
+from mailstack.shell import script, shell
 
 _NO_DATABASE = "no database"
 SOCKET = "/run/mysqld/mysqld.sock"
@@ -80,17 +80,8 @@ def _said(query: _Query, output: str) -> str:
 
 
 def _ask(queries: Sequence[_Query]) -> str:
-    """A session each, as one would end at the first error."""
-    # 1049: no such database; 2002, 2003, 2013: no server, or one that is just stopping
-    sessions = (
-        f"printf '\\f%s\\n' {query.label}; "
-        f"if out=$({_CLIENT} {shlex.quote(query.database)} -e {shlex.quote(query.sql)} 2>&1); "
-        'then printf %s "$out"; else case $out in *"ERROR 20"[01]*) ;; '
-        f'*"ERROR 1049 "*) echo {shlex.quote(_NO_DATABASE)};; '
-        '*) printf "ERROR %s" "$out";; esac; fi'
-        for query in queries
-    )
-    return f"if command -v mariadb; then {'; '.join(sessions)}; fi"
+    asked = (text for query in queries for text in (query.label, query.database, query.sql))
+    return script("ask_mariadb", _CLIENT, _NO_DATABASE, *asked)
 
 
 def _parse_json(output: str) -> Any | None:

@@ -17,30 +17,13 @@ from pyinfra.api.exceptions import OperationError
 
 from mailstack.facts.reading import Probe, announce, read
 from mailstack.operation import local_command
-from mailstack.shell import shell
+from mailstack.shell import script, shell
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
 
-# the program itself: Debian's psql is a Perl script around it that takes longer than a query
-_PSQL = '"$(ls -v /usr/lib/postgresql/*/bin/psql | tail -n 1)"'
-_READY = '"$(ls -v /usr/lib/postgresql/*/bin/pg_isready | tail -n 1)"'
 SERVER = "postgres"
 """The database that every server has: to make ours from. Who gets into it the lines of others say."""
-_OTHERS_REFUSE = """\
-# lines of others refuse: while this is done, a line in our block opens a database that nobody works in
-set -- $(pg_lsclusters -h | awk '$3 == {port} && $4 ~ /^online/ {{ print $1, $2 }}')
-hba=/etc/postgresql/$1/$2/pg_hba.conf version=$1 cluster=$2
-trap 'sed -i "2{{/template1 postgres peer/d}}" "$hba"; pg_ctlcluster "$version" "$cluster" reload' EXIT
-trap 'exit 1' HUP INT TERM
-sed -i '1a local template1 postgres peer' "$hba"
-pg_ctlcluster "$version" "$cluster" reload
-for _ in 1 2 3 4 5 6 7 8 9 10; do
-  sleep 0.2
-  run template1 && state=0 || state=$?
-  [ $state -eq 2 ] || break
-done
-exit $state"""
 _STOPPING = ("08", "57P")
 """SQLSTATE of a server that goes away (PostgreSQL's manual, appendix A)."""
 
@@ -82,15 +65,14 @@ class HostDatabase:
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
-        options = f"-v ON_ERROR_STOP=1{' -1' if transaction else ''}"
-        run = f"{_psql(self.port)} {options} -f - >/dev/null -d"
-        begin = f": {shlex.quote(title)}; cd / &&"
-        if database != SERVER:
-            return shell(f"{begin} {run} {shlex.quote(database)}", sql)
-        # psql(1): 2 is no connection
-        first = f'{begin} sql=$(cat)\nrun() {{ printf \'%s\\n\' "$sql" | {run} "$1"; }}\n'
-        first += f"run {SERVER} && exit\nstate=$?\n[ $state -eq 2 ] || exit $state\n"
-        return shell(first + _OTHERS_REFUSE.format(port=self.port), sql)
+        options = ["-v", "ON_ERROR_STOP=1", *(["-1"] if transaction else [])]
+        port = str(self.port)
+        if database == SERVER:
+            run = script("run_postgresql", port, *options)
+        else:
+            psql = shlex.join(["as_superuser", port, "-d", database, *options, "-f", "-"])
+            run = f"cd / && {psql} >/dev/null"
+        return shell("\n".join([f": {shlex.quote(title)}", script("psql"), run]), sql)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
         """Whether ``role`` may log in with ``password``: the superuser reads the verifier instead."""
@@ -101,30 +83,22 @@ class HostDatabase:
         return Probe(_ask, (query,), lambda output: _answer_to(query, output))
 
 
-def _psql(port: int) -> str:
-    # setpriv opens no session of PAM; terse: a DETAIL would show the row that breaks a rule, hash and all
-    become = "setpriv --reuid=postgres --regid=postgres --init-groups"
-    return f"{become} -- {_PSQL} -XqAtw -p {port} -v VERBOSITY=terse"
-
-
 def _ask(queries: Sequence[_Query]) -> str:
     """One session a database."""
     databases: dict[tuple[int, str], list[_Query]] = {}
     for query in queries:
         databases.setdefault((query.port, query.database), []).append(query)
-    sessions = "; ".join(_session(*where, asked) for where, asked in databases.items())
-    return f"cd /; if command -v psql; then {sessions}; fi"
+    sessions = (f"({_session(*where, asked)}\n)" for where, asked in databases.items())
+    return "\n".join([script("psql"), *sessions])
 
 
 def _session(port: int, database: str, queries: Sequence[_Query]) -> str:
-    """Ask all of it; if a server that takes connections twice gives none, it has no such database."""
     commands = []
     for query in queries:
         commands += [f"\\echo '\\f'{query.label}", query.sql, r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
-    options = " ".join(f"-c {shlex.quote(command)}" for command in commands)
-    ask = f"ask() {{ {_psql(port)} -d {shlex.quote(database)} {options}; [ $? -ne 2 ]; }}"
+    options = [text for command in commands for text in ("-c", command)]
     labels = " ".join(query.label for query in queries)
-    return f"{ask}; ask || {{ {_READY} -q -p {port} && ! ask && printf '\\f%s\\n\\f00000\\n' {labels}; }}"
+    return script("ask_postgresql", str(port), database, labels, *options)
 
 
 def _is_known(query: _Query, output: str) -> bool:

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Ask MariaDB: ask_mariadb.sh CLIENT NO-DATABASE [LABEL DATABASE SQL]...
+# A session each, as one would end at the first error. 1049: no such database; 2002, 2003, 2013: no server, or one
+# that is just stopping
+command -v mariadb || exit 0
+client=$1 no_database=$2
+shift 2
+while [ $# -gt 0 ]; do
+  printf '\f%s\n' "$1"
+  # shellcheck disable=SC2086
+  if said=$($client "$2" -e "$3" 2>&1); then
+    printf %s "$said"
+  else
+    case $said in
+      *"ERROR 20"[01]*) ;;
+      *"ERROR 1049 "*) echo "$no_database" ;;
+      *) printf 'ERROR %s' "$said" ;;
+    esac
+  fi
+  shift 3
+done
