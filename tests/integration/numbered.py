@@ -100,6 +100,16 @@ class Watch:
         assert self.refusals(settled) == []
         assert {answer.kind for answer in self.answers if answer.began >= settled}
 
+    def report(self, case: str, host: Target, gone: float) -> None:
+        """Print the figures of a case: ``gone`` is when its cause was gone."""
+        last = {
+            kind: round(max(answer.moment - gone for answer in self.refusals(gone) if answer.kind == kind), 1)
+            for kind in {answer.kind for answer in self.refusals(gone)}
+        }
+        longest = {kind: round(self.gap(kind), 1) for kind in ("25", "587", "993")}
+        print(f"FIGURES Debian {host.debian}, {world.ENGINE}, {case}: longest without a success {longest},")
+        print(f"FIGURES   last refusals {last or 'none'} s after the cause was gone")
+
     def gap(self, kind: str) -> float:
         """Return the longest time in which nothing of a kind went well."""
         moments = [answer.moment for answer in self.answers if answer.kind == kind and answer.good]

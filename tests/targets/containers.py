@@ -96,6 +96,10 @@ class Target:
         """Shut the host down in an orderly way."""
         docker("stop", "--time", "60", self.name, timeout=90)
 
+    def limit_memory(self, limit: str) -> None:
+        """Let all processes together have so much memory, of which none is swap."""
+        docker("update", "--memory", limit, "--memory-swap", limit, self.name)
+
     def remove(self) -> None:
         """Remove the container, if there is one."""
         docker("rm", "--force", "--volumes", self.name, check=False, timeout=90)
