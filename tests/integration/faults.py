@@ -36,10 +36,10 @@ def database(host: Target, verb: str) -> float:
 
 def database_away(host: Target, seconds: float) -> tuple[float, float]:
     """Take the database away, or restart it for no seconds; return when it went and when it was back."""
-    went = time.monotonic()
     if not seconds:
-        return went, database(host, "restart")
-    database(host, "stop")
+        back = database(host, "restart")
+        return back, back
+    went = database(host, "stop")
     time.sleep(seconds)
     return went, database(host, "start")
 

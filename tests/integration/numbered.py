@@ -98,7 +98,7 @@ class Watch:
         settled = max(moment, time.monotonic())
         time.sleep(settled + 5 - time.monotonic())
         assert self.refusals(settled) == []
-        assert {answer.kind for answer in self.answers if answer.began >= settled}
+        assert {answer.kind for answer in self.answers if answer.began >= settled} == {"25", "587", "993"}
 
     def report(self, case: str, host: Target, gone: float) -> None:
         """Print the figures of a case: ``gone`` is when its cause was gone."""
@@ -113,6 +113,7 @@ class Watch:
     def gap(self, kind: str) -> float:
         """Return the longest time in which nothing of a kind went well."""
         moments = [answer.moment for answer in self.answers if answer.kind == kind and answer.good]
+        moments.append(time.monotonic())
         return max((later - earlier for earlier, later in itertools.pairwise(moments)), default=0)
 
 
