@@ -37,8 +37,9 @@ def drop_in(
     + pid_file: where its master writes its process id, if the package does not say so
     + after_start, after_stop: commands, run as root; one that fails does no harm
 
-    See systemd.service(5). A service that cannot start is tried five times, and then every 15 seconds. The
-    files count after ``systemctl daemon-reload``, which ``units.running`` does.
+    See systemd.service(5). A service that cannot start is tried again and again, with pauses of 15 seconds
+    where systemd's start limit is reached. The files count after ``systemctl daemon-reload``, which
+    ``units.running`` does.
     """
     settings = render(
         "systemd/service.conf",
