@@ -119,6 +119,7 @@ def _service_files(service: str) -> list[Entry]:
             service,
             after=(*UNITS, "dovecot.service"),
             pid_file="/var/spool/postfix/pid/master.pid",
+            stop="/usr/sbin/postmulti -i %i -p stop" if service == INSTANCE else "postfix stop",
             after_start=systemd.FLUSH,
         ),
         *systemd.flush(),

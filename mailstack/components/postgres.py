@@ -64,7 +64,11 @@ def files(
         ),
         File(f"{directory}/conf.d/mailstack.conf", render("postgresql/mailstack.conf", **values), *_OWNER),
         *(systemd.new_auth() if with_dovecot else []),
-        *systemd.drop_in(f"postgresql@{version}-main", after_start=systemd.NEW_AUTH if with_dovecot else ()),
+        *systemd.drop_in(
+            f"postgresql@{version}-main",
+            stop="/usr/bin/pg_ctlcluster --skip-systemctl-redirect -m fast %i stop",
+            after_start=systemd.NEW_AUTH if with_dovecot else (),
+        ),
     ]
 
 

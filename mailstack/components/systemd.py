@@ -27,6 +27,7 @@ def drop_in(
     *,
     after: Sequence[str] = (),
     pid_file: str | None = None,
+    stop: str | None = None,
     after_start: Sequence[str] = (),
     after_stop: Sequence[str] = (),
 ) -> list[Entry]:
@@ -35,16 +36,18 @@ def drop_in(
     + unit: the service whose processes do the work, without ``.service``
     + after: units that start before it at boot
     + pid_file: where its master writes its process id, if the package does not say so
+    + stop: how the package stops it, so that it counts as no failure if somebody else has done so already
     + after_start, after_stop: commands, run as root; one that fails does no harm
 
-    See systemd.service(5). A service that cannot start is tried again and again, with pauses of 15 seconds
-    where systemd's start limit is reached. The files count after ``systemctl daemon-reload``, which
+    See systemd.service(5). A service that cannot start is tried again and again, with a pause of 15 seconds
+    whenever systemd's start limit is reached. The files count after ``systemctl daemon-reload``, which
     ``units.running`` does.
     """
     settings = render(
         "systemd/service.conf",
         after=after,
         pid_file=pid_file,
+        stop=stop,
         after_start=after_start,
         after_stop=after_stop,
     )

@@ -92,6 +92,27 @@ def test_the_kernel_ends_one_process_alone(host: Target) -> None:
     converge.assert_mail_flows(host)
 
 
+def test_what_was_stopped_on_purpose_stays_stopped(host: Target) -> None:
+    version = {12: "15", 13: "17"}[host.debian]
+    for command, unit in (
+        ("postfix stop", postfix(host)),
+        (f"runuser -u postgres -- pg_ctlcluster {version} main stop -m fast", f"postgresql@{version}-main"),
+    ):
+        host.exec(f"{command} 2>&1")
+        time.sleep(5)
+        assert host.exec(["systemctl", "is-active", unit], check=False).stdout.strip() == "inactive"
+        host.exec(["systemctl", "start", unit])
+    converge.assert_mail_flows_again(host)
+
+
+def test_a_deploy_sees_that_a_socket_is_gone(host: Target) -> None:
+    """The kernel lists it as long as somebody listens there."""
+    host.exec("rm /var/spool/postfix/private/auth")
+    run = converge.run(host, world.data())
+    assert "dovecot: restart (it does not listen on /var/spool/postfix/private/auth)" in converge.said(run)
+    converge.assert_mail_flows_again(host)
+
+
 def test_a_deploy_replaces_an_old_program(host: Target) -> None:
     """An upgrade put another one there, and the old one runs on."""
     host.exec("cd /usr/sbin && cp -p dovecot dovecot.new && sleep 1 && mv dovecot.new dovecot")

@@ -107,6 +107,21 @@ def test_nobody_else_makes_it_recover(host: Target) -> None:
     assert recoveries(host) == before
 
 
+@pytest.mark.postgresql
+def test_it_does_not_spin_where_one_table_is_broken(host: Target) -> None:
+    """To reload daemons does not help there."""
+    before = recoveries(host)
+    clients.sql(host, "REVOKE SELECT ON mail_relay_domain FROM maillookup")
+    try:
+        for _ in range(30):
+            clients.replies(host, ALICE)
+            time.sleep(1)
+        assert 1 <= recoveries(host) - before <= 4
+    finally:
+        clients.sql(host, "GRANT SELECT ON mail_relay_domain TO maillookup")
+    clients.eventually(lambda: clients.replies(host, ALICE) == 250, "not well", 60)
+
+
 def test_sessions_go_on_when_the_database_was_away(host: Target) -> None:
     with clients.imap(host, ALICE) as session:
         before = recoveries(host)
