@@ -78,6 +78,11 @@ def unit(settings: Settings, platform: Platform) -> Unit:
     )
 
 
+def _units(settings: Settings, platform: Platform) -> list[Unit]:
+    postfix = unit(settings, platform)
+    return [postfix, postfix_recovery.unit(postfix.process)]
+
+
 def files(settings: Settings, platform: Platform, endpoint: Endpoint) -> list[Entry]:
     """Return every file that Postfix reads.
 
@@ -278,4 +283,4 @@ def deploy(settings: Settings) -> None:
         store=store,
         check=script("check_postfix"),
     )
-    units.running("postfix", lambda platform: [unit(settings, platform), postfix_recovery.UNIT])
+    units.running("postfix", lambda platform: _units(settings, platform))

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 _UNIT_FILE = "/etc/systemd/system/mailstack-recover.service"
-# the unit file has the checksum of the script
-UNIT = Unit("mailstack-recover", unit_file=_UNIT_FILE)
 _SCRIPT = "/usr/local/lib/mailstack/recover"
+
+
+def unit(service: str) -> Unit:
+    """Return the service; the unit file has the checksum of the script.
+
+    + service: the unit whose processes are Postfix
+    """
+    return Unit("mailstack-recover", unit_file=_UNIT_FILE, wanted_by=service)
 
 
 def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:

@@ -41,6 +41,10 @@ class UnitStates(NamedTuple):
         """Return whether the unit starts at boot."""
         return self.properties.get(unit, {}).get("UnitFileState") == "enabled"
 
+    def is_wanted_by(self, unit: str, other: str) -> bool:
+        """Return whether the unit starts with the other: it may be enabled for that of an older release."""
+        return f"{other}.service" in self.properties.get(unit, {}).get("WantedBy", "").split()
+
     def misses_drop_in(self, unit: str) -> bool:
         """Return whether systemd has not read the drop-in; ``NeedDaemonReload`` overlooks a new directory."""
         return drop_in_path(unit) not in self.properties.get(unit, {}).get("DropInPaths", "").split()
@@ -79,7 +83,9 @@ def unit_states(units: Iterable[Asked]) -> Probe[UnitStates]:
     return Probe(_states_of, asked, lambda output: _parse(output, {name for name, _ in asked}))
 
 
-_PROPERTIES = "DropInPaths,Id,ActiveState,UnitFileState,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
+_PROPERTIES = (
+    "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
+)
 
 
 def _states_of(units: Sequence[Asked]) -> str:

@@ -30,6 +30,7 @@ class Unit(NamedTuple):
     + listens: TCP ports, as text, and paths of Unix-domain sockets that it listens on
     + drop_in: whether ``components.systemd.drop_in`` has written one for it
     + replaces: a unit that ran the same daemon before an upgrade of Debian
+    + wanted_by: the service that it starts with, which may have been another before an upgrade
     """
 
     name: str
@@ -41,6 +42,7 @@ class Unit(NamedTuple):
     listens: tuple[str, ...] = ()
     drop_in: bool = False
     replaces: str | None = None
+    wanted_by: str | None = None
 
     @property
     def process(self) -> str:
@@ -125,6 +127,8 @@ def plan(unit: Unit, states: UnitStates) -> list[Step]:
         steps.append(Step("daemon-reload", "systemctl daemon-reload"))
     if not states.is_enabled(unit.name):
         steps.append(Step("enable", f"systemctl enable --quiet {name}"))
+    elif unit.wanted_by and not states.is_wanted_by(unit.name, unit.wanted_by):
+        steps.append(Step(f"enable with {unit.wanted_by}", f"systemctl reenable --quiet {name}"))
     active = states.is_active(unit.process)
     if unit.replaces and states.is_active(unit.replaces):
         # both units name the same master: systemd stops one when it starts or reloads the other
