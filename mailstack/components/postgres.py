@@ -15,6 +15,7 @@ from mailstack.facts import clusters
 from mailstack.facts.files import file_texts
 from mailstack.facts.platform import CLUSTERS, RELEASES
 from mailstack.facts.reading import require
+from mailstack.facts.units import drop_in_path
 from mailstack.files import Entry, File, Shared
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
@@ -68,6 +69,11 @@ def files(
             f"postgresql@{version}-main",
             stop="/usr/bin/pg_ctlcluster --skip-systemctl-redirect -m fast %i stop",
             after_start=systemd.NEW_AUTH if with_dovecot else (),
+        # of the cluster that the database was in before an upgrade
+        *(
+            File(drop_in_path(f"postgresql@{other}-main"), None, activation=None)
+            for other in _VERSIONS
+            if other != version
         ),
     ]
 

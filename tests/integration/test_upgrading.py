@@ -1,0 +1,53 @@
+"""A real upgrade from Debian 12 to 13, by the commands of docs/upgrading.md, under traffic."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.integration import clients, converge, world
+from tests.integration.conftest import Factory
+from tests.integration.numbered import watch
+from tests.integration.world import ALICE, BOB, CAROL, STRANGER
+
+pytestmark = pytest.mark.postgresql
+PAGE = Path(__file__).parents[2] / "docs/upgrading.md"
+
+
+@pytest.mark.parametrize("debian", [12], ids=["debian12"], indirect=True)
+def test_the_documented_upgrade_loses_nothing(clone: Factory) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    fetch, upgrade, dovecot, configure, move, tidy = blocks
+    host = clone("upgrading")
+    read = clients.send(host, clients.message(STRANGER, CAROL))
+    assert clients.received(host, CAROL, read)
+    host.exec(fetch, timeout=600)
+    with watch(host) as watching:
+        host.exec(upgrade, timeout=900)
+        half = host.exec(dovecot, check=False, timeout=300)
+        assert "error processing package dovecot-core" in half.stdout + half.stderr
+        queued = clients.send(host, clients.message(STRANGER, CAROL))
+        assert "postfix: daemon-reload, stop postfix@-, start" in converge.said(
+            converge.run(host, world.data())
+        )
+        host.exec(configure, timeout=200)
+        host.exec("systemctl reload postfix")
+        host.exec(move, timeout=300)
+        converge.run(host, world.data())
+        refused = {answer.text[:200] for answer in watching.answers if re.search(r"\b5\d\d\b", answer.text)}
+    print({kind: f"{watching.gap(kind):.0f} s away" for kind in ("25", "587", "993")})
+    assert not refused
+    host.exec(tidy, timeout=300)
+    host.stop()
+    host.start()
+    converge.assert_converged(host, world.data())
+    converge.assert_mail_flows_again(host)
+    assert all(clients.received(host, CAROL, each) for each in (read, queued))
+    for user in (ALICE, BOB):
+        with clients.smtp(host, 587, user):
+            pass
+    left = "/etc/dovecot/dovecot-sql* /etc/postgresql/15 /etc/systemd/system/p*@*/mailstack.conf"
+    found = host.exec(f"dpkg --audit; ls -d {left} 2>/dev/null; true").stdout
+    assert found == "/etc/systemd/system/postgresql@17-main.service.d/mailstack.conf\n"
