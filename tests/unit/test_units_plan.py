@@ -59,6 +59,7 @@ def test_a_disabled_service_is_enabled() -> None:
 def test_a_service_starts_with_the_unit_of_this_release() -> None:
     unit = Unit("mailstack-recover", wanted_by="postfix")
     assert words(unit, wrapper={"WantedBy": "multi-user.target postfix.service"}) == []
+    assert words(unit, wrapper={"WantedBy": ""}) == []
     assert words(unit, wrapper={"WantedBy": "postfix@-.service"}) == ["enable with postfix"]
     assert words(unit, wrapper={"UnitFileState": "disabled", "WantedBy": ""}) == ["enable"]
 
