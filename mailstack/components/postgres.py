@@ -69,6 +69,7 @@ def files(
             f"postgresql@{version}-main",
             stop="/usr/bin/pg_ctlcluster --skip-systemctl-redirect -m fast %i stop",
             after_start=systemd.NEW_AUTH if with_dovecot else (),
+        ),
         # of the cluster that the database was in before an upgrade
         *(
             File(drop_in_path(f"postgresql@{other}-main"), None, activation=None)

@@ -44,7 +44,9 @@ class UnitStates(NamedTuple):
     def is_wanted_by(self, unit: str, other: str) -> bool:
         """Return whether the unit starts with the other: it may be enabled for that of an older release."""
         wanted_by = self.properties.get(unit, {}).get("WantedBy", "").split()
-        return not wanted_by or f"{other}.service" in wanted_by  # systemd shows none while the other is masked
+        return (
+            not wanted_by or f"{other}.service" in wanted_by
+        )  # systemd shows none while the other is masked
 
     def misses_drop_in(self, unit: str) -> bool:
         """Return whether systemd has not read the drop-in; ``NeedDaemonReload`` overlooks a new directory."""
