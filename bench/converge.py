@@ -16,7 +16,7 @@ from bench.fleet import DEBIAN, Fleet, fleet
 from bench.line import Line, line
 from bench.report import GOAL_COLUMNS, RUNS, Table, goal, medians
 from bench.runs import Runs
-from tests.integration import crowd
+from tests.support import bulk_accounts
 from tests.targets.shell import step
 
 PART = "Converge"
@@ -203,7 +203,7 @@ def _many(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
 def _crowd(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
     """2,000 users and 3,000 aliases"""
     ours = deployed["ours"]
-    people = crowd.data()
+    people = bulk_accounts.data()
     few_queries = ours.queries()
     moving = ours.ours(people)
     found = medians({"few": ours.ours, "crowd": lambda: ours.ours(people)})
@@ -214,7 +214,7 @@ def _crowd(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
         ["the crowd moves in (once)", _seconds(moving), ""],
         ["the crowd, nothing to change", _seconds(found["crowd"]), str(queries)],
     ]
-    what = f"{crowd.USERS:,} users, {crowd.ALIASES:,} aliases, nothing to change"
+    what = f"{bulk_accounts.USERS:,} users, {bulk_accounts.ALIASES:,} aliases, nothing to change"
     notes = "Queries are those of the whole run: the roles, the schema, and one for all accounts."
     return (
         Table("A crowd", ("", "seconds", "queries"), rows, notes),

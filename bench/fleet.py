@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.kit import Kit
 from bench.runs import Runs
-from tests.integration import world
+from tests.support import sample_accounts
 from tests.targets import networks
 from tests.targets.containers import Target
 from tests.targets.shell import docker, step
@@ -28,9 +28,9 @@ def data() -> dict[str, Any]:
     """The standard test server, with ten users."""
     more = [
         {"email": f"user{number}@example.org", "initial_password": f"password {number}"}
-        for number in range(_USERS - len(world.USERS))
+        for number in range(_USERS - len(sample_accounts.USERS))
     ]
-    return world.data(mail_users=[*world.USERS, *more])
+    return sample_accounts.data(mail_users=[*sample_accounts.USERS, *more])
 
 
 class Fleet:

@@ -21,7 +21,7 @@ from mailstack import Settings
 from mailstack.components import postfix
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.postgresql import lookups
-from tests.integration import crowd, world
+from tests.support import bulk_accounts, sample_accounts
 from tests.targets import networks
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PYINFRA
@@ -52,7 +52,7 @@ class Crowd:
         return {
             "mail_domains": [f"domain{number}.example" for number in range((self.size + 99) // 100)],
             "mail_users": [
-                {"email": self.address("user", number), "password_hash": crowd.PASSWORD_HASH}
+                {"email": self.address("user", number), "password_hash": bulk_accounts.PASSWORD_HASH}
                 for number in numbers
             ],
             "mail_aliases": {
@@ -70,7 +70,7 @@ class Crowd:
         user, alias, other = (address.format(*of) for of in (("user", ""), ("alias", ""), ("alias", " - 1")))
         return f"""
 INSERT INTO mail_domain (domain_name) SELECT DISTINCT format('domain%s.example', n / 100) {numbers};
-INSERT INTO mail_users (email, password) SELECT {user}, '{crowd.PASSWORD_HASH}' {numbers};
+INSERT INTO mail_users (email, password) SELECT {user}, '{bulk_accounts.PASSWORD_HASH}' {numbers};
 INSERT INTO mail_alias (source_email, destination_email)
     SELECT {alias}, CASE n % 10 WHEN 9 THEN {other} ELSE {user} END {numbers};
 """
@@ -93,7 +93,7 @@ class Runs:
     def run(self, accounts: Mapping[str, Any], *deploy: str) -> tuple[float, float]:
         """Run `deploy`, or the whole server's; seconds, and the most memory that it took, in MiB."""
         data, inventory, log = (self.folder / name for name in ("data.json", "inventory.py", "log"))
-        data.write_text(json.dumps({"mail_hostname": world.HOSTNAME, **accounts}))
+        data.write_text(json.dumps({"mail_hostname": sample_accounts.HOSTNAME, **accounts}))
         # as JSON: Python takes longer to compile so many literals than to do all the rest
         load = f"json.load(open({str(data)!r}))"
         inventory.write_text(f"import json\nhosts = [('@docker/{self.target.name}', {load})]\n")
@@ -175,7 +175,7 @@ def _lookups(target: Target, people: Crowd) -> dict[str, str]:
     return {**cells, "every user, by `doveadm user '*'`": f"{seconds:.2f} s"}
 
 
-_SETTINGS = Settings.from_data({"mail_hostname": world.HOSTNAME})
+_SETTINGS = Settings.from_data({"mail_hostname": sample_accounts.HOSTNAME})
 
 
 def _of_postfix(query: str, address: str) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import KEEP
-from tests.integration import world
+from tests.support import sample_accounts
 from tests.targets import containers, images, networks
 from tests.targets.containers import Target
 from tests.targets.networks import Network
 from tests.targets.shell import docker, locked
 
 #: The engine of the tests that are about none; another one by MAILSTACK_TEST_ENGINE.
-ENGINE = world.ENGINE
+ENGINE = sample_accounts.ENGINE
 ENGINES = ("postgresql", "mysql")
 
 
@@ -69,9 +69,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """pytest's hook: from here on `world.data()` is for the test's engine."""
+    """pytest's hook: from here on `sample_accounts.data()` is for the test's engine."""
     own = "postgresql" if item.get_closest_marker("postgresql") else ENGINE
-    world.ENGINE = _params(item).get("db_engine", own)
+    sample_accounts.ENGINE = _params(item).get("db_engine", own)
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +109,10 @@ def peer(network: Network, debian: int) -> Iterator[Target]:
 
 @pytest.fixture(scope="session")
 def deployed(network: Network, debian: int, db_engine: str) -> str:
-    """An image of the standard server: `deploy.py` was run with `world.data()`. Made once for all workers."""
+    """Return the image of the standard server; the first worker that wants it makes it, by `deploy.py`."""
 
     def deploy(host: Target) -> None:
-        host.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
+        host.pyinfra("-y", "deploy.py", data=sample_accounts.data(), timeout=900).check()
 
     host = Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network)
     packages = _with_packages(network, debian) if db_engine == ENGINE else None
@@ -123,11 +123,11 @@ def deployed(network: Network, debian: int, db_engine: str) -> str:
 def server(network: Network, debian: int, db_engine: str, deployed: str) -> Iterator[Target]:
     """The standard server, shared by the tests of a worker: leave it as found, or take a `clone`."""
     name = f"{networks.WORKER_NAME}-server-{debian}-{db_engine}"
-    server = Target(name, debian, network, aliases=(world.HOSTNAME,))
+    server = Target(name, debian, network, aliases=(sample_accounts.HOSTNAME,))
     if not (KEEP and server.running()):
         server.create(deployed)
     if KEEP:
-        server.pyinfra("-y", "deploy.py", data=world.data(), timeout=900).check()
+        server.pyinfra("-y", "deploy.py", data=sample_accounts.data(), timeout=900).check()
     yield server
     if not KEEP:
         server.remove()
@@ -145,12 +145,12 @@ def _with_packages(network: Network, debian: int) -> str:
     def install(host: Target) -> None:
         for moment in ("during:1", "after:1"):
             env = {"MAILSTACK_KILL": moment}
-            run = ("-y", "tests/integration/kill_switch.py", "deploy.py")
-            host.pyinfra(*run, data=world.data(), env=env, timeout=900)
+            run = ("-y", "tests/support/kill_switch.py", "deploy.py")
+            host.pyinfra(*run, data=sample_accounts.data(), env=env, timeout=900)
         assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
 
     host = Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network)
-    return _made_once(f"installed:{debian}-{world.ENGINE}", host, install)
+    return _made_once(f"installed:{debian}-{sample_accounts.ENGINE}", host, install)
 
 
 def _made_once(kind: str, host: Target, make: Callable[[Target], None], base: str | None = None) -> str:
@@ -184,7 +184,7 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
     made: list[Target] = []
 
     def make(
-        name: str, image: str | None = None, hostname: str = world.HOSTNAME, ipv6: bool = True
+        name: str, image: str | None = None, hostname: str = sample_accounts.HOSTNAME, ipv6: bool = True
     ) -> Target:
         target = Target(f"{networks.WORKER_NAME}-{name}-{debian}", debian, network, hostname, ipv6=ipv6)
         made.append(target)

@@ -11,12 +11,12 @@ from jinja2 import Environment, StrictUndefined
 from bench import report
 from bench.kit import Kit
 from bench.report import Table
-from tests.integration import world
+from tests.support import sample_accounts
 
 
 @pytest.mark.parametrize("debian", [12, 13])
 def test_a_peer_renders_the_same_bytes_as_we_do(debian: int, tmp_path: Path) -> None:
-    Kit.of(debian, world.data(), tmp_path)
+    Kit.of(debian, sample_accounts.data(), tmp_path)
     values = json.loads((tmp_path / "values.json").read_text())
     jinja = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
     for file in values["files"]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import run
 
 from mailstack.settings.signature import signature
-from tests.snippets import python_blocks
+from tests.support.snippets import python_blocks
 from tests.targets.shell import ROOT
 
 WRONG = """\

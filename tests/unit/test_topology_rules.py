@@ -13,7 +13,7 @@ from mailstack.endpoint import Endpoint
 from mailstack.hosts import topology_of
 from mailstack.settings import SettingsError
 from mailstack.topology_rules import check, does_accounts
-from tests.snippets import python_blocks
+from tests.support.snippets import python_blocks
 from tests.targets.shell import ROOT
 from tests.unit.test_hosts import inventory, settings
 

@@ -1,0 +1,47 @@
+"""`make demo`, as the Makefile runs it: twice, and then what its reader would do next."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import clients
+from tests.targets import demo, networks
+from tests.targets.containers import Target
+from tests.targets.shell import docker, run
+
+
+@pytest.fixture
+def release(engine: None) -> Iterator[int]:
+    """The Debian release for the demo: that of a demo which is there already, and which then stays there."""
+    container = Target("mailstack-demo", 12, networks.demo())
+    if container.exists():
+        yield int(re.findall(r":(\d+)-", container.image())[0])
+        return
+    yield 12
+    container.remove()
+    docker("network", "rm", container.network.name, check=False)
+
+
+def test_the_demo_works_on_loopback_only_and_a_second_one_changes_nothing(release: int) -> None:
+    command = [sys.executable, "-m", "tests.targets", "demo", "--debian", str(release)]
+    first, second = (run(command, timeout=600).stdout for _ in range(2))
+    for said in (first, second):
+        assert re.search(rf"port 25, as a stranger, to {demo.ALICE}: Subject: From the outside world", said)
+        assert re.search(rf"port 587, as {demo.BOB}, STARTTLS and AUTH: Subject: From a colleague", said)
+    assert "was there already" in second
+    assert "pyinfra: 0 changes" in second
+
+    password = re.findall(rf"{demo.ALICE}, password (\S+)", second)[0]
+    with imaplib.IMAP4_SSL("127.0.0.1", 2993, ssl_context=clients.tls(), timeout=30) as session:
+        session.login(demo.ALICE, password)
+        assert int((session.select()[1][0] or b"0").decode()) >= 4
+    assert demo.PASSWORDS.stat().st_mode & 0o777 == 0o600
+
+    ports = docker("port", "mailstack-demo").stdout.splitlines()
+    assert len(ports) == len(demo.PORTS)
+    assert all("-> 127.0.0.1:" in line for line in ports)

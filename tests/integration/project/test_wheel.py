@@ -1,0 +1,113 @@
+"""The wheel, in an environment that has nothing else: a stranger's deploys import one component each."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.integration.conftest import Factory
+from tests.support import clients, sample_accounts
+from tests.targets import local
+from tests.targets.shell import ROOT, locked
+
+LOOKUP_PASSWORD = "given to all three"
+SETTINGS = f"mail_hostname={sample_accounts.HOSTNAME!r}, mail_db_lookup_password={LOOKUP_PASSWORD!r}"
+DEPLOY = """
+from mailstack import Settings, {component}
+
+{component}.deploy(Settings({settings}))
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree, and a virtual environment with nothing else; made once for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    directory = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheel"
+    with locked("wheel"):
+        if not (directory / "complete").exists():
+            wheel = local.build_wheel(directory)
+            for command in (
+                [sys.executable, "-m", "venv", str(directory / "venv")],
+                [str(directory / "venv" / "bin" / "pip"), "install", "--quiet", "--no-compile", str(wheel)],
+            ):
+                subprocess.run(command, check=True, timeout=300)
+            (directory / "complete").touch()
+    return directory
+
+
+@pytest.fixture(scope="module")
+def wheel(environment: Path) -> Path:
+    """The wheel of this tree."""
+    return next(environment.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def pyinfra(environment: Path) -> Path:
+    """The pyinfra of an environment into which only the wheel was installed."""
+    return environment / "venv" / "bin" / "pyinfra"
+
+
+def test_the_wheel_has_all_that_is_no_python(wheel: Path) -> None:
+    inside = {name for name in ZipFile(wheel).namelist() if not name.endswith(".py")}
+    for source, packed in (("templates", "mailstack/templates"), ("mailstack", "mailstack")):
+        files = (
+            path for path in (ROOT / source).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        )
+        wanted = {f"{packed}/{path.relative_to(ROOT / source)}" for path in files if path.suffix != ".py"}
+        assert wanted
+        assert wanted <= inside
+
+
+def test_each_component_alone(bare: Factory, pyinfra: Path, tmp_path: Path) -> None:
+    target = bare("wheel")
+    run = _runner(pyinfra, tmp_path, target.name)
+
+    run("postgres", DEPLOY.format(component="postgres", settings=SETTINGS))
+    assert "mail_alias" in target.exec("cd /; runuser -u postgres -- psql -XAtc '\\dt' mail").stdout
+    assert target.exec("command -v postconf doveconf", check=False).returncode != 0
+    for account in (["domain", "example.org"], ["user", sample_accounts.ALICE, "password_from=env:PASSWORD"]):
+        run("accounts", f"mailstack.accounts.{account[0]}", *account[1:])
+
+    elsewhere = f"{SETTINGS}, mail_db_host='127.0.0.1'"
+    run("postfix", DEPLOY.format(component="postfix", settings=elsewhere))
+    assert target.exec("command -v doveconf", check=False).returncode != 0
+    assert [clients.replies(target, to) for to in (sample_accounts.ALICE, sample_accounts.BOB)] == [250, 550]
+    with clients.smtp(target, starttls=True) as session:
+        assert session.noop()[0] == 250
+
+    run("dovecot", DEPLOY.format(component="dovecot", settings=elsewhere))
+    with clients.imap(target, sample_accounts.ALICE) as mailbox:
+        assert mailbox.noop()[0] == "OK"
+
+
+def _runner(pyinfra: Path, directory: Path, container: str) -> Callable[..., None]:
+    """Runs a deploy's text, or an operation; a deploy a second time, too, when it must change nothing."""
+    inventory = directory / "inventory.py"
+    inventory.write_text(
+        f"hosts = [('@docker/{container}', {{'mail_hostname': {sample_accounts.HOSTNAME!r}}})]\n"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    env["PASSWORD"] = sample_accounts.PASSWORDS[sample_accounts.ALICE]
+
+    def run(name: str, deploy: str, *args: str) -> None:
+        if deploy.startswith("\n"):
+            (directory / f"{name}.py").write_text(deploy)
+        for expected in (True, False):
+            what = [f"{name}.py"] if deploy.startswith("\n") else [deploy, *args]
+            command = [str(pyinfra), "-y", "--json", str(inventory), *what]
+            done = subprocess.run(
+                command, cwd=directory, env=env, capture_output=True, text=True, timeout=600, check=False
+            )
+            assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+            operations = json.loads(done.stdout)["results"]["operations"]
+            assert any(operation["success"] for operation in operations) == expected, name
+
+    return run

@@ -1,0 +1,107 @@
+"""A run that is killed anywhere is made good by the next, and the daemons have what is on disk."""
+
+from __future__ import annotations
+
+import signal
+import smtplib
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Factory
+from tests.support import clients, deploys, sample_accounts
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.postgresql
+
+KILL_SWITCH = "tests/support/kill_switch.py"
+
+
+def killed(target: Target, data: Mapping[str, Any], moment: str) -> bool:
+    """Run pyinfra and kill it at `moment` (see `kill_switch`); false if it was done before that came."""
+    run = target.pyinfra("-y", KILL_SWITCH, "deploy.py", data=data, env={"MAILSTACK_KILL": moment})
+    assert run.returncode in (0, -signal.SIGKILL), run.stderr[-3000:]
+    return run.returncode != 0
+
+
+def variant(number: int) -> dict[str, Any]:
+    """Settings that differ from those of every other number in what each daemon reads."""
+    return sample_accounts.data(
+        mail_hostname=f"mail{number}.example.org",
+        mail_db_lookup_password=f"a password {number}",
+        mail_db_port=5432 + number % 2,
+        mail_virtual={f"static{number}@example.org": [sample_accounts.ALICE]},
+        mail_dovecot_extra=f"login_greeting = greeting {number}",
+        mail_sieve_before=f'if header "x-variant" "variant {number}" {{ keep; }}',
+    )
+
+
+def assert_serves(target: Target, number: int) -> None:
+    """Each daemon shows that it has the settings of `variant(number)`."""
+    with smtplib.SMTP(timeout=clients.TIMEOUT) as session:
+        assert session.connect(target.ip, 25)[1].decode() == f"mail{number}.example.org ESMTP"
+    with clients.imap(target, sample_accounts.ALICE, 143) as mailbox:
+        assert f"greeting {number}" in mailbox.welcome.decode()
+    on_disk = target.read("/etc/ssl/mailstack/cert.pem").decode()
+    for port in (465, 993):
+        assert ssl.get_server_certificate((target.ip, port)).split() == on_disk.split()
+    (shown,) = clients.tls(on_disk).get_ca_certs()
+    assert shown["subject"] == ((("commonName", f"mail{number}.example.org"),),)
+    assert f'"variant {number}"' in target.exec(["sieve-dump", "/etc/dovecot/sieve/before.svbin"]).stdout
+    show = "cd /; runuser -u postgres -- psql -XAtc 'SHOW port'"
+    assert target.exec(show).stdout.strip() == str(5432 + number % 2)
+    assert clients.replies(target, f"static{number}@example.org") == 250
+    assert clients.replies(target, f"static{number - 1}@example.org") == 550
+    assert target.exec("ls /var/lib/mailstack/pending /var/lib/mailstack/stage").stdout.split() == [
+        "/var/lib/mailstack/pending:",
+        "/var/lib/mailstack/stage:",
+    ]
+
+
+def test_what_was_installed_and_not_configured_does_not_run(factory: Factory, installed: str) -> None:
+    """The run died after apt, and the host was started anew: Debian's Dovecot would serve PAM logins."""
+    target = factory("killed", image=installed)
+    mail = {"25", "110", "143", "465", "587", "993", "995", "4190"}
+    listening = target.exec("ss -Hltn | awk '{print $4}'").stdout.split()
+    assert not mail & {address.rpartition(":")[2] for address in listening}
+    # other packages are not held up
+    target.exec("test ! -e /usr/sbin/policy-rc.d && systemctl restart ssh postgresql")
+
+
+@pytest.mark.parametrize(
+    ("debian", "moments"),
+    [(12, ("after",)), (13, ("after",)), (13, ("cut", "during"))],
+    ids=["debian12-after", "debian13-after", "debian13-cut-during"],
+    indirect=["debian"],
+)
+def test_a_first_deploy_that_dies_again_and_again(
+    factory: Factory, installed: str, moments: tuple[str, ...]
+) -> None:
+    """Every run gets one command further than the last."""
+    target = factory("killed", image=installed, hostname="mail1.example.org")
+    runs = 0
+    while killed(target, variant(1), f"{moments[runs % len(moments)]}:1"):
+        runs += 1
+        assert runs < 60
+    assert runs >= 12 * len(moments)
+    deploys.assert_converged(target, variant(1))
+    assert_serves(target, 1)
+    deploys.assert_mail_flows(target)
+
+
+def test_a_change_of_settings_that_dies_after_each_command(clone: Factory) -> None:
+    target = clone("killed")
+    number = 1
+    deploys.run(target, variant(number))
+    for step in range(1, 60):
+        number += 1
+        if not killed(target, variant(number), f"after:{step}"):
+            break
+        deploys.run(target, variant(number))
+        assert_serves(target, number)
+    assert step > 7
+    assert_serves(target, number)
+    deploys.assert_converged(target, variant(number))
+    deploys.assert_mail_flows(target)

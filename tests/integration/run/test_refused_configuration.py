@@ -1,0 +1,55 @@
+"""A configuration that a daemon would not take stops the run, and the old one goes on running."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.conftest import Factory
+from tests.support import deploys, sample_accounts
+from tests.targets.containers import Target
+
+LOOK = (
+    "find /etc /var/lib/mailstack -type f -exec sha256sum {} + | sort; "
+    "find /etc /var/lib/mailstack -printf '%y %m %u %g %p %l\\n' | sort"
+)
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Target:
+    """A copy of the standard server."""
+    target = module_clone("refused")
+    deploys.run(target, sample_accounts.data())
+    return target
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no_such_setting = 1", "no_such_setting"),
+        ("service imap {", "dovecot.conf"),
+        ("ssl = perhaps", "perhaps"),
+        ("postmaster_address = %{nosuch}", "nosuch"),
+        ("mail_plugins = nosuch", "nosuch"),
+    ],
+)
+def test_what_dovecot_does_not_understand(host: Target, text: str, said: str) -> None:
+    before = host.exec(LOOK).stdout
+    run = host.pyinfra("-y", "deploy.py", data=sample_accounts.data(mail_dovecot_extra=text))
+    assert run.returncode != 0
+    assert said in run.stderr
+    assert host.exec(LOOK).stdout == before
+
+
+def test_a_host_that_runs_something_else(host: Target) -> None:
+    host.exec("rm /etc/os-release; sed s/^ID=debian/ID=ubuntu/ /usr/lib/os-release > /etc/os-release")
+    before = host.exec(LOOK).stdout
+    run = host.pyinfra("-y", "deploy.py", data=sample_accounts.data(mail_pop3=True))
+    assert run.returncode != 0
+    assert "this host runs ubuntu" in run.stderr
+    assert host.exec(LOOK).stdout == before
+    host.exec("ln -sf ../usr/lib/os-release /etc/os-release")
+
+
+def test_the_server_was_not_touched(host: Target) -> None:
+    deploys.assert_converged(host, sample_accounts.data())
+    deploys.assert_mail_flows(host)

@@ -1,0 +1,295 @@
+"""Whatever is changed by hand is put right by the next run, and exactly that is reported."""
+
+from __future__ import annotations
+
+import shlex
+import smtplib
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from mailstack.file_plan import paths
+from mailstack.files import File
+from tests.integration.conftest import Factory
+from tests.support import clients, deploys, sample_accounts
+from tests.support.deploys import Managed
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.postgresql
+
+DATA = sample_accounts.data(
+    mail_db_engine="postgresql",
+    mail_virtual={"static@example.org": [sample_accounts.ALICE]},
+    mail_pop3=True,
+    mail_sieve_before="keep;",
+    mail_sieve_after="keep;",
+)
+TABLE = "hash:/etc/postfix/virtual"
+
+
+@pytest.fixture(scope="module")
+def victim(module_clone: Factory) -> Target:
+    """A copy of the standard server, with a table that is not empty."""
+    target = module_clone("tampering")
+    deploys.run(target, DATA)
+    return target
+
+
+@pytest.fixture(scope="module")
+def managed(victim: Target) -> list[Managed]:
+    """All paths that mailstack owns there."""
+    return deploys.managed(victim, DATA)
+
+
+@pytest.fixture
+def unharmed(victim: Target, managed: list[Managed]) -> Iterator[None]:
+    """After the test every managed file and index is what it was, and the next run has nothing to do."""
+    every = paths(item.entry for item in managed)
+    # no two indexes are alike
+    texts = shlex.join(path for path in every if not path.endswith((".db", ".svbin")))
+    look = f"stat -c '%F %a %U:%G %n' -- {shlex.join(every)}; sha256sum -- {texts}; postmap -s {TABLE}; true"
+    before = victim.exec(look).stdout
+    yield
+    assert victim.exec(look).stdout.splitlines() == before.splitlines()
+    deploys.assert_converged(victim, DATA)
+
+
+def test_a_changed_file_is_written_again(victim: Target, managed: list[Managed], unharmed: None) -> None:
+    for item in (item for item in managed if item.written):
+        victim.exec(["sh", "-c", 'echo "# by hand" >> "$1"', "sh", item.entry.path])
+        assert_healed(victim, [f"{item.entry.path}: content"], item.operation)
+
+
+def test_a_file_that_should_not_be_goes(victim: Target, managed: list[Managed], unharmed: None) -> None:
+    for item in managed:
+        if isinstance(item.entry, File) and item.entry.content is None:
+            victim.exec('mkdir -p "$(dirname "$0")"; touch "$0"'.replace("$0", item.entry.path))
+            assert_healed(victim, [f"{item.entry.path}: unwanted"], item.operation)
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [("missing", "rm {}"), ("type", "mv {0} {0}.moved; ln -s {0}.moved {0}")],
+    ids=["deleted", "link"],
+)
+def test_all_files_come_back(
+    victim: Target, managed: list[Managed], unharmed: None, reason: str, command: str
+) -> None:
+    items = [item for item in managed if item.written]
+    victim.exec("; ".join(command.format(shlex.quote(item.entry.path)) for item in items))
+    lines = [f"{item.entry.path}: {reason}" for item in items]
+    assert_healed(victim, lines, *dict.fromkeys(item.operation for item in items))
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [("mode", "chmod a+rwx"), ("owner", "chown games"), ("owner", "chgrp games")],
+    ids=["mode", "owner", "group"],
+)
+def test_modes_and_owners_are_put_right(
+    victim: Target, managed: list[Managed], unharmed: None, reason: str, command: str
+) -> None:
+    items = [item for item in managed if item.written or not isinstance(item.entry, File)]
+    victim.exec(f"{command} {shlex.join(item.entry.path for item in items)}")
+    lines = [f"{item.entry.path}: {reason}" for item in items]
+    run = deploys.run(victim, DATA)
+    assert deploys.said(run) == lines, "no daemon has to take notice"
+    assert deploys.changed(run) == list(dict.fromkeys(item.operation for item in items))
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Something done by hand; what the next run says, and the operations that change something then."""
+
+    command: str
+    said: tuple[str, ...]
+    changed: tuple[str, ...]
+
+
+def psql(sql: str, database: str = "mail") -> str:
+    """A shell command that runs SQL as the superuser."""
+    return f"cd /; runuser -u postgres -- psql -Xqv ON_ERROR_STOP=1 -d {database} -c {shlex.quote(sql)}"
+
+
+def index(command: str, path: str, reason: str = "index", *, reload: bool = True) -> Harm:
+    """Harm done to the index of a table."""
+    harm = Harm(command, (f"{path}: {reason}",), ("Postfix | Write configuration",))
+    notice = Harm(command, (*harm.said, "postfix: reload"), (*harm.changed, "Postfix | Run postfix"))
+    return notice if reload else harm
+
+
+RELOADED = ("dovecot: reload", "postfix: reload")
+RELOADING = ("Dovecot | Run dovecot", "Postfix | Run postfix")
+
+
+def binary(command: str, reason: str = "index") -> Harm:
+    """Harm done to a compiled Sieve script, which no daemon has to be told of."""
+    said = (f"/etc/dovecot/sieve/before.sieve: {reason}",)
+    return Harm(f"cd /etc/dovecot/sieve; {command}", said, ("Dovecot | Write configuration",))
+
+
+def unit(command: str, name: str, component: str, words: str) -> Harm:
+    """Harm done to a service. Those that ask PostgreSQL hear of it when it was started anew."""
+    heard = name == "postgresql" and "start" in words
+    said, changed = (RELOADED, RELOADING) if heard else ((), ())
+    along = ("mailstack-recover: start",) if name == "postfix" and "start" in words else ()
+    return Harm(command, (f"{name}: {words}", *along, *said), (f"{component} | Run {name}", *changed))
+
+
+def database(sql: str, *said: str) -> Harm:
+    """Harm done to a role or to the schema."""
+    return Harm(psql(sql), said, ("PostgreSQL | Set up the mail database",))
+
+
+def user(command: str, words: str) -> Harm:
+    """Harm done to vmail."""
+    return Harm(command, (f"user vmail: {words}",), ("Dovecot | Make the user vmail",))
+
+
+HARMS = [
+    index("rm /etc/postfix/virtual.db", "/etc/postfix/virtual"),
+    index("rm /etc/aliases.db", "/etc/aliases"),
+    index("echo garbage > /etc/postfix/transport.db", "/etc/postfix/transport"),
+    index(
+        "echo x x > /root/x; postmap /root/x; cp /root/x.db /etc/postfix/virtual.db", "/etc/postfix/virtual"
+    ),
+    index("chmod a+r /etc/postfix/sasl_passwd.db", "/etc/postfix/sasl_passwd", "mode", reload=False),
+    index("chown games /etc/postfix/sasl_passwd.db", "/etc/postfix/sasl_passwd", "owner", reload=False),
+    binary("rm before.svbin"),
+    binary("echo garbage > before.svbin"),
+    binary("cp after.svbin before.svbin"),
+    binary("chmod 600 before.svbin", "mode"),
+    unit("systemctl stop postfix", "postfix", "Postfix", "start"),
+    unit("systemctl stop dovecot", "dovecot", "Dovecot", "start"),
+    unit("systemctl stop postgresql", "postgresql", "PostgreSQL", "start"),
+    unit("systemctl disable postfix", "postfix", "Postfix", "enable"),
+    unit("systemctl disable dovecot", "dovecot", "Dovecot", "enable"),
+    unit("systemctl disable postgresql", "postgresql", "PostgreSQL", "enable"),
+    unit("systemctl mask --now postfix", "postfix", "Postfix", "unmask, enable, start"),
+    unit("systemctl mask --now dovecot", "dovecot", "Dovecot", "unmask, enable, start"),
+    unit(
+        "systemctl mask --now postgresql@$(ls /etc/postgresql)-main",
+        "postgresql",
+        "PostgreSQL",
+        "unmask, start",
+    ),
+    database("ALTER ROLE maillookup SUPERUSER", "role maillookup: no SUPERUSER"),
+    database("ALTER ROLE maillookup PASSWORD 'other'", "role maillookup: password"),
+    database("ALTER ROLE mailadmin NOLOGIN CREATEROLE", "role mailadmin: no CREATEROLE, LOGIN"),
+    database(
+        "ALTER ROLE maillookup RESET default_transaction_read_only",
+        "role maillookup: default_transaction_read_only=on",
+    ),
+    database("ALTER ROLE mailadmin VALID UNTIL '2020-01-01'", "role mailadmin: no expiry"),
+    database("GRANT pg_read_all_data TO maillookup", "role maillookup: not a member of pg_read_all_data"),
+    database("ALTER TABLE mail_alias OWNER TO postgres", "schema: owner of table mail_alias"),
+    database(
+        "GRANT INSERT ON mail_users TO maillookup", "schema: grant INSERT on table mail_users to maillookup"
+    ),
+    Harm(
+        "rm -r /etc/ssl/mailstack",
+        ("/etc/ssl/mailstack: missing", f"make a certificate for {sample_accounts.HOSTNAME}", *RELOADED),
+        ("Dovecot | TLS | Write configuration", "Dovecot | TLS | Make a self-signed certificate", *RELOADING),
+    ),
+    # no harm: mail may lie on another disk
+    Harm("mv /var/vmail /srv/vmail; ln -s /srv/vmail /var/vmail", (), ()),
+    user("usermod -s /bin/sh vmail", "change"),
+    user("usermod -d /tmp vmail", "change"),
+    user("userdel vmail", "create"),
+]
+
+
+@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.command[:50])
+def test_harm_is_undone(victim: Target, harm: Harm) -> None:
+    victim.exec(harm.command)
+    run = deploys.run(victim, DATA)
+    # after a mask, systemd of Debian 12 wants to be told
+    said = [line.replace("daemon-reload, ", "") for line in deploys.said(run)]
+    assert (said, deploys.changed(run)) == ([*harm.said], [*harm.changed])
+
+
+@pytest.mark.parametrize("unit", ["postfix@-", "postfix", "dovecot", "postgresql@*"])
+def test_a_killed_service_runs_again(victim: Target, unit: str) -> None:
+    victim.exec(f"systemctl kill -s KILL '{unit}'; sleep 0.2", check=False)
+    run = deploys.run(victim, DATA)  # systemd may have been quicker
+    assert {word for line in deploys.said(run) for word in line.split(": ")[1:]} <= {"start", "reload"}
+    deploys.assert_mail_flows_again(victim)
+
+
+def test_a_lost_password_is_made_anew_everywhere(victim: Target) -> None:
+    victim.exec("rm /var/lib/mailstack/secrets/db-lookup-password")
+    run = deploys.run(victim, DATA)
+    assert deploys.changed(run) == [
+        "PostgreSQL | Generate passwords",
+        "PostgreSQL | Set up the mail database",
+        "Dovecot | Write configuration",
+        "Dovecot | Run dovecot",
+        "Postfix | Write configuration",
+        "Postfix | Run postfix",
+    ]
+    assert "role maillookup: password" in deploys.said(run)
+    deploys.assert_mail_flows(victim)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["rm cert.pem", "rm key.pem", "openssl genpkey -algorithm ed25519 -out key.pem", "> cert.pem"],
+)
+def test_a_certificate_that_does_not_serve_is_replaced(victim: Target, command: str) -> None:
+    victim.exec(f"cd /etc/ssl/mailstack; {command}")
+    run = deploys.run(victim, DATA)
+    assert deploys.changed(run) == [
+        "Dovecot | TLS | Make a self-signed certificate",
+        "Dovecot | Run dovecot",
+        "Postfix | Run postfix",
+    ]
+    on_disk = victim.read("/etc/ssl/mailstack/cert.pem").decode()
+    for port in (465, 993):
+        assert ssl.get_server_certificate((victim.ip, port)).split() == on_disk.split()
+
+
+def test_the_daemons_run_what_is_on_disk(victim: Target) -> None:
+    """Who changed a file may have made the daemon take it, too."""
+    pg = "/etc/postgresql/*/main"
+    victim.exec("postconf 'smtpd_banner = harmed'; postfix reload")
+    victim.exec("echo 'login_greeting = harmed' >> /etc/dovecot/dovecot.conf; doveadm reload")
+    victim.exec(f"sh -c 'echo max_connections = 50 >> $1' sh {pg}/conf.d/mailstack.conf")
+    trust = "local all all trust\\nhost all all 127.0.0.1/32 trust\\n"
+    victim.exec(f"sh -c 'printf \"{trust}\" > $1' sh {pg}/pg_hba.conf")
+    victim.exec("systemctl restart 'postgresql@*'")
+    stranger = "psql -h 127.0.0.1 -U postgres -d mail -XAtc 'SHOW max_connections'"
+    assert greetings(victim) == ("harmed", "harmed")
+    assert victim.exec(stranger).stdout == "50\n"
+    deploys.run(victim, DATA)
+    assert greetings(victim) == (f"{sample_accounts.HOSTNAME} ESMTP", "Dovecot ready.")
+    assert victim.exec(stranger, check=False).returncode != 0
+    local = "cd /; runuser -u postgres -- psql -XAtc 'SHOW max_connections'"
+    assert victim.exec(local).stdout == "100\n"
+    deploys.assert_mail_flows_again(victim)
+
+
+def greetings(victim: Target) -> tuple[str, str]:
+    """What Postfix and Dovecot say first."""
+    with smtplib.SMTP(timeout=clients.TIMEOUT) as session:
+        postfix_says = session.connect(victim.ip, 25)[1].decode()
+    with clients.imap(victim, sample_accounts.ALICE, 143) as mailbox:
+        return postfix_says, mailbox.welcome.decode().partition("] ")[2].replace("(Debian) ", "")
+
+
+def test_in_the_end_nothing_differs(victim: Target) -> None:
+    deploys.assert_converged(victim, DATA)
+    deploys.assert_mail_flows(victim)
+
+
+def assert_healed(victim: Target, lines: list[str], *operations: str) -> None:
+    """One run says `lines`, changes with `operations`, and lets daemons take notice; nothing else."""
+    run = deploys.run(victim, DATA)
+    said, changed = deploys.said(run), deploys.changed(run)
+    assert [line for line in said if line.startswith("/")] == lines
+    daemons = [name for name in changed if " | Run " in name]
+    assert sorted(changed) == sorted([*operations, *daemons])
+    units = {line.partition(":")[0] for line in said if not line.startswith("/")}
+    # "Run postfix" is for both
+    assert len({unit.replace("mailstack-recover", "postfix") for unit in units}) == len(daemons)

@@ -1,0 +1,146 @@
+"""Masters die and the database goes away: all is well again a few seconds after it is back."""
+
+from __future__ import annotations
+
+import imaplib
+import smtplib
+import time
+from contextlib import suppress
+
+import pytest
+
+from tests.integration.conftest import Factory
+from tests.support import clients
+from tests.support.faults import ALL, database, database_away, master
+from tests.support.numbered_traffic import ROOM, watch
+from tests.support.sample_accounts import ALICE, STRANGER
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.both_engines
+
+#: Seconds until all is well after a master was killed, and after the database is back, with room for a loaded
+#: machine; and until no refusal comes any more, or until all is well if that takes longer there.
+RESTART, BACK, LAST_REFUSAL = 5 * ROOM, 5 * ROOM, 10
+
+
+@pytest.fixture(scope="module")
+def host(module_clone: Factory) -> Target:
+    """A copy of the standard server, whose daemons die."""
+    return module_clone("healing-database")
+
+
+@pytest.mark.parametrize("daemons", [ALL[:1], ALL[1:2], ALL[2:], ALL], ids="-".join)
+def test_a_master_that_is_killed_comes_back(host: Target, daemons: tuple[str, ...]) -> None:
+    with watch(host) as watching:
+        killed = time.monotonic()
+        host.exec(f"kill -9 {' '.join(map(master, daemons))}")
+        watching.recovered(time.monotonic() + 0.1, RESTART)
+        watching.assert_well_from(killed + LAST_REFUSAL)
+        watching.report(f"killed {' and '.join(daemons)}", host, killed)
+
+
+@pytest.mark.postgresql
+def test_one_killed_backend_is_hardly_noticed(host: Target) -> None:
+    """PostgreSQL ends all connections when one of its processes dies, and recovers at once."""
+    with watch(host) as watching:
+        backend = "SELECT pid FROM pg_stat_activity WHERE usename = 'maillookup' LIMIT 1"
+        killed = time.monotonic()
+        host.exec(["kill", "-9", clients.sql(host, backend)])
+        watching.recovered(time.monotonic() + 0.1, BACK)
+        watching.assert_well_from(killed + LAST_REFUSAL)
+        watching.report("one backend killed", host, killed)
+
+
+@pytest.mark.parametrize("seconds", [0, 10, 60])
+def test_the_database_is_away_under_traffic(host: Target, seconds: int) -> None:
+    """Refusals end with the outage, and none of them says that a password is wrong."""
+    with watch(host) as watching:
+        went, back = database_away(host, seconds)
+        watching.recovered(back, BACK)
+        watching.assert_well_from(back + LAST_REFUSAL)
+        watching.report(f"database away for {seconds} s", host, back)
+        # a session may have begun before it went
+        refused = [answer for answer in watching.refusals(went + 2) if answer.kind == "587"]
+        assert [answer for answer in refused if "535" in answer.text] == []
+
+
+def test_a_login_that_began_as_it_went_is_answered(host: Target) -> None:
+    began = database(host, "stop")
+    try:
+        with pytest.raises((imaplib.IMAP4.error, smtplib.SMTPException)):
+            clients.imap(host, ALICE).__enter__()
+        assert time.monotonic() - began < 15
+    finally:
+        database(host, "start")
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_quiet_server_takes_the_first_message(host: Target, seconds: int) -> None:
+    """Nobody asked while the database was away; ten seconds later, the first to ask is answered."""
+    clients.eventually(lambda: clients.replies(host, ALICE) == 250, "not well", BACK)
+    database_away(host, seconds)
+    time.sleep(10)
+    assert clients.replies(host, ALICE) == 250
+    with clients.imap(host, ALICE), clients.smtp(host, 587, ALICE):
+        pass
+
+
+def recoveries(host: Target) -> int:
+    """Return how often the daemons were told to ask the database again."""
+    return host.exec("journalctl --boot -u mailstack-recover -o cat --no-pager").stdout.count("answers:")
+
+
+def test_nobody_else_makes_it_recover(host: Target) -> None:
+    """Postfix logs what clients send as warnings, and anybody on the host may write to the journal."""
+    before = recoveries(host)
+    lines = (
+        "pgsql query failed",
+        "connect to pgsql server",
+        "/etc/postfix/sql/virtual_domains.cf",
+        "virtual_mailbox_domains: proxy:pgsql:/etc/postfix/sql/virtual_domains.cf: table lookup problem",
+    )
+    for line in lines:
+        with suppress(smtplib.SMTPException), clients.smtp(host) as session:
+            session.docmd(f"GET warning: {line}")
+        host.exec(["logger", "-p", "mail.warning", "-t", "postfix/proxymap", f"warning: {line}"])
+    time.sleep(2)
+    assert recoveries(host) == before
+
+
+@pytest.mark.postgresql
+def test_it_does_not_spin_where_one_table_is_broken(host: Target) -> None:
+    """To reload daemons does not help there. Only the domains of others are looked up in this table."""
+    before = recoveries(host)
+    clients.sql(host, "REVOKE SELECT ON mail_relay_domain FROM maillookup")
+    try:
+        for _ in range(30):
+            clients.replies(host, STRANGER)
+            time.sleep(1)
+        assert 1 <= recoveries(host) - before <= 4
+    finally:
+        clients.sql(host, "GRANT SELECT ON mail_relay_domain TO maillookup")
+    clients.eventually(lambda: clients.replies(host, STRANGER) == 554, "not well", 60)
+
+
+def test_sessions_go_on_when_the_database_was_away(host: Target) -> None:
+    with clients.imap(host, ALICE) as session:
+        before = recoveries(host)
+        database(host, "stop")
+        assert clients.replies(host, ALICE) == 451
+        database(host, "start")
+        clients.eventually(lambda: recoveries(host) > before, "not noticed")
+        time.sleep(1)
+        assert session.noop()[0] == "OK"
+
+
+def test_it_hears_what_was_said_before_it_started(host: Target) -> None:
+    """Postfix complains once, and then remembers: the service may start after that, as when all is killed."""
+    recovers = "mailstack-recover"
+    host.exec(["systemctl", "stop", recovers])
+    before = recoveries(host)
+    database(host, "stop")
+    assert clients.replies(host, ALICE) == 451
+    host.exec(["systemctl", "start", recovers])
+    database(host, "start")
+    clients.eventually(lambda: recoveries(host) > before, "not noticed")
+    clients.eventually(lambda: clients.replies(host, ALICE) == 250, "not well", BACK)

@@ -1,0 +1,201 @@
+"""The database on another host: one of the inventory, or one that nobody here owns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.integration.conftest import Factory
+from tests.support import clients, deploys, sample_accounts
+from tests.support.sample_accounts import ALICE
+from tests.targets import networks
+from tests.targets.containers import Target
+from tests.targets.networks import Network
+from tests.targets.pyinfra import PyinfraRun, pyinfra
+from tests.targets.shell import docker
+
+pytestmark = pytest.mark.postgresql
+
+SQL_FILE = "/etc/postfix/sql/virtual_mailboxes.cf"
+ADMIN, ADMIN_PASSWORD = "dbadmin", "an admin's 'password'"
+LOOKUP_PASSWORD = "shared with mail hosts only"
+UPGRADE_PASSWORD = "an: other \\ one"
+
+
+@pytest.fixture(scope="module")
+def database(network: Network, debian: int) -> Iterator[Target]:
+    """A host of the other Debian release, bare for the first test."""
+    name = f"{networks.WORKER_NAME}-database-{debian}"
+    target = Target(name, 25 - debian, network, hostname="db.example.org").create()
+    yield target
+    target.remove()
+
+
+def test_a_host_is_left_alone_if_the_one_with_its_database_can_not_be(
+    factory: Factory, installed: str, database: Target, tmp_path: Path
+) -> None:
+    mail = factory("mail", image=installed)
+    users = [{"email": "anna@exmaple.org", "initial_password": "x"}]
+    addresses = {"mail_address": mail.ip}, {"mail_address": database.ip, "mail_users": users}
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    inventory.write_text(
+        f"db = [('@docker/{database.name}', {sample_accounts.data(**addresses[1])!r})]\n"
+        f"mx = imap = [('@docker/{mail.name}', {sample_accounts.data(**addresses[0])!r})]\n"
+    )
+    left_out = f"{database.name} has the database and was left out"
+    too_early = f"{database.name} has the database, does not keep db-lookup-password yet and comes after"
+    # pyinfra goes from host to host in whatever order
+    for how, said in (((), (left_out,)), (("--serial",), (left_out, too_early))):
+        run = pyinfra(inventory, "-y", *how, "deploy.py")
+        assert run.returncode == 1 and "Traceback" not in run.stderr
+        assert "user anna@exmaple.org: there is no domain exmaple.org" in run.stderr
+        assert any(text in run.stderr for text in said)
+        for host in (mail, database):
+            assert host.exec("ls -d /var/lib/mailstack /etc/ssl/mailstack", check=False).stdout == ""
+
+
+def test_the_database_on_a_host_of_its_own(
+    factory: Factory, installed: str, database: Target, tmp_path: Path
+) -> None:
+    mail = factory("mail", image=installed)
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    hosts = {
+        "db": [(f"@docker/{database.name}", sample_accounts.data(mail_address=database.ip))],
+        "mx": [(f"@docker/{mail.name}", sample_accounts.data(mail_address=mail.ip))],
+        "imap": [f"@docker/{mail.name}"],
+    }
+    inventory.write_text("".join(f"{group} = {members!r}\n" for group, members in hosts.items()))
+
+    def run() -> PyinfraRun:
+        return pyinfra(inventory, "-y", "--json", "deploy.py").check()
+
+    first = run()
+    assert first.json["results"]["totals"]["error"] == 0
+    assert run().changed == []
+    deploys.assert_mail_flows(mail)
+
+    # one password, which the host with the database keeps
+    kept = database.read("/var/lib/mailstack/secrets/db-lookup-password").decode().strip()
+    assert f"password = {kept}" in mail.read(SQL_FILE).decode().splitlines()
+    assert mail.exec("ls /var/lib/mailstack/secrets", check=False).returncode != 0
+    assert database.exec("command -v postconf doveconf", check=False).returncode != 0
+    # it goes over TLS, and from the mail host alone
+    encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE client_addr = "
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtc", f"{encrypted}'{mail.ip}'"]
+    assert database.exec(psql).stdout.strip() == "t"
+    with pytest.raises(psycopg2.OperationalError, match=r"pg_hba\.conf rejects"):
+        psycopg2.connect(host=database.ip, dbname="mail", user="maillookup", password=kept)
+
+    # switched off, it ends no connection: nobody hangs, and all is well when it is back
+    address = database.ip
+    docker("network", "disconnect", "--force", database.network.name, database.name)
+    gone = time.monotonic()
+    assert clients.replies(mail, ALICE) == 451
+    assert time.monotonic() - gone < 20
+    docker("network", "connect", "--ip", address, database.network.name, database.name)
+    back = time.monotonic()
+    clients.eventually(lambda: clients.replies(mail, ALICE) == 250, "not well", timeout=30)
+    print("well again after", time.monotonic() - back)
+    deploys.assert_mail_flows_again(mail)
+
+
+def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: Path) -> None:
+    """By ``--limit``, or because it is away: nothing is done that would need it, and the run says so."""
+    away = sample_accounts.data(mail_address="192.0.2.1", ssh_hostname="127.0.0.1", ssh_port=9)
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    inventory.write_text(
+        f"db = [('db.example.org', {away!r})]\n"
+        f"mx = [('@docker/{server.name}', {sample_accounts.data(mail_address=server.ip)!r})]\n"
+        f"imap = ['@docker/{server.name}']\n"
+    )
+    account = ("mailstack.accounts.domain", "new.example")
+    for how in (("--limit", "mx", "-y"), ("--limit", "imap", "--dry"), ("-y",)):
+        for what in (("deploy.py",), account):
+            run = pyinfra(inventory, *how, *what)
+            said = run.stdout + run.stderr
+            assert run.returncode != 0, said
+            assert "db.example.org was not reached" in said
+            assert f"because @docker/{server.name} is in the groups mx and imap" in said
+            assert "Traceback" not in said and "bug report" not in said
+            assert "Starting operation" not in said
+
+
+def test_mail_received_on_one_host_and_read_on_another(server: Target, tmp_path: Path) -> None:
+    """Refused before a host is touched, whichever of them is in the run."""
+    name = f"@docker/{server.name}"
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    inventory.write_text(
+        f"imap = [({name!r}, {sample_accounts.data(mail_address=server.ip)!r})]\n"
+        f"db = [{name!r}]\n"
+        f"mx = [('mx.example.org', {sample_accounts.data(mail_address='192.0.2.1')!r})]\n"
+    )
+    for how in ("-y", "--dry"):
+        run = pyinfra(inventory, "--limit", "imap", how, "deploy.py")
+        said = run.stdout + run.stderr
+        assert run.returncode != 0, said
+        assert f"because {name} is in the groups db and imap alone" in said
+        assert "Traceback" not in said and "Starting operation" not in said
+
+
+def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, database: Target) -> None:
+    _managed_server(database)
+    mail = factory("mail", image=installed)
+    data = sample_accounts.data(
+        mail_db_dsn=f"host={database.ip} user={ADMIN} password='an admin\\'s \\'password\\'' sslmode=require",
+        mail_db_lookup_password=LOOKUP_PASSWORD,
+        mail_db_upgrade_password=UPGRADE_PASSWORD,
+    )
+    first = deploys.run(mail, data, "-vvv")
+    for secret in (
+        ADMIN_PASSWORD,
+        LOOKUP_PASSWORD,
+        UPGRADE_PASSWORD,
+        "SCRAM-SHA-256$",
+        *sample_accounts.PASSWORDS.values(),
+    ):
+        assert secret not in first.stdout + first.stderr
+    assert mail.exec("systemctl is-active postgresql", check=False).stdout.strip() != "", "installed, unused"
+    deploys.assert_converged(mail, data)
+    deploys.assert_mail_flows(mail)
+
+    _as_owner(database, "DROP INDEX mailstack_users_domain")
+    _as_superuser(database, "ALTER ROLE maillookup PASSWORD 'other'")
+    healed = deploys.said(deploys.run(mail, data))
+    assert any("index mailstack_users_domain" in line for line in healed), healed
+    assert any("role maillookup: password" in line for line in healed), healed
+    deploys.assert_converged(mail, data)
+    assert clients.replies(mail, sample_accounts.ALICE) == 250
+
+
+def _managed_server(target: Target) -> None:
+    """PostgreSQL as a provider runs it: reached over TLS, by an administrator who is no superuser."""
+    target.exec(
+        "set -e; DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql;"
+        " version=$(ls /etc/postgresql);"
+        ' pg_dropcluster --stop "$version" main; pg_createcluster "$version" main',
+        timeout=300,
+    )
+    target.exec(
+        "set -e; cd /etc/postgresql/*/main; echo \"listen_addresses = '*'\" > conf.d/all.conf; "
+        "echo 'hostssl all all 0.0.0.0/0 scram-sha-256' >> pg_hba.conf; systemctl restart postgresql"
+    )
+    password = ADMIN_PASSWORD.replace("'", "''")
+    _as_superuser(target, f"CREATE ROLE {ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD '{password}'")
+
+
+def _as_superuser(target: Target, sql: str, *args: str) -> None:
+    psql: list[Any] = ["runuser", "-u", "postgres", "--", "psql", "-Xq", "-v", "ON_ERROR_STOP=1", *args]
+    target.exec(psql, input=sql)
+
+
+def _as_owner(target: Target, sql: str) -> None:
+    _as_superuser(target, sql, "mail")

@@ -1,0 +1,276 @@
+"""Mail clients: smtplib and imaplib on this machine, swaks and friends on the peer.
+
+Both are strangers to a server: this machine reaches it over the Docker bridge, from outside of `mynetworks`.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import json
+import re
+import smtplib
+import ssl
+import subprocess
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from typing import TypeVar
+
+from tests.support import sample_accounts
+from tests.targets.containers import Target
+
+T = TypeVar("T")
+TIMEOUT = 20.0
+
+
+def tls(certificate: str | None = None) -> ssl.SSLContext:
+    """TLS that trusts the PEM `certificate` alone, name included; without one, whatever the server shows."""
+    context = ssl.create_default_context(cadata=certificate)
+    if certificate is None:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@contextmanager
+def smtp(
+    target: Target,
+    port: int = 25,
+    user: str | None = None,
+    *,
+    starttls: bool | None = None,
+    ipv6: bool = False,
+) -> Iterator[smtplib.SMTP]:
+    """An SMTP session, logged in as `user`: TLS on 465, STARTTLS on 587, or as `starttls` says."""
+    address = target.ip6 if ipv6 else target.ip
+    if port == 465:
+        session: smtplib.SMTP = smtplib.SMTP_SSL(
+            address, port, sample_accounts.REMOTE, timeout=TIMEOUT, context=tls()
+        )
+    else:
+        session = smtplib.SMTP(address, port, sample_accounts.REMOTE, timeout=TIMEOUT)
+    with session:
+        session.ehlo_or_helo_if_needed()
+        if starttls if starttls is not None else port == 587:
+            session.starttls(context=tls())
+            session.ehlo()
+        if user is not None:
+            login(session, user, sample_accounts.PASSWORDS[user])
+        yield session
+
+
+def login(session: smtplib.SMTP, user: str, password: str) -> None:
+    """AUTH PLAIN (RFC 4616) with a password in any script; smtplib's own `login` takes ASCII only.
+
+    Raises `smtplib.SMTPAuthenticationError` with the server's code and text.
+    """
+    credentials = b"\0" + user.encode() + b"\0" + password.encode()
+    code, reply = session.docmd("AUTH", "PLAIN " + b64encode(credentials).decode())
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, reply)
+
+
+def replies(
+    target: Target,
+    recipient: str,
+    sender: str = sample_accounts.STRANGER,
+    port: int = 25,
+    *,
+    ipv6: bool = False,
+) -> int:
+    """The code with which a server answers RCPT TO, or MAIL FROM if it refuses that; nothing is sent."""
+    with smtp(target, port, ipv6=ipv6) as session:
+        code, _ = session.mail(sender)
+        return session.rcpt(recipient)[0] if code == 250 else code
+
+
+def send(
+    target: Target,
+    mail: EmailMessage,
+    *recipients: str,
+    sender: str = sample_accounts.STRANGER,
+    port: int = 25,
+    user: str | None = None,
+    ipv6: bool = False,
+) -> str:
+    """Send `mail` from envelope `sender` to `recipients` (else to whom it says), and return its Message-ID.
+
+    Raises what smtplib raises where one recipient or the message is refused.
+    """
+    to = recipients or (str(mail["To"]),)
+    with smtp(target, port, user, ipv6=ipv6) as session:
+        refused = session.send_message(mail, sender, to)
+        if refused:
+            raise smtplib.SMTPRecipientsRefused(refused)
+    return str(mail["Message-ID"])
+
+
+def message(sender: str, recipient: str, subject: str = "A test", body: str = "Grüße!\n") -> EmailMessage:
+    """A message with a Message-ID of its own."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = sender, recipient, subject
+    mail["Message-ID"] = f"<{uuid.uuid4()}@{sample_accounts.REMOTE}>"
+    mail.set_content(body)
+    return mail
+
+
+@contextmanager
+def imap(
+    target: Target, user: str, port: int = 993, password: str | None = None, *, ipv6: bool = False
+) -> Iterator[imaplib.IMAP4]:
+    """An IMAP session of `user`, with INBOX selected: TLS from the start on 993, by STARTTLS on 143.
+
+    Raises `imaplib.IMAP4.error` where the login is refused.
+    """
+    address = target.ip6 if ipv6 else target.ip
+    if port == 993:
+        session: imaplib.IMAP4 = imaplib.IMAP4_SSL(address, port, ssl_context=tls(), timeout=TIMEOUT)
+    else:
+        session = imaplib.IMAP4(address, port, timeout=TIMEOUT)
+        session.starttls(ssl_context=tls())
+    with session:
+        credentials = f"\0{user}\0{password or sample_accounts.PASSWORDS[user]}".encode()
+        session.authenticate("PLAIN", lambda _: credentials)
+        session.select()
+        yield session
+
+
+def find(session: imaplib.IMAP4, message_id: str) -> list[bytes]:
+    """The messages with that Message-ID in the selected mailbox, as IMAP returns them."""
+    session.noop()
+    _, found = session.search(None, "HEADER", "Message-ID", f'"{message_id}"')
+    numbers = found[0].split() if found and found[0] else []
+    return [session.fetch(number.decode(), "(BODY.PEEK[])")[1][0][1] for number in numbers]  # type: ignore[index,misc]
+
+
+def fields(session: imaplib.IMAP4, name: str) -> dict[str, str]:
+    """A header field of all messages in the selected mailbox, by their numbers."""
+    session.noop()
+    if session.search(None, "ALL")[1] == [b""]:
+        return {}
+    _, answers = session.fetch("1:*", f"(BODY.PEEK[HEADER.FIELDS ({name})])")
+    found = {}
+    for answer in answers:
+        if isinstance(answer, tuple):
+            text = answer[1].decode("utf-8", "replace").partition(":")[2]
+            found[answer[0].split()[0].decode()] = text.strip()
+    return found
+
+
+def wait_for_mail(session: imaplib.IMAP4, message_id: str, timeout: float = TIMEOUT) -> bytes:
+    """The message with that Message-ID, once it has arrived; `TimeoutError` after `timeout` seconds."""
+    return eventually(lambda: find(session, message_id), f"no message {message_id}", timeout)[0]
+
+
+def received(
+    target: Target, user: str, message_id: str, password: str | None = None, timeout: float = TIMEOUT
+) -> bytes:
+    """The message with that Message-ID, once it is in the INBOX of `user`."""
+    with imap(target, user, password=password) as session:
+        return wait_for_mail(session, message_id, timeout)
+
+
+def peer_find(peer: Target, message_id: str) -> list[bytes]:
+    """The messages with that Message-ID that the outside world has; `Delivered-To:` names the recipient."""
+    found = peer.exec(["grep", "-rlF", message_id, "/srv/mail/inbox/new"], check=False).stdout.split()
+    return [peer.read(path) for path in found]
+
+
+def wait_at_peer(peer: Target, message_id: str, timeout: float = TIMEOUT) -> bytes:
+    """The message with that Message-ID, once the outside world has it; `TimeoutError` after `timeout` s."""
+    return eventually(lambda: peer_find(peer, message_id), f"{message_id} did not come", timeout)[0]
+
+
+#: Where the peer has the certificate that `introduce` gave it.
+CERTIFICATE = "/root/server.pem"
+
+
+def introduce(peer: Target, target: Target) -> None:
+    """Tell the peer that `target`, and no clone of it, is mail.example.org, and show it the certificate."""
+    peer.write(CERTIFICATE, target.read("/etc/ssl/mailstack/cert.pem"))
+    others = [
+        line for line in peer.read("/etc/hosts").decode().splitlines() if sample_accounts.HOSTNAME not in line
+    ]
+    peer.write("/etc/hosts", "\n".join([*others, f"{target.ip} {sample_accounts.HOSTNAME}", ""]).encode())
+
+
+def swaks(peer: Target, target: Target, *args: str, ipv6: bool = False) -> subprocess.CompletedProcess[str]:
+    """swaks on the peer, against `target`; its exit code is not checked, its transcript is in `stdout`."""
+    server = f"[{target.ip6}]" if ipv6 else target.ip
+    return peer.exec(["swaks", "--server", server, *args], check=False, timeout=60)
+
+
+def codes(transcript: str) -> list[int]:
+    """The server's reply codes in a transcript of swaks, one a reply."""
+    return [int(code) for code in re.findall(r"^<[-~*]{1,2} +(\d{3}) ", transcript, re.MULTILINE)]
+
+
+def restart(target: Target, meanwhile: str = "true") -> None:
+    """Stop Postfix, run the command `meanwhile`, and start it; it listens again when this returns.
+
+    Debian 12 has the daemon in another unit, which systemctl does not wait for.
+    """
+    unit = "postfix@-" if target.debian == 12 else "postfix"
+    target.exec(f"systemctl stop {unit} && {meanwhile} && systemctl start {unit}")
+    eventually(lambda: target.exec("ss -tlnH sport = :25").stdout, "Postfix does not listen")
+
+
+def eventually(probe: Callable[[], T], complaint: str, timeout: float = TIMEOUT) -> T:
+    """What `probe` returns, as soon as it is true; `TimeoutError` with the complaint after `timeout` s."""
+    deadline = time.monotonic() + timeout
+    while not (result := probe()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{complaint} within {timeout:.0f} s")
+        time.sleep(0.2)
+    return result
+
+
+def wait_for_local_mail(target: Target, text: str, mailbox: str = "/var/mail/root") -> None:
+    """Return once a mailbox of the host itself has exactly one line with `text`."""
+    count = ["grep", "-cF", text, mailbox]
+    eventually(lambda: target.exec(count, check=False).stdout == "1\n", f"no mail with {text}")
+
+
+def sql(target: Target, statements: str) -> str:
+    """Run SQL in the mail database as its administrator, and return the rows, columns divided by `|`."""
+    mariadb = "mariadb --batch --skip-column-names mail"
+    psql = "runuser -u postgres -- psql -XAtq -F '\t' -v ON_ERROR_STOP=1 mail"
+    # what the host has, not `sample_accounts.ENGINE`: that may be the next test's when a fixture is torn down
+    either = f"if command -v mariadb >/dev/null; then {mariadb}; else {psql}; fi"
+    return target.exec(either, input=statements).stdout.strip().replace("\t", "|")
+
+
+def home(target: Target, user: str) -> str:
+    """The directory with a user's mail, scripts and all the rest."""
+    directory = sql(target, f"SELECT mail_directory FROM mail_users WHERE email = '{user}'")
+    assert directory, f"there is no {user}"
+    return f"/var/vmail/{directory}"
+
+
+def queue(target: Target) -> list[str]:
+    """The recipients that mail in the queue still has to go to, each with the reason for the delay."""
+    messages = map(json.loads, target.exec(["postqueue", "-j"]).stdout.splitlines())
+    return [
+        f"{recipient['address']}: {recipient.get('delay_reason', 'on its way')}"
+        for queued in messages
+        for recipient in queued["recipients"]
+    ]
+
+
+def wait_for_empty_queue(target: Target, timeout: float = TIMEOUT) -> None:
+    """Return as soon as nothing is queued; `TimeoutError` with what is after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while queued := queue(target):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"still queued: {queued}")
+        time.sleep(0.2)
+
+
+def log(target: Target, pattern: str) -> list[str]:
+    """The lines of the mail log since the host booted that match the extended regular expression."""
+    command = ["journalctl", "--boot", "--facility=mail", "--output=cat", "--no-pager"]
+    lines = target.exec(command).stdout.splitlines()
+    return [line for line in lines if re.search(pattern, line)]

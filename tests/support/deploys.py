@@ -1,0 +1,109 @@
+"""Runs of the whole deploy: what they changed, what they said, and whether mail flows afterwards."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import smtplib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mailstack import Settings, dovecot, postfix, postgres, tls
+from mailstack.facts.platform import PLATFORM
+from mailstack.files import Entry, File, Place
+from mailstack.topology import local_endpoint
+from tests.support import clients, sample_accounts
+from tests.targets.containers import Target
+from tests.targets.pyinfra import PyinfraRun
+
+SERVER = "Mail server | "
+_SAID = re.compile(r"^\s+\[[^]]+\] (.*)$", re.MULTILINE)
+_STATES = re.compile(r"Connected|Ready: .*|Loading: .*|No changes|Success|docker build complete.*|Skipped")
+
+
+def run(target: Target, data: Mapping[str, Any], *args: str, **options: Any) -> PyinfraRun:
+    """`pyinfra -y --json deploy.py` against `target` with `data`; `TargetError` if it fails."""
+    return target.pyinfra("-y", "--json", *args, "deploy.py", data=data, **options).check()
+
+
+def changed(run: PyinfraRun) -> list[str]:
+    """The operations that changed something, without the name of the deploy that all are part of."""
+    return [name.removeprefix(SERVER) for name in run.changed]
+
+
+def said(run: PyinfraRun) -> list[str]:
+    """What the operations said, line by line, without pyinfra's own words."""
+    return [line for line in _SAID.findall(run.stderr) if not _STATES.fullmatch(line)]
+
+
+def commands(target: Target, data: Mapping[str, Any]) -> int:
+    """How many commands a run sends to the host: over SSH each is a few round trips."""
+    log = target.pyinfra("-y", "-vv", "deploy.py", data=data).check().stderr
+    return sum(">>>" in line and "docker exec" in line for line in log.splitlines())
+
+
+def assert_converged(target: Target, data: Mapping[str, Any], **options: Any) -> None:
+    """A run changes nothing, and says nothing."""
+    again = run(target, data, **options)
+    assert (changed(again), said(again)) == ([], [])
+    assert again.json["results"]["totals"]["error"] == 0
+
+
+def assert_mail_flows(target: Target, user: str = sample_accounts.ALICE) -> None:
+    """A stranger's message arrives, and so does one that `user` sends to themselves after a login on 587."""
+    sent = []
+    for port, sender in ((25, sample_accounts.STRANGER), (587, user)):
+        mail = clients.message(sender, user)
+        with clients.smtp(target, port, user if port == 587 else None) as session:
+            session.send_message(mail, sender, [user])
+        sent.append(str(mail["Message-ID"]))
+    with clients.imap(target, user) as mailbox:
+        for message_id in sent:
+            assert clients.wait_for_mail(mailbox, message_id)
+
+
+def assert_mail_flows_again(target: Target) -> None:
+    """As above, once Postfix and Dovecot have found a database that was away; until then it is 4xx."""
+
+    def flows() -> bool:
+        try:
+            assert_mail_flows(target)
+        except (smtplib.SMTPException, imaplib.IMAP4.error):
+            return False
+        return True
+
+    clients.eventually(flows, "mail does not flow", timeout=180)
+
+
+@dataclass(frozen=True)
+class Managed:
+    """A path that mailstack owns, and the operation that looks after it."""
+
+    entry: Entry
+    operation: str
+
+    @property
+    def written(self) -> bool:
+        """Whether it is a file whose content is ours."""
+        return isinstance(self.entry, File) and self.entry.content is not None
+
+
+def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
+    """All of them: whatever the components say that should lie on `target`."""
+    settings = Settings.from_data(data)
+    endpoint = local_endpoint(settings)
+    platform = PLATFORM.parse(target.exec(PLATFORM.kind(PLATFORM.about), check=False).stdout)
+    components = {
+        "PostgreSQL": postgres.files(settings, platform.postgresql),
+        "Dovecot | TLS": tls.files(settings),
+        "Dovecot": dovecot.files(settings, platform.dovecot, endpoint),
+        "Postfix": postfix.files(settings, platform, endpoint),
+    }
+    found: dict[str, Managed] = {}
+    for component, entries in components.items():
+        for entry in entries:
+            if not isinstance(entry, Place):  # which is of another component
+                # a file of several components is written by the first
+                found.setdefault(entry.path, Managed(entry, f"{component} | Write configuration"))
+    return list(found.values())

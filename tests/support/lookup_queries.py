@@ -1,0 +1,36 @@
+"""The lookups of Postfix and Dovecot, as they ask them for one address."""
+
+from __future__ import annotations
+
+from mailstack import Settings
+from mailstack.components import postfix
+from mailstack.engines.contract import DOVECOT
+
+ADDRESS = "user77@domain77.example"
+DOMAIN = "domain77.example"
+
+
+def with_key(query: str, user: str = ADDRESS.partition("@")[0]) -> str:
+    """The query with the key in it, as pgsql_table(5) puts it there."""
+    by_domain = "domain_name = '%s'" in query
+    query = query.replace("%s", DOMAIN if by_domain else f"{user}@{DOMAIN}")
+    query = query.replace("%u", user).replace("%d", DOMAIN)
+    return query.replace("domain77", "relay77") if "mail_relay" in query else query
+
+
+def by_postfix(settings: Settings) -> dict[str, str]:
+    """Each query with a key in it, by the name of its file in /etc/postfix/sql."""
+    queries = postfix.queries(settings)
+    found = {name: with_key(query) for name, query in queries.items()}
+    for user in ("user6500", "postmaster"):  # whom only a wildcard has, or nobody
+        found[f"virtual_aliases, {user}"] = with_key(queries["virtual_aliases"], user)
+    return found
+
+
+def by_dovecot(query: str, service: str, address: str = ADDRESS) -> str:
+    """The query as Dovecot 2.3 asks it for a service."""
+    user, _, domain = address.partition("@")
+    query = query.replace(DOVECOT["2.3"].app_digest, "77".zfill(64))
+    for variable, value in {"%u": address, "%n": user, "%d": domain, "%s": service}.items():
+        query = query.replace(variable, value)
+    return query

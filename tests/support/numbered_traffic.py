@@ -1,0 +1,172 @@
+"""The kit of the fault tests: numbered messages, a probe that asks all the while, and what became of both.
+
+A fault is over when its cause is gone; the tests print how long that took.
+"""
+
+from __future__ import annotations
+
+import imaplib
+import itertools
+import re
+import smtplib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from tests.support import clients, sample_accounts
+from tests.support.sample_accounts import ALICE, BOB, REMOTE
+from tests.targets.containers import Target
+
+#: Room for a machine that has other work: the goals are a third of what the tests allow.
+ROOM = 3
+_FAULTS = (smtplib.SMTPException, imaplib.IMAP4.error, OSError, EOFError)
+_NUMBER = re.compile(r"^number (\d+)$")
+
+
+class Answer(NamedTuple):
+    """What the probe was told, and when: seconds of `time.monotonic`."""
+
+    began: float
+    moment: float
+    kind: str
+    text: str
+
+    @property
+    def good(self) -> bool:
+        """Whether it is what a healthy server says."""
+        return self.text == "good"
+
+
+@dataclass
+class Watch:
+    """Two threads that send numbered messages, each until it is taken, and one that asks everything."""
+
+    host: Target
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    accepted: list[int] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def send_all_the_while(self, fresh: bool) -> None:
+        """Send messages from one sender, or each from a fresh one."""
+        while not self.stopping.is_set():
+            number = next(self.numbers)
+            sender = f"fresh{number}@{REMOTE}" if fresh else sample_accounts.STRANGER
+            while not self.stopping.wait(0.3):
+                if self._good("25", lambda: _send(self.host, sender, number)):  # noqa: B023
+                    self.accepted.append(number)
+                    break
+
+    def ask_all_the_while(self) -> None:
+        """Log in by SMTP and by IMAP every half second."""
+        while not self.stopping.wait(0.5):
+            self._good("587", lambda: _log_in(self.host))
+            self._good("993", lambda: _read(self.host))
+
+    def _good(self, kind: str, ask: Callable[[], None]) -> bool:
+        began = time.monotonic()
+        try:
+            ask()
+        except _FAULTS as error:
+            code = getattr(error, "smtp_code", None) or type(error).__name__
+            self.answers.append(Answer(began, time.monotonic(), kind, f"{code} {error}"))
+            return False
+        self.answers.append(Answer(began, time.monotonic(), kind, "good"))
+        return True
+
+    def recovered(self, since: float, timeout: float) -> dict[str, float]:
+        """Wait until all kinds were answered well again; return after how many seconds each was."""
+
+        def all_well() -> dict[str, float]:
+            first: dict[str, float] = {}
+            for answer in [answer for answer in self.answers if answer.good and answer.began >= since]:
+                first.setdefault(answer.kind, answer.moment - since)
+            return first if first.keys() == {"25", "587", "993"} else {}
+
+        return clients.eventually(all_well, f"not well: {self.answers[-6:]}", timeout)
+
+    def refusals(self, since: float) -> list[Answer]:
+        """Return what was not well from a moment on."""
+        return [answer for answer in self.answers if not answer.good and answer.began >= since]
+
+    def assert_well_from(self, moment: float) -> None:
+        """Wait for five seconds of answers after ``moment``, or after now, and find no refusal among them."""
+        settled = max(moment, time.monotonic())
+        time.sleep(settled + 5 - time.monotonic())
+        assert self.refusals(settled) == []
+        assert {answer.kind for answer in self.answers if answer.began >= settled} == {"25", "587", "993"}
+
+    def report(self, case: str, host: Target, gone: float) -> None:
+        """Print the figures of a case: ``gone`` is when its cause was gone."""
+        last = {
+            kind: round(max(answer.moment - gone for answer in self.refusals(gone) if answer.kind == kind), 1)
+            for kind in {answer.kind for answer in self.refusals(gone)}
+        }
+        longest = {kind: round(self.gap(kind), 1) for kind in ("25", "587", "993")}
+        print(f"FIGURES Debian {host.debian}, {sample_accounts.ENGINE}, {case}:")
+        print(f"FIGURES   longest without a success {longest},")
+        print(f"FIGURES   last refusals {last or 'none'} s after the cause was gone")
+
+    def gap(self, kind: str) -> float:
+        """Return the longest time in which nothing of a kind went well."""
+        moments = [answer.moment for answer in self.answers if answer.kind == kind and answer.good]
+        moments.append(time.monotonic())
+        return max((later - earlier for earlier, later in itertools.pairwise(moments)), default=0)
+
+
+@contextmanager
+def watch(host: Target) -> Iterator[Watch]:
+    """Send and ask while the block runs, from when all is well; then compare what was taken and what came."""
+    watching = Watch(host)
+    jobs = [
+        threading.Thread(target=watching.send_all_the_while, args=[False]),
+        threading.Thread(target=watching.send_all_the_while, args=[True]),
+        threading.Thread(target=watching.ask_all_the_while),
+    ]
+    for job in jobs:
+        job.start()
+    try:
+        watching.recovered(time.monotonic(), timeout=60)
+        yield watching
+    finally:
+        watching.stopping.set()
+        for job in jobs:
+            job.join(60)
+    assert_none_is_lost(watching)
+
+
+def assert_none_is_lost(watching: Watch) -> None:
+    """Every message that got a 250 is in its mailbox once the queue is empty; doubles are printed."""
+    clients.wait_for_empty_queue(watching.host, timeout=15 * ROOM)
+    found: Counter[int] = Counter()
+    for user in (ALICE, BOB):
+        with clients.imap(watching.host, user) as session:
+            for subject in clients.fields(session, "Subject").values():
+                if match := _NUMBER.match(subject):
+                    found[int(match[1])] += 1
+            session.store("1:*", "+FLAGS", r"(\Deleted)")
+            session.expunge()
+    lost = set(watching.accepted) - found.keys()
+    doubled = {number for number, count in found.items() if count > 1}
+    print(f"accepted {len(watching.accepted)}, lost {sorted(lost)}, doubled {sorted(doubled)}")
+    assert watching.accepted
+    assert not lost
+
+
+def _send(host: Target, sender: str, number: int) -> None:
+    user = (ALICE, BOB)[number % 2]
+    clients.send(host, clients.message(sender, user, f"number {number}"), sender=sender)
+
+
+def _log_in(host: Target) -> None:
+    with clients.smtp(host, 587, ALICE):
+        pass
+
+
+def _read(host: Target) -> None:
+    with clients.imap(host, ALICE):
+        pass

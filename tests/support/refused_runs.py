@@ -1,0 +1,21 @@
+"""A run that is refused: it says why in one line, and the host stays as it was."""
+
+from __future__ import annotations
+
+from tests.targets.containers import Target
+from tests.targets.pyinfra import PyinfraRun
+
+#: Prints the files, packages and listening sockets of a host.
+LOOK = (
+    "find /etc /usr /var/lib /root -xdev ! -path '*/systemd/*' ! -path '/var/lib/postgresql/*' "
+    "-printf '%p %y %m %u %g %s %T@ %l\\n' | sort; "
+    "dpkg-query -W -f '${Package} ${db:Status-Status}\\n'; ss -Hltn | sort"
+)
+
+
+def refused(host: Target, run: PyinfraRun, said: str) -> None:
+    """The run failed with one line that says why, as a user reads it."""
+    assert run.returncode == 1
+    assert run.stderr.count(said) == 1, run.stderr
+    for word in ("Traceback", "exception", "bug report", "Starting operation: Mail server | PostgreSQL"):
+        assert word not in run.stderr
