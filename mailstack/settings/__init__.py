@@ -1,7 +1,7 @@
-"""Everything a user may set: one frozen model, each field named as in the inventory.
+"""All settings: one frozen model, each field named as in the inventory.
 
-``Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])`` is a correct server. What is
-misspelt or impossible raises ``SettingsError``, an ``OperationValueError``, before any host is touched.
+``Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])`` is a correct server. A misspelt
+name or an impossible value raises ``SettingsError``, an ``OperationValueError``, before any host is touched.
 ``docs/settings.md`` is made from this model by ``python -m mailstack.settings.reference``.
 """
 
@@ -64,21 +64,21 @@ __all__ = [
 
 
 class GeneralSettings(Model):
-    """General"""
+    """General."""
 
     mail_hostname: DomainName = Field(
-        description="The server's own name, the one its clients and its MX record use (Postfix `myhostname`)."
+        description="The server's own name, which its clients and its MX record use (Postfix `myhostname`)."
     )
     mail_domain: DomainName | None = Field(
         default=None, description="Postfix `mydomain`. Without it, `mail_hostname` without its first label."
     )
     mail_address: IpAddress | None = Field(
         None,
-        description="Where the other hosts of the inventory reach this one. It is needed if the database "
-        "(group `db`) and the mail server (groups `mx` and `imap`) are on two hosts.",
+        description="The address by which the other hosts of the inventory reach this one. Required if the "
+        "database (group `db`) and the mail server (groups `mx` and `imap`) are on two hosts.",
     )
     mail_postmaster: LocalNameOrAddress = Field(
-        default="root", description="Where mail to `postmaster` at every domain goes."
+        default="root", description="The recipient of mail to `postmaster` at every domain."
     )
 
     @property
@@ -89,25 +89,26 @@ class GeneralSettings(Model):
 
 
 class AccountSettings(Model):
-    """Accounts"""
+    """Accounts."""
 
     mail_domains: Domains = Field(default=(), description="The domains that this server receives mail for.")
     mail_users: Users = Field(default=(), description="The mailboxes.")
-    mail_aliases: Aliases = Field(default=(), description="Addresses whose mail goes elsewhere.")
+    mail_aliases: Aliases = Field(default=(), description="Addresses whose mail goes to other addresses.")
     mail_alias_domains: AliasDomains = Field(
-        default=(), description="Domains that are other names for one of `mail_domains`."
+        default=(), description="Further names of domains in `mail_domains`."
     )
     mail_relay_domains: RelayDomains = Field(
         default=(),
-        description="Domains whose mail goes on to another server, for everybody, as a backup MX does it.",
+        description="Domains whose mail Postfix accepts from everybody and relays to another server, as a "
+        "backup MX does.",
     )
     mail_accounts_policy: Literal["add-only", "authoritative"] = Field(
         default="add-only",
-        description="Whether accounts that are in the database and not declared stay (`add-only`) or go "
+        description="Whether accounts in the database that are not declared are kept (`add-only`) or deleted "
         "(`authoritative`).",
     )
     mail_accounts_delete_mail: bool = Field(
-        default=False, description="Whether the mail of an account goes with it when it is deleted."
+        default=False, description="Whether deleting an account deletes its mail too."
     )
 
     @model_validator(mode="after")
@@ -134,7 +135,7 @@ class Settings(
 ):
     """All settings of one mail server."""
 
-    if TYPE_CHECKING:  # what an inventory may have, a list for instance, is more than what is stored
+    if TYPE_CHECKING:  # an inventory may give other types than the model stores: a list for a tuple
 
         def __init__(self, **data: Unpack[GivenSettings]) -> None: ...
 
@@ -142,10 +143,10 @@ class Settings(
     def from_data(cls, data: "Mapping[str, object] | HostData") -> Self:
         """Return the settings among a host's data: every key that starts with ``mail_``.
 
-        + data: ``host.data``, or a dictionary; other keys are not looked at
+        + data: ``host.data``, or a dictionary; other keys are ignored
 
-        Raises ``SettingsError`` with all that is wrong, each with the setting's name, and with the host's if
-        ``host.data`` was given.
+        Raises ``SettingsError`` that lists every problem with the setting's name, and names the host if
+        ``data`` is ``host.data``.
         """
         every, name = (
             (data, None) if isinstance(data, Mapping) else (data.dict(), data.host.name)  # type: ignore[no-untyped-call]
@@ -166,7 +167,7 @@ class Settings(
 
     @property
     def map_type(self) -> str:
-        """``mail_map_type``, or what it is by default."""
+        """``mail_map_type``, or its default."""
         return self.mail_map_type or f"proxy:{self.db_driver}"
 
     @model_validator(mode="after")
@@ -205,7 +206,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _one_class_a_domain(self) -> Self:
-        """A domain belongs to one address class (ADDRESS_CLASS_README), or all its mailboxes are 550."""
+        """Check that each domain has one address class (ADDRESS_CLASS_README); else its mailboxes are 550."""
         ours = {domain.domain_name for domain in self.mail_domains}
         others = {alias.alias_domain for alias in self.mail_alias_domains}
         if both := sorted(ours & others):
@@ -225,7 +226,7 @@ class Settings(
 
     @property
     def local_domains(self) -> tuple[str, ...]:
-        """The domains of ``mail_mydestination``; what its tables have is not among them."""
+        """The domains of ``mail_mydestination``, without those in its tables."""
         names = (self.expanded(item) for item in self.mail_mydestination)
         return tuple(name for name in names if re.fullmatch("[a-z0-9.-]+", name))
 

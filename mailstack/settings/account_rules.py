@@ -1,4 +1,4 @@
-"""Rules between domains, users and aliases, where what is declared is enough to see that they are broken."""
+"""Rules between domains, users and aliases that can be checked on the declared accounts alone."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from mailstack.settings.domains import AliasDomain, Domain
 
 QUOTAS = {"quota_mb": "MiB", "quota_messages": "messages"}
-"""What a domain and its users may have quotas of, and the unit."""
+"""The kinds of quotas of a domain and its users, with their units."""
 
 
 def quota_problem(domain: str, limit: int, unit: str, parts: Iterable[int]) -> str | None:
-    """What the database would say of the quotas of a domain's users, if they don't fit into its own.
+    """Return the database's error if the quotas of a domain's users exceed the quota of the domain.
 
-    + parts: the quotas, 0 for no limit
+    + limit: the quota of the domain
+    + parts: the quotas of its users, 0 for no limit
     """
     parts = list(parts)
     if 0 in parts:
@@ -31,9 +32,10 @@ def quota_problem(domain: str, limit: int, unit: str, parts: Iterable[int]) -> s
 
 
 def too_much(domains: Iterable[Domain], users: Iterable[User]) -> Iterator[str]:
-    """Domains whose users are declared with more than fits; users that are not declared may add to that.
+    """Yield an error for each domain whose declared users have larger quotas than the domain.
 
-    A user that is declared without a quota may have one in the database, and that stays.
+    Users that are not declared may add to that. A user declared without a quota keeps the one that it has in
+    the database.
     """
     parts: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for user in users:
@@ -54,7 +56,7 @@ def in_no_domain(
     aliases: Iterable[Alias],
     alias_domains: Sequence[AliasDomain],
 ) -> Iterator[str]:
-    """Accounts in a domain that is not among ``domains``, which are all that there will be."""
+    """Yield an error for each account whose domain is not among ``domains``, the only ones allowed."""
     names = {domain.domain_name for domain in domains}
     needed = [("mail_users", user.email, user.email) for user in users]
     needed += [

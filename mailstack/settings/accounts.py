@@ -1,4 +1,4 @@
-"""Users and aliases as they are declared. Pure; ``mailstack.accounts`` puts them in the database."""
+"""Declared users and aliases. Pure; ``mailstack.accounts`` writes them to the database."""
 
 import re
 from collections import defaultdict
@@ -33,15 +33,15 @@ APP_PASSWORD_NAME = "[a-z0-9][a-z0-9._-]{0,62}"
 def _check_app_password(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if len(text) < 24 or len(set(text)) < 8 or not re.fullmatch(r"[A-Za-z0-9._+/=-]+", text):
-        raise ValueError("not a password that nobody can guess")
+        raise ValueError("a password that can be guessed")
     return secret
 
 
 class AppPassword(Model):
-    """A further password of a user, for one program or device, which can be taken away alone."""
+    """A further password of a user, for one program or device, which can be revoked alone."""
 
     name: Annotated[str, matching(APP_PASSWORD_NAME), Allowed("up to 63 of `a-z`, `0-9`, `.`, `_`, `-`")] = (
-        Field(description="What it is called, such as `phone`.")
+        Field(description="Its name, such as `phone`.")
     )
     password: (
         Annotated[
@@ -52,20 +52,20 @@ class AppPassword(Model):
             ),
         ]
         | None
-    ) = Field(default=None, description="Enforced on every run. One that is there needs none.")
+    ) = Field(default=None, description="Enforced on every run. Not required once the app password exists.")
     service: Literal["all", "imap", "smtp"] = Field(
         default="all",
-        description="What it is good for: `imap` for reading mail by IMAP and POP3, `smtp` for sending, "
-        "`all` for these and ManageSieve.",
+        description="The services that accept it: `imap` for IMAP and POP3, `smtp` for sending, `all` for "
+        "these and ManageSieve.",
     )
 
 
 class User(Model):
-    """A mailbox and the account that reads it."""
+    """A mailbox and its login."""
 
     email: MailboxAddress = Field(description="The address; also the login name.")
     initial_password: Password | None = Field(
-        default=None, description="Set when the account is created, and never again: its owner may change it."
+        default=None, description="Set only when the account is created, as the user may change it later."
     )
     password_hash: (
         Annotated[
@@ -76,40 +76,42 @@ class User(Model):
         | None
     ) = Field(default=None, description="Enforced on every run.")
     home_directory: HostPath | None = Field(
-        default=None, description="Where the mail lies; without it, a new directory below `mail_home_root`."
+        default=None, description="The directory of the mail; without it, a new one below `mail_home_root`."
     )
     quota_mb: Megabytes | None = Field(
         default=None,
-        description="The size that the mailbox may have, in MiB. None: what the domain says; 0: no limit.",
+        description="The largest size of the mailbox, in MiB. None: the domain's `user_quota_mb`; 0: no "
+        "limit.",
     )
     quota_messages: Messages | None = Field(
         default=None,
-        description="The number of messages that it may have. None: what the domain says; 0: no limit.",
+        description="The largest number of messages. None: the domain's `user_quota_messages`; 0: no limit.",
     )
     can_send: bool = Field(
-        default=True, description="Without it the user can't log in on the ports 465 and 587; IMAP works."
+        default=True, description="If false, the user can't log in on ports 465 and 587; IMAP still works."
     )
     can_receive: bool = Field(
-        default=True, description="Without it mail to the user is refused as to an unknown one; logins work."
+        default=True,
+        description="If false, mail to the user is refused as for an unknown address; logins work.",
     )
     detail_folders: bool = Field(
         default=False,
-        description="Whether mail to `user+folder` goes into that folder, if it is there, or into INBOX.",
+        description="Whether mail to `user+folder` goes into that folder if it exists. Otherwise it goes "
+        "into INBOX.",
     )
     senders: Annotated[
         ListOf[str],
         each(addresses.address_or_domain),
         Allowed("a list of addresses, or of `@example.org` for every address there"),
     ] = Field(
-        default=(), description="Further addresses that the user may send as, beside its own and its aliases."
+        default=(),
+        description="Further addresses that the user may send from, beside its own and its aliases.",
     )
     app_passwords: Annotated[
         ListOf[Annotated[AppPassword, as_model(AppPassword, "name")]],
         Allowed("a list of dictionaries (see AppPassword)"),
     ] = Field(default=(), description="Further passwords, one for each program or device.")
-    active: bool = Field(
-        default=True, description="A disabled user is suspended: can't log in and receives nothing."
-    )
+    active: bool = Field(default=True, description="A disabled user can't log in and receives no mail.")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -125,7 +127,7 @@ class User(Model):
 
 
 class Alias(Model):
-    """An address, or a whole domain, whose mail goes elsewhere."""
+    """An address, or a whole domain, whose mail goes to other addresses."""
 
     source_email: AliasSource = Field(
         description="The address; `@domain` for a catch-all; `name@*` for a name in all domains."
@@ -135,23 +137,23 @@ class Alias(Model):
         each(addresses.destination_address),
         Field(min_length=1),
         Allowed("a list of addresses, local or remote"),
-    ] = Field(description="Where the mail goes. An address elsewhere keeps its case.")
+    ] = Field(description="The recipients of the mail. An address in another server's domain keeps its case.")
     active: bool = Field(default=True, description="A disabled alias is refused like an unknown address.")
 
     @property
     def everywhere(self) -> bool:
-        """Whether it is for a name in all domains."""
+        """Whether the alias is for a name in all domains."""
         return self.source_email.endswith("@*")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        # Postfix sends one copy to addresses that differ in case alone (cleanup(8) folds them to compare)
+        # Postfix sends one copy to addresses that differ in case only (cleanup(8) folds them to compare)
         no_duplicates(f"{self.source_email}: destination", [target.lower() for target in self.destinations])
         return self
 
 
 def _alias_mapping(value: object) -> object:
-    """``{source: destination or list}`` is the short form of a list of aliases."""
+    """Convert ``{source: destination or list}``, the short form, to a list of aliases."""
     if not isinstance(value, Mapping):
         return value
     return [
@@ -173,17 +175,17 @@ def _check_aliases(aliases: tuple[Alias, ...]) -> tuple[Alias, ...]:
 
 
 def alias_loop(aliases: Iterable[Alias]) -> list[str]:
-    """Addresses that point to one another in a circle, first one repeated at the end; else nothing.
+    """Return addresses that point to one another in a circle, the first repeated at the end; else nothing.
 
-    Postfix accepts mail for such an address and then answers 451 for ever. An alias that has its own
-    address among its destinations keeps a copy and is no circle; a ``+detail`` does not tell addresses apart.
+    Postfix accepts such a recipient, then answers 451 at every attempt. An alias with its own address among
+    its destinations keeps a copy and is no circle. Addresses that differ only in ``+detail`` are the same.
     """
     active = [alias for alias in aliases if alias.active]
     return circle((alias.source_email, target.lower()) for alias in active for target in alias.destinations)
 
 
 def circle(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """See ``alias_loop``.
+    """Return the addresses of a circle, as ``alias_loop`` does.
 
     + pairs: sources and destinations of aliases, in lower case
     """

@@ -31,7 +31,7 @@ _HBA = re.compile(
 
 
 def _dsn_parts(dsn: str) -> dict[str, str]:
-    """Raises ``ValueError`` without a part of ``dsn`` in it: libpq's own message may quote the password."""
+    """Parse ``dsn``. The ``ValueError`` does not quote it, as libpq's message may contain the password."""
     from psycopg2 import ProgrammingError
     from psycopg2.extensions import parse_dsn
 
@@ -58,7 +58,7 @@ def _check_dsn(secret: SecretStr) -> SecretStr:
 
 
 def _check_hba(line: str) -> str:
-    """PostgreSQL would only log that a line is wrong, go on with the old file, and fail its next start."""
+    """Check a line: with a bad one PostgreSQL logs an error, keeps the old file, and fails its next start."""
     if not (match := _HBA.fullmatch(line)):
         raise ValueError("not a line of pg_hba.conf: TYPE DATABASE USER [ADDRESS] METHOD")
     address, mask = match["address"] or "", match["mask"]
@@ -71,12 +71,12 @@ def _check_hba(line: str) -> str:
 
 
 class DatabaseSettings(Model):
-    """Database"""
+    """Database."""
 
     mail_db_engine: EngineName = Field(
         default="postgresql",
-        description="The database server: PostgreSQL, or with `mysql` MariaDB. Another one starts empty: "
-        "nothing is carried over.",
+        description="The database server: PostgreSQL, or MariaDB with `mysql`. After a change the new server "
+        "starts empty: no accounts are copied.",
     )
     mail_db_name: Identifier = Field(default="mail", description="The database's name.")
     mail_db_owner: Identifier = Field(
@@ -84,7 +84,7 @@ class DatabaseSettings(Model):
     )
     mail_db_lookup_role: Identifier = Field(
         default="maillookup",
-        description="The role that Postfix and Dovecot look things up as. It can only read.",
+        description="The role that Postfix and Dovecot use for lookups. It can only read.",
     )
     mail_db_upgrade_role: Identifier = Field(
         default="mailupgrade",
@@ -92,14 +92,14 @@ class DatabaseSettings(Model):
     )
     mail_db_auth: Literal["password", "peer"] = Field(
         default="password",
-        description="How Postfix and Dovecot prove who they are. With `peer` it is by the accounts they "
-        "run as, to a server on the same host, and no database password is on any disk. MariaDB then knows "
-        "them as `postfix` and `dovecot`.",
+        description="How Postfix and Dovecot authenticate to the database. With `peer`, a server on the same "
+        "host recognises their system users, and no disk has a database password. MariaDB then calls their "
+        "accounts `postfix` and `dovecot`.",
     )
     mail_db_host: Host | None = Field(
         default=None,
-        description="Where Postfix and Dovecot on a host without a database of its own find it. Without it, "
-        "on the host in the inventory's group `db`, or where `mail_db_dsn` says.",
+        description="The database server for Postfix and Dovecot on a host without a database of its own. "
+        "Without it: the host in the inventory's group `db`, or the server of `mail_db_dsn`.",
     )
     mail_db_port: Port | None = Field(
         default=None,
@@ -126,9 +126,9 @@ class DatabaseSettings(Model):
         | None
     ) = Field(
         default=None,
-        description="How the machine that runs pyinfra reaches, as an administrator, a PostgreSQL that no "
-        "host of the inventory runs. Needs `mail_db_lookup_password`; `mail_password_upgrade` needs "
-        "`mail_db_upgrade_password` then.",
+        description="The administrator's connection, from the machine that runs pyinfra, to a PostgreSQL "
+        "that no host of the inventory runs. Needs `mail_db_lookup_password`, and with "
+        "`mail_password_upgrade` also `mail_db_upgrade_password`.",
     )
     mail_db_hba: Annotated[
         ListOf[str],
@@ -136,13 +136,13 @@ class DatabaseSettings(Model):
         Allowed("a list of lines such as `hostssl mail reports 192.0.2.7/32 scram-sha-256`"),
     ] = Field(
         default=(),
-        description="Further lines of `pg_hba.conf`, for PostgreSQL only. Whoever else uses `mail_db_name` "
-        "needs one; lines for other databases stay as they are without.",
+        description="Further lines of `pg_hba.conf`, for PostgreSQL only. Every other client of "
+        "`mail_db_name` needs one; existing lines for other databases stay.",
     )
 
     @property
     def db_kind(self) -> EngineKind:
-        """What differs by ``mail_db_engine``."""
+        """The properties of the engine that ``mail_db_engine`` names."""
         return ENGINES[self.mail_db_engine]
 
     @property
@@ -152,12 +152,12 @@ class DatabaseSettings(Model):
 
     @property
     def db_driver(self) -> str:
-        """What Postfix, Dovecot and the packages that they need for it call the engine."""
+        """The engine's name in Postfix, in Dovecot and in their packages for it."""
         return self.db_kind.driver
 
     @property
     def db_endpoint(self) -> Endpoint | None:
-        """The server that ``mail_db_dsn`` names, if it is set."""
+        """The server in ``mail_db_dsn``, if that is set."""
         if self.mail_db_dsn is None:
             return None
         parts = _dsn_parts(self.mail_db_dsn.get_secret_value())

@@ -1,4 +1,4 @@
-"""Domains as they are declared, of each kind. Pure; ``mailstack.accounts`` puts them in the database."""
+"""Declared domains of each kind. Pure; ``mailstack.accounts`` writes them to the database."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -26,17 +26,17 @@ class Domain(Model):
     domain_name: DomainName = Field(description="The domain.")
     quota_mb: Megabytes | None = Field(
         default=None,
-        description="The sum that the quotas of all users of the domain may have, in MiB; each must have one "
-        "then. 0 or none: no limit.",
+        description="The largest sum of the quotas of all users of the domain, in MiB; each user then needs "
+        "a quota. 0 or none: no limit.",
     )
     quota_messages: Messages | None = Field(
-        default=None, description="The same for numbers of messages. 0 or none: no limit."
+        default=None, description="The same for the number of messages. 0 or none: no limit."
     )
     user_quota_mb: Megabytes | None = Field(
-        default=None, description="`quota_mb` of every user of the domain that has none of its own."
+        default=None, description="`quota_mb` of each user of the domain without a quota of its own."
     )
     user_quota_messages: Messages | None = Field(
-        default=None, description="`quota_messages` of every user of the domain that has none of its own."
+        default=None, description="`quota_messages` of each user of the domain without a quota of its own."
     )
     active: bool = Field(
         default=True, description="A disabled domain's addresses are refused like unknown ones."
@@ -44,7 +44,7 @@ class Domain(Model):
 
 
 class AliasDomain(Model):
-    """Another name for a domain: each address in it is the one of the same name there."""
+    """Another name for a domain: mail to ``user@alias_domain`` goes to ``user@domain_name``."""
 
     alias_domain: DomainName = Field(description="The other name. Never one of `mail_domains`.")
     domain_name: DomainName = Field(description="The domain, which has the mailboxes.")
@@ -52,22 +52,23 @@ class AliasDomain(Model):
 
 
 class RelayDomain(Model):
-    """A domain whose mail goes on to another server, its primary: this server is its backup MX."""
+    """A domain whose mail is relayed to another server, its primary: this server is its backup MX."""
 
     domain_name: DomainName = Field(description="The domain. Never one of `mail_domains`.")
     recipients: Annotated[
         ListOf[str], each(addresses.address_key), Allowed("a list of addresses in that domain")
     ] = Field(
         default=(),
-        description="The addresses that the primary knows. Mail to others, but for `postmaster`, is refused.",
+        description="The addresses that the primary has. Mail to others, except `postmaster`, is refused.",
     )
     any_recipient: bool = Field(
         default=False,
-        description="Whether mail to every address is taken. What the primary then refuses goes back to "
-        "whoever the sender claimed to be.",
+        description="Whether mail to every address is accepted. A message that the primary then refuses is "
+        "returned to its envelope sender, which may be forged.",
     )
     next_hop: NextHop | None = Field(
-        default=None, description="The primary. Without it, the best of the domain's other MX hosts."
+        default=None,
+        description="The primary. Without it, the most preferred of the domain's other MX hosts.",
     )
     active: bool = Field(
         default=True, description="A disabled relay domain's addresses are refused like unknown ones."
@@ -89,7 +90,7 @@ def _alias_domain_mapping(value: object) -> object:
 
 
 def _relay_domain_mapping(value: object) -> object:
-    """``{domain: recipients}`` is the short form of a list of relay domains."""
+    """Convert ``{domain: recipients}``, the short form, to a list of relay domains."""
     if not isinstance(value, Mapping):
         return value
     return [{"domain_name": name, "recipients": recipients} for name, recipients in value.items()]

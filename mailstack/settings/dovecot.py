@@ -17,66 +17,66 @@ def _descending(percentages: tuple[int, ...]) -> tuple[int, ...]:
 
 def _not_the_inbox(names: dict[str, str]) -> dict[str, str]:
     if inbox := [name for name in names if name.upper() == "INBOX"]:
-        raise ValueError(f"{inbox[0]!r}: new mail would go, read or not")
+        raise ValueError(f"{inbox[0]!r}: new mail would be deleted, read or not")
     return names
 
 
 FolderName = Annotated[
     str,
-    # what separates levels, quotes in Dovecot's configuration, stands for any name, or is a variable
+    # separators of levels, quotes of Dovecot's configuration, wildcards and variables
     matching(r"[^\x00-\x1f\x7f]+", forbidden=r'[/.\\"*?%&{}#$]|^\s|\s$'),
 ]
 Age = Annotated[str, matching(r"[1-9][0-9]{0,5}[smhdw]")]
 
 
 class DovecotSettings(Model):
-    """Dovecot"""
+    """Dovecot."""
 
-    mail_pop3: bool = Field(default=False, description="Whether POP3 is offered beside IMAP.")
+    mail_pop3: bool = Field(
+        default=False, description="Whether users can read mail by POP3 too, beside IMAP."
+    )
     mail_home_root: HostPath = Field(
         default="/var/vmail", description="The directory with the home directories of all mailboxes."
     )
     mail_vmail_uid: SystemId | None = Field(
         default=None,
-        description="The user id of `vmail`, which owns all mail. None: the one that it has on the host, or "
-        "5000 if there is no such user.",
+        description="The user id of `vmail`, which owns all mail. None: the existing user's, or 5000 for a "
+        "new user.",
     )
     mail_vmail_gid: SystemId | None = Field(
         default=None,
-        description="The group id of `vmail`. None: the one that it has on the host, or 5000 if there is no "
-        "such group.",
+        description="The group id of `vmail`. None: the existing group's, or 5000 for a new group.",
     )
     mail_max_userip_connections: Annotated[int, Field(ge=1, le=1_000_000), Allowed("a number, 1 or more")] = (
         Field(
             default=20,
-            description="How many connections one user may have at once from one address, for each of IMAP "
-            "and POP3. One program may use five, and a household has one address.",
+            description="Connections that one user may have at once from one IP address, for each of IMAP "
+            "and POP3. One client may use five, and a household has one address.",
         )
     )
     mail_last_login_minutes: Annotated[
-        int, Field(ge=0, le=525_600), Allowed("minutes, up to 525600; 0 for not at all")
+        int, Field(ge=0, le=525_600), Allowed("minutes, up to 525600; 0 records none")
     ] = Field(
         default=60,
-        description="Logins are recorded in the table `mail_last_login`, for each user and service not more "
-        "often than this.",
+        description="The shortest time between two records of a login in the table `mail_last_login`, for "
+        "each user and service.",
     )
     mail_password_upgrade: bool = Field(
         default=False,
-        description="Whether a good login replaces a stored hash of an older scheme by one of today's, "
-        "ARGON2ID. There is no way back, and other programs that verify these hashes must know it too: so "
-        "it is off.",
+        description="Whether a successful login replaces a stored hash of an older scheme with ARGON2ID. "
+        "Off, because this can't be undone, and other programs that verify these hashes must support it.",
     )
     mail_full_text_search: bool = Field(
         default=False,
-        description="Whether an index answers searches. Without it Dovecot reads the mail, and every answer "
-        "is right. With it, searches for text in large mailboxes are quicker, but by words, and some answers "
-        "are wrong: `docs/mailboxes.md` lists which. On Debian 12, `NOT` finds nothing.",
+        description="Whether searches use an index. Without it Dovecot reads the mail, and every result is "
+        "correct. With it, text searches in large mailboxes are faster, but match words only, and some "
+        "results are wrong: `docs/mailboxes.md` lists them. On Debian 12, `NOT` finds nothing.",
     )
     mail_namespace_separator: Literal["/", "."] = Field(
         default="/",
-        description="What IMAP clients see between the names of a folder and of one in it. On disk nothing "
-        "changes with it; Sieve scripts that name such a folder have to. A folder with the new separator in "
-        "its name can't be opened any more: rename it before.",
+        description="The separator between the names of a folder and its subfolder in IMAP. Nothing on disk "
+        "depends on it. After a change, edit Sieve scripts that name subfolders. Before a change, rename "
+        "folders with the new separator in their names, as they can't be opened afterwards.",
     )
     mail_autoexpunge: Annotated[
         dict[FolderName, Age],
@@ -87,12 +87,12 @@ class DovecotSettings(Model):
         ),
     ] = Field(
         default={},
-        description="Folders that mail is deleted from once it has been there that long. None by default.",
+        description="Folders whose mail is deleted after it has been in them for this time. None by default.",
     )
     mail_compression: Literal["none", "gz", "zstd"] = Field(
         default="none",
-        description="How mail is stored that comes from now on. What is stored already stays readable, "
-        "compressed or not. Quotas count what mail was before.",
+        description="The compression of new mail. Stored mail stays readable, compressed or not. Quotas "
+        "count the uncompressed size.",
     )
     mail_shared_folders: bool = Field(
         default=False,
@@ -103,11 +103,11 @@ class DovecotSettings(Model):
         ListOf[Percentage], AfterValidator(_descending), Allowed("a list of percentages, 1 to 100")
     ] = Field(
         default=(95, 80),
-        description="How full a mailbox must be, in space or messages, for its user to be told by mail.",
+        description="The usage of a mailbox, in space or messages, at which its user gets a warning by mail.",
     )
     mail_quota_warning_subject: Line = Field(
         default="Your mailbox is {percent} % full",
-        description="The subject of that mail; `{percent}` stands for the percentage.",
+        description="The subject of that warning; `{percent}` is replaced by the percentage.",
     )
     mail_quota_warning_text: Text = Field(
         default=(
@@ -115,10 +115,10 @@ class DovecotSettings(Model):
             "messages, that it may have. Once it is full, mail to you is refused.\n"
             "Please delete what you do not need; the trash counts, too.\n"
         ),
-        description="The text of that mail.",
+        description="The text of that warning; `{percent}` is replaced by the percentage.",
     )
     mail_dovecot_extra: Text = Field(
-        default="", description="Text for the end of `dovecot.conf`, in the syntax of the host's Dovecot."
+        default="", description="Text at the end of `dovecot.conf`, in the syntax of the host's Dovecot."
     )
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
-"""The kinds of database servers, as far as settings, topology and components differ by them.
+"""The database engines: what settings, topology and components need to know of each.
 
-A new one is an entry here, a package ``mailstack/engines/NAME`` (``mailstack.engines.contract``), a component
-``mailstack/components/NAME.py``, and its templates.
+A new engine needs an entry here, a package ``mailstack/engines/NAME`` (``mailstack.engines.contract``), a
+component ``mailstack/components/NAME.py``, and its templates.
 """
 
 from typing import Literal, NamedTuple
@@ -11,17 +11,17 @@ MapType = Literal["proxy:pgsql", "pgsql", "proxy:mysql", "mysql"]
 
 
 class EngineKind(NamedTuple):
-    """A kind of database server.
+    """A database engine.
 
-    + title: what people call it
+    + title: its usual name
     + module: the package in ``mailstack.engines``, which has the engine as ``ENGINE``
     + component: the module in ``mailstack.components`` that installs it
-    + unit: what its packages call its service
-    + driver: what Postfix, Dovecot and the packages that they need for it call it
-    + only_local: whether nothing would encrypt what goes to it from another host
+    + unit: the systemd unit of its packages
+    + driver: its name in Postfix, in Dovecot and in their packages for it
+    + only_local: whether connections from other hosts would be unencrypted
     + by_address: whether Postfix reaches it by TCP on its own host too
-    + not_with: settings that are for other kinds
-    + taken: names that its databases and accounts can't have
+    + not_with: settings that are for other engines only
+    + taken: names that its databases and roles can't have
     """
 
     title: str
@@ -46,7 +46,7 @@ ENGINES: dict[EngineName, EngineKind] = {
         "mysql",
         3306,
         only_local=True,
-        # it knows by the address who asks, and smtpd(8) in its chroot has no socket of it
+        # it identifies clients by their address, and smtpd(8) in its chroot can't reach its socket
         by_address=True,
         not_with=("mail_db_dsn", "mail_db_hba", "mail_db_host"),
         taken=frozenset(
@@ -57,7 +57,7 @@ ENGINES: dict[EngineName, EngineKind] = {
         ),
     ),
 }
-"""By the value of ``mail_db_engine``."""
+"""The engines by their value of ``mail_db_engine``."""
 
 UNITS = tuple(kind.unit for kind in ENGINES.values())
-"""The services of all: what may stand in an ``After=``, as a unit that is not there does not matter."""
+"""The units of all engines, for ``After=``, where systemd ignores units that don't exist."""

@@ -1,6 +1,6 @@
-"""What pydantic finds wrong, said in the words of whoever wrote the inventory.
+"""Pydantic's errors in the terms of the inventory.
 
-A message names the setting, its value (unless that is, or may contain, a secret) and what is allowed.
+A message names the setting, its value (unless it is or may contain a secret) and the allowed values.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _PLAIN = {
 
 
 class Allowed(NamedTuple):
-    """Metadata of a field's type: what it accepts, for error messages and for the reference."""
+    """Metadata of a field's type: the values that it accepts, for error messages and for the reference."""
 
     text: str
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong. ``location`` is a path like ``("mail_users", 2, "email")``."""
+    """One problem of the settings. ``location`` is a path like ``("mail_users", 2, "email")``."""
 
     location: tuple[int | str, ...]
     text: str
@@ -43,9 +43,9 @@ class Problem(NamedTuple):
 
 
 class SettingsError(OperationValueError):
-    """Settings that are misspelt or impossible; pyinfra prints the message and stops.
+    """Raised for misspelt or impossible settings; pyinfra prints the message and stops.
 
-    + host: whose settings they are, if that is known: an inventory may have many
+    + host: the host with these settings, if known, as an inventory may have many
     """
 
     def __init__(self, problems: Sequence[Problem], host: str | None = None) -> None:
@@ -55,14 +55,14 @@ class SettingsError(OperationValueError):
 
 
 def settings_error(model: type[BaseModel], error: ValidationError) -> SettingsError:
-    """The same error without a value that may be secret. Raise it ``from None``."""
+    """Return the same error without values that may be secret. Raise it ``from None``."""
     return SettingsError([p for detail in error.errors(include_url=False) for p in _problems(model, detail)])
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` with the name that is spelt most alike, or nothing."""
+    """Return ``"; did you mean 'x'?"`` with the most similar name, or an empty text."""
     known = list(names)
-    # before what is merely spelt alike: a password is an initial_password, not a password_hash
+    # preferred to similar spelling: "password" means initial_password, not password_hash
     close = [one for one in known if one.endswith(f"_{name}")]
     close += difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
@@ -93,7 +93,7 @@ def _problems(model: type[BaseModel], detail: ErrorDetails) -> list[Problem]:
 
 
 def _shown(value: object) -> str:
-    """A simple value; of a list or a dictionary, ``said`` names the element."""
+    """Return a simple value as text; for lists and dictionaries the message names the element."""
     if isinstance(value, str) and ("\n" in value or len(value) > 300):
         return ""
     return f" = {value!r}" if value is None or isinstance(value, (bool, int, float, str)) else ""
@@ -110,14 +110,14 @@ def _may_be_secret(model: type[BaseModel], location: tuple[int | str, ...]) -> b
 
 
 def allowed(field: FieldInfo) -> str:
-    """What the field's type says that it accepts, or nothing."""
+    """Return the allowed values that the field's type states, or an empty text."""
     optional = [part for option in get_args(field.annotation) for part in get_args(option)]
     texts = [part.text for part in (*field.metadata, *optional) if isinstance(part, Allowed)]
     return texts[0] if texts else ""
 
 
 def contains_secret(annotation: object) -> bool:
-    """Whether a value of this type is a secret or has one inside."""
+    """Return whether a value of this type is or contains a secret."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return any(contains_secret(field.annotation) for field in annotation.model_fields.values())
     return annotation is SecretStr or any(contains_secret(part) for part in get_args(annotation))

@@ -11,7 +11,7 @@ List = list[Any] | tuple[Any, ...]
 
 
 class GivenSettings(TypedDict, total=False):
-    """What an inventory, or a deploy of one's own, may set."""
+    """The settings that an inventory or a deploy may give."""
 
     mail_accounts_delete_mail: bool
     mail_accounts_policy: Literal["add-only", "authoritative"]

@@ -1,4 +1,4 @@
-"""Which hashes of passwords are accepted: what Dovecot 2.3 and 2.4 both verify, and has a salt. Pure."""
+"""The accepted hashes of passwords: salted, and verified by both Dovecot 2.3 and 2.4. Pure."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ CRYPT_FORMS = {
 _DIGEST_BYTES = {"SSHA512": 64, "SSHA256": 32, "SSHA": 20, "SMD5": 16}
 
 PASSWORD_SCHEMES = (*CRYPT_FORMS, *_DIGEST_BYTES)
-"""What Dovecot 2.3 and 2.4 were both seen to verify (``doveadm pw -t``, and logins) and has a salt."""
+"""Salted schemes that both Dovecot 2.3 and 2.4 were seen to verify (``doveadm pw -t``, and logins)."""
 
 SALTED = rf"^([{{]({'|'.join(name for name in PASSWORD_SCHEMES if name != 'CRYPT')})[}}]|([{{]CRYPT[}}])?[$])"
-"""A stored hash with a salt that can't be guessed. DES, which may stand after ``{CRYPT}``, has 4096 salts."""
+"""Stored hashes with a random salt. ``{CRYPT}`` is not among them, as it may be DES with its 4096 salts."""
 
 _BY_FORM = ("", "CRYPT", "MD5")
-"""Schemes after which the form of the hash tells what it is; "" is a bare crypt(5) string."""
+"""Schemes whose hash shows its algorithm by its form; "" is a bare crypt(5) string."""
 
 _NO_HASH = ("PLAIN", "CLEAR", "CLEARTEXT", "PLAIN-TRUNC")
 _NO_SALT = ("SHA", "SHA1", "SHA256", "SHA512", "MD5", "PLAIN-MD5", "LDAP-MD5", "PLAIN-MD4")
 _NOT_OFFERED = ("CRAM-MD5", "HMAC-MD5", "DIGEST-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "OTP")
-_INSTEAD = "write what `doveadm pw -s ARGON2ID` makes of the password, or give it as initial_password"
+_INSTEAD = "use the output of `doveadm pw -s ARGON2ID`, or give the password as initial_password"
 
 
 def password_hash(text: str) -> str:
-    """Return ``{SCHEME}hash`` for a hash in that form or a bare crypt(5) string, whose form tells its scheme.
+    """Return ``{SCHEME}hash`` for a hash in that form or a bare crypt(5) string, whose form shows its scheme.
 
-    ``{CRYPT}…`` gets the name of its form, and ``{SSHA512.HEX}…`` (also ``.B64``) becomes ``{SSHA512}…``.
-    Raises ``ValueError`` for anything else; the message says what to write and does not have the hash.
+    ``{CRYPT}…`` gets the scheme of its form, and ``{SSHA512.HEX}…`` (also ``.B64``) becomes ``{SSHA512}…``.
+    Raises ``ValueError`` for anything else; the message says what to write and does not quote the hash.
     """
     match = re.match(r"[{]([A-Za-z0-9-]+)(?:[.](HEX|B64|BASE64))?[}]", text, re.IGNORECASE)
     scheme, encoding = (match[1].upper(), (match[2] or "").upper()) if match else ("", "")
@@ -51,7 +51,7 @@ def password_hash(text: str) -> str:
     if not encoding:
         names = CRYPT_FORMS if scheme in _BY_FORM else (scheme,)
         for name in names:
-            # a bare PBKDF2 would be verified as what crypt(3) takes it for
+            # Dovecot would pass a bare PBKDF2 hash to crypt(3)
             if (scheme or name != "PBKDF2") and re.fullmatch(CRYPT_FORMS.get(name, r"(?!)"), value):
                 return f"{{{name}}}{value}"
     if (digest := _digest(scheme, encoding, value)) is not None:
@@ -60,9 +60,9 @@ def password_hash(text: str) -> str:
 
 
 def spellings(declared: str) -> tuple[str, ...]:
-    """Return the texts that Dovecot takes for a hash that ``password_hash`` returned.
+    """Return the spellings that Dovecot accepts of a hash that ``password_hash`` returned.
 
-    What crypt(3) knows may stand there bare or as ``{CRYPT}``.
+    A hash of crypt(3) may have the prefix ``{CRYPT}`` or none.
     """
     scheme, _, value = declared.removeprefix("{").partition("}")
     by_crypt = scheme.endswith("CRYPT")
@@ -70,7 +70,7 @@ def spellings(declared: str) -> tuple[str, ...]:
 
 
 def _digest(scheme: str, encoding: str, value: str) -> str | None:
-    """Return digest and salt in base64, if it is one; a digest without a salt is another scheme, misnamed."""
+    """Return digest and salt in base64, or ``None``. A digest without a salt has the wrong scheme's name."""
     try:
         known = bytes.fromhex(value) if encoding == "HEX" else base64.b64decode(value, validate=True)
         if len(known) > _DIGEST_BYTES[scheme]:

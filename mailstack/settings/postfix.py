@@ -33,90 +33,93 @@ def _check_services(services: tuple[MasterService, ...]) -> tuple[MasterService,
 
 
 class PostfixSettings(Model):
-    """Postfix"""
+    """Postfix."""
 
     mail_myorigin: Origin = Field(
         default="$myhostname", description="The domain that mail from the host itself appears to come from."
     )
     mail_mydestination: Items = Field(
         default=("$myhostname", "localhost"),
-        description="The domains whose addresses are accounts of the host. Never one of `mail_domains`.",
+        description="The domains whose addresses are system users. Never one of `mail_domains`.",
     )
     mail_inet_interfaces: Interfaces = Field(
         default=("all",), description="The addresses that Postfix and Dovecot listen on."
     )
     mail_inet_protocols: Literal["all", "ipv4", "ipv6"] = Field(
         default="all",
-        description="The versions of IP that Postfix uses, and that all daemons listen by. `all` leaves out "
-        "what the kernel does not have.",
+        description="The IP versions that Postfix uses, and on which all daemons listen. `all` omits a "
+        "version that the kernel lacks.",
     )
     mail_mynetworks: Networks = Field(
-        default=("127.0.0.0/8", "[::1]/128"), description="Who may relay mail without logging in."
+        default=("127.0.0.0/8", "[::1]/128"), description="Networks that may relay mail without logging in."
     )
     mail_trusted_forwarders: Networks = Field(
         default=(),
-        description="Hosts that may use our domains as envelope sender without logging in, because they "
-        "forward our users' mail back to us. They may not relay.",
+        description="Hosts that may use this server's domains as envelope sender without logging in, because "
+        "they forward its users' mail back to it. They may not relay.",
     )
     mail_smtpd_relay_restrictions: Restrictions = Field(
         default=("permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination"),
-        description="Who may relay. `defer_unauth_destination` refuses with a 4xx, so senders try for days.",
+        description="Which clients may relay. `defer_unauth_destination` answers with 4xx, so clients retry "
+        "for days.",
     )
     mail_virtual_mailbox_domains: Tables | None = Field(
-        default=None, description="Tables of the domains that have mailboxes. Without it, ours in SQL."
+        default=None,
+        description="Tables of the domains that have mailboxes. Without it, those of the database.",
     )
     mail_virtual_mailbox_maps: Tables | None = Field(
-        default=None, description="Tables of the mailboxes. Without it, ours in SQL."
+        default=None, description="Tables of the mailboxes. Without it, those of the database."
     )
     mail_virtual_alias_maps: Tables | None = Field(
-        default=None, description="Tables of the aliases. Without it, ours: `mail_virtual`, then SQL."
+        default=None, description="Tables of the aliases. Without it, `mail_virtual`, then the database."
     )
     mail_map_type: MapType | None = Field(
         default=None,
         description="How Postfix queries the database; without it `proxy:pgsql`, or `proxy:mysql` for "
-        "MariaDB. With `pgsql` or `mysql` every process has a connection of its own, which exhausts the "
-        "server's under load.",
+        "MariaDB. With `pgsql` or `mysql` every process has its own connection, and under load they exhaust "
+        "the server's limit.",
     )
     mail_message_size_limit: Annotated[
         int, Field(ge=65536, le=2**31 - 1), Allowed("bytes, 65536 (RFC 5321 4.5.3.1.7) to 2147483647")
     ] = Field(
         default=52428800,
-        description="The largest message, in bytes, with its envelope and what Postfix adds.",
+        description="The largest message, in bytes, with its envelope and the headers that Postfix adds.",
     )
     mail_relayhost: RelayHost = Field(
-        default="", description="Where all mail to other servers goes. Brackets: no MX lookup."
+        default="", description="The server that takes all mail to other servers. Brackets: no MX lookup."
     )
     mail_relayhost_user: RelayUser | None = Field(
-        default=None, description="The name to log in to `mail_relayhost` with."
+        default=None, description="The login name at `mail_relayhost`."
     )
-    mail_relayhost_password: Password | None = Field(default=None, description="The password for that.")
+    mail_relayhost_password: Password | None = Field(default=None, description="The password of that login.")
     mail_sender_relayhosts: SenderRelays = Field(
         default={},
-        description="Where mail of some senders to other servers goes instead, with a login of their own. "
-        "With a password it goes over TLS or waits.",
+        description="Relay hosts for the mail of some senders to other servers, each with its own login. "
+        "With a password, mail goes over TLS or stays in the queue.",
     )
     mail_smtp_tls_policy: TlsPolicies = Field(
         default={},
-        description="How sure Postfix must be of the server before mail for a destination goes out. Others "
-        "get TLS if they offer it. `encrypt`: TLS or nothing; `verify`, `secure`: and a certificate that the "
-        "host trusts; `dane`: as DNSSEC says, for which the host needs a resolver that validates.",
+        description="TLS security level required per destination. Other destinations get TLS if they offer "
+        "it. `encrypt`: TLS is required. `verify`, `secure`: also a certificate that the host trusts. "
+        "`dane`: a certificate that matches DNSSEC, which needs a validating resolver on the host.",
     )
     mail_transport: Transports = Field(
         default={},
-        description="The static table transport(5): which way mail for a domain or an address goes.",
+        description="The static table transport(5): transport and next hop of a domain or an address.",
     )
     mail_virtual: Virtual = Field(
         default={}, description="The static table virtual(5), asked before the database."
     )
     mail_local_aliases: LocalAliases = Field(
         default={},
-        description="Entries of `/etc/aliases`, aliases(5): where mail of the host's own accounts goes. They "
-        "win over those that others wrote there. If nobody names `postmaster`, that goes to `root`.",
+        description="Entries of `/etc/aliases`, aliases(5), for mail to the host's system users. They "
+        "override existing entries of the same name. Without an entry for `postmaster`, its mail goes to "
+        "`root`.",
     )
     mail_postfix_main: Parameters = Field(
         default={},
-        description="Any further parameter of `main.cf`, checked against those that Postfix has. What is set "
-        "here wins over a setting with a name of its own.",
+        description="Further parameters of `main.cf`, checked against those that Postfix has. They override "
+        "settings with a name of their own.",
     )
     mail_postfix_master: Annotated[
         ListOf[Annotated[MasterService, as_model(MasterService)]],
@@ -124,7 +127,8 @@ class PostfixSettings(Model):
         Allowed("a list of dictionaries (see MasterService)"),
     ] = Field(
         default=(),
-        description="Services of `master.cf`. One with the name and type of one of ours takes its place.",
+        description="Services of `master.cf`. A service with the name and type of a built-in one replaces "
+        "it.",
     )
 
     @model_validator(mode="after")

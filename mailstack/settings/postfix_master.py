@@ -9,7 +9,7 @@ from mailstack.settings.types import Line, Model, matching
 
 
 def parameter_text(value: object) -> object:
-    """A parameter's value as ``main.cf`` has it: ``yes`` or ``no``, a number, or text."""
+    """Return a parameter's value as ``main.cf`` has it: ``yes`` or ``no``, a number, or text."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value) if isinstance(value, int) else value
@@ -29,7 +29,7 @@ Count = Annotated[int, Field(ge=0), Allowed("a number, 0 or more")]
 
 
 class MasterService(Model):
-    """A line of master(5). A column that is not given keeps Postfix's default, written as a dash."""
+    """A line of master(5). A column without a value keeps Postfix's default, written as a dash."""
 
     name: Annotated[
         str,
@@ -38,9 +38,9 @@ class MasterService(Model):
     ] = Field(description="The service name.")
     type: Literal["inet", "unix", "unix-dgram", "fifo", "pass"] = Field(description="The kind of socket.")
     private: bool | None = Field(default=None, description="Whether only Postfix itself may connect.")
-    unpriv: bool | None = Field(default=None, description="Whether it runs as the user `postfix`.")
+    unpriv: bool | None = Field(default=None, description="Whether it runs as the system user `postfix`.")
     chroot: bool | None = Field(
-        default=None, description="Whether it runs in the queue directory as its root."
+        default=None, description="Whether it runs with the queue directory as its root directory."
     )
     wakeup: (
         Annotated[
@@ -50,7 +50,7 @@ class MasterService(Model):
             Allowed("seconds; with `?` after them, only if the service is in use"),
         ]
         | None
-    ) = Field(default=None, description="Seconds after which it is woken up.")
+    ) = Field(default=None, description="Seconds between wake-ups.")
     maxproc: Count | None = Field(default=None, description="How many may run at once; 0: no limit.")
     command: Line = Field(description="The program and its arguments.")
     options: Parameters = Field(
@@ -67,7 +67,7 @@ class MasterService(Model):
         return self
 
     def render(self) -> str:
-        """The entry as ``master.cf`` has it, one line for each option, with a newline at the end."""
+        """Return the entry as ``master.cf`` has it, one line for each option, with a newline at the end."""
         flags = [_flag(value) for value in (self.private, self.unpriv, self.chroot)]
         numbers = [self.wakeup or "-", "-" if self.maxproc is None else str(self.maxproc)]
         columns = [f"{self.name:<12}", f"{self.type:<5}", *(f"{v:<7}" for v in flags + numbers), self.command]
@@ -80,7 +80,7 @@ def _flag(value: bool | None) -> str:
 
 
 def _option(name: str, value: str) -> str:
-    """``name=value``, in braces where the value has spaces (Postfix 3.0 and later)."""
+    """Return ``name=value``, in braces where the value has spaces (Postfix 3.0 and later)."""
     plain = not any(character in value for character in " \t{}")
     return f"{name}={value}" if plain else f"{{ {name} = {value} }}"
 

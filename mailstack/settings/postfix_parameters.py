@@ -1,4 +1,4 @@
-"""Which ``main.cf`` parameters exist: in Postfix itself, and through settings. Pure."""
+"""The ``main.cf`` parameters that exist: in Postfix itself, and through settings. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_relays import SENDER_RELAY
 
 VERSIONS = ("3.7", "3.10")
-"""Those that ``postfix_parameters.txt`` knows, oldest first: Debian 12's and Debian 13's."""
+"""The Postfix versions in ``postfix_parameters.txt``, oldest first: Debian 12's and Debian 13's."""
 
 TRANSPORTS = ("smtp", "relay", "lmtp", "local", "virtual", "error", "retry", "discard")
 """The delivery transports of Postfix's own ``master.cf``."""
@@ -36,21 +36,21 @@ _TRANSPORT_SUFFIXES = {
     "time_limit": "time",  # pipe(8) and spawn(8) only
     "transport_rate_delay": "time",
 }
-"""What follows the name of a transport, and the kind of value that it takes."""
+"""The suffixes of a transport's parameters, and the kind of value of each."""
 
 _ALLOWED = {
     "number": (r"[+-]?[0-9]+", "a whole number"),
     "time": (r"[0-9]+[smhdw]?", "a time such as 5d: a number, with s, m, h, d or w after it"),
     "yes/no": (r"(?i:yes|no)", "yes or no"),
 }
-"""Kinds of values for which a program of Postfix looks as it starts; with another value it ends at once."""
+"""Kinds of values that a program of Postfix checks at its start; with a bad value it exits."""
 
 
 _REFERENCE = r"\$(?:[{(](\w+)[)}]|(\w+))"
 
 
 class Parameter(NamedTuple):
-    """A line of ``postfix_parameters.txt``: ``number``, ``time``, ``yes/no`` or ``text``, and who has it."""
+    """A line of ``postfix_parameters.txt``. Its kind is ``number``, ``time``, ``yes/no`` or ``text``."""
 
     kind: str
     versions: tuple[str, ...]
@@ -66,29 +66,29 @@ def table() -> dict[str, Parameter]:
 
 @cache
 def built_in(version: str | None = None) -> frozenset[str]:
-    """The parameters of a Postfix version (one of ``VERSIONS``), or those that any of them has."""
+    """Return the parameters of a Postfix version (one of ``VERSIONS``), or those that any of them has."""
     return frozenset(name for name, row in table().items() if version is None or version in row.versions)
 
 
 def transport_parameters(transports: Iterable[str]) -> frozenset[str]:
-    """The parameters that exist because these services do: ``<transport>_destination_rate_delay`` …"""
+    """Return the parameters that these transports add, such as ``<transport>_destination_rate_delay``."""
     return frozenset(f"{transport}_{suffix}" for transport in transports for suffix in _TRANSPORT_SUFFIXES)
 
 
 def transports(settings: PostfixSettings) -> list[str]:
-    """Every service that mail can be handed to: Postfix's own, ours, and those in ``mail_postfix_master``."""
+    """Return all delivery transports: of Postfix, of mailstack and of ``mail_postfix_master``."""
     ours = [service.name for service in settings.mail_postfix_master if service.type in ("unix", "inet")]
     senders = [SENDER_RELAY] if any(relay.user for relay in settings.mail_sender_relayhosts.values()) else []
     return [*TRANSPORTS, *senders, *ours]
 
 
 def unknown_parameters(settings: PostfixSettings, postfix_version: str | None = None) -> list[str]:
-    """The parameters that are set and that Postfix does not know, as ``postconf(1)`` would warn.
+    """Return the parameters that are set but unknown to Postfix, of which ``postconf(1)`` would warn.
 
-    + postfix_version: such as ``3.7.11``; ``None`` for any version that this package serves
+    + postfix_version: such as ``3.7.11``; ``None`` for any supported version
 
-    Known are: Postfix's own, those of a transport, restriction classes, and names of the user's own
-    that another value refers to as ``$name``. Raises ``ValueError`` for a version older than all known.
+    Known are Postfix's parameters, those of transports, restriction classes, and any name that another value
+    refers to as ``$name``. Raises ``ValueError`` for a version older than all known.
     """
     known = built_in(None if postfix_version is None else nearest_version(postfix_version))
     known |= transport_parameters(transports(settings)) | _own_names(settings)
@@ -99,9 +99,9 @@ def unknown_parameters(settings: PostfixSettings, postfix_version: str | None = 
 
 
 def bad_values(settings: PostfixSettings) -> list[str]:
-    """Return what is wrong with each value that a program of Postfix could not start with.
+    """Return an error for each value with which a program of Postfix could not start.
 
-    A value that refers to what is not in the settings, such as ``$default_process_limit``, may be right.
+    A value that refers to a parameter outside the settings, such as ``$default_process_limit``, is accepted.
     """
     main = settings.mail_postfix_main
     known = transports(settings)
@@ -128,14 +128,14 @@ def _kind(name: str, known: Iterable[str]) -> str:
 
 
 def _expanded(value: str, parameters: Mapping[str, str]) -> str:
-    """Return the value with each ``$name`` replaced that is one of ``parameters``."""
-    for _ in parameters:  # there is no longer chain, but there may be a circle
+    """Return the value with each ``$name`` of ``parameters`` replaced."""
+    for _ in parameters:  # no chain is longer, but there may be a circle
         value = re.sub(_REFERENCE, lambda match: parameters.get(match[1] or match[2], match[0]), value)
     return value
 
 
 def nearest_version(postfix_version: str) -> str:
-    """The newest of ``VERSIONS`` that is not newer than ``postfix_version``, such as ``3.10.13``."""
+    """Return the newest of ``VERSIONS`` that is not newer than ``postfix_version``, such as ``3.10.13``."""
     actual = tuple(int(number) for number in re.findall(r"\d+", postfix_version)[:2])
     older = [version for version in VERSIONS if tuple(map(int, version.split("."))) <= actual]
     if not older:
@@ -144,13 +144,12 @@ def nearest_version(postfix_version: str) -> str:
 
 
 def differences(postfix_version: str, names: Iterable[str]) -> tuple[set[str], set[str]]:
-    """How the list here differs from a real host.
+    """Compare this list with a real host's; return the names that only the host or only the list has.
 
     + postfix_version: the host's, such as ``3.7.11``
-    + names: what ``postconf -dH`` printed there
+    + names: the output of ``postconf -dH`` on the host
 
-    Returns what only the host has, and what only the list has. Parameters of transports don't count:
-    they depend on the host's ``master.cf``.
+    Parameters of transports are left out, as they depend on the host's ``master.cf``.
     """
     real, listed = set(names), built_in(nearest_version(postfix_version))
     of_transports = {name for name in real - listed if name.endswith(tuple(_TRANSPORT_SUFFIXES))}
@@ -165,7 +164,7 @@ def _own_names(settings: PostfixSettings) -> frozenset[str]:
 
 
 def _texts(settings: PostfixSettings) -> Iterator[str]:
-    """Every value in which Postfix expands ``$name``."""
+    """Yield every value in which Postfix expands ``$name``."""
     yield from settings.mail_postfix_main.values()
     for service in settings.mail_postfix_master:
         yield service.command

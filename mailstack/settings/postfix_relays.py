@@ -1,4 +1,4 @@
-"""Relay hosts that only some senders use, as they are declared."""
+"""Declared relay hosts that only some senders use."""
 
 from typing import Annotated, Self
 
@@ -10,15 +10,15 @@ from mailstack.settings.postfix_types import NextHop, RelayUser, folded
 from mailstack.settings.types import Model, Password, as_model
 
 SENDER_RELAY = "sender-relay"
-"""The transport of those who log in there."""
+"""The transport of senders that log in at their relay host."""
 
 
 class SenderRelay(Model):
-    """The server that takes what a sender writes to elsewhere."""
+    """The relay host of one sender, for mail to other servers."""
 
     host: NextHop = Field(description="The server. Brackets: no MX lookup.")
-    user: RelayUser | None = Field(default=None, description="The name to log in there with.")
-    password: Password | None = Field(default=None, description="The password for that.")
+    user: RelayUser | None = Field(default=None, description="The login name at that server.")
+    password: Password | None = Field(default=None, description="The password of that login.")
 
     @model_validator(mode="after")
     def _whole_login(self) -> Self:

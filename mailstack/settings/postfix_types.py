@@ -1,4 +1,4 @@
-"""The types of Postfix's settings: what its manuals accept, checked before a host is touched."""
+"""The types of Postfix's settings: values that its manuals allow, checked before a host is touched."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ TABLE_TYPES = (
     "unionmap",
     "unix",
 )
-"""Debian's, built in or packaged: ``postconf -m``."""
+"""The types of tables in Debian, built in or packaged: ``postconf -m``."""
 TLS_LEVELS = ("none", "may", "encrypt", "verify", "secure", "fingerprint", "dane", "dane-only")
-"""How a destination must prove itself: smtp_tls_security_level of postconf(5)."""
+"""The values of smtp_tls_security_level, postconf(5)."""
 IP_VERSIONS = {"all": (4, 6), "ipv4": (4,), "ipv6": (6,)}
-"""What each value of ``mail_inet_protocols`` admits."""
+"""The IP versions of each value of ``mail_inet_protocols``."""
 _REFUSING = ("reject_unauth_destination", "defer_unauth_destination", "reject", "defer")
 _REFERENCE = r"[$](\w+|[{(]\w+[)}])"
 
@@ -78,7 +78,7 @@ def _interface(text: str) -> str:
 
 
 def ip_version(interface: str) -> int | None:
-    """Return 4 or 6, or ``None`` for an interface of ``mail_inet_interfaces`` that is no address."""
+    """Return 4 or 6, or ``None`` for an interface of ``mail_inet_interfaces`` that is not an address."""
     try:
         return ipaddress.ip_address(interface.removeprefix("[").removesuffix("]")).version
     except ValueError:
@@ -105,7 +105,7 @@ def _item(text: str) -> str:
 
 
 def _refuses_strangers(restrictions: tuple[str, ...]) -> tuple[str, ...]:
-    """smtpd(8) refuses all mail unless one of these stands there, and not behind a plain ``permit``."""
+    """Check for one of ``_REFUSING`` before any plain ``permit``, without which smtpd(8) refuses all mail."""
     words = [word for restriction in restrictions for word in re.split(r"[\s,]+", restriction)]
     reached = words[: words.index("permit")] if "permit" in words else words
     if not set(_REFUSING) & set(reached):
@@ -127,7 +127,7 @@ def _next_hop(text: str) -> str:
 
 
 def _is_port(text: str | None) -> bool:
-    """A number, or a name of services(5), or none."""
+    """Return whether the text is a number, a name of services(5), or ``None``."""
     return text is None or not re.fullmatch("[0-9]+", text) or 0 < int(text) < 65536
 
 
@@ -167,9 +167,9 @@ def _virtual(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
 
 
 def folded(table: dict[str, T], check: Callable[[str], str]) -> dict[str, T]:
-    """The table with each key as ``check`` returns it.
+    """Return the table with each key as ``check`` returns it.
 
-    Raises ``ValueError`` with the key that ``check`` refuses, or that is there twice in two spellings.
+    Raises ``ValueError`` that names the key that ``check`` refuses, or that occurs twice in two spellings.
     """
     keys = [_in_table(key, check) for key in table]
     no_duplicates("the key", keys)
@@ -177,7 +177,7 @@ def folded(table: dict[str, T], check: Callable[[str], str]) -> dict[str, T]:
 
 
 def _dns_list(text: str) -> str:
-    """``domain`` or ``domain=127.0.0.[2..4]``, maybe with ``*weight``: see postscreen_dnsbl_sites."""
+    """Check ``domain`` or ``domain=127.0.0.[2..4]``, with or without ``*weight``: postscreen_dnsbl_sites."""
     match = re.fullmatch(r"([A-Za-z0-9.-]+)(=[0-9.;\[\]]+)?([*]-?[0-9]+)?", text)
     if match is None:
         raise ValueError("not of the form domain, domain=filter or domain=filter*weight")
@@ -200,7 +200,7 @@ def _local_aliases(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ..
 
 
 def _local_target(text: str) -> str:
-    """An address or local name, or what aliases(5) does with ``/file``, ``|command`` and ``:include:``."""
+    """Check an address, a local name, or a ``/file``, ``|command`` or ``:include:`` of aliases(5)."""
     if re.fullmatch(r"(/|:include:/|\|\s*\S)[^\"\x00-\x1f]*", text):
         return text
     return addresses.local_name_or_address(text)
@@ -228,7 +228,7 @@ Items = Annotated[ListOf[str], each(_item), Allowed("a list of domains, `$name`s
 Restrictions = Annotated[
     ListOf[Line],
     AfterValidator(_refuses_strangers),
-    Allowed("a list of restrictions of postconf(5), one of them refusing what is not ours"),
+    Allowed("a list of restrictions of postconf(5), one of them refusing to relay for strangers"),
 ]
 DnsLists = Annotated[
     ListOf[str],

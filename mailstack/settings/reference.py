@@ -42,8 +42,8 @@ mail_domains = ["example.org"]
 ```
 
 A misspelt name or an impossible value stops the run before any host is touched. Types are strict: `"25"` is
-not a number, and `"example.org"` is not a list. A secret is never printed, and not part of any error message;
-pyinfra's `HiddenValue` is accepted for it.
+not a number, and `"example.org"` is not a list. A secret is never printed, not even in an error message. It
+may be given as pyinfra's `HiddenValue`.
 
 Three group names of the inventory have a meaning: a host in `db` has the database, a host in `mx` and `imap`
 receives and keeps mail, and a host in none of the three does both ([architecture.md](architecture.md)).
@@ -51,9 +51,9 @@ receives and keeps mail, and a host in none of the three does both ([architectur
 
 
 def reference() -> str:
-    """The whole page, in Markdown."""
+    """Return the whole page, in Markdown."""
     groups = [group for group in reversed(Settings.__bases__) if issubclass(group, BaseModel)]
-    tables = [_section(str(group.__doc__), "", group) for group in groups]
+    tables = [_section(str(group.__doc__).removesuffix("."), "", group) for group in groups]
     tables += [_section(part.__name__, f"{part.__doc__}\n\n", part) for part in _PARTS]
     return "\n".join([_INTRODUCTION, *tables])
 
@@ -72,7 +72,7 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def type_name(annotation: object) -> str:
-    """What a reader calls this type, such as ``list of text``."""
+    """Return the type in plain words, such as ``list of text``."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return type_name(arguments[0])
@@ -86,7 +86,7 @@ def type_name(annotation: object) -> str:
         return "dictionary"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    return _NAMES[annotation]  # type: ignore[index]  # a type that is not there should fail
+    return _NAMES[annotation]  # type: ignore[index]  # an unknown type should fail
 
 
 def _options(annotation: object) -> tuple[object, ...]:
@@ -100,7 +100,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _as_written(value: object) -> object:
-    """A default as an inventory has it: lists, not tuples."""
+    """Return a default as an inventory has it: lists, not tuples."""
     if isinstance(value, dict):
         return {key: _as_written(item) for key, item in value.items()}
     return [_as_written(item) for item in value] if isinstance(value, tuple) else value

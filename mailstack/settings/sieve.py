@@ -11,37 +11,37 @@ Bytes = Annotated[int, Field(ge=1024, le=2**31 - 1), Allowed("bytes, 1024 to 214
 
 
 class SieveSettings(Model):
-    """Sieve"""
+    """Sieve."""
 
     mail_sieve: bool = Field(
         default=True,
-        description="Whether mail is filtered by Sieve (RFC 5228) as it is delivered, and users manage their "
-        "scripts by ManageSieve (RFC 5804), on port 4190.",
+        description="Whether Sieve (RFC 5228) filters mail at delivery, and users manage their scripts by "
+        "ManageSieve (RFC 5804), on port 4190.",
     )
     mail_sieve_before: Text = Field(
         default="",
-        description="A Sieve script that runs before each user's own. Checked before it is installed.",
+        description="A Sieve script that runs before each user's own. It is checked before it is installed.",
     )
     mail_sieve_after: Text = Field(
         default="",
-        description="A Sieve script that runs after each user's own, unless that filed, discarded or "
-        "redirected the message.",
+        description="A Sieve script that runs after each user's own, unless the user's script filed, "
+        "discarded or redirected the message.",
     )
     mail_sieve_max_actions: Annotated[int, Field(ge=1, le=1000), Allowed("1 to 1000")] = Field(
-        default=32, description="How many actions a script may perform on a message."
+        default=32, description="The number of actions that a script may perform on a message."
     )
     mail_sieve_max_redirects: Annotated[
         int, Field(ge=0, le=100), Allowed("0 to 100; 0 forbids `redirect`")
-    ] = Field(default=4, description="How many of these may be `redirect`.")
+    ] = Field(default=4, description="The number of these that may be `redirect`.")
     mail_sieve_max_script_size: Bytes = Field(
-        default=1024 * 1024, description="The size that a script may have, in bytes."
+        default=1024 * 1024, description="The largest size of a script, in bytes."
     )
     mail_sieve_max_scripts: Annotated[int, Field(ge=0, le=100_000), Allowed("0 for no limit, to 100000")] = (
-        Field(default=50, description="How many scripts a user may keep.")
+        Field(default=50, description="The number of scripts that a user may keep.")
     )
     mail_sieve_max_storage: Bytes = Field(
         default=10 * 1024 * 1024,
-        description="The size that all scripts of a user may have together, in bytes.",
+        description="The largest total size of all scripts of a user, in bytes.",
     )
 
     @model_validator(mode="after")

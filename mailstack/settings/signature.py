@@ -1,8 +1,8 @@
 """The arguments of ``Settings`` for editors and type checkers, made from the model itself.
 
 Run ``python -m mailstack.settings.signature > mailstack/settings/given.py`` after a change; a test compares
-the two. What may be given is more than what is stored (a list for a tuple, a dictionary for a model, text for
-a secret), so that checkers can't take it from the fields.
+the two. Settings accept other types than the model stores (a list for a tuple, a dictionary for a model, text
+for a secret), so type checkers can't use the fields.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ List = list[Any] | tuple[Any, ...]
 
 
 class GivenSettings(TypedDict, total=False):
-    """What an inventory, or a deploy of one's own, may set."""
+    """The settings that an inventory or a deploy may give."""
 
 '''
 
 
 def signature() -> str:
-    """The whole module."""
+    """Return the text of the whole module."""
     lines = []
     for name, field in sorted(Settings.model_fields.items()):
         kind = _given(field.annotation)
@@ -56,7 +56,7 @@ def _given(annotation: object) -> str:
     if origin is tuple:
         item = get_args(arguments[0])[0] if get_origin(arguments[0]) is Annotated else arguments[0]
         return "List | Mapping[str, Any]" if issubclass(item, BaseModel) else "List"
-    return _NAMES[annotation]  # type: ignore[index]  # a type that is not there should fail
+    return _NAMES[annotation]  # type: ignore[index]  # an unknown type should fail
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The settings of TLS: a certificate and key that the user brings, or none."""
+"""The settings of TLS: the administrator's certificate and key, or none."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _pem(text: str) -> str:
-    """PEM text as it is, or the text of the file at that path on the control machine."""
+    """Return PEM text, which may be given as the path of a file on the machine that runs pyinfra."""
     if "-----BEGIN " not in text:
         if "\n" in text:
             raise ValueError("neither PEM text nor the path of a file")
@@ -32,7 +32,7 @@ def _pem(text: str) -> str:
 def _certificate(value: str) -> str:
     text = _pem(value)
     if "PRIVATE KEY-----" in text:
-        raise ValueError("has a private key in it, which belongs into mail_tls_key: this file is public")
+        raise ValueError("contains a private key, which belongs into mail_tls_key: this file is public")
     _load_certificate(text)
     return text
 
@@ -42,7 +42,7 @@ def _key(value: SecretStr) -> SecretStr:
 
 
 class TlsSettings(Model):
-    """TLS"""
+    """TLS."""
 
     mail_tls_certificate: (
         Annotated[
@@ -54,7 +54,7 @@ class TlsSettings(Model):
     ) = Field(
         default=None,
         description="The server's certificate, followed by the intermediate ones. "
-        "Without it, a self-signed one is made once and kept.",
+        "Without it, a self-signed certificate is created once and kept.",
     )
     mail_tls_key: (
         Annotated[
@@ -70,19 +70,19 @@ class TlsSettings(Model):
 
     mail_tls_old_ciphers: bool = Field(
         default=False,
-        description="Whether port 25, where a client may otherwise send without TLS, also takes cipher "
-        "suites of TLS 1.2 that RFC 9325 advises against: CBC, and Diffie-Hellman over a finite field. Other "
-        "ports never do.",
+        description="Whether port 25 also accepts cipher suites of TLS 1.2 that RFC 9325 advises against: "
+        "CBC, and Diffie-Hellman over a finite field. On that port a client without a common suite may "
+        "send without TLS. Other ports never accept them.",
     )
 
     @property
     def tls_certificate_pem(self) -> str | None:
-        """The text of the certificate chain, if one was given."""
+        """The certificate chain as PEM text, if set."""
         return self.mail_tls_certificate
 
     @property
     def tls_key_pem(self) -> str | None:
-        """The text of the private key, if one was given. A secret."""
+        """The private key as PEM text, if set. A secret."""
         return None if self.mail_tls_key is None else self.mail_tls_key.get_secret_value()
 
     @model_validator(mode="after")
@@ -95,7 +95,7 @@ class TlsSettings(Model):
 
 
 def check_certificate(pem: str, hostname: str, now: datetime.datetime) -> None:
-    """Raises ``ValueError`` unless clients that connect to ``hostname`` accept the certificate at ``now``.
+    """Raise ``ValueError`` unless clients that connect to ``hostname`` accept the certificate at ``now``.
 
     The name must be among the subject alternative names (RFC 6125 6.4; no client looks at the CN any more).
     """

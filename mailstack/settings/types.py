@@ -1,4 +1,4 @@
-"""The types of settings: each says once what it accepts, for validation, error messages and reference."""
+"""The types of settings: each states its allowed values once, for validation, errors and reference."""
 
 import ipaddress
 import re
@@ -14,10 +14,11 @@ T = TypeVar("T")
 
 
 class Model(BaseModel):
-    """Frozen and strict. Raises ``SettingsError`` (an ``OperationValueError``) for anything impossible."""
+    """A frozen, strict model. Raises ``SettingsError``, an ``OperationValueError``, for impossible values."""
 
-    # Every run makes the models anew. So those that only others inherit from are not built, and modules with
-    # models don't import ``annotations`` from ``__future__``: pydantic would have to compile each one's text.
+    # Every run builds the models again, which takes time. So models that are only base classes are not built,
+    # and modules with models don't import ``annotations`` from ``__future__``: pydantic would compile each as
+    # text.
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, defer_build=True
     )
@@ -30,7 +31,7 @@ class Model(BaseModel):
 
 
 def matching(pattern: str, *, forbidden: str = r"(?!)") -> AfterValidator:
-    """Text that matches ``pattern`` as a whole and has no ``forbidden`` part in it."""
+    """Return a validator for text that matches ``pattern`` as a whole and contains no ``forbidden``."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text) or re.search(forbidden, text):
@@ -41,7 +42,7 @@ def matching(pattern: str, *, forbidden: str = r"(?!)") -> AfterValidator:
 
 
 def as_model(model: type[BaseModel], shorthand: str | None = None) -> BeforeValidator:
-    """Takes a dictionary for a model, and a bare string for its field ``shorthand``."""
+    """Return a validator that accepts a dictionary for a model, and text for its field ``shorthand``."""
 
     def convert(value: object) -> object:
         if shorthand is not None and isinstance(value, str):
@@ -56,7 +57,7 @@ def as_model(model: type[BaseModel], shorthand: str | None = None) -> BeforeVali
 
 
 def each(check: Callable[[str], str]) -> AfterValidator:
-    """Applies ``check`` to every text in a tuple and names the one that is wrong."""
+    """Return a validator that applies ``check`` to every text of a tuple and names the one that fails."""
 
     def check_all(texts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_named(text, check) for text in texts)
@@ -72,7 +73,7 @@ def _named(text: str, check: Callable[[str], str]) -> str:
 
 
 def no_duplicates(what: str, values: list[str]) -> None:
-    """Raises ``ValueError`` naming the first of ``values`` that is there twice."""
+    """Raise ``ValueError`` that names the first of ``values`` that occurs twice."""
     seen: set[str] = set()
     for value in values:
         if value in seen:
@@ -91,24 +92,24 @@ def _text_to_list(value: object) -> object:
 
 
 def _reveal(value: object) -> object:
-    """pyinfra's own wrapper for secrets, ``HiddenValue``, is as good as ours."""
+    """Convert ``HiddenValue``, pyinfra's wrapper for secrets, to ``SecretStr``."""
     return SecretStr(str(value.unmask())) if hasattr(value, "unmask") else value
 
 
 def _check_password(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not text or text != text.strip() or re.search(r"[\x00-\x1f\x7f]", text):
-        raise ValueError("not a password that a configuration file can carry")
+        raise ValueError("not a password that a configuration file can contain")
     return secret
 
 
 def host_name_or_address(text: str) -> str:
-    """Return it as settings keep it. Raises ``ValueError`` if it is neither."""
+    """Return the normalised host name or IP address. Raises ``ValueError`` for anything else."""
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
         pass
-    # a name of one label is possible here: /etc/hosts or a search domain may know it
+    # one label is allowed: /etc/hosts or a search domain may complete it
     if not re.fullmatch(r"(?=.{1,253}$)([a-z0-9-]{1,63}[.])*(?![0-9]+$)[a-z0-9-]{1,63}", text.lower()):
         raise ValueError("neither a host name nor an IP address")
     return text.lower()
@@ -132,13 +133,13 @@ AliasSource = Annotated[
     AfterValidator(addresses.alias_source),
     Allowed(
         "an address such as `sales@example.org`, `@example.org` for every other address there, or `abuse@*` "
-        "for that address in all domains where it is no other"
+        "for that name in all domains that don't have it"
     ),
 ]
 LocalNameOrAddress = Annotated[
     str,
     AfterValidator(addresses.local_name_or_address),
-    Allowed("an address, or the name of an account of the host such as `root`"),
+    Allowed("an address, or the name of a system user such as `root`"),
 ]
 Host = Annotated[str, AfterValidator(host_name_or_address), Allowed("a host name or an IP address")]
 IpAddress = Annotated[str, AfterValidator(_ip_address), Allowed("an IPv4 or IPv6 address")]

@@ -67,7 +67,7 @@ def test_a_hash_is_stored_with_its_scheme(given: str, stored: str) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("", "not a hash, as it has no scheme; write what `doveadm pw -s ARGON2ID` makes"),
+        ("", "not a hash, as it has no scheme; use the output of `doveadm pw -s ARGON2ID`"),
         ("hunter2-secret", "not a hash, as it has no scheme"),
         ("ab1cd2ef3gh4i", "not a hash, as it has no scheme"),
         ("{PLAIN}hunter2-secret", "{PLAIN} is the password itself; give it as initial_password"),

@@ -25,7 +25,7 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("mail_autoexpunge", {"a/b": "30d"}, "the key 'a/b'"),
     ("mail_autoexpunge", {'x" {}': "30d"}, "the key"),
     ("mail_autoexpunge", {"*": "30d"}, "the key '*'"),
-    ("mail_autoexpunge", {"Inbox": "30d"}, "new mail would go"),
+    ("mail_autoexpunge", {"Inbox": "30d"}, "new mail would be deleted"),
     ("mail_quota_warnings", 80, "must be a list"),
     ("mail_quota_warnings", [101], "1 to 100"),
     ("mail_quota_warnings", [0], "1 to 100"),

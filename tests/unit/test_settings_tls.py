@@ -98,7 +98,7 @@ SOUND = certificate("mail.example.org")
         (SOUND, key(encryption=BestAvailableEncryption(b"x")), "has a passphrase"),
         (SOUND, SOUND, "mail_tls_key: not a private key"),
         (SOUND[:100] + SOUND[110:], key(), "not a certificate in PEM form"),
-        (SOUND + key(), key(), "has a private key in it"),
+        (SOUND + key(), key(), "contains a private key"),
         ("/nowhere/cert.pem", key(), "mail_tls_certificate = '/nowhere/cert.pem': no readable PEM file"),
         (SOUND, "/nowhere/key.pem", "mail_tls_key: no readable PEM file"),
     ],
