@@ -1,17 +1,23 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
-DEBIAN ?= 12
 PYTHON ?= python3
 bin := .venv/bin
+
+# The parts of the tests: unit, render, and the folders of tests/integration
+parts := unit render $(sort $(notdir $(patsubst %/,%,$(filter-out %/__pycache__/,$(wildcard tests/integration/*/)))))
+ifneq ($(filter-out $(parts),$(PART)),)
+$(error no part named $(filter-out $(parts),$(PART)): there are $(parts))
+endif
 
 help:  ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/'
 
+demo: DEBIAN ?= 12
 demo: .venv/ready  ## a mail server in a container, with real mail through it; DEBIAN=12 (default) or 13
 	@$(bin)/python -m tests.targets demo --debian $(DEBIAN)
 
-test: lint .venv/ready  ## everything: lint, types, unit, render and integration tests on both Debians
-	$(bin)/python -m tests.targets images
-	$(bin)/python -m pytest -n 4
+test: $(if $(PART),,lint) .venv/ready  ## everything: lint, types, unit, render and integration tests; PART=dovecot DEBIAN=13: some
+	$(if $(filter-out unit render,$(or $(PART),all)),$(bin)/python -m tests.targets images)
+	$(bin)/python -m pytest -n 4 $(DEBIAN:%=--debian %) $(wildcard $(PART:%=tests/%) $(PART:%=tests/integration/%))
 
 quick: lint  ## what needs no Docker: lint, types, unit and render tests
 	$(bin)/python -m pytest --ignore tests/integration

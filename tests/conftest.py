@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from xdist.remote import Producer
@@ -32,6 +34,32 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByF
     """pytest-xdist's hook: who runs which test, in the order of the collection."""
     config.option.loadscopereorder = False
     return FileByFile(config, log)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--debian`, which leaves out the tests of the other release."""
+    parser.addoption(
+        "--debian", type=int, choices=sorted(images.CODENAMES), help="test on this release alone"
+    )
+
+
+def params(item: pytest.Item) -> dict[str, Any]:
+    """Return the parameters of a test, by name."""
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def leave_out(
+    config: pytest.Config, items: list[pytest.Item], unwanted: Callable[[pytest.Item], bool]
+) -> None:
+    """Deselect the tests that are unwanted."""
+    config.hook.pytest_deselected(items=[item for item in items if unwanted(item)])
+    items[:] = [item for item in items if not unwanted(item)]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests of the release that `--debian` names, and those that know none."""
+    if release := config.getoption("debian"):
+        leave_out(config, items, lambda item: params(item).get("debian", release) != release)
 
 
 def pytest_configure() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import pytest
 
-from tests.conftest import KEEP
+from tests.conftest import KEEP, leave_out, params
 from tests.support import sample_accounts
 from tests.targets import containers, images, networks
 from tests.targets.containers import Target
@@ -40,10 +39,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("db_engine", names, indirect=True, scope="session")
 
 
-def _params(item: pytest.Item) -> dict[str, Any]:
-    return item.callspec.params if hasattr(item, "callspec") else {}
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """pytest's hook: first the tests with hosts of their own, which take longest, those that need no
@@ -51,27 +46,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     the tests that are marked so."""
 
     def order(item: pytest.Item) -> tuple[bool, bool, str]:
-        params, fixtures = _params(item), getattr(item, "fixturenames", ())
+        given, fixtures = params(item), getattr(item, "fixturenames", ())
         shares = "server" in fixtures
-        name = f"{params['db_engine']}-{params['debian']}" if shares else item.nodeid.split("::")[0]
+        name = f"{given['db_engine']}-{given['debian']}" if shares else item.nodeid.split("::")[0]
         return shares, "bare" not in fixtures, name
 
-    left_out = [
-        item
-        for item in items
-        if item.get_closest_marker("both_engines")
-        and _params(item).get("debian") == 12
-        and _params(item).get("db_engine") != ENGINE
-    ]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = sorted((item for item in items if item not in left_out), key=order)
+    def unwanted(item: pytest.Item) -> bool:
+        return bool(
+            item.get_closest_marker("both_engines")
+            and params(item).get("debian") == 12
+            and params(item).get("db_engine") != ENGINE
+        )
+
+    leave_out(config, items, unwanted)
+    items.sort(key=order)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """pytest's hook: from here on `sample_accounts.data()` is for the test's engine."""
     own = "postgresql" if item.get_closest_marker("postgresql") else ENGINE
-    sample_accounts.ENGINE = _params(item).get("db_engine", own)
+    sample_accounts.ENGINE = params(item).get("db_engine", own)
 
 
 @pytest.fixture(scope="session")
