@@ -4,7 +4,8 @@ After a change of templates that is meant:
 
     python -m tests.render.golden
 
-writes `tests/render/golden/` anew. Read the difference before you commit it.
+writes `tests/render/golden/` again. Read the difference before you commit it. `standard` is there as a whole.
+The other cases have the files that differ from it, and a list of those that they lack (`ABSENT`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from mailstack.file_plan import with_others
 from mailstack.files import Entry, File
 
 GOLDEN = Path(__file__).parent / "golden"
+WHOLE = "standard"
+ABSENT = "ABSENT"
 HERE = Endpoint(POSTGRESQL.socket)
 
 
@@ -120,14 +123,35 @@ def texts(case: str) -> dict[str, str]:
     }
 
 
+def recorded(case: str) -> dict[str, str]:
+    """Return the files of one case as recorded: those of the whole case, but for what differs from it."""
+    whole = _read(WHOLE)
+    if case == WHOLE:
+        return whole
+    own = _read(case)
+    absent = own.pop(ABSENT, "").splitlines()
+    return {path: text for path, text in whole.items() if path not in absent} | own
+
+
 def write() -> None:
-    """Write all cases anew."""
+    """Write all cases again: one of them whole, of the others the files that differ from it."""
     shutil.rmtree(GOLDEN, ignore_errors=True)
+    whole = texts(WHOLE)
     for case in CASES:
-        for path, text in texts(case).items():
+        files = texts(case)
+        absent = "".join(f"{path}\n" for path in sorted(whole.keys() - files.keys()))
+        if case != WHOLE:
+            files = {path: text for path, text in files.items() if whole.get(path) != text}
+        for path, text in (files | {ABSENT: absent}).items():
             file = GOLDEN / case / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+            if text:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text)
+
+
+def _read(case: str) -> dict[str, str]:
+    root = GOLDEN / case
+    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ from tests.render import golden
 
 @pytest.mark.parametrize("case", golden.CASES)
 def test_files_are_as_recorded(case: str) -> None:
-    root = golden.GOLDEN / case
-    recorded = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
-    assert golden.texts(case) == recorded, "meant? then run: python -m tests.render.golden"
+    assert golden.texts(case) == golden.recorded(case), "meant? then run: python -m tests.render.golden"
 
 
 @pytest.mark.parametrize("case", golden.CASES)
