@@ -1,4 +1,4 @@
-"""Domains, users and aliases: one at a time from the command line, or declared in the inventory's data.
+"""Domains, users and aliases: one at a time from the command line, or declared in the inventory.
 
 .. code:: shell
 
@@ -7,10 +7,10 @@
     pyinfra INVENTORY mailstack.accounts.alias info@example.org alice@example.org
 
 A password is never an argument: arguments are in the process list, in the shell's history and in pyinfra's
-output. Every operation shows its plan row by row, under ``--dry`` too, and writes it in one transaction.
+output. Every operation shows its changes row by row, under ``--dry`` too, and writes them in one transaction.
 
-In a deploy of your own, each sees what those before it will have made, and returns pyinfra's
-``OperationMeta``:
+In a deploy of your own, each operation plans on the rows that the operations before it will write. It returns
+pyinfra's ``OperationMeta``:
 
 .. code:: python
 
@@ -61,14 +61,14 @@ def _no_command(path: str) -> OperationValueError:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Raise ``OperationValueError`` for a command that there is not, which pyinfra looks up here."""
+        """Raise ``OperationValueError`` for an unknown command, which pyinfra looks up here."""
         if name.startswith("_") or find_spec(f"{__name__}.{name}"):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         raise _no_command(f"{__name__}.{name}")
 
 
 class _Module(ModuleType):
-    """A module that pyinfra's command line was given for a command; it calls whatever it finds."""
+    """A module that was named as a command: pyinfra's command line calls any object that it finds."""
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
         """Raise ``OperationValueError``."""
@@ -76,7 +76,7 @@ class _Module(ModuleType):
 
 
 def answer_for_modules() -> None:
-    """Have modules of this package answer in words if somebody takes one for a command."""
+    """Make modules of this package raise a clear error when the command line calls one as a command."""
     package = __name__.partition(".")[0]
     for name, module in sys.modules.items():
         if name.partition(".")[0] == package and type(module) is ModuleType:

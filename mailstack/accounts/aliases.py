@@ -31,11 +31,11 @@ def alias(
     """Add, change or remove an alias.
 
     + source_email: the address, ``@domain`` for a catch-all, or ``name@*`` for a name in all domains
-    + destinations: where its mail goes, one address or several. Others that are there stay
-    + active: whether it works
-    + present: whether these destinations, or without any the whole alias, should be there
+    + destinations: the addresses that get its mail, one or several. Existing others stay
+    + active: whether it is enabled
+    + present: false removes these destinations, or without any the whole alias
 
-    Raises ``OperationValueError`` for what is no address.
+    Raises ``OperationValueError`` for a malformed address.
     """
     true_or_false(present=present)
     targets = [destinations] if isinstance(destinations, str) else list(destinations)

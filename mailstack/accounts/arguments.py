@@ -1,4 +1,4 @@
-"""What the arguments of the operations have in common."""
+"""Checks of the arguments of account operations."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Function = Callable[..., object]
 def command(function: Callable[P, OperationMeta]) -> Callable[P, OperationMeta]:
     """Make a function an operation, for the command line and for deploys.
 
-    Called with arguments that it does not have, it raises ``OperationValueError`` with those that it has.
-    pyinfra takes its own arguments away before it calls the function. They are in its signature for type
-    checkers: pyinfra's own type of an operation takes no argument by position.
+    Called with unknown arguments, it raises ``OperationValueError`` that lists the known ones. pyinfra
+    removes its own arguments before it calls the function. They are in the signature for type checkers only:
+    pyinfra's own type of an operation takes no argument by position.
     """
 
     @wraps(function)
@@ -40,7 +40,7 @@ def command(function: Callable[P, OperationMeta]) -> Callable[P, OperationMeta]:
 
 
 def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:
-    """Return what is wrong with the arguments, where ``bind`` would not say what is right."""
+    """Return the problem with the arguments, for those where the message of ``bind`` does not help."""
     parameters = _parameters(function)
     positional = [one for one in parameters if one.kind is not Parameter.KEYWORD_ONLY]
     names = [one.name for one in parameters]
@@ -54,7 +54,7 @@ def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, ob
         return f"there is no argument {unknown[0]}{nearest(unknown[0], names)}"
     if len(args) <= len(positional):
         return None
-    said = "too many arguments without a name"  # one of them may be a password: they are not repeated
+    said = "too many arguments without a name"  # not quoted, as one of them may be a password
     if "list[" in str(positional[-1].annotation):
         listed = json.dumps([str(address) for address in args[len(positional) - 1 :]])
         said += (
@@ -69,7 +69,7 @@ def _parameters(function: Function) -> list[Parameter]:
 
 
 def _usage(function: Function) -> str:
-    """How it is called: ``user EMAIL [password_from=…] …``."""
+    """Return the synopsis of a command: ``user EMAIL [password_from=…] …``."""
     return " ".join(
         [
             function.__name__,
@@ -82,12 +82,12 @@ def _usage(function: Function) -> str:
 
 
 def true_or_false(**values: object) -> None:
-    """Raises ``OperationValueError`` for what is neither."""
+    """Raise ``OperationValueError`` for a value that is neither true, false nor ``None``."""
     for name, value in values.items():
         if not isinstance(value, bool):
             raise OperationValueError(f"{name} = {value!r}: must be true or false")
 
 
 def given(**values: object) -> dict[str, Any]:
-    """Only what was said: a model tells what is enforced from what is a default."""
+    """Return the arguments that are not ``None``: a model enforces only the fields that it was given."""
     return {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Domains: ours, other names for them, and those that mail is relayed to."""
+"""Domains with mailboxes, alias domains, and domains whose mail is relayed."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def domain(
     """Add, change or remove a domain.
 
     + domain_name: the domain
-    + active: whether its addresses are accepted; a new one is, and an old one stays as it is
-    + quota_mb, quota_messages: the sums that the quotas of its users may have, in MiB and in messages
-    + user_quota_mb, user_quota_messages: the quotas of its users that have none of their own; 0 for no limit
-    + present: whether it should be there; it can't go while addresses in it stay
+    + active: whether mail to its addresses is accepted; by default true for a new domain, else unchanged
+    + quota_mb, quota_messages: the largest sums of its users' quotas, in MiB and in messages
+    + user_quota_mb, user_quota_messages: the quotas of its users without their own; 0 for no limit
+    + present: false removes the domain, which is refused while it has addresses
 
-    Raises ``OperationValueError`` for what is no domain.
+    Raises ``OperationValueError`` for a malformed domain.
     """
     true_or_false(present=present)
     made = Domain(
@@ -73,9 +73,9 @@ def alias_domain(
     + alias_domain: the other name
     + domain_name: the domain; not needed to remove the name
     + active: whether mail to the other name is accepted
-    + present: whether it should be there
+    + present: false removes the name
 
-    Raises ``OperationValueError`` for what is no domain.
+    Raises ``OperationValueError`` for a malformed domain.
     """
     true_or_false(present=present)
     made = AliasDomain(
@@ -102,15 +102,15 @@ def relay_domain(
     present: bool = True,
     **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
-    """Add, change or remove a domain that mail is relayed to, and who is known there.
+    """Add, change or remove a domain whose mail is relayed, and its recipients.
 
     + domain_name: the domain
-    + recipients: addresses that the primary knows. Others that are there stay
-    + any_recipient: whether mail to every address is taken
-    + active: whether mail is taken at all
-    + present: whether these recipients, or without any the whole domain, should be there
+    + recipients: addresses that the primary has. Existing others stay
+    + any_recipient: whether mail to every address is accepted
+    + active: whether mail to the domain is accepted
+    + present: false removes these recipients, or without any the whole domain
 
-    Raises ``OperationValueError`` for what is no domain, or an address elsewhere.
+    Raises ``OperationValueError`` for a malformed domain, or an address in another domain.
     """
     true_or_false(present=present)
     targets = [recipients] if isinstance(recipients, str) else list(recipients)

@@ -1,4 +1,4 @@
-"""Make the database have the accounts that a call asks for: read, plan, show, write."""
+"""Bring the database's accounts to the requested state: read, plan, show, write."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from mailstack.shell import shell
 
 
 def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
-    """Fulfil a wish on the host that has the database; on every other one there is nothing to do.
+    """Fulfil a wish on the host with the database; do nothing on all others.
 
-    If that host is not in the run, the current one fails: to do nothing would look like success. The settings
-    are those of the deploy before it in this run, else those in the host's data.
+    If that host is not in the run, fail the current one, as doing nothing would look like success. The
+    settings are those of the previous deploy in this run, else those in the host's data.
     """
     settings = deployed_with() or Settings.from_data(host.data)
     try:
@@ -46,14 +46,14 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     step = following(Step(settings, wish))
     if not is_executing():
         with naming_the_host():
-            _work(step, step.before)  # what can't be stops here, before anything is done
+            _work(step, step.before)  # an impossible wish raises here, before anything is changed
     return apply(step, name)
 
 
 def apply(step: Step, name: str) -> OperationMeta:
-    """Fulfil the wish of a step in the database that its settings speak of.
+    """Fulfil the wish of a step in the database of its settings.
 
-    + name: what pyinfra calls the operation
+    + name: the operation's name in pyinfra's output
     """
     database = engine_of(step.settings).database(step.settings)
     database.announce(step.settings.mail_db_name, step.query)
@@ -61,17 +61,17 @@ def apply(step: Step, name: str) -> OperationMeta:
 
 
 def _called(name: str) -> str:
-    """What the caller calls it, by pyinfra's argument ``name``, or else ``name``."""
+    """Return the caller's pyinfra argument ``name`` if given, else ``name``."""
     arguments: Mapping[str, object] = host.current_deploy_kwargs or {}
     return str(arguments.get("name") or name)
 
 
 class _Work(NamedTuple):
-    """What has to be done.
+    """The changes to make.
 
-    + deleted: users that go with their mail, as ``mail_former_users`` will have them
+    + deleted: users that are removed with their mail, by their keys in ``mail_former_users``
     + homes: the directories of that mail
-    + former: addresses whose rights in others' folders have to go
+    + former: addresses whose rights in other users' folders are revoked
     + places: the directories of all mail
     """
 
@@ -83,7 +83,7 @@ class _Work(NamedTuple):
 
 
 def _work(step: Step, current: Current) -> _Work:
-    """Raises ``OperationValueError`` for what can't be."""
+    """Plan the changes. Raises ``OperationValueError`` if they are impossible."""
     plan, root = step.plan(current), step.settings.mail_home_root
     gone = [change.key for change in plan.changes if (change.sign, change.table) == ("-", "mail_users")]
     if not plan.wish.delete_mail:
@@ -106,9 +106,9 @@ def _work(step: Step, current: Current) -> _Work:
 
 
 def require(step: Step) -> None:
-    """Stop the run before it changes anything, if the database can't have what the step wishes for.
+    """Stop the run before it changes anything, if the step's wish is impossible.
 
-    Nothing is checked if an earlier operation of this run makes accounts: the step may need those.
+    Check nothing if an earlier operation of this run creates accounts, as the step may need those.
     """
     if has_steps():
         return
@@ -118,7 +118,7 @@ def require(step: Step) -> None:
 
     def problem(_: object) -> str | None:
         if not database.is_known(name, step.query):
-            return None  # a server that does not run just now: this run starts it, and asks again then
+            return None  # the server is stopped: this run starts it and asks again
         try:
             _work(step, step.known() or NOTHING)
         except OperationValueError as error:
@@ -145,10 +145,10 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
         host.log_styled(warning, fg="yellow", log_func=logger.warning)
     if homes:
         host.log(f"- mail in {', '.join(homes)}")
-        # Nobody reads or delivers while it goes. A run that is cut off leaves a disabled user, and the next
-        # one takes it up again.
+        # No client reads or delivers mail while it is deleted. An interrupted run leaves a disabled user,
+        # and the next run continues.
         disabled = sql.disable(engine.dialect, (email for email, _ in deleted), owner)
-        yield database.script(name, disabled, "disable the users that go")
+        yield database.script(name, disabled, "disable the users that are removed")
         yield shell(f"rm -rf -- {shlex.join(homes)}")
     if changes and wish.first:
         yield local_command(wish.first)
@@ -156,7 +156,7 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
         script = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
         yield database.script(name, script, _title(changes))
     if former:
-        # after the users are gone: nobody can grant them anything any more
+        # once the users are removed, no rights can be granted to them
         host.log(f"- what others shared with {', '.join(former)}")
         yield shell(revoke(former, places))
         yield database.script(name, sql.forget(engine.dialect, former, owner), "forget former addresses")

@@ -1,4 +1,4 @@
-"""Accounts that come from other software."""
+"""Import of accounts from other software."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def postfixadmin(
 
     + file: a dump of its tables ``domain``, ``mailbox``, ``alias`` and ``alias_domain``, on the machine that
       runs pyinfra: ``mysqldump --xml``, or JSON (docs/adopting.md)
-    + cleartext: whether PostfixAdmin had ``$CONF['encrypt'] = 'cleartext'``; needed where a password may be
-      taken for a hash
+    + cleartext: whether PostfixAdmin had ``$CONF['encrypt'] = 'cleartext'``; required if a password looks
+    like a hash
 
-    What is there already stays as it is, so that a second run changes nothing. Raises ``OperationValueError``
-    if the file is no such dump, or has what can't be an address here.
+    Existing rows stay unchanged, so a second run changes nothing. Raises ``OperationValueError`` if the file
+    is not such a dump, or has an address that is not allowed here.
     """
     if cleartext is not None:
         true_or_false(cleartext=cleartext)
@@ -46,7 +46,7 @@ def postfixadmin(
 
 
 def tables_of(file: str) -> postfixadmin_tables.Tables:
-    """Return the rows of a dump. Raises ``OperationValueError`` if it is none."""
+    """Return the rows of a dump. Raises ``OperationValueError`` if the file is not a dump."""
     try:
         return postfixadmin_tables.parse(Path(file).read_text())
     except OSError as error:
@@ -56,7 +56,7 @@ def tables_of(file: str) -> postfixadmin_tables.Tables:
 
 
 def new_to(current: Current, accounts: Accounts) -> Accounts:
-    """Return the accounts that are in no row yet."""
+    """Return the accounts without an existing row."""
 
     def there(table: str, key: str) -> bool:
         return bool(stored(current, table, (key,)))

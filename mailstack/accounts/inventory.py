@@ -1,4 +1,4 @@
-"""All accounts that an inventory declares."""
+"""The operation for all accounts declared in an inventory."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 @command
 def declared(settings: Settings, **pyinfras: Unpack[GlobalArguments]) -> OperationMeta:
-    """Make the database have the accounts that the settings declare.
+    """Add and change accounts in the database as the settings declare them.
 
-    With ``mail_accounts_policy`` ``authoritative``, those that are not declared go; their mail goes only with
-    ``mail_accounts_delete_mail``. Fails the host if a row, written by SQL, breaks a rule of the settings.
+    With ``mail_accounts_policy`` ``authoritative``, remove all others; their mail only with
+    ``mail_accounts_delete_mail``. Fail the host if an existing row breaks a rule of the settings.
     """
     given: object = settings
-    if not isinstance(given, Settings):  # somebody took it for a command
+    if not isinstance(given, Settings):  # called as a command
         raise OperationValueError(
             f"settings = {given!r}: must be Settings; mailstack.accounts.declared is for a deploy of your own"
         )
@@ -36,7 +36,7 @@ def declared(settings: Settings, **pyinfras: Unpack[GlobalArguments]) -> Operati
 
 
 def check_declared(settings: Settings) -> None:
-    """Stop the run before it changes anything, if these accounts can't be: a user in no domain, say."""
+    """Stop the run before it changes anything, if the accounts are impossible, as a user without a domain."""
     require(_declared(settings))
 
 
@@ -54,8 +54,9 @@ def _declared(settings: Settings) -> Step:
         absent = undeclared(current, accounts) if authoritative else Absent()
         return Wish(accounts, absent, delete_mail=settings.mail_accounts_delete_mail)
 
-    # where nothing is declared only domains are read, which must agree with the settings; where folders are
-    # shared also former addresses, whose rights have to go, and users where settings send mail to addresses
+    # Without declared accounts only domains are read, as they must agree with the settings. Also read are
+    # former addresses if folders are shared, to revoke their rights, and users if settings send mail to
+    # addresses.
     declares = accounts != Accounts() or authoritative or settings.mail_shared_folders
     declares = declares or bool(Given.of(settings).targets)
     return Step(settings, wish, tuple(READ) if declares else DOMAINS, all_rows=True)

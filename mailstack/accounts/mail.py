@@ -1,4 +1,4 @@
-"""Where the mail of users lies, and what of it may be deleted. Pure."""
+"""The directories of users' mail, and which of them may be deleted. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from mailstack.accounts.rows import FORMER, Change, Key, Rows
 
 
 def home_of(row: Mapping[str, Any], root: str) -> str:
-    """Where a user's mail lies, without ``..``: as stored, or ``root/DOMAIN/LOCAL-PART`` before a first run.
+    """Return the directory of a user's mail, without ``..``.
 
-    + row: of ``mail_users``
+    It is the stored one, or ``root/DOMAIN/LOCAL-PART`` before the first run.
+
+    + row: a row of ``mail_users``
     """
     local, _, domain = str(row["email"]).lower().rpartition("@")
     below = row.get("mail_directory") or f"{domain}/{local}"
@@ -21,9 +23,9 @@ def home_of(row: Mapping[str, Any], root: str) -> str:
 
 
 def former_key(row: Mapping[str, Any]) -> Key:
-    """The key in ``mail_former_users`` that a user has once it is removed.
+    """Return the key in ``mail_former_users`` of a user once it is removed.
 
-    + row: of ``mail_users``
+    + row: a row of ``mail_users``
     """
     return str(row["email"]), str(row.get("home_directory") or row.get("mail_directory"))
 
@@ -31,11 +33,11 @@ def former_key(row: Mapping[str, Any]) -> Key:
 def with_mail_named(
     changes: Iterable[Change], current: Mapping[str, Rows], root: str, delete_mail: bool
 ) -> list[Change]:
-    """The changes, with words on mail of former users: where it stays, and that new users do not get it.
+    """Return the changes with notes on removed users' mail: its directory, and that new users don't get it.
 
     + current: the rows of each table
-    + root: the directory below which mail lies
-    + delete_mail: whether the mail of users that are removed is deleted
+    + root: the directory of all mail
+    + delete_mail: whether the mail of removed users is deleted
     """
     former = sorted(
         (address, posixpath.normpath(posixpath.join(root, below))) for address, below in current[FORMER]
@@ -61,13 +63,13 @@ def with_mail_named(
 
 
 def deletable_homes(gone: Iterable[Key], users: Rows, root: str) -> list[str]:
-    """The directories with the mail of users that go.
+    """Return the directories with the mail of removed users.
 
-    + gone: their keys
-    + users: all users that there are
-    + root: the directory that all mail is below
+    + gone: the keys of these users
+    + users: all existing users
+    + root: the directory of all mail
 
-    Raises ``PlanError`` if one of them is not below ``root``, or has the mail of a user who stays.
+    Raises ``PlanError`` if one of them is not below ``root``, or has the mail of a remaining user.
     """
     root, gone = posixpath.normpath(root), set(gone)
     homes = {key: home_of(row, root) for key, row in users.items()}

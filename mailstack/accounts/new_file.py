@@ -1,4 +1,4 @@
-"""A secret that goes into a file on the machine that runs pyinfra, and nowhere else."""
+"""A secret that is written only to a file on the machine that runs pyinfra."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pyinfra.api.exceptions import OperationValueError
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file that only its owner can read, once it is written.
+    """A new file that only its owner can read.
 
-    + path: where; it must not be there yet
+    + path: its path; it must not exist yet
     + text: its only line
 
-    Raises ``OperationValueError`` for a place where it can't be made.
+    Raises ``OperationValueError`` if it can't be created at that path.
     """
 
     path: str
@@ -29,7 +29,7 @@ class NewFile:
             raise OperationValueError(f"password_to: {self._place.parent} is no directory to write in")
 
     def write(self) -> None:
-        """Make it; ``OperationValueError`` if somebody else was quicker."""
+        """Create the file. Raises ``OperationValueError`` if it exists by now."""
         try:
             made = os.open(self._place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
@@ -44,6 +44,6 @@ class NewFile:
     @property
     def _there(self) -> str:
         return (
-            f"password_to: {self._place} is there already; if a run that ended early made it, its password is"
-            " good nowhere: remove it"
+            f"password_to: {self._place} exists already; if an interrupted run created it, its password is "
+            f"not in use: remove it"
         )

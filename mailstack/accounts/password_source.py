@@ -1,4 +1,4 @@
-"""Where the password of a user comes from who is made on the command line: never from an argument."""
+"""Read the password of a user created on the command line: never from an argument."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CHOICES = "allowed: env:NAME, file:PATH or prompt"
 
 
 def password_source(password_from: str | None, email: str) -> Callable[[], str]:
-    """A function that returns the password, and asks for it at most once.
+    """Return a function that returns the password, and prompts for it at most once.
 
-    + password_from: ``env:NAME``, ``file:PATH``, ``prompt``, or ``None`` to prompt where there is a terminal
-    + email: whose password
+    + password_from: ``env:NAME``, ``file:PATH``, ``prompt``, or ``None`` to prompt if there is a terminal
+    + email: the user, as the prompt shows it
 
-    Raises ``OperationValueError`` at once for a source that can't be; the function, if there is no terminal.
+    Raises ``OperationValueError`` for an impossible source; the function raises it if there is no terminal.
     """
     kind, _, name = (password_from or "prompt").partition(":")
     if kind == "env" and name:
@@ -34,11 +34,11 @@ def password_source(password_from: str | None, email: str) -> Callable[[], str]:
         return lambda: _checked(_text_of(path).removesuffix("\n").removesuffix("\r"))
     if kind == "prompt" and not name:
         return lambda: _prompt(email)
-    # what was given may be the password itself: it is not repeated
-    raise OperationValueError(f"password_from: not a place that a password can come from; {_CHOICES}")
+    # not quoted, as it may be the password itself
+    raise OperationValueError(f"password_from: not a source of passwords; {_CHOICES}")
 
 
-@cache  # asked in the prepare phase, and wanted again when the operation is executed
+@cache  # prompted in the prepare phase, and used again when the operation is executed
 def _prompt(email: str) -> str:
     if not sys.stdin.isatty():
         raise OperationValueError(
@@ -52,7 +52,7 @@ def _prompt(email: str) -> str:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # with a byte order mark, as editors on Windows save it
+        return path.read_text(encoding="utf-8-sig")  # editors on Windows write a byte order mark
     except OSError as error:
         raise OperationValueError(f"password_from: {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""What has to be changed in the database so that it has the accounts that it should. Pure."""
+"""The changes that bring the database to the wanted accounts. Pure."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _IN_NO_DOMAIN = ("mail_domain", "mail_wildcard", "mail_relay_domain", "mail_rela
 
 
 class PlanError(ValueError):
-    """Accounts that can't be made or removed as asked; the message names them."""
+    """Raised for accounts that can't be created, changed or removed; the message names them."""
 
 
 @dataclass(frozen=True)
 class Absent:
-    """Keys of rows that should not be there, as they are stored."""
+    """Keys of rows to remove, as they are stored."""
 
     rows: Mapping[str, frozenset[Key]] = field(default_factory=dict)
 
     def of(self, table: str) -> frozenset[Key]:
-        """Those of one table."""
+        """Return the keys of one table."""
         return self.rows.get(table, frozenset())
 
 
@@ -40,18 +40,18 @@ def plan(
     given: Given | None = None,
     renamed: tuple[str, str] | None = None,
 ) -> list[Change]:
-    """What makes the database have these accounts, and not those that are ``absent``.
+    """Return the changes that add these accounts, and remove those that are ``absent``.
 
-    Of an account that exists only what was declared is put right: a user that is declared without ``active``
-    stays disabled if somebody disabled it. ``initial_password`` counts only for one that is created.
+    Only declared values of an existing account are changed: a user declared without ``active`` stays
+    disabled. ``initial_password`` is only used for a new user.
 
     + current: the rows of each table
-    + given: what the settings say that is no account
-    + renamed: the address of a user, and the one that it gets
+    + given: the settings that accounts must agree with
+    + renamed: the old and the new address of a user
 
-    Raises ``PlanError`` for a user that can't be renamed, a new user without a password, an address in no
-    domain, a domain that goes while addresses in it stay, quotas of users that add up to more than their
-    domain's, or what breaks another rule between accounts and these settings.
+    Raises ``PlanError`` for a user that can't be renamed, a new user without a password, an address without a
+    domain, the removal of a domain that still has addresses, users' quotas that exceed their domain's, or any
+    other broken rule between accounts and these settings.
     """
     absent = absent or Absent()
     wanted = accounts.rows()
@@ -75,11 +75,11 @@ def plan(
 
 
 def _renamed(current: Current, email: str, new_email: str) -> list[Change]:
-    """Return what gives a user another address: the row, which keeps all that is on disk, and aliases to it.
+    """Return the changes that give a user another address: its row, which keeps its mail, and aliases to it.
 
     + current: the rows of each table
 
-    Raises ``PlanError`` if there is no such user, or if the new address can't be one.
+    Raises ``PlanError`` if there is no such user, or if the new address is not possible.
     """
     find = _finder(current["mail_users"])
     user, taken, domain = find((email,)), find((new_email,)), _domain_of(new_email)
@@ -107,7 +107,7 @@ def _renamed(current: Current, email: str, new_email: str) -> list[Change]:
 
 
 def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
-    """The rows that are in the database and not among ``accounts``."""
+    """Return the rows of the database that are not among ``accounts``."""
     return Absent(
         {
             table: frozenset(current[table])
@@ -118,7 +118,7 @@ def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
 
 
 def _misspelt_domains(wanted: Mapping[str, list[Wanted]], there: Rows) -> list[Wanted]:
-    """Domains that somebody stored in upper case, and that an address to be written refers to."""
+    """Return the domains stored in upper case to which an address to be written refers."""
     declared = {row.key for row in wanted["mail_domain"]}
     needed = {(_domain_of(row.key[0]),) for table in ("mail_users", "mail_alias") for row in wanted[table]}
     find = _finder(there)
@@ -126,7 +126,7 @@ def _misspelt_domains(wanted: Mapping[str, list[Wanted]], there: Rows) -> list[W
 
 
 def _fold_ours(wanted: dict[str, list[Wanted]], current: Current) -> None:
-    """Write destinations in our domains in lower case; others keep their case (RFC 5321 2.4)."""
+    """Write destinations in this server's domains in lower case; others keep their case (RFC 5321 2.4)."""
     tables = ("mail_domain", "mail_alias_domain")
     ours = {folded(key)[0] for table in tables for key in current[table]}
     ours |= {row.key[0] for table in tables for row in wanted[table]}
@@ -189,7 +189,7 @@ def _problems(
             if row["domain_name"] == key[0].lower() and (name,) not in absent.of("mail_alias_domain")
         }
         if stay:
-            yield f"domain {key[0]} can't go while these stay: {', '.join(sorted(stay))}"
+            yield f"domain {key[0]} can't be removed while these exist: {', '.join(sorted(stay))}"
 
 
 def _domain_of(address: str) -> str:
@@ -197,15 +197,15 @@ def _domain_of(address: str) -> str:
 
 
 def _finder(there: Rows) -> Callable[[Key], Key | None]:
-    """Finds a key as it is stored, which may be in another case; ``None`` if it is not there."""
+    """Return a function that finds a key as it is stored, maybe in another case, or returns ``None``."""
     stored = {folded(key): key for key in sorted(there)}
     return lambda key: key if key in there else stored.get(folded(key))
 
 
 def _same_password(row: Values, declared: str) -> bool:
-    """Whether the stored hash is the declared one, or the one that a login has put in its place."""
+    """Return whether the stored hash is the declared one, or the one that a login replaced it with."""
     stored = row.get("password") or ""
-    if isinstance(stored, SecretStr):  # an earlier operation of this run is yet to hash and store it
+    if isinstance(stored, SecretStr):  # an earlier operation of this run will hash and store it
         return False
     before = spellings(declared)
     return stored in before or row.get("password_origin") in [origin(text, stored) for text in before]

@@ -1,6 +1,6 @@
-"""The tables of PostfixAdmin as accounts of ours. Pure.
+"""Convert the tables of PostfixAdmin to accounts. Pure.
 
-They come as text: ``mysqldump --xml``, or one JSON object of tables and their rows.
+The input is text: ``mysqldump --xml``, or one JSON object of tables and their rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ COLUMNS = {
     "alias": ("address", "goto", "active"),
     "alias_domain": ("alias_domain", "target_domain", "active"),
 }
-"""The tables that are read, and what each of their rows must have. Old versions lack the last table."""
+"""The tables that are read, and the required columns of each. Old versions lack the last table."""
 
 _MEBIBYTE = 1024 * 1024
 _DES = "[./A-Za-z0-9]{12}[.26AEIMQUYcgkosw]"
@@ -36,7 +36,7 @@ _DES = "[./A-Za-z0-9]{12}[.26AEIMQUYcgkosw]"
 
 
 class Moved(NamedTuple):
-    """Accounts, and what can't come along, in words."""
+    """The accounts, and notes on what can't be imported."""
 
     accounts: Accounts
     left_out: tuple[str, ...]
@@ -83,18 +83,18 @@ def _from_xml(text: str) -> dict[str, list[Row]]:
 
 
 def accounts(tables: Tables, cleartext: bool | None = None) -> Moved:
-    """Return what the tables say, and what can't come along.
+    """Return the accounts in the tables, and notes on what can't be imported.
 
-    + cleartext: whether ``$CONF['encrypt']`` was ``cleartext``; ``None`` if nobody said it
+    + cleartext: whether ``$CONF['encrypt']`` was ``cleartext``; ``None`` if unknown
 
-    Raises ``OperationValueError`` for an address or domain that can't be one of ours, and for a password
-    that may be one or a hash of one.
+    Raises ``OperationValueError`` for an address or domain that is not allowed here, and for a password that
+    may be clear text or a hash.
     """
     left_out: list[str] = []
     names = {row["alias_domain"].lower() for row in tables["alias_domain"]}
     domains = [
         row for row in tables["domain"] if row["domain"] != "ALL"
-    ]  # that is every domain's administrator
+    ]  # "ALL" is the domain of administrators of every domain
     relayed = {row["domain"].lower() for row in domains if _true(row.get("backupmx"))}
     ours = [row for row in domains if row["domain"].lower() not in names | relayed]
     users = [
@@ -105,7 +105,7 @@ def accounts(tables: Tables, cleartext: bool | None = None) -> Moved:
         if _domain(row["address"]) in relayed or _elsewhere(row["address"], names, left_out):
             continue
         targets = tuple(_targets(row, left_out))
-        itself = row["address"].lower()  # each mailbox has an alias that leads to itself
+        itself = row["address"].lower()  # PostfixAdmin gives each mailbox an alias to itself
         if targets and [target.lower() for target in targets] != [itself]:
             aliases.append(
                 Alias(source_email=row["address"], destinations=targets, active=_true(row["active"]))
@@ -142,16 +142,17 @@ def _user(row: Row, cleartext: bool | None) -> User:
         password = stored_password(row["password"], cleartext)
     except ValueError as error:
         raise OperationValueError(f"mailbox {user.email}: {error}") from None
-    # what Dovecot verifies is good enough for a row, if not for a declaration
+    # any hash that Dovecot verifies is accepted for a row, even if not for a declared user
     return user.model_copy(update={"password_hash": SecretStr(password)})
 
 
 def stored_password(text: str, cleartext: bool | None = None) -> str:
-    """Return what Dovecot verifies, of what PostfixAdmin stores with any of its ``$CONF['encrypt']``.
+    """Return the hash in Dovecot's form, from one that PostfixAdmin stored with any ``$CONF['encrypt']``.
 
-    + cleartext: whether that was ``cleartext``; ``None`` if nobody said it
+    + cleartext: whether that was ``cleartext``; ``None`` if unknown
 
-    Raises ``ValueError`` for what may be a password or a hash, if nobody said it. The message has neither.
+    Raises ``ValueError`` if ``cleartext`` is unknown and the text may be either. The message does not quote
+    it.
     """
     if not text:
         return "{CRYPT}*"
@@ -202,10 +203,10 @@ def _relay_domain(row: Row, tables: Tables) -> RelayDomain:
 
 
 def _elsewhere(address: str, names: set[str], left_out: list[str]) -> bool:
-    """Whether the address is in an alias domain, which has none of its own here."""
+    """Return whether the address is in an alias domain, which has no addresses of its own here."""
     if _domain(address) not in names:
         return False
-    left_out.append(f"{address}: its domain is another name of a domain, and has the addresses of that one")
+    left_out.append(f"{address}: its domain is an alias domain, which has the addresses of its target")
     return True
 
 

@@ -1,4 +1,4 @@
-"""Whether the quotas of a domain's users fit into its own, as ``functions/quotas.sql`` has it. Pure."""
+"""The check that users' quotas don't exceed their domain's, as in ``functions/quotas.sql``. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mailstack.settings.account_rules import QUOTAS, quota_problem
 
 
 def too_much(changes: Sequence[Change], current: Current) -> Iterator[str]:
-    """What the database would refuse: of each domain that a change is about, and as it would be after all.
+    """Yield an error for each changed domain whose quotas the database would refuse after all changes.
 
     + current: the rows of each table, before the changes
     """
@@ -30,12 +30,12 @@ def too_much(changes: Sequence[Change], current: Current) -> Iterator[str]:
 
 
 def _counts(change: Change) -> bool:
-    """As in the database, which looks at nothing old when a password is changed."""
+    """Return whether the change affects quotas; as in the database, a new password does not."""
     if change.table not in ("mail_domain", "mail_users"):
         return False
     return change.sign == "+" or any("quota" in name or name == "email" for name in change.values)
 
 
 def _domain(change: Change) -> str:
-    """The domain that the row is in after the change."""
+    """Return the row's domain after the change."""
     return str(change.values.get("email", change.key[0])).rpartition("@")[2].lower()

@@ -1,4 +1,4 @@
-"""Rights that users granted to addresses which are no longer those accounts' (RFC 4314). Pure."""
+"""Revoke rights (RFC 4314) that users granted to addresses of removed or renamed users. Pure."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from mailstack.accounts.mail import home_of
 from mailstack.accounts.rows import ADDRESSES, Change, Rows
 
 BECOME = 'setpriv --reuid=vmail --regid="$(id -g vmail)" --init-groups --'
-"""Runs a command as the user that mail belongs to."""
+"""The prefix that runs a command as ``vmail``, the owner of all mail."""
 
 
 def former_addresses(current: Mapping[str, Rows], changes: Iterable[Change]) -> list[str]:
-    """Return the addresses that accounts had, or will have had after the changes.
+    """Return the addresses that users had before, or will have had after the changes.
 
     + current: the rows of each table
     """
@@ -29,19 +29,19 @@ def former_addresses(current: Mapping[str, Rows], changes: Iterable[Change]) -> 
 
 
 def mail_places(users: Rows, root: str) -> list[str]:
-    """Return the directories with the mail of all users: ``root``, and homes elsewhere."""
+    """Return the directories with the mail of all users: ``root``, and home directories outside it."""
     root = normpath(root)
     homes = {home_of(row, root) for row in users.values()}
     return [root, *sorted(home for home in homes if not home.startswith(f"{root}/"))]
 
 
 def revoke(addresses: Iterable[str], places: Iterable[str]) -> str:
-    """Return the shell script that takes every right from these addresses.
+    """Return the shell script that revokes all rights of these addresses.
 
-    Dovecot has them in files ``dovecot-acl``, in lines such as ``user=alice@example.org lrs``, and reads
-    them again when they change.
+    Dovecot keeps rights in files ``dovecot-acl``, in lines such as ``user=alice@example.org lrs``, and reads
+    these files again when they change.
 
-    + places: directories below which such files lie
+    + places: the directories with such files
     """
     lines = "\n".join(rf'/^-\?"\?user={_escaped(address)}"\? /d' for address in addresses)
     find = f"find {shlex.join(places)} -type f -name dovecot-acl -print0 2>/dev/null"

@@ -1,4 +1,4 @@
-"""Rows of the tables: by which keys they are known, and a change of one. Pure."""
+"""Rows of the tables: their keys, and a change of one. Pure."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Current = Mapping[str, Rows]
 _ACCOUNTS = tuple(table for table in TABLES if table.word)
 
 KEYS: dict[str, Key] = {table.name: table.identity for table in _ACCOUNTS}
-"""The tables, in the order in which foreign keys allow rows to be made, and what rows are known by."""
+"""The tables, in the order in which foreign keys allow inserts, with the key columns of each."""
 
 FORMER = "mail_former_users"
 ADDRESSES = "mail_former_addresses"
 READ = KEYS | {table.name: table.identity for table in TABLES if table.name in (FORMER, ADDRESSES)}
-"""What is read beside these: where mail of removed users lies, and addresses that may have rights still."""
+"""Further tables that are read: directories of removed users' mail, addresses that may still have rights."""
 
 DOMAINS = ("mail_domain", "mail_alias_domain", "mail_relay_domain")
 """The tables of domains, each an address class of Postfix (ADDRESS_CLASS_README)."""
 
 WORDS = {table.name: table.word for table in _ACCOUNTS}
-"""What people call a row of each."""
+"""The name of a row of each table, in messages."""
 
 SECRETS = frozenset(column.name for table in TABLES for column in table.columns if column.secret)
-"""Columns that are never shown."""
+"""Columns whose values are never shown."""
 
 _OWNED = {
     table.name: owner.table
@@ -40,12 +40,12 @@ _OWNED = {
     for owner in table.references
     if "DELETE" in owner.follow and owner.column == table.identity[0]
 }
-"""Tables whose rows go with the row of another table that their key begins with."""
+"""Tables whose rows are deleted with the row of another table, whose key begins theirs."""
 
 
 @cache
 def settable(table: str, model: type[Model]) -> tuple[str, ...]:
-    """Return the columns that the model has fields for, beside those that rows are known by."""
+    """Return the columns for which the model has fields, without the key columns."""
     fields = model.model_fields.keys() - set(KEYS[table])
     columns = next(one.columns for one in _ACCOUNTS if one.name == table)
     return tuple(column.name for column in columns if column.name in fields)
@@ -59,9 +59,9 @@ def folded(key: Key) -> Key:
 class Change(NamedTuple):
     """One row to be inserted (``+``), updated (``~``) or deleted (``-``).
 
-    + key: as it is stored, for an update or a delete
-    + values: what is written; a ``SecretStr`` is a password that is yet to be hashed
-    + note: what people see after the key
+    + key: the key, for an update or a delete as it is stored
+    + values: the values to write; a ``SecretStr`` is a password that is hashed when it is written
+    + note: the text shown after the key
     """
 
     sign: str
@@ -71,7 +71,7 @@ class Change(NamedTuple):
     note: str = ""
 
     def __str__(self) -> str:
-        """The row as people see it: never with a password or a hash."""
+        """Return the change as it is shown: never with a password or a hash."""
         return f"{self.sign} {WORDS[self.table]} {' -> '.join(self.key)}{self.note and ': '}{self.note}"
 
 

@@ -1,4 +1,4 @@
-"""Rules between accounts, and between accounts and settings, whichever way an account comes. Pure."""
+"""Rules between accounts, and between accounts and settings, for declared accounts and commands. Pure."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _CLASSES = {
     "mail_alias_domain": "an alias domain",
     "mail_relay_domain": "a relay domain",
 }
-"""The address classes of Postfix (ADDRESS_CLASS_README) that are tables; the rest is mail_mydestination."""
+"""Postfix's address classes (ADDRESS_CLASS_README) that have a table; the other is mail_mydestination."""
 
 
 class Given(NamedTuple):
-    """What the settings say that accounts must agree with.
+    """The settings that accounts must agree with.
 
     + local: the domains of ``mail_mydestination``
     + declared: the domains that the settings declare, by table
-    + sieve: whether mail can be filed into folders
-    + all_rows: whether rows are checked that were there before, which somebody may have written by SQL
-    + targets: the addresses that settings send mail to, and what those settings are
+    + sieve: whether Sieve is on, so that mail can be filed into folders
+    + all_rows: whether existing rows are checked too, as an administrator may have written them by SQL
+    + targets: the settings that send mail to an address, with that address
     """
 
     local: Collection[str] = ()
@@ -38,7 +38,7 @@ class Given(NamedTuple):
 
     @classmethod
     def of(cls, settings: Settings, *, all_rows: bool = False) -> Given:
-        """Return what these settings say."""
+        """Return these values of the settings."""
         declared = {
             "mail_domain": {domain.domain_name for domain in settings.mail_domains},
             "mail_alias_domain": {alias.alias_domain for alias in settings.mail_alias_domains},
@@ -54,14 +54,14 @@ def _targets(settings: Settings) -> Iterator[tuple[str, str]]:
             targets += [(f"{setting}: {name}", end) for end in ends]
     virtual = {source.lower() for source in settings.mail_virtual}
     for name, end in targets:
-        # not a local name, "|command" or ":include:/file"; and mail_virtual makes addresses
+        # not a local name, "|command" or ":include:/file"; and not an address that mail_virtual has
         domain = end.lower().rpartition("@")[2]
         if "@" in end and end[0] not in '/|:"' and virtual.isdisjoint((end.lower(), f"@{domain}")):
             yield name, end
 
 
 def broken(changes: Sequence[Change], current: Current, given: Given) -> Iterator[str]:
-    """Return the rules that the changes break, in words."""
+    """Yield a message for each rule that the changes break."""
     after = applied(current, changes)
     yield from _in_two_classes(changes, after, given)
     yield from _in_a_circle(changes, current, after)
@@ -86,7 +86,7 @@ def _in_two_classes(changes: Sequence[Change], after: Current, given: Given) -> 
 
 
 def _in_a_circle(changes: Sequence[Change], before: Current, after: Current) -> Iterator[str]:
-    """As the database has it; but nobody is to blame for a circle that was there already."""
+    """Yield an error for a circle that the changes make, as the database does, not for an existing one."""
     names = any(change.sign != "-" and "alias" in change.table for change in changes)
     if names and (found := circle(_alias_pairs(after))) and not circle(_alias_pairs(before)):
         yield f"the aliases would go in a circle: {' -> '.join(found)}"
@@ -102,9 +102,9 @@ def _alias_pairs(rows: Current) -> Iterator[tuple[str, str]]:
 
 
 def dead_ends(asked: Collection[Key], changes: Sequence[Change], before: Current) -> Iterator[str]:
-    """Return the aliases that lead to an address of ours that does not exist, in words.
+    """Yield a message for each alias to a missing address in this server's domains.
 
-    Those that were asked for, and those that lead nowhere because of the changes.
+    Checked are the requested aliases, and those whose target the changes remove.
 
     + asked: source and destination of aliases
     """
@@ -120,9 +120,9 @@ def dead_ends(asked: Collection[Key], changes: Sequence[Change], before: Current
 
 
 def shadowed(changes: Sequence[Change], before: Current) -> Iterator[str]:
-    """Return the users who get no mail any more because of the changes, as an alias takes it, in words.
+    """Yield a message for each user who gets no mail after the changes, because an alias takes it.
 
-    An alias of a user's own address that leads to the user, too, is a copy for somebody else.
+    An alias of a user's own address with the user among its destinations only makes a copy.
     """
     if changes:
         was = set(_taken_by_aliases(before))
@@ -141,8 +141,10 @@ def _taken_by_aliases(rows: Current) -> Iterator[str]:
 
 
 def dead_settings(targets: Sequence[tuple[str, str]], rows: Current) -> Iterator[str]:
-    """Return the settings that send mail to an address of ours that does not exist, in words: it would wait
-    in the queue for five days, for what is local is taken without a look at where it goes.
+    """Yield a message for each setting that sends mail to a missing address in this server's domains.
+
+    Such mail would stay in the queue for five days, as Postfix accepts local mail without a check of its
+    target.
 
     + targets: see ``Given``
     """
@@ -153,7 +155,7 @@ def dead_settings(targets: Sequence[tuple[str, str]], rows: Current) -> Iterator
 
 
 class _Addresses:
-    """All addresses that somebody may write to; of domains that are not ours, every one."""
+    """All addresses that accept mail, with every address of other servers' domains."""
 
     def __init__(self, rows: Current) -> None:
         self._domains = {folded(key)[0] for key in rows["mail_domain"]}

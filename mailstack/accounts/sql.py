@@ -1,4 +1,4 @@
-"""How accounts are read from the database, and changed in it. Pure."""
+"""The SQL that reads and changes accounts. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from mailstack.engines import Dialect
 
 Written = Callable[["str | int | bool | SecretStr | None"], str]
-"""What turns a value into SQL."""
+"""A function that returns a value as SQL."""
 
 
 def query(dialect: Dialect, tables: Sequence[str] = tuple(READ)) -> str:
-    """SQL that returns all rows as JSON; a table that is not there yet has none."""
+    """Return SQL that selects all rows as JSON; a missing table has none."""
     return dialect.read_tables(tables)
 
 
 def parse(answer: Mapping[str, Any] | None) -> dict[str, Rows]:
-    """The rows of each table by their keys, from what the query returned.
+    """Return the rows of each table by their keys.
 
-    + answer: ``None`` if there is no database yet
+    + answer: the result of ``query``, or ``None`` if there is no database yet
     """
     return {
         table: {tuple(row[name] for name in key): row for row in (answer or {}).get(table, [])}
@@ -40,11 +40,11 @@ def script(
     *,
     deleted: Iterable[Key] = (),
 ) -> str:
-    """The changes as a script for one transaction.
+    """Return the changes as a script of one transaction.
 
     + owner: the role that owns the tables
-    + hash_password: makes what is stored from a password
-    + deleted: keys of ``mail_former_users``, of users that are removed with their mail
+    + hash_password: returns the hash of a password
+    + deleted: keys in ``mail_former_users`` of users that are removed with their mail
     """
     changes = tuple(changes)
 
@@ -64,9 +64,9 @@ def script(
 
 
 def disable(dialect: Dialect, emails: Iterable[str], owner: str) -> str:
-    """A script that lets nobody log in to these accounts, or deliver to them.
+    """Return a script that disables these users, for logins and delivery.
 
-    + emails: as they are stored
+    + emails: the addresses as they are stored
     """
     listed = ", ".join(map(dialect.literal, emails))
     statement = f"UPDATE mail_users SET active = false WHERE email IN ({listed});"
@@ -74,7 +74,7 @@ def disable(dialect: Dialect, emails: Iterable[str], owner: str) -> str:
 
 
 def forget(dialect: Dialect, addresses: Iterable[str], owner: str) -> str:
-    """A script that forgets former addresses, which have no rights any more."""
+    """Return a script that deletes former addresses, once their rights are revoked."""
     listed = ", ".join(map(dialect.literal, addresses))
     statement = f"DELETE FROM {ADDRESSES} WHERE email IN ({listed});"
     return "\n".join([*dialect.begin(owner), statement, *dialect.end()])
@@ -95,7 +95,7 @@ def _update(change: Change, written: Written) -> str:
 
 
 def _insert(dialect: Dialect, table: str, changes: list[Change], written: Written) -> list[str]:
-    """All new rows in one statement: thousands take a moment. Somebody else may have been quicker."""
+    """Return one statement for all new rows, as it is fast for thousands. It skips rows that exist by now."""
     if not changes:
         return []
     columns = (*KEYS[table], *changes[0].values)

@@ -1,4 +1,4 @@
-"""What one account operation of a run asks for, and what the database has by then."""
+"""One account operation of a run: its wish, and the rows that the database has before it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 class Wish(NamedTuple):
-    """What one call asks for, once the rows of the database are known.
+    """The request of one call, made when the rows of the database are known.
 
-    + accounts: that should be there
-    + absent: that should not
-    + renamed: the address of a user, and the one that it gets
-    + missing: what should not be there and is not, in words
-    + delete_mail: whether the mail of users that are deleted goes too
-    + first: what is done on the machine that runs pyinfra before anything is changed
+    + accounts: the accounts to add or change
+    + absent: the rows to remove
+    + renamed: the old and the new address of a user
+    + missing: the accounts to remove that don't exist, as messages name them
+    + delete_mail: whether the mail of removed users is deleted
+    + first: called on the machine that runs pyinfra before anything is changed
     """
 
     accounts: Accounts = Accounts()
@@ -46,7 +46,7 @@ class Wish(NamedTuple):
 
 
 def stored(current: Current, table: str, key: Key) -> list[Key]:
-    """Return the rows with this key, in whatever case somebody stored them."""
+    """Return the stored keys that equal this key, in any case of letters."""
     return [there for there in current[table] if folded(there) == folded(key)]
 
 
@@ -57,7 +57,7 @@ def need_user(current: Current, email: str) -> None:
 
 
 def without(current: Current, table: str, *keys: Key) -> Wish:
-    """Return the wish that these rows should not be there."""
+    """Return the wish to remove these rows."""
     found = {key: stored(current, table, key) for key in keys}
     absent = Absent({table: frozenset(key for there in found.values() for key in there)})
     missing = tuple(f"{WORDS[table]} {' -> '.join(key)}" for key, there in found.items() if not there)
@@ -65,19 +65,19 @@ def without(current: Current, table: str, *keys: Key) -> Wish:
 
 
 _RECORD = "mailstack_schema"
-"""The table that a deploy writes into last: a database without a row in it is not ours yet."""
+"""The table that a deploy writes last: without a row in it, mailstack has not taken the database over."""
 
 NOTHING: Current = sql.parse(None)
-"""The rows of a database that is yet to be made."""
+"""The rows of a database that does not exist yet."""
 
 
 @dataclass(eq=False)
 class Step:
     """One account operation.
 
-    + tables: those that it reads
-    + all_rows: whether rows that were there before are held to the rules, too
-    + previous: the account operation of this run before it, if that is yet to be executed
+    + tables: the tables that it reads
+    + all_rows: whether existing rows are checked by the rules too
+    + previous: the account operation of this run before it, if not executed yet
     """
 
     settings: Settings
@@ -88,19 +88,19 @@ class Step:
 
     @property
     def query(self) -> str:
-        """SQL for the rows, and for the record of what mailstack made in the database."""
+        """SQL for the rows, and for mailstack's record of the objects that it created."""
         return sql.query(engine_of(self.settings).dialect, (*self.tables, _RECORD))
 
     def known(self) -> Current | None:
-        """Return the rows that the database has now; ``None`` while none is there that answers."""
+        """Return the rows that the database has now; ``None`` while no database answers."""
         answer = self._answer()
         return None if answer is None else sql.parse(answer)
 
     def read(self) -> Current:
         """Return the rows that the database has now.
 
-        Raises ``OperationValueError`` if there is no database, or somebody else made it, and nothing in this
-        run changes that.
+        Raises ``OperationValueError`` if there is no database, or not one of mailstack's, and no operation of
+        this run changes that.
         """
         answer = self._answer()
         if (answer and answer.get(_RECORD)) or (not is_executing() and deployed_with()):
@@ -125,16 +125,16 @@ class Step:
 
     @cached_property
     def before(self) -> Current:
-        """The rows that the operation will find when it is executed, as far as this run can tell."""
+        """The rows at the time when the operation is executed, as far as this run can know."""
         return self.previous.after if self.previous else self.read()
 
     @cached_property
     def after(self) -> Current:
-        """The rows that the operation leaves behind."""
+        """The rows after the operation."""
         return applied(self.before, self.plan(self.before).changes)
 
     def plan(self, current: Current) -> Plan:
-        """Return what differs. Raises ``OperationValueError`` for what can't be."""
+        """Return the changes. Raises ``OperationValueError`` if they are impossible."""
         asked = self.wish(current)
         given = Given.of(self.settings, all_rows=self.all_rows)
         try:
@@ -145,7 +145,7 @@ class Step:
         aliases = [row.key for table in ("mail_alias", "mail_wildcard") for row in rows[table]]
         said = [*_not_there(asked, changes), *dead_ends(aliases, changes, current)]
         said += shadowed(changes, current)
-        # a command is about no setting, but may take away the address that one leads to
+        # a command changes no setting, but may remove the address that a setting sends mail to
         before = () if self.all_rows else tuple(dead_settings(given.targets, current))
         said += [
             text for text in dead_settings(given.targets, applied(current, changes)) if text not in before
@@ -154,7 +154,7 @@ class Step:
 
 
 class Plan(NamedTuple):
-    """What an operation has to change, and what it has to say of what it was asked."""
+    """The changes of an operation, and its notes on the request."""
 
     wish: Wish
     changes: list[Change]
@@ -163,7 +163,7 @@ class Plan(NamedTuple):
 
 def _not_there(asked: Wish, changes: Sequence[Change]) -> Iterator[str]:
     yield from (f"there is no {name}: nothing to remove" for name in asked.missing)
-    if asked.renamed and not changes:  # it was renamed already, or the address is misspelt
+    if asked.renamed and not changes:  # renamed already, or misspelt
         yield "there is no user {}: nothing to rename, as there is a user {} already".format(*asked.renamed)
 
 
@@ -176,9 +176,9 @@ def has_steps() -> bool:
 
 
 def following(step: Step) -> Step:
-    """Return the step, which comes after those that this run has prepared for the same database."""
+    """Return the step linked to the previous one that this run has prepared for the same database."""
     before = _last.get(current_host())
-    # what came before an operation that is executed is in the database; domains alone are no base for others
+    # the database has the rows of executed operations; a step that read only domains can't be planned on
     if not is_executing() and before is not step and step.tables == tuple(READ):
         if before is not None and before.settings.mail_db_name == step.settings.mail_db_name:
             step.previous = before

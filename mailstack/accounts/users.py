@@ -1,4 +1,4 @@
-"""Users, their app passwords, and what they may send as."""
+"""Users, their app passwords, and the addresses that they may send from."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ def user(
     """Add, change or remove a user.
 
     + email: the address, which is also the login name
-    + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; a new user
-      without it is prompted for. Given for a user that exists, it is the new password
-    + quota_mb, quota_messages: the size of the mailbox in MiB and in messages; 0 for no limit
-    + home_directory: where the mail lies; by default a new directory below ``mail_home_root``
+    + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; for a new
+    user by default ``prompt``. An existing user gets this as the new password
+    + quota_mb, quota_messages: the largest size of the mailbox in MiB and in messages; 0 for no limit
+    + home_directory: the directory of the mail; by default a new one below ``mail_home_root``
     + can_send, can_receive: whether the user may send, and receive, mail
-    + detail_folders: whether mail to ``user+folder`` goes into that folder, where it is there
-    + senders: further addresses that the user may send as, or ``@domain``. Others that are there stay
-    + active: whether the user may do anything
-    + present: whether the user should be there. Its mail stays, where nobody else gets it
+    + detail_folders: whether mail to ``user+folder`` goes into that folder if it exists
+    + senders: further addresses that the user may send from, or ``@domain``. Existing others stay
+    + active: false disables logins and delivery
+    + present: false removes the user. The mail stays on disk, and a new user of that name does not get it
     + delete_mail: whether the mail is deleted with the user
 
-    Raises ``OperationValueError`` for anything impossible, before the host is asked.
+    Raises ``OperationValueError`` for an impossible value, before the host is asked.
 
     **Example:**
 
@@ -98,12 +98,12 @@ def user(
 
 @command
 def rename(email: str, new_email: str, **pyinfras: Unpack[GlobalArguments]) -> OperationMeta:
-    """Give a user another address. Mail, Sieve scripts, password and all the rest stay; aliases follow.
+    """Give a user another address. Mail, Sieve scripts and passwords stay; aliases follow.
 
-    + email: the address until now; mail to it is refused from then on, unless you make it an alias
-    + new_email: the address, and login name, from now on
+    + email: the old address; mail to it is refused afterwards, unless you make it an alias
+    + new_email: the new address and login name
 
-    Raises ``OperationValueError`` for what is no address, before the host is asked.
+    Raises ``OperationValueError`` for a malformed address, before the host is asked.
 
     **Example:**
 
@@ -126,17 +126,17 @@ def app_password(
     present: bool = True,
     **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
-    """Give a user a further password, for one program or device, or take it away.
+    """Add, change or remove a further password of a user, for one program or device.
 
     + email: the user
-    + app_name: what it is called, such as ``phone``
+    + app_name: its name, such as ``phone``
     + service: ``imap`` for reading mail, ``smtp`` for sending it, ``all`` for both and ManageSieve
-    + password_to: a file, not there yet, on the machine that runs pyinfra: a new password is generated and
-      written there, for you alone to read. Nothing else ever shows it
-    + password_from: where a password comes from that was generated elsewhere: as for ``user``
-    + present: whether it should be there
+    + password_to: the path of a new file on the machine that runs pyinfra. A password is generated and
+    written to it, readable by you alone, and shown nowhere else
+    + password_from: the source of a password that you generated, as for ``user``
+    + present: false removes it
 
-    Raises ``OperationValueError`` for anything impossible, before the host is asked.
+    Raises ``OperationValueError`` for an impossible value, before the host is asked.
 
     **Example:**
 
@@ -175,13 +175,13 @@ def app_password(
 def sender(
     email: str, sender_email: str, *, present: bool = True, **pyinfras: Unpack[GlobalArguments]
 ) -> OperationMeta:
-    """Grant a user an address to send as, or take it away.
+    """Allow a user to send from an address, or revoke that.
 
     + email: the user
     + sender_email: the address, or ``@domain`` for every address there
-    + present: whether it is granted
+    + present: false revokes it
 
-    Raises ``OperationValueError`` for what is no address.
+    Raises ``OperationValueError`` for a malformed address.
     """
     true_or_false(present=present)
     made = User(email=email, senders=(sender_email,))
@@ -197,7 +197,7 @@ def sender(
 
 
 def _is_password(stored: str | SecretStr | None, password: str) -> bool:
-    """Whether this is the password already: as a hash, or as an earlier operation of this run stores it."""
+    """Return whether this is the password, stored as a hash or about to be stored in this run."""
     if isinstance(stored, SecretStr):
         return stored.get_secret_value() == password
     return bool(verify(stored or "", password))

@@ -1,4 +1,4 @@
-"""Accounts that should be there, as rows of the tables. Pure."""
+"""Wanted accounts as rows of the tables. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mailstack.settings.types import Model
 
 
 class Accounts(NamedTuple):
-    """Domains, users and aliases that should be there."""
+    """Wanted domains, users and aliases."""
 
     domains: tuple[Domain, ...] = ()
     users: tuple[User, ...] = ()
@@ -22,7 +22,7 @@ class Accounts(NamedTuple):
     relay_domains: tuple[RelayDomain, ...] = ()
 
     def rows(self) -> dict[str, list[Wanted]]:
-        """As rows of the tables."""
+        """Return them as rows of the tables."""
         return {
             "mail_domain": [_row("mail_domain", (domain.domain_name,), domain) for domain in self.domains],
             "mail_users": [_user_row(user) for user in self.users],
@@ -49,7 +49,7 @@ class Accounts(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A row as it should be: what a new one gets, and what an old one must have."""
+    """A wanted row: the values of a new row, and those enforced on an existing row."""
 
     key: Key
     new: Values
@@ -57,7 +57,7 @@ class Wanted(NamedTuple):
 
 
 def _row(table: str, key: Key, model: Model) -> Wanted:
-    """A row that has what the model has; enforced is only what was declared."""
+    """Return the row of a model; only declared values are enforced."""
     new: Values = {name: getattr(model, name) for name in settable(table, type(model))}
     enforced = {name: value for name, value in new.items() if name in model.model_fields_set}
     return Wanted(key, new, enforced)

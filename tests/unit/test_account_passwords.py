@@ -51,9 +51,9 @@ def test_what_is_no_password(tmp_path: Path, content: str) -> None:
     [
         ("env:MAILSTACK_NO_SUCH", "the environment has no MAILSTACK_NO_SUCH"),
         ("file:/no/such/file", "there is no file /no/such/file"),
-        ("geheim", "not a place that a password can come from"),
-        ("env:", "not a place that a password can come from"),
-        ("prompt:geheim", "not a place that a password can come from"),
+        ("geheim", "not a source of passwords"),
+        ("env:", "not a source of passwords"),
+        ("prompt:geheim", "not a source of passwords"),
     ],
 )
 def test_impossible_sources_are_refused_at_once(source: str, said: str) -> None:

@@ -158,7 +158,7 @@ def test_rows_in_upper_case_are_adopted() -> None:
         (
             {},
             {"mail_domain": frozenset({("example.org",)})},
-            "domain example.org can't go while these stay: alias i@example.org, user b@example.org",
+            "domain example.org can't be removed while these exist: alias i@example.org, user b@example.org",
         ),
     ],
 )

@@ -23,9 +23,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "phone"
     made = NewFile(str(path), "secret")
     path.write_text("other")
-    with pytest.raises(OperationValueError, match="is there already; if a run that ended early made it"):
+    with pytest.raises(OperationValueError, match="exists already; if an interrupted run created it"):
         made.write()
-    with pytest.raises(OperationValueError, match="is there already"):
+    with pytest.raises(OperationValueError, match="exists already"):
         NewFile(str(path), "secret")
     assert path.read_text() == "other"
 

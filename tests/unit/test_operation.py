@@ -51,9 +51,9 @@ def test_what_succeeds_says_nothing() -> None:
 
 def test_an_error_is_one_line() -> None:
     def fail() -> None:
-        raise OperationValueError("password_to: phone.txt is there already")
+        raise OperationValueError("password_to: phone.txt exists already")
 
-    assert execute(local_command(fail)) == (False, ["password_to: phone.txt is there already"])
+    assert execute(local_command(fail)) == (False, ["password_to: phone.txt exists already"])
 
 
 def test_a_database_that_went_away() -> None:

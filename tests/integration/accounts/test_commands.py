@@ -80,7 +80,7 @@ def test_password_is_nowhere_in_the_output(host: Target) -> None:
     ("args", "said"),
     [
         (("password=geheim",), "never as an argument"),
-        (("password_from=geheim",), "not a place that a password can come from"),
+        (("password_from=geheim",), "not a source of passwords"),
         ((), "no password, and no terminal to ask at"),
         (("quota_md=1",), "there is no argument quota_md"),
         (("present=maybe",), "must be true or false"),
@@ -211,7 +211,7 @@ def test_app_password(host: Target, eve: str, tmp_path: Path) -> None:
         clients.login(session, eve, secret)
 
     again = call(host, *command, f"password_to={file}")
-    assert again.returncode != 0 and "is there already" in again.stderr
+    assert again.returncode != 0 and "exists already" in again.stderr
     assert call(host, *command, f"password_from=file:{file}").changed == []
     assert call(host, *command, "service=all").changed
     with clients.smtp(host, 587) as session:
@@ -248,7 +248,7 @@ def test_alias(host: Target, eve: str) -> None:
     assert call(host, *alias, "x@remote.example.net", "present=false").changed
     assert call(host, *alias, "x@remote.example.net", "present=false").changed == []
     refused = call(host, "domain", "new.example", "present=false")
-    assert "can't go while these stay: alias info@new.example, user eve@new.example" in refused.stderr
+    assert "can't be removed while these exist: alias info@new.example, user eve@new.example" in refused.stderr
     assert call(host, *alias, "present=false").changed
 
 
