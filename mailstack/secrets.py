@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from pyinfra.api.exceptions import OperationError
 
 from mailstack import hosts
-from mailstack.facts.reading import Probe, announce, read
+from mailstack.facts.fact import Question
+from mailstack.facts.reading import announce, read
 from mailstack.run import leave_out
 
 if TYPE_CHECKING:
@@ -78,19 +79,23 @@ def generate() -> str:
     return _random.token_urlsafe(24)
 
 
-def kept_secret(name: str) -> Probe[str | None]:
-    """The secret of that name that the host keeps."""
-    start = f"{name}:"
+class KeptSecret(Question["str | None"]):
+    """Return the secret of that name that the host keeps. It is no fact, as pyinfra prints facts."""
 
-    def parse(output: str) -> str | None:
+    def command(self, name: str) -> str:
+        """Ask for the secret of that name."""
+        return self.asking([name])
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        return f"cd {DIRECTORY} && grep -aH '' -- {shlex.join(about)}"
+
+    def parse(self, output: str) -> str | None:
+        """See ``Question.parse``."""
+        start = f"{self.about[0]}:"
         lines = (line.removeprefix(start) for line in output.splitlines() if line.startswith(start))
         return "\n".join(lines).strip() or None
-
-    return Probe(_those_kept, (name,), parse)
-
-
-def _those_kept(names: Sequence[str]) -> str:
-    return f"cd {DIRECTORY} && grep -aH '' -- {shlex.join(names)}"
 
 
 class Store:
@@ -108,11 +113,11 @@ class Store:
         if (value := self.given.get(name)) is not None:
             return value
         if self.owner is None:
-            return read(kept_secret(name))
+            return read(KeptSecret.of(name))
         if not self._is_reached(self.owner):
             raise OperationError(hosts.topology().not_reached(self.owner))
         try:
-            return read(kept_secret(name), hosts.host_of(self.owner))
+            return read(KeptSecret.of(name), hosts.host_of(self.owner))
         except OperationError as error:
             raise OperationError(f"{name}: {self.owner.name} keeps it, and {error}") from None
 
@@ -125,7 +130,7 @@ class Store:
 
         If it is known already that their owner can't be asked, the current host is left out of the run.
         """
-        kept = [kept_secret(name) for name in sorted(names) if self.given.get(name) is None]
+        kept = [KeptSecret.of(name) for name in sorted(names) if self.given.get(name) is None]
         if self.owner is None:
             announce(*kept)
         elif kept and not self._is_reached(self.owner):

@@ -12,7 +12,7 @@ from mailstack.components.component import component
 from mailstack.engines import engine_of
 from mailstack.engines.postgresql import hba
 from mailstack.facts import clusters
-from mailstack.facts.files import file_texts
+from mailstack.facts.files import FileTexts
 from mailstack.facts.platform import CLUSTERS, RELEASES
 from mailstack.facts.reading import require
 from mailstack.facts.units import drop_in_path
@@ -112,8 +112,8 @@ def deploy(settings: Settings) -> None:
     topology = hosts.checked(settings)
     if settings.mail_db_dsn is None:
         clients, with_dovecot = topology.database_clients(settings), topology.here.has_mail
-        require(file_texts(map(_hba_path, _VERSIONS)), lambda texts: _locked_out(settings, texts))
-        require(CLUSTERS, lambda found: clusters.problem(found[1], found[0], settings.db_port))
+        require(FileTexts.of(map(_hba_path, _VERSIONS)), lambda texts: _locked_out(settings, texts))
+        require(CLUSTERS, lambda found: clusters.problem(found.clusters, found.for_mail, settings.db_port))
         installed(lambda _: PACKAGES)
         config_files(
             lambda platform: files(settings, platform.postgresql, clients, with_dovecot=with_dovecot),

@@ -1,1 +1,21 @@
-"""What a host looks like now."""
+"""What a host looks like now: facts of pyinfra, for ``pyinfra HOST fact …`` and ``host.get_fact``."""
+
+from mailstack.facts.certificates import Certificate
+from mailstack.facts.exim_queue import EximQueue
+from mailstack.facts.files import FileStates, IndexSums
+from mailstack.facts.packages import InstalledPackages
+from mailstack.facts.platform import HostPlatform, PostgresqlClusters
+from mailstack.facts.units import UnitStates
+from mailstack.facts.users import SystemUsers
+
+__all__ = [
+    "Certificate",
+    "EximQueue",
+    "FileStates",
+    "HostPlatform",
+    "IndexSums",
+    "InstalledPackages",
+    "PostgresqlClusters",
+    "SystemUsers",
+    "UnitStates",
+]

@@ -6,8 +6,9 @@ pg_lsclusters(1) says the same, and takes longer for that than all else that a r
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
+from mailstack.facts.fact import Value
 from mailstack.shell import script
 
 NAME = "main"
@@ -21,7 +22,8 @@ COMMAND = script("clusters")
 _MOVED = "; if the mail database has moved to {0}: touch /etc/postgresql/{0}/conf.d/mailstack.conf"
 
 
-class Cluster(NamedTuple):
+@dataclass(frozen=True)
+class Cluster(Value):
     """One cluster, as its configuration has it.
 
     + flags: ``binaries``: its version is installed; ``data``: there is a data directory; ``ours``: mailstack

@@ -2,32 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from pyinfra import logger
 
-from mailstack.facts.reading import Probe
+from mailstack.facts.fact import Fact, Value
 from mailstack.run import current_host
 
 _INPUT = "/var/spool/exim4/input"
-# a message is two files, NAME-H and NAME-D, maybe in a directory of one letter (split_spool_directory)
-_COMMAND = (
-    f"if [ -d {_INPUT} ]; then find {_INPUT} -name '*-H' | wc -l;"
-    " if [ -x /usr/sbin/exim4 ]; then echo exim4; fi; fi"
-)
-
-EXIM_QUEUE: Probe[str] = Probe(lambda _: _COMMAND, (), lambda output: output)
-"""How many messages there are, and ``exim4`` as long as that is installed."""
 
 
-def name_exim_queue(found: str) -> None:
+@dataclass(frozen=True)
+class Undelivered(Value):
+    """How many messages there are, and whether exim4 is still installed."""
+
+    messages: int = 0
+    exim4: bool = False
+
+
+class EximQueue(Fact[Undelivered]):
+    """Return how many messages lie in the queue of exim4: ``Undelivered``."""
+
+    default = Undelivered
+
+    def command(self) -> str:
+        """Count the messages."""
+        return self.asking([])
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        # a message is NAME-H and NAME-D, maybe in a directory of one letter (split_spool_directory)
+        return (
+            f"if [ -d {_INPUT} ]; then find {_INPUT} -name '*-H' | wc -l;"
+            " if [ -x /usr/sbin/exim4 ]; then echo exim4; fi; fi"
+        )
+
+    def parse(self, output: str) -> Undelivered:
+        """See ``Question.parse``."""
+        number, *installed = output.split() or ["0"]
+        return Undelivered(int(number), bool(installed))
+
+
+EXIM_QUEUE = EximQueue.of()
+
+
+def name_exim_queue(found: Undelivered) -> None:
     """Say how many messages Postfix will not deliver; for ``reading.require``, which nothing is wrong for."""
-    number, *installed = found.split() or ["0"]
-    if int(number) == 0:
+    if found.messages == 0:
         return
-    what = f"{number} {'message lies' if number == '1' else 'messages lie'} in exim4's queue ({_INPUT})"
+    number = "1 message lies" if found.messages == 1 else f"{found.messages} messages lie"
     removed = "installing Postfix removes exim4, so try `exim4 -qff` before"
-    advice = removed if installed else "nothing delivers them any more"
+    advice = removed if found.exim4 else "nothing delivers them any more"
     current_host().log_styled(
-        f"{what}: {advice}; docs/troubleshooting.md says how Postfix takes them",
+        f"{number} in exim4's queue ({_INPUT}): {advice}; "
+        "docs/troubleshooting.md says how Postfix takes them",
         fg="yellow",
         log_func=logger.warning,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import shlex
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from mailstack.facts.reading import Probe
+from mailstack.facts.fact import Fact, Names, Question, Value, listed
 
 
-class Found(NamedTuple):
+@dataclass(frozen=True)
+class Found(Value):
     """What lies at a path: ``kind`` is stat(1)'s word for the file type, ``sha256`` is set for files."""
 
     kind: str
@@ -19,56 +21,95 @@ class Found(NamedTuple):
     group: str
     sha256: str | None = None
 
-
-def file_states(paths: Iterable[str]) -> Probe[dict[str, Found]]:
-    """Type, mode, owner, group and SHA-256 of each path that exists."""
-    return Probe(_states_of, tuple(paths), _parse_states)
-
-
-def _states_of(paths: Sequence[str]) -> str:
-    quoted = shlex.join(paths)
-    return f"stat -c '%F|%a|%U|%G|%n' -- {quoted}; echo; sha256sum -- {quoted}"
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by their names, the mode as chmod(1) takes it."""
+        return {**super().to_json(), "mode": f"{self.mode:04o}"}
 
 
-def _parse_states(output: str) -> dict[str, Found]:
-    stats, _, sums = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
-    sha256 = _parse_sums(sums)
-    found = {}
-    for line in stats.splitlines():
-        kind, mode, owner, group, path = line.split("|", 4)
-        kind = "regular file" if kind == "regular empty file" else kind
-        found[path] = Found(kind, int(mode, 8), owner, group, sha256.get(path))
-    return found
+class FileStates(Fact[dict[str, Found]]):
+    """Return type, mode, owner, group and SHA-256 of each path that exists: ``dict[str, Found]``.
+
+    + paths: of files and directories
+    """
+
+    default = dict
+
+    def command(self, paths: Names) -> str:
+        """Ask for these paths."""
+        return self.asking(listed(paths))
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        quoted = shlex.join(about)
+        return f"stat -c '%F|%a|%U|%G|%n' -- {quoted}; echo; sha256sum -- {quoted}"
+
+    def parse(self, output: str) -> dict[str, Found]:
+        """See ``Question.parse``."""
+        stats, _, sums = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
+        sha256 = _parse_sums(sums)
+        wanted = set(self.about)
+        found = {}
+        for line in stats.splitlines():
+            kind, mode, owner, group, path = line.split("|", 4)
+            kind = "regular file" if kind == "regular empty file" else kind
+            if path in wanted:
+                found[path] = Found(kind, int(mode, 8), owner, group, sha256.get(path))
+        return found
 
 
-def file_texts(paths: Iterable[str]) -> Probe[dict[str, str]]:
-    """The content of each of these text files that exists; what is not UTF-8 as surrogates (PEP 383)."""
-    return Probe(_texts_of, tuple(paths), _parse_texts)
+class FileTexts(Question[dict[str, str]]):
+    """Return the content of each of these text files that exists; what is not UTF-8 as surrogates (PEP 383).
+
+    It is no fact, as a file may hold a secret; ``pyinfra.facts.files.FileContents`` is one.
+    """
+
+    def command(self, paths: Names) -> str:
+        """Ask for these paths."""
+        return self.asking(listed(paths))
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        return "; ".join(f"printf '%s\\t' {p}; base64 -w0 < {p}; echo" for p in map(shlex.quote, about))
+
+    def parse(self, output: str) -> dict[str, str]:
+        """See ``Question.parse``."""
+        pairs = (line.partition("\t") for line in output.splitlines() if line)
+        return {
+            path: base64.b64decode(text).decode(errors="surrogateescape")
+            for path, _, text in pairs
+            if path in self.about
+        }
 
 
-def _texts_of(paths: Sequence[str]) -> str:
-    return "; ".join(f"printf '%s\\t' {p}; base64 -w0 < {p}; echo" for p in map(shlex.quote, paths))
+class IndexSums(Fact[dict[str, str]]):
+    """Return the SHA-256 of each index (``.db``) when ``config_files`` last built it: ``dict[str, str]``.
 
+    + component: whose indexes: ``postfix``
+    """
 
-def _parse_texts(output: str) -> dict[str, str]:
-    pairs = (line.partition("\t") for line in output.splitlines() if line)
-    return {path: base64.b64decode(text).decode(errors="surrogateescape") for path, _, text in pairs}
+    default = dict
 
+    def command(self, component: str) -> str:
+        """Ask for the record of this component."""
+        return self.asking([component])
 
-def index_sums(component: str) -> Probe[dict[str, str]]:
-    """SHA-256 of each index (``.db``) as it was when ``config_files`` last built it."""
-    return Probe(_records_of, (component,), _parse_sums)
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        return f"cat {shlex.join(map(index_record, about))}"
 
-
-def _records_of(components: Sequence[str]) -> str:
-    return f"cat {shlex.join(map(index_record, components))}"
+    def parse(self, output: str) -> dict[str, str]:
+        """See ``Question.parse``."""
+        return _parse_sums(output)
 
 
 def _parse_sums(output: str) -> dict[str, str]:
-    """What sha256sum(1) says of each path."""
+    """Return what sha256sum(1) says of each path."""
     return {line[66:]: line[:64] for line in output.splitlines() if len(line) > 66}
 
 
 def index_record(component: str) -> str:
-    """Where those sums are kept."""
+    """Return the path where those sums are kept."""
     return f"/var/lib/mailstack/{component}.indexes"

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from mailstack.facts.reading import Probe
-
-
-def installed_packages(names: Iterable[str]) -> Probe[frozenset[str]]:
-    """The packages that are wholly installed and configured, among ``names`` and perhaps others."""
-    return Probe(_states_of, tuple(names), _parse)
+from mailstack.facts.fact import Fact, Names, listed
 
 
-def _states_of(names: Sequence[str]) -> str:
-    return f"dpkg-query -W -f '${{Package}} ${{db:Status-Status}}\\n' {shlex.join(names)}"
+class InstalledPackages(Fact[set[str]]):
+    """Return the packages that are wholly installed and configured: ``set[str]``.
 
+    + names: of the packages to look at
+    """
 
-def _parse(output: str) -> frozenset[str]:
-    return frozenset(line.split()[0] for line in output.splitlines() if line.endswith(" installed"))
+    default = set
+
+    def command(self, names: Names) -> str:
+        """Ask dpkg for these packages."""
+        return self.asking(listed(names))
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        return f"dpkg-query -W -f '${{Package}} ${{db:Status-Status}}\\n' {shlex.join(about)}"
+
+    def parse(self, output: str) -> set[str]:
+        """See ``Question.parse``."""
+        found = {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
+        return found.intersection(self.about)

@@ -6,22 +6,23 @@ operations as a function of the platform. For both that Debian has of its own th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
-from pyinfra.api.exceptions import OperationValueError
+from pyinfra.api.exceptions import FactProcessError, OperationValueError
 
 from mailstack.facts import clusters
-from mailstack.facts.reading import Probe, read
+from mailstack.facts.fact import Fact, Value
+from mailstack.facts.reading import read
 from mailstack.shell import script
 
 T = TypeVar("T")
 
-_COMMAND = "\n".join([script("platform", "postfix", "dovecot-core"), clusters.COMMAND])
 
-
-class Platform(NamedTuple):
+@dataclass(frozen=True)
+class Platform(Value):
     """Release and versions; ``dovecot``, ``postfix``: major.minor, ``postgresql``: major.
 
     + ipv6: whether the kernel has IPv6
@@ -43,10 +44,6 @@ RELEASES = (Platform(12, "2.3", "3.7", "15"), Platform(13, "2.4", "3.10", "17"))
 """Debian 12 and 13 with what is their own."""
 
 
-class UnsupportedPlatformError(OperationValueError):
-    """The host runs something that mailstack was not made for."""
-
-
 def _minor(version: str) -> str:
     """``1:2.3.19.1+dfsg1-2`` -> ``2.3``."""
     return ".".join(version.rpartition(":")[2].split(".")[:2])
@@ -55,7 +52,7 @@ def _minor(version: str) -> str:
 def parse(output: str) -> Platform:
     """Decide from what is installed; failing that, from apt's candidate; failing that, from the release.
 
-    Raises ``UnsupportedPlatformError`` for anything but Debian 12 and 13 with a generation of Dovecot that
+    Raises ``FactProcessError`` for anything but Debian 12 and 13 with a generation of Dovecot that
     one of them has.
     """
     values: dict[str, str] = {}
@@ -72,7 +69,7 @@ def parse(output: str) -> Platform:
             values[key] = value
     generations = [release.dovecot for release in RELEASES]
     if (dovecot := values.get("dovecot-core", generations[0])) not in generations:
-        raise UnsupportedPlatformError(
+        raise FactProcessError(
             f"this host has Dovecot {dovecot}; mailstack supports {' and '.join(generations)}"
         )
     for release in RELEASES:
@@ -86,19 +83,58 @@ def parse(output: str) -> Platform:
                 ipv6_loopback="ipv6" not in values,
             )
     found = f"{values.get('id') or 'unknown'} {values.get('debian') or ''}".strip()
-    raise UnsupportedPlatformError(f"this host runs {found}; mailstack supports Debian 12 and 13")
+    raise FactProcessError(f"this host runs {found}; mailstack supports Debian 12 and 13")
 
 
-PLATFORM: Probe[Platform] = Probe(lambda _: _COMMAND, (), parse)
+class HostPlatform(Fact[Platform]):
+    """Return Debian's release, and the version that each daemon has or would get: ``Platform``."""
 
-CLUSTERS: Probe[tuple[str, list[clusters.Cluster]]] = Probe(
-    PLATFORM.kind, (), lambda output: (parse(output).postgresql, clusters.parse(output))
-)
-"""The version of PostgreSQL that has the mail database or will have it, and the clusters of the host."""
+    def command(self) -> str:
+        """Ask dpkg, apt, the kernel, and for the clusters of PostgreSQL."""
+        return self.asking([])
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        return "\n".join([script("platform", "postfix", "dovecot-core"), clusters.COMMAND])
+
+    def parse(self, output: str) -> Platform:
+        """See ``Question.parse``."""
+        return parse(output)
+
+
+@dataclass(frozen=True)
+class Clusters(Value):
+    """The clusters of a host.
+
+    + for_mail: the version of PostgreSQL that has the mail database or will have it
+    + clusters: all of them
+    """
+
+    for_mail: str
+    clusters: tuple[clusters.Cluster, ...] = ()
+
+
+class PostgresqlClusters(Fact[Clusters]):
+    """Return the clusters of PostgreSQL, and the version of that with the mail database: ``Clusters``."""
+
+    ask = staticmethod(HostPlatform.ask)  # so that both are one question
+
+    def command(self) -> str:
+        """Ask for the clusters, and for what decides where there is none yet."""
+        return self.asking([])
+
+    def parse(self, output: str) -> Clusters:
+        """See ``Question.parse``."""
+        return Clusters(parse(output).postgresql, tuple(clusters.parse(output)))
+
+
+PLATFORM = HostPlatform.of()
+CLUSTERS = PostgresqlClusters.of()
 
 
 def of_any_release(of: ByPlatform[Iterable[T]]) -> list[T]:
-    """What ``of`` says for the releases that it can be for, each thing once: what may be worth reading."""
+    """Return what ``of`` says for the releases that it can be for, each thing once: worth reading maybe."""
     found: dict[T, None] = {}
     for release in RELEASES:
         with suppress(OperationValueError):

@@ -1,13 +1,13 @@
 """Read a host's state: everything the operations of a run want to know, in one command.
 
 A round trip costs more than anything it carries, so operations don't ask pyinfra for one fact after the
-other. Each operation *announces* its probe while the deploy is prepared; the first one that is executed
-reads all announced probes at once, and the others find their answer there. The answers are dropped as soon
+other. Each operation *announces* its questions while the deploy is prepared; the first one that is executed
+reads all that was announced at once, and the others find their answer there. The answers are dropped as soon
 as any operation has changed the host, whoever wrote that operation; the next one that wants to know reads
 what it and those after it have announced.
 
-Nor does each probe cost processes of its own: what several ask of one kind, all files or all units of all
-components, is one question about all of it.
+Nor does each question cost processes of its own: what several ask by the same fact, all files or all units of
+all components, is one question about all of it.
 
 What must hold before anything is changed is asked in the same way: see ``require``.
 
@@ -22,19 +22,19 @@ import base64
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
-from pyinfra.api.exceptions import OperationError
+from pyinfra.api.exceptions import FactProcessError, OperationError
 
 from mailstack import run
+from mailstack.facts.fact import Question
 from mailstack.operation import reason
 from mailstack.run import Moment, connector_arguments, current_host, run_script
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
-T = TypeVar("T", covariant=True)
 A = TypeVar("A")
 
 LOCK = "/var/lib/mailstack/lock"
@@ -48,35 +48,21 @@ _NOT_ROOTS = (
     "mailstack needs root, and pyinfra runs as the user with the number {} on this host, because of {} = {!r}"
     "; allowed: 'root', or no {}"
 )
-Kind = Callable[[Sequence[Any]], str]
-"""Makes of what is asked about a shell command that tells of all of it, on a host in any state."""
-
-
-@dataclass(frozen=True)
-class Probe(Generic[T]):
-    """A question to a host. Those of one kind are asked with one command.
-
-    + kind: makes the command
-    + about: paths, names of units, …
-    + parse: finds the answer in the command's standard output, which may tell of more than is asked for
-    """
-
-    kind: Kind
-    about: tuple[Any, ...]
-    parse: Callable[[str], T] = field(compare=False)
+_Ask = Callable[[Sequence[Any]], str]
+"""See ``Question.ask``: what a question has in common with those that are asked with the same command."""
 
 
 class _Requirement(NamedTuple):
     """A question, and what makes a sentence of an answer that must not be."""
 
-    probe: Probe[Any]
+    question: Question[Any]
     problem: Callable[[Any], str | None]
 
 
 class _Answer(NamedTuple):
     """What a command said, and about what."""
 
-    kind: Kind
+    ask: _Ask
     about: frozenset[Any]
     output: str
 
@@ -85,7 +71,7 @@ class _Answer(NamedTuple):
 class _Readings:
     """What is known of one host."""
 
-    announced: Counter[Probe[Any]] = field(default_factory=Counter)
+    announced: Counter[Question[Any]] = field(default_factory=Counter)
     answers: list[_Answer] = field(default_factory=list)
     moment: Moment = field(default_factory=lambda: Moment(executing=False, changes=0))
     required: list[_Requirement] = field(default_factory=list)
@@ -94,15 +80,15 @@ class _Readings:
     refused: str | None = None
     """What is wrong, if one of them is not met: with pyinfra's ``_ignore_errors`` operations go on asking."""
 
-    def output_for(self, probe: Probe[Any]) -> str | None:
-        """What was said about all that ``probe`` is about, if that was asked."""
+    def output_for(self, question: Question[Any]) -> str | None:
+        """Return what was said about all that ``question`` is about, if that was asked."""
         for answer in self.answers:
-            if answer.kind == probe.kind and answer.about.issuperset(probe.about):
+            if answer.ask == question.ask and answer.about.issuperset(question.about):
                 return answer.output
         return None
 
     def unchecked(self) -> list[_Requirement]:
-        """The requirements that were not looked at in this phase; they count as looked at from now on."""
+        """Return the requirements that were not looked at in this phase, and count them as looked at."""
         executing, before = self.moment.executing, self.checked
         start = before[1] if before[0] == executing else 0
         self.checked = (executing, len(self.required))
@@ -112,30 +98,30 @@ class _Readings:
 _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
 
 
-def announce(*probes: Probe[Any]) -> None:
+def announce(*questions: Question[Any]) -> None:
     """Say that an operation of this run will want these answers from the current host."""
     readings = _of_hosts.setdefault(current_host(), _Readings())
-    readings.announced.update(probes)
+    readings.announced.update(questions)
 
 
-def require(probe: Probe[A], problem: Callable[[A], str | None]) -> None:
+def require(question: Question[A], problem: Callable[[A], str | None]) -> None:
     """Check something before any operation of this run changes the current host.
 
-    + probe: the question; it is announced here, so that it costs no command of its own
+    + question: it is announced here, so that it costs no command of its own
     + problem: returns what is wrong with the answer, as a sentence for people, or ``None``
 
     The first reading of the run checks all requirements. If one is not met, each reading of this run raises
     ``OperationError``, so that the host stays as it is.
     """
-    announce(probe)
-    _of_hosts[current_host()].required.append(_Requirement(probe, problem))
+    announce(question)
+    _of_hosts[current_host()].required.append(_Requirement(question, problem))
 
 
-def read(probe: Probe[A], host: Host | None = None) -> A:
-    """Return the answer to ``probe``, from the current host or from the one given.
+def read(question: Question[A], host: Host | None = None) -> A:
+    """Return the answer to ``question``, from the current host or from the one given.
 
-    Raises ``OperationError`` if the host can't be asked, with its name if it is another, and if the current
-    host does not meet a requirement.
+    Raises ``OperationError`` if the host can't be asked, with its name if it is another, or gives no sensible
+    answer, and if the current host does not meet a requirement.
     """
     host = host or current_host()
     readings = _of_hosts.setdefault(host, _Readings())
@@ -146,10 +132,10 @@ def read(probe: Probe[A], host: Host | None = None) -> A:
         readings.answers.clear()
         readings.moment = moment
     if host.name == current_host().name:
-        _check(host, readings, probe)
-        return _answer(host, readings, probe)
+        _check(host, readings, question)
+        return _answer(host, readings, question)
     try:
-        return _answer(host, readings, probe)
+        return _answer(host, readings, question)
     except Exception as error:
         raise OperationError(f"{host.name} could not be asked: {reason(error)}") from None
 
@@ -160,38 +146,41 @@ def was_checked(host: Host) -> bool:
     return readings.checked == (run.moment(host).executing, len(readings.required))
 
 
-def _check(host: Host, readings: _Readings, wanted: Probe[Any]) -> None:
-    """Raises ``OperationError`` for what is required and is not so; ``wanted`` is asked along with it."""
+def _check(host: Host, readings: _Readings, wanted: Question[Any]) -> None:
+    """Raise ``OperationError`` for what is required and is not so; ``wanted`` is asked along with it."""
     if readings.refused:
         raise OperationError(readings.refused)
     if not (unchecked := readings.unchecked()):
         return
-    _know(host, readings, [*(requirement.probe for requirement in unchecked), wanted])
-    wrong = [requirement.problem(_answer(host, readings, requirement.probe)) for requirement in unchecked]
+    _know(host, readings, [*(requirement.question for requirement in unchecked), wanted])
+    wrong = [requirement.problem(_answer(host, readings, requirement.question)) for requirement in unchecked]
     if said := "; ".join(dict.fromkeys(filter(None, wrong))):
         readings.refused = said
         raise OperationError(said)
 
 
-def _know(host: Host, readings: _Readings, probes: Iterable[Probe[Any]]) -> None:
+def _know(host: Host, readings: _Readings, questions: Iterable[Question[Any]]) -> None:
     """Ask what is not known of these; and in an operation, for all that others will want."""
-    if unknown := [probe for probe in probes if readings.output_for(probe) is None]:
+    if unknown := [each for each in questions if readings.output_for(each) is None]:
         readings.answers += _ask(host, [*(readings.announced if readings.moment.executing else ()), *unknown])
 
 
-def _answer(host: Host, readings: _Readings, probe: Probe[A]) -> A:
-    _know(host, readings, [probe])
+def _answer(host: Host, readings: _Readings, question: Question[A]) -> A:
+    _know(host, readings, [question])
     if readings.moment.executing:
-        readings.announced -= Counter([probe])  # several operations may want it, and some are yet to come
-    return probe.parse(readings.output_for(probe) or "")
+        readings.announced -= Counter([question])  # several operations may want it, and some are yet to come
+    try:
+        return question.answer(readings.output_for(question) or "")
+    except FactProcessError as error:
+        raise OperationError(str(error)) from None
 
 
-def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
+def _ask(host: Host, questions: Iterable[Question[Any]]) -> list[_Answer]:
     """Ask everything in one command, which prints one line of base64."""
-    asked: dict[Kind, dict[Any, None]] = {}
-    for probe in probes:
-        asked.setdefault(probe.kind, {}).update(dict.fromkeys(probe.about))
-    script = _all_at_once(kind(tuple(about)) for kind, about in asked.items())
+    asked: dict[_Ask, dict[Any, None]] = {}
+    for question in questions:
+        asked.setdefault(question.ask, {}).update(dict.fromkeys(question.about))
+    script = _all_at_once(ask(tuple(about)) for ask, about in asked.items())
     undisturbed = f"if [ -e {LOCK} ]; then flock -s -w 300 {LOCK} true; fi"
     done = run_script(
         host, f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo"
@@ -202,8 +191,8 @@ def _ask(host: Host, probes: Iterable[Probe[Any]]) -> list[_Answer]:
     if (uid := said[0].strip()) != "0":
         raise OperationError(_not_root(uid, connector_arguments(host)))
     return [
-        _Answer(kind, frozenset(about), answer)
-        for (kind, about), answer in zip(asked.items(), said[1:-1], strict=True)
+        _Answer(ask, frozenset(about), answer)
+        for (ask, about), answer in zip(asked.items(), said[1:-1], strict=True)
     ]
 
 
@@ -216,7 +205,7 @@ def _not_root(uid: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _all_at_once(commands: Iterable[str]) -> str:
-    """A script that runs all commands side by side; what they say comes in their order, each with a NUL."""
+    """Return a script that runs all commands side by side; their outputs come in order, each with a NUL."""
     script = ""
     for command in commands:
         one = f"{{ ( {command}\n); printf '\\0'; }} </dev/null"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from mailstack.facts.reading import Probe
+from mailstack.facts.fact import Fact, Names, Value, listed
 from mailstack.shell import script
 
 PENDING = "/var/lib/mailstack/pending"
@@ -18,7 +18,8 @@ def drop_in_path(unit: str) -> str:
     return f"/etc/systemd/system/{unit}.service.d/mailstack.conf"
 
 
-class UnitStates(NamedTuple):
+@dataclass(frozen=True)
+class Units(Value):
     """What a host says of its units.
 
     + properties: ``systemctl show`` of each unit by its name
@@ -28,9 +29,9 @@ class UnitStates(NamedTuple):
     + listeners: what is listened on: TCP ports as numbers in text, Unix-domain sockets by their paths
     """
 
-    properties: Mapping[str, Mapping[str, str]]
+    properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     marks: frozenset[str] = frozenset()
-    times: Mapping[str, tuple[int, int]] = {}
+    times: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     listeners: frozenset[str] = frozenset()
 
     def is_active(self, unit: str) -> bool:
@@ -76,52 +77,60 @@ class UnitStates(NamedTuple):
         return f"it does not listen on {', '.join(missing)}" if missing else None
 
 
-Asked = tuple[str, str | None]
-"""A unit, named without ``.service``, and a file whose age matters."""
-
-
-def unit_states(units: Iterable[Asked]) -> Probe[UnitStates]:
-    """Ask for properties of the units, the marks, and what is listened on."""
-    asked = tuple(units)
-    return Probe(_states_of, asked, lambda output: _parse(output, {name for name, _ in asked}))
-
-
 _PROPERTIES = (
     "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
 )
+_UNIT, _FILE = "unit", "file"
 
 
-def _states_of(units: Sequence[Asked]) -> str:
-    names = shlex.join(f"{unit}.service" for unit, _ in units)
-    programs = shlex.join(sorted({program for _, program in units if program}) or ["/"])
-    return f"""ls {PENDING}; echo =
+class UnitStates(Fact[Units]):
+    """Return how units stand, the marks, and what is listened on: ``Units``.
+
+    + units: named without ``.service``
+    + files: whose age matters: programs and unit files
+    """
+
+    default = Units
+
+    def command(self, units: Names, files: Names = ()) -> str:
+        """Ask systemd for these units, and stat(1) for the files."""
+        return self.asking(
+            [*((_UNIT, unit) for unit in listed(units)), *((_FILE, path) for path in listed(files))]
+        )
+
+    @staticmethod
+    def ask(about: Sequence[tuple[str, str]]) -> str:
+        """See ``Question.ask``."""
+        names = shlex.join(f"{name}.service" for kind, name in about if kind == _UNIT)
+        files = shlex.join(sorted(path for kind, path in about if kind == _FILE) or ["/"])
+        return f"""ls {PENDING}; echo =
 systemctl show --timestamp=unix -p {_PROPERTIES} {names}; echo =
-stat -c '%Z %Y %n' {programs}; echo =
+stat -c '%Z %Y %n' {files}; echo =
 {script("listeners")}"""
 
-
-def _parse(output: str, units: Collection[str]) -> UnitStates:
-    """Of all units that were asked for together, these."""
-    marks, shown, installed, listening = _sections(output)
-    properties = {}
-    for block in "\n".join(shown).split("\n\n"):
-        values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        if (name := values.get("Id", "").removesuffix(".service")) in units:
-            properties[name] = values
-    times = (line.split(" ", 2) for line in installed)
-    # Debian says /var/run, which is a link to /run
-    sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
-    ports = (str(int(line, 16)) for line in listening if line and "/" not in line)
-    return UnitStates(
-        properties,
-        frozenset(marks),
-        {path: (int(there), int(written)) for there, written, path in times},
-        frozenset([*sockets, *ports]),
-    )
+    def parse(self, output: str) -> Units:
+        """See ``Question.parse``."""
+        marks, shown, installed, listening = _sections(output)
+        properties = {}
+        for block in "\n".join(shown).split("\n\n"):
+            values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            name = values.get("Id", "").removesuffix(".service")
+            if (_UNIT, name) in self.about:
+                properties[name] = values
+        times = (line.split(" ", 2) for line in installed)
+        # Debian says /var/run, which is a link to /run
+        sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
+        ports = (str(int(line, 16)) for line in listening if line and "/" not in line)
+        return Units(
+            properties,
+            frozenset(marks),
+            {path: (int(put), int(written)) for put, written, path in times if (_FILE, path) in self.about},
+            frozenset([*sockets, *ports]),
+        )
 
 
 def _sections(output: str) -> list[list[str]]:
-    """The lines of the four answers."""
+    """Return the lines of the four answers."""
     sections: list[list[str]] = [[], [], [], []]
     number = 0
     for line in output.splitlines():

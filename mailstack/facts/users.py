@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from mailstack.facts.reading import Probe
+from mailstack.facts.fact import Fact, Names, Value, listed
 
 
-class SystemUsers(NamedTuple):
+@dataclass(frozen=True)
+class UsersAndGroups(Value):
     """Lines of passwd(5) and group(5), each split at its colons."""
 
-    users: tuple[tuple[str, ...], ...]
-    groups: tuple[tuple[str, ...], ...]
+    users: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[tuple[str, ...], ...] = ()
 
     def user(self, key: str) -> tuple[str, ...] | None:
-        """The user of that name or number."""
+        """Return the user of that name or number."""
         return next((line for line in self.users if key in (line[0], line[2])), None)
 
     def group(self, key: str) -> tuple[str, ...] | None:
-        """The group of that name or number."""
+        """Return the group of that name or number."""
         return next((line for line in self.groups if key in (line[0], line[2])), None)
 
 
-def system_users(keys: Sequence[str]) -> Probe[SystemUsers]:
-    """Users and groups that have one of these names or numbers."""
-    return Probe(_entries_of, tuple(keys), _parse)
+class SystemUsers(Fact[UsersAndGroups]):
+    """Return the users and groups that have one of these names or numbers: ``UsersAndGroups``.
 
+    + keys: names and numbers of users and groups
+    """
 
-def _entries_of(keys: Sequence[str]) -> str:
-    return f"getent passwd {shlex.join(keys)}; echo; getent group {shlex.join(keys)}"
+    default = UsersAndGroups
 
+    def command(self, keys: Names) -> str:
+        """Ask the name service for these users and groups."""
+        return self.asking(listed(keys))
 
-def _parse(output: str) -> SystemUsers:
-    users, _, groups = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
-    split = (tuple(tuple(line.split(":")) for line in part.splitlines() if line) for part in (users, groups))
-    return SystemUsers(*split)
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        return f"getent passwd {shlex.join(about)}; echo; getent group {shlex.join(about)}"
+
+    def parse(self, output: str) -> UsersAndGroups:
+        """See ``Question.parse``."""
+        users, _, groups = output.partition("\n\n") if not output.startswith("\n") else ("", "", output)
+        return UsersAndGroups(self._entries(users), self._entries(groups))
+
+    def _entries(self, lines: str) -> tuple[tuple[str, ...], ...]:
+        entries = (tuple(line.split(":")) for line in lines.splitlines() if line)
+        return tuple(entry for entry in entries if {entry[0], entry[2]}.intersection(self.about))

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
-from mailstack.facts.certificates import serves
+from mailstack.facts.certificates import Certificate
 from mailstack.facts.reading import announce, read
 from mailstack.operation import operation
 from mailstack.operations.units import mark
@@ -21,7 +21,7 @@ def self_signed(hostname: str, *, certificate: str, key: str, units: Sequence[st
     + certificate, key: paths on the host
     + units: the services that must reload a new one
     """
-    announce(serves(hostname, certificate, key))
+    announce(Certificate.of(hostname, certificate, key))
     _self_signed(
         hostname=hostname,
         certificate=certificate,
@@ -33,7 +33,7 @@ def self_signed(hostname: str, *, certificate: str, key: str, units: Sequence[st
 
 @operation
 def _self_signed(hostname: str, certificate: str, key: str, units: Sequence[str]) -> Generator[StringCommand]:
-    if read(serves(hostname, certificate, key)):
+    if read(Certificate.of(hostname, certificate, key)).serves():
         host.noop(f"the certificate serves {hostname}")
         return
     host.log(f"make a certificate for {hostname}")

@@ -12,7 +12,7 @@ from pyinfra.api.output import format_text
 from pyinfra.context import host
 
 from mailstack import file_plan, secrets, shared_files
-from mailstack.facts.files import file_states, file_texts, index_sums
+from mailstack.facts.files import FileStates, FileTexts, IndexSums
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, read
 from mailstack.file_plan import Change
@@ -44,9 +44,9 @@ def config_files(
     """
     entries = cache(entries)
     possible = of_any_release(entries)
-    announce(PLATFORM, file_states(file_plan.paths(possible)), index_sums(component))
+    announce(PLATFORM, FileStates.of(file_plan.paths(possible)), IndexSums.of(component))
     if shared := file_plan.shared_paths(possible):
-        announce(file_texts(shared))
+        announce(FileTexts.of(shared))
     store = store or secrets.Store({})
     store.announce(_secret_names(possible))
     _config_files(
@@ -69,10 +69,10 @@ def _config_files(
 ) -> Generator[StringCommand]:
     declared = here(by_platform)
     shared = file_plan.shared_paths(declared)
-    entries = file_plan.with_others(declared, read(file_texts(shared)) if shared else {})
+    entries = file_plan.with_others(declared, read(FileTexts.of(shared)) if shared else {})
     values = store.values(_secret_names(entries))
-    found = read(file_states(file_plan.paths(entries)))
-    changes = file_plan.plan(entries, found, read(index_sums(component)), values)
+    found = read(FileStates.of(file_plan.paths(entries)))
+    changes = file_plan.plan(entries, found, read(IndexSums.of(component)), values)
     if not changes:
         host.noop("all files are as they should be")
         return
@@ -114,7 +114,7 @@ def _show(changes: Sequence[Change]) -> None:
     texts: dict[str, str] = {}
     if shows_diff():
         wanted = [c.entry.path for c in changes if isinstance(c.entry, File) and "content" in c.reasons]
-        texts = read(file_texts(wanted)) if wanted else {}
+        texts = read(FileTexts.of(wanted)) if wanted else {}
     for change in changes:
         host.log(str(change))
         if shows_diff() and isinstance(change.entry, File) and change.needs_writing:

@@ -34,13 +34,13 @@ def kept_secrets(names: Sequence[str]) -> None:
     if before.issuperset(names):
         return
     before.update(names)
-    announce(*map(secrets.kept_secret, names))
+    announce(*map(secrets.KeptSecret.of, names))
     _kept_secrets(names=tuple(names), name="Generate passwords")
 
 
 @operation
 def _kept_secrets(names: Sequence[str]) -> Generator[StringCommand]:
-    missing = [name for name in names if read(secrets.kept_secret(name)) is None]
+    missing = [name for name in names if read(secrets.KeptSecret.of(name)) is None]
     for name in missing:
         host.log(f"generate {name}")
         path = shlex.quote(f"{secrets.DIRECTORY}/{name}")

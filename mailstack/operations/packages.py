@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
-from mailstack.facts.packages import installed_packages
+from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, read
 from mailstack.operation import operation
@@ -42,14 +42,14 @@ def installed(packages: ByPlatform[Iterable[str]], first: str = "") -> None:
     if before.issuperset(names):
         return
     before.update(names)
-    announce(PLATFORM, installed_packages(names))
+    announce(PLATFORM, InstalledPackages.of(names))
     _installed(packages=packages, first=first, name="Install packages")
 
 
 @operation
 def _installed(packages: ByPlatform[Iterable[str]], first: str) -> Generator[StringCommand]:
     names = tuple(dict.fromkeys(here(packages)))
-    there = read(installed_packages(names))
+    there = read(InstalledPackages.of(names))
     missing = [name for name in names if name not in there]
     if missing:
         host.log(f"install {' '.join(missing)}")

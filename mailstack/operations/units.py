@@ -10,8 +10,8 @@ from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
-from mailstack.facts.reading import Probe, announce, read
-from mailstack.facts.units import PENDING, UnitStates, unit_states
+from mailstack.facts.reading import announce, read
+from mailstack.facts.units import PENDING, Units, UnitStates
 from mailstack.files import Activation
 from mailstack.operation import operation
 from mailstack.shell import shell
@@ -97,9 +97,10 @@ def _tell(client: str) -> str:
     return f"if systemctl is-active --quiet {name}; then mkdir -p {shlex.quote(PENDING)}; : > {path}; fi"
 
 
-def _states(unit: Unit) -> Probe[UnitStates]:
-    others = [(name, None) for name in (unit.name, unit.replaces) if name and name != unit.process]
-    return unit_states([(unit.process, unit.program or unit.unit_file), *others])
+def _states(unit: Unit) -> UnitStates:
+    units = dict.fromkeys([unit.process, unit.name, *([unit.replaces] if unit.replaces else [])])
+    file = unit.program or unit.unit_file
+    return UnitStates.of(units, [file] if file else [])
 
 
 class Step(NamedTuple):
@@ -115,7 +116,7 @@ class Step(NamedTuple):
         return f"{self.word} ({self.reason})" if self.reason else self.word
 
 
-def plan(unit: Unit, states: UnitStates) -> list[Step]:
+def plan(unit: Unit, states: Units) -> list[Step]:
     """Decide what to do, in order."""
     name, process = shlex.quote(unit.name), shlex.quote(unit.process)
     steps = []

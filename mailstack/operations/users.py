@@ -8,8 +8,8 @@ from typing import NamedTuple
 from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
-from mailstack.facts.reading import Probe, read, require
-from mailstack.facts.users import SystemUsers, system_users
+from mailstack.facts.reading import read, require
+from mailstack.facts.users import SystemUsers, UsersAndGroups
 from mailstack.operation import operation
 from mailstack.shell import script, shell
 
@@ -47,17 +47,17 @@ def system_user(user: str, uid: Number, gid: Number, home: str) -> None:
     _system_user(user=user, uid=uid, gid=gid, home=home, name=f"Make the user {user}")
 
 
-def _probe(user: str, uid: Number, gid: Number) -> Probe[SystemUsers]:
-    return system_users((user, uid.on(None), gid.on(None)))
+def _probe(user: str, uid: Number, gid: Number) -> SystemUsers:
+    return SystemUsers.of((user, uid.on(None), gid.on(None)))
 
 
-def _numbers(user: str, uid: Number, gid: Number, there: SystemUsers) -> tuple[str, str]:
+def _numbers(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> tuple[str, str]:
     """Return the user's and the group's number, as they should be on this host."""
     old, group = there.user(user), there.group(user)
     return uid.on(old[2] if old else None), gid.on(group[2] if group else None)
 
 
-def problem(user: str, uid: Number, gid: Number, there: SystemUsers) -> str | None:
+def problem(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> str | None:
     """Return why user and group can't have their numbers on this host; ``None`` if they can. Pure."""
     numbers = _numbers(user, uid, gid, there)
     for kind, wanted, number, named, other in (

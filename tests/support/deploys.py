@@ -93,7 +93,7 @@ def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
     """All of them: whatever the components say that should lie on `target`."""
     settings = Settings.from_data(data)
     endpoint = local_endpoint(settings)
-    platform = PLATFORM.parse(target.exec(PLATFORM.kind(PLATFORM.about), check=False).stdout)
+    platform = PLATFORM.parse(target.exec(PLATFORM.command()).stdout)
     components = {
         "PostgreSQL": postgres.files(settings, platform.postgresql),
         "Dovecot | TLS": tls.files(settings),

@@ -10,26 +10,27 @@ import pytest
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.engines.mariadb import database as mariadb
+from mailstack.engines.postgresql import database as postgresql
 from mailstack.engines.postgresql.database import HostDatabase
-from mailstack.facts.reading import Probe
+from mailstack.facts.fact import Question
 
 
-def probe(database: str, sql: str, port: int = 5432) -> Probe[object]:
+def probe(database: str, sql: str, port: int = 5432) -> Question[object]:
     """A query as the database announces it."""
-    return HostDatabase(port)._probe(database, sql)
+    return postgresql._Answer.of(port, database, sql)
 
 
 ROLES, SCHEMA, ACCOUNTS = probe("mail", "roles"), probe("mail", "schema"), probe("mail", "accounts")
 
 
-def label(asked: Probe[object]) -> str:
+def label(asked: Question[object]) -> str:
     """What stands before the answer."""
     return str(asked.about[0].label)
 
 
-def sessions(tmp_path: Path, *asked: Probe[object]) -> list[list[str]]:
+def sessions(tmp_path: Path, *asked: Question[object]) -> list[list[str]]:
     """The arguments of each psql(1) that is run; none of them finds a server."""
-    (about,) = {each.kind for each in asked}
+    (ask,) = {each.ask for each in asked}
     for name, text in (
         ("setpriv", 'for word; do printf "%s\\0" "$word" >> "$SAID"; done; echo >> "$SAID"'),
         ("psql", ""),
@@ -38,7 +39,7 @@ def sessions(tmp_path: Path, *asked: Probe[object]) -> list[list[str]]:
         (tmp_path / name).chmod(0o755)
     said = tmp_path / "said"
     env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SAID": str(said)}
-    command = about([question for each in asked for question in each.about])
+    command = ask([question for each in asked for question in each.about])
     subprocess.run(["sh"], input=command, text=True, env=env, check=False, stdout=subprocess.DEVNULL)
     return [line.split("\0") for line in said.read_text().splitlines()]
 

@@ -25,6 +25,6 @@ def test_every_message_is_named(monkeypatch: pytest.MonkeyPatch, found: str, sai
     logged: list[str] = []
     host = SimpleNamespace(log_styled=lambda text, **_: logged.append(text))
     monkeypatch.setattr(exim_queue, "current_host", lambda: host)
-    exim_queue.name_exim_queue(found)
+    exim_queue.name_exim_queue(exim_queue.EXIM_QUEUE.parse(found))
     assert len(logged) == (said is not None)
     assert said is None or logged[0].startswith(said)

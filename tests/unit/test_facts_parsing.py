@@ -1,88 +1,220 @@
-"""What hosts answer, and what is made of it."""
+"""What hosts answer, and what each fact makes of it."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from mailstack.facts.certificates import serves
-from mailstack.facts.files import Found, file_states, file_texts, index_sums
-from mailstack.facts.packages import installed_packages
-from mailstack.facts.units import unit_states
+import pytest
+from pyinfra.api.exceptions import FactProcessError
+from pyinfra_cli.prints import jsonify  # type: ignore[import-untyped]
+from pyinfra_cli.util import json_encode  # type: ignore[import-untyped]
+
+from mailstack import facts
+from mailstack.facts.certificates import Certificate, CertificateState
+from mailstack.facts.clusters import Cluster
+from mailstack.facts.exim_queue import EximQueue, Undelivered
+from mailstack.facts.fact import Fact, Question, listed
+from mailstack.facts.files import FileStates, FileTexts, Found, IndexSums
+from mailstack.facts.packages import InstalledPackages
+from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
+from mailstack.facts.units import Units, UnitStates
+from mailstack.facts.users import SystemUsers, UsersAndGroups
+from mailstack.secrets import KeptSecret
 
 SUM = hashlib.sha256(b"").hexdigest()
+FILES = f"""\
+regular file|640|root|postfix|/etc/a b
+regular empty file|4755|root|root|/etc/e|f
+directory|750|vmail|UNKNOWN|/var/vmail
+symbolic link|777|root|root|/etc/l
+directory|755|root|root|/etc/of/others
+
+{SUM}  /etc/a b
+{SUM}  /etc/e|f
+"""
+CLUSTER = "cluster 15/main 5433 binaries data ours\n"
+PLATFORM = f"debian=12\nid=debian\npostfix=installed=3.7.11-0+deb12u1\nipv6=routed\n{CLUSTER}"
+UNITS = """\
+postfix.reload
+=
+Id=postfix.service
+ActiveState=active
+
+Id=dovecot.service
+ActiveState=inactive
+=
+1234 99 /usr/lib/postfix/sbin/master
+5678 99 /usr/sbin/dovecot
+=
+0019
+024B
+/var/run/postgresql/.s.PGSQL.5432
+private/smtp
+"""
+KEY, OTHER_KEY = (f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n" for text in "ab")
+END, MATCHES = "notAfter=Nov 19 22:10:00 2099 GMT\n", "Hostname mail.example.org does match certificate\n"
+PAIR = ("mail.example.org", "/c", "/k")
+MARK = "\fmail.example.org /c\n"
+
+ANSWERS: list[tuple[Fact[Any], str, Any]] = [
+    (
+        FileStates.of(["/etc/a b", "/etc/e|f", "/var/vmail", "/etc/l"]),
+        FILES,
+        {
+            "/etc/a b": Found("regular file", 0o640, "root", "postfix", SUM),
+            "/etc/e|f": Found("regular file", 0o4755, "root", "root", SUM),
+            "/var/vmail": Found("directory", 0o750, "vmail", "UNKNOWN"),
+            "/etc/l": Found("symbolic link", 0o777, "root", "root"),
+        },
+    ),
+    (FileStates.of("/etc/a"), "\n", {}),
+    (IndexSums.of("postfix"), f"{SUM}  /etc/a.db\n", {"/etc/a.db": SUM}),
+    (
+        InstalledPackages.of(["postfix", "dovecot-core", "dovecot-imapd"]),
+        "postfix installed\ndovecot-core unpacked\ndovecot-imapd config-files\ndovecot-lmtpd installed\n",
+        {"postfix"},
+    ),
+    (
+        UnitStates.of("postfix", "/usr/lib/postfix/sbin/master"),
+        UNITS,
+        Units(
+            {"postfix": {"Id": "postfix.service", "ActiveState": "active"}},
+            frozenset({"postfix.reload"}),
+            {"/usr/lib/postfix/sbin/master": (1234, 99)},
+            frozenset({"25", "587", "/run/postgresql/.s.PGSQL.5432"}),
+        ),
+    ),
+    (UnitStates.of("postfix"), "=\n=\n=\n", Units()),
+    (
+        SystemUsers.of(["vmail", 5001]),
+        "vmail:x:5000:5001::/var/vmail:/sbin/nologin\nbin:x:2:2::/bin:/sbin/nologin\n\nothers:x:5001:bob\n",
+        UsersAndGroups(
+            (("vmail", "x", "5000", "5001", "", "/var/vmail", "/sbin/nologin"),),
+            (("others", "x", "5001", "bob"),),
+        ),
+    ),
+    (SystemUsers.of("vmail"), "\nvmail:x:5001:\n", UsersAndGroups((), (("vmail", "x", "5001", ""),))),
+    (HostPlatform.of(), PLATFORM, Platform(12, "2.3", "3.7", "15", ipv6=True, ipv6_loopback=False)),
+    (
+        PostgresqlClusters.of(),
+        PLATFORM,
+        Clusters("15", (Cluster("15", "main", 5433, frozenset({"binaries", "data", "ours"})),)),
+    ),
+    (EximQueue.of(), "2\nexim4\n", Undelivered(2, exim4=True)),
+    (EximQueue.of(), "0\n", Undelivered()),
+    (
+        Certificate.of(*PAIR),
+        f"\fmail.example.org /b\n{MARK}{END}{MATCHES}{KEY}{KEY}\fmail.example.org /d\n{OTHER_KEY}",
+        CertificateState(True, True, datetime(2099, 11, 19, 22, 10, tzinfo=UTC)),
+    ),
+    (Certificate.of(*PAIR), f"{MARK}\fmail.example.org /d\n{END}{MATCHES}{KEY}{KEY}", CertificateState()),
+]
 
 
-def test_files_directories_and_links() -> None:
-    output = (
-        "regular file|640|root|postfix|/etc/a b\n"
-        "regular empty file|4755|root|root|/etc/e|f\n"
-        "directory|750|vmail|UNKNOWN|/var/vmail\n"
-        "symbolic link|777|root|root|/etc/l\n"
-        f"\n{SUM}  /etc/a b\n{SUM}  /etc/e|f\n"
-    )
-    assert file_states([]).parse(output) == {
-        "/etc/a b": Found("regular file", 0o640, "root", "postfix", SUM),
-        "/etc/e|f": Found("regular file", 0o4755, "root", "root", SUM),
-        "/var/vmail": Found("directory", 0o750, "vmail", "UNKNOWN"),
-        "/etc/l": Found("symbolic link", 0o777, "root", "root"),
+@pytest.mark.parametrize(("fact", "output", "value"), ANSWERS, ids=lambda each: type(each).__name__)
+def test_each_fact_makes_a_value_of_an_answer(fact: Fact[Any], output: str, value: object) -> None:
+    assert fact.answer(output) == value
+    lines = output.removesuffix("\n").split("\n")
+    assert fact.process(lines) == value, "as pyinfra hands it over"
+
+
+@pytest.mark.parametrize(("fact", "output"), [(fact, output) for fact, output, _ in ANSWERS])
+def test_each_value_can_be_printed(fact: Fact[Any], output: str) -> None:
+    assert json.loads(jsonify(fact.process(output.split("\n")), default=json_encode)) is not None
+
+
+def test_what_is_printed_says_what_it_is() -> None:
+    values: dict[str, Any] = {
+        type(fact).__name__: json.loads(jsonify(fact.answer(output), default=json_encode))
+        for fact, output, _ in reversed(ANSWERS)
     }
+    assert values["FileStates"]["/etc/a b"]["mode"] == "0640"
+    assert values["UnitStates"]["marks"] == ["postfix.reload"]
+    assert values["HostPlatform"]["postgresql"] == "15"
+    assert values["PostgresqlClusters"]["clusters"][0]["flags"] == ["binaries", "data", "ours"]
+    assert values["Certificate"]["expires"] == "2099-11-19T22:10:00+00:00"
 
 
-def test_no_files_at_all() -> None:
-    assert file_states(["/etc/a"]).parse("\n") == {}
+def test_all_facts_are_tested() -> None:
+    public = {getattr(facts, name) for name in facts.__all__}
+    assert {type(fact) for fact, _, _ in ANSWERS} == public
+
+
+@pytest.mark.parametrize("fact", [fact for fact, _, _ in ANSWERS if not isinstance(fact, HostPlatform)])
+def test_a_host_with_nothing_to_say_has_the_default(fact: Fact[Any]) -> None:
+    if not isinstance(fact, PostgresqlClusters | UnitStates):  # which always print something
+        assert fact.answer("") == fact.default()
+
+
+@pytest.mark.parametrize("fact", [FileStates.of("/a"), HostPlatform.of(), EximQueue.of(), UnitStates.of("x")])
+def test_what_can_not_be_understood_is_the_one_error_that_pyinfra_knows(fact: Fact[Any]) -> None:
+    with pytest.raises(
+        FactProcessError, match=r"^unexpected ValueError in \w+\.py, line|^this host runs un"
+    ) as error:
+        fact.process(["hunter2|", "=", "=", "=", "hunter2"])
+    assert "hunter2" not in str(error.value)
+    assert error.value.__cause__ is None
+
+
+def test_a_fact_alone_succeeds_whatever_its_command_says(tmp_path: Path) -> None:
+    """pyinfra gives up a host where the command of a fact fails."""
+    missing = str(tmp_path / "missing")
+    done = subprocess.run(
+        ["sh", "-c", FileStates.of(missing).command([missing])], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+@pytest.mark.parametrize("secret", [KeptSecret, FileTexts])
+def test_what_may_be_a_secret_is_no_fact(secret: type[Question[Any]]) -> None:
+    assert not issubclass(secret, Fact)
+    assert not hasattr(secret, "process")
 
 
 def test_texts_may_have_any_bytes() -> None:
     content = base64.b64encode("ü\tx\n".encode() + b"\xff").decode()
-    assert file_texts([]).parse(f"/etc/a\t{content}\n/etc/empty\t\n") == {
+    assert FileTexts.of(["/etc/a", "/etc/empty"]).answer(f"/etc/a\t{content}\n/etc/empty\t\n/b\t\n") == {
         "/etc/a": "ü\tx\n\udcff",
         "/etc/empty": "",
     }
 
 
-def test_sums_of_indexes() -> None:
-    assert index_sums("postfix").parse(f"{SUM}  /etc/a.db\n") == {"/etc/a.db": SUM}
-    assert index_sums("postfix").parse("") == {}
+def test_names_are_one_or_several() -> None:
+    assert listed("postfix") == ("postfix",)
+    assert listed(5000) == ("5000",)
+    assert listed(["a", 1]) == ("a", "1")
 
 
-def test_a_package_is_installed_wholly_or_not() -> None:
-    output = "postfix installed\ndovecot-core unpacked\ndovecot-imapd config-files\n"
-    assert installed_packages([]).parse(output) == {"postfix"}
-
-
-def test_units_and_marks() -> None:
-    output = (
-        "postfix.reload\npostgresql.restart\n=\n"
-        "Id=postfix.service\nActiveState=active\nUnitFileState=enabled\n\n"
-        "Id=postfix@-.service\nActiveState=reloading\nUnitFileState=indirect\n\n"
-        "Id=dovecot.service\nActiveState=inactive\nUnitFileState=masked\n=\n"
-        "1234 99 /usr/lib/postfix/sbin/master\n=\n"
-        "0019\n024B\n/var/run/postgresql/.s.PGSQL.5432\nprivate/smtp\n"
+def test_how_units_stand() -> None:
+    states = Units(
+        {
+            "postfix": {"ActiveState": "active", "UnitFileState": "enabled"},
+            "postfix@-": {"ActiveState": "reloading", "UnitFileState": "indirect"},
+            "dovecot": {"ActiveState": "inactive", "UnitFileState": "masked"},
+        }
     )
-    states = unit_states([("postfix", None), ("postfix@-", "/usr/lib/postfix/sbin/master")]).parse(output)
-    assert set(states.properties) == {"postfix", "postfix@-"}, "another service was asked for along with it"
-    assert states.marks == {"postfix.reload", "postgresql.restart"}
-    assert states.is_active("postfix") and states.is_enabled("postfix")
-    assert states.is_active("postfix@-") and not states.is_enabled("postfix@-")
-    assert states.times == {"/usr/lib/postfix/sbin/master": (1234, 99)}
-    assert states.listeners == {"25", "587", "/run/postgresql/.s.PGSQL.5432"}
+    assert [name for name in states.properties if states.is_active(name)] == ["postfix", "postfix@-"]
+    assert [name for name in states.properties if states.is_enabled(name)] == ["postfix"]
 
 
-def test_no_marks() -> None:
-    assert unit_states([]).parse("=\nId=postfix.service\nActiveState=active\n=\n=\n").marks == frozenset()
-
-
-def test_a_certificate_serves_or_not() -> None:
-    key, other = (f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n" for text in "ab")
-    matches, end = "Hostname mail.example.org does match certificate\n", "notAfter=Nov 19 22:10:00 2099 GMT\n"
-    parse = serves("mail.example.org", "/c", "/k").parse
-    # the order of what is said is that of openssl 3.0 or of 3.5
-    assert parse(f"\f/c\n{end}{key}{matches}{key}")
-    assert parse(f"\f/b\n\f/c\n{end}{matches}{key}{key}\f/d\n{other}")
-    assert not parse("")
-    assert not parse(f"\f/c\n{end}{key}{matches}")
-    assert not parse(f"\f/c\n{end}{matches}{key}{other}")
-    assert not parse(f"\f/c\n{end}{matches.replace('does', 'does NOT')}{key}{key}")
-    assert not parse(f"\f/c\n{end.replace('2099', '2001')}{matches}{key}{key}")
-    assert not parse(f"\f/c\n\f/d\n{end}{matches}{key}{key}")
+@pytest.mark.parametrize(
+    ("output", "serves"),
+    [
+        # the order of what is said is that of openssl 3.0 or of 3.5
+        (f"{MARK}{END}{KEY}{MATCHES}{KEY}", True),
+        (f"{MARK}{END}{MATCHES}{KEY}{KEY}", True),
+        ("", False),
+        (f"{MARK}{END}{KEY}{MATCHES}", False),
+        (f"{MARK}{END}{MATCHES}{KEY}{OTHER_KEY}", False),
+        (f"{MARK}{END}{MATCHES.replace('does', 'does NOT')}{KEY}{KEY}", False),
+        (f"{MARK}{END.replace('2099', '2001')}{MATCHES}{KEY}{KEY}", False),
+    ],
+)
+def test_a_certificate_serves_or_not(output: str, serves: bool) -> None:
+    assert Certificate.of(*PAIR).answer(output).serves() is serves

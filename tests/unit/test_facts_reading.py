@@ -19,30 +19,34 @@ from pyinfra.api.state import State
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host
 
-from mailstack.facts.reading import Kind, Probe, announce, read, require
+from mailstack.facts.fact import Question
+from mailstack.facts.reading import announce, read, require
 
 
-def numbers(names: Sequence[str]) -> str:
-    """A kind of question; the answer tells how many were asked before."""
-    return f'for name in {" ".join(names)}; do echo "$name $ASKED"; done'
+class Numbers(Question[str]):
+    """Return the lines about these names; the answer tells how many questions were asked before."""
+
+    def command(self, *names: str) -> str:
+        return self.asking(names)
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        return f'for name in {" ".join(about)}; do echo "$name $ASKED"; done'
+
+    def parse(self, output: str) -> str:
+        return ", ".join(line for line in output.splitlines() if line.split()[0] in self.about)
 
 
-def letters(names: Sequence[str]) -> str:
-    """Another kind."""
-    return numbers(names)
+class Letters(Numbers):
+    """Ask with another command."""
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        return Numbers.ask(about)
 
 
-def probe(kind: Kind, *names: str) -> Probe[str]:
-    """Finds the lines about these names."""
-    return Probe(
-        kind,
-        names,
-        lambda output: ", ".join(line for line in output.splitlines() if line.split()[0] in names),
-    )
-
-
-ONE, TWO, THREE = (probe(numbers, name) for name in ("one", "two", "three"))
-A = probe(letters, "a")
+ONE, TWO, THREE = (Numbers.of(name) for name in ("one", "two", "three"))
+A = Letters.of("a")
 
 
 class Run:
@@ -109,7 +113,7 @@ def test_what_is_of_one_kind_is_one_question(run: Run) -> None:
     announce(ONE, A, TWO)
     run.state.is_executing = True
     assert [read(TWO), read(A)] == ["two 1", "a 1"]
-    assert read(probe(numbers, "one", "two")) == "one 1, two 1"
+    assert read(Numbers.of("one", "two")) == "one 1, two 1"
     assert run.asked == [[["a"], ["one", "two"]]]
 
 

@@ -6,6 +6,8 @@ import base64
 import hashlib
 import io
 import tarfile
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -26,10 +28,10 @@ KEPT = Kept("/etc/x/key.pem", mode=0o600)
 GONE = File("/etc/x/old.conf", None)
 
 
-def found(content: str, **attributes: object) -> Found:
+def found(content: str, **attributes: Any) -> Found:
     """A file of root's, mode 0644, unless `attributes` say otherwise."""
     there = Found("regular file", 0o644, "root", "root", hashlib.sha256(content.encode()).hexdigest())
-    return there._replace(**attributes)  # type: ignore[arg-type]
+    return replace(there, **attributes)
 
 
 INDEX = found("the index")
@@ -103,8 +105,8 @@ def test_a_link_in_the_place_of_what_others_make_is_theirs() -> None:
     [
         (None, "index"),
         (found("other"), "index"),
-        (INDEX._replace(kind="symbolic link", mode=0o777), "index"),
-        (INDEX._replace(mode=0o600), "mode"),
+        (replace(INDEX, kind="symbolic link", mode=0o777), "index"),
+        (replace(INDEX, mode=0o600), "mode"),
     ],
 )
 def test_an_index_is_part_of_its_table(now: Found | None, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from mailstack.settings import Settings, SettingsError
 from mailstack.settings.postfix_master import MasterService
 
 DUAL = RELEASES[1]
-ROUTED = DUAL._replace(ipv6_loopback=False)
-IPV4 = DUAL._replace(ipv6=False, ipv6_loopback=False)
+ROUTED = replace(DUAL, ipv6_loopback=False)
+IPV4 = replace(DUAL, ipv6=False, ipv6_loopback=False)
 
 
 def settings(**more: Any) -> Settings:

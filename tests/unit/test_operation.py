@@ -17,7 +17,7 @@ from pyinfra.context import ctx_host, host
 
 from mailstack import secrets
 from mailstack.engines.postgresql.database import DsnDatabase
-from mailstack.facts.files import file_states
+from mailstack.facts.files import FileStates
 from mailstack.facts.platform import here
 from mailstack.facts.reading import read
 from mailstack.operation import local_command, operation
@@ -97,7 +97,7 @@ def ask_the_first() -> None:
 
 def read_files() -> None:
     """Read what lies on the host."""
-    read(file_states(["/etc/postfix/main.cf"]))
+    read(FileStates.of(["/etc/postfix/main.cf"]))
 
 
 def ask_for_the_platform() -> None:

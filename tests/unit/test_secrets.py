@@ -73,7 +73,7 @@ def test_what_is_given_needs_no_host() -> None:
 
 
 def test_a_kept_secret_that_is_not_there_is_none() -> None:
-    parse = secrets.kept_secret("db").parse
+    parse = secrets.KeptSecret.of("db").answer
     assert parse("") is None
     assert parse("db:value\ndb-other:x\n") == "value"
     assert parse("db-other:x\n") is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailstack.facts.users import SystemUsers, system_users
+from mailstack.facts.users import SystemUsers, UsersAndGroups
 from mailstack.operations.users import Number, problem
 
 VMAIL = "vmail:x:2000:2001::/var/vmail:/bin/sh\n"
@@ -12,12 +12,12 @@ GROUP = "vmail:x:2001:\n"
 TAKEN = "bob:x:5000:100::/home/bob:/bin/sh\n"
 
 
-def there(users: str = "", groups: str = "") -> SystemUsers:
+def there(users: str = "", groups: str = "") -> UsersAndGroups:
     """What getent(1) says of a host."""
-    return system_users(("vmail", "5000")).parse(f"{users}\n{groups}")
+    return SystemUsers.of(("vmail", "5000")).parse(f"{users}\n{groups}")
 
 
-def said(found: SystemUsers, uid: int | None = None, gid: int | None = None) -> str | None:
+def said(found: UsersAndGroups, uid: int | None = None, gid: int | None = None) -> str | None:
     """What is wrong with these numbers on that host."""
     return problem(
         "vmail", Number("mail_vmail_uid", uid, 5000), Number("mail_vmail_gid", gid, 5000), there=found
@@ -35,7 +35,7 @@ def said(found: SystemUsers, uid: int | None = None, gid: int | None = None) -> 
         (there(VMAIL + TAKEN, GROUP), None, None),
     ],
 )
-def test_numbers_that_it_can_have(found: SystemUsers, uid: int | None, gid: int | None) -> None:
+def test_numbers_that_it_can_have(found: UsersAndGroups, uid: int | None, gid: int | None) -> None:
     assert said(found, uid, gid) is None
 
 
@@ -73,6 +73,6 @@ def test_numbers_that_it_can_have(found: SystemUsers, uid: int | None, gid: int 
     ],
 )
 def test_numbers_that_it_can_not_have(
-    found: SystemUsers, uid: int | None, gid: int | None, expected: str
+    found: UsersAndGroups, uid: int | None, gid: int | None, expected: str
 ) -> None:
     assert said(found, uid, gid) == expected

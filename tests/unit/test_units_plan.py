@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mailstack.facts.units import UnitStates, unit_states
+from mailstack.facts.units import Units, UnitStates
 from mailstack.operations.units import Step, Unit, mark, plan
 
 PLAIN = Unit("dovecot")
@@ -21,7 +21,7 @@ def words(unit: Unit, *marks: str, **states: dict[str, str]) -> list[str]:
         properties[unit.instance] = {**INSTANCE, **states.get("process", {})}
     if unit.replaces:
         properties[unit.replaces] = states.get("replaced", {"ActiveState": "inactive"})
-    found = UnitStates(properties, frozenset(marks), listeners=LISTENERS)
+    found = Units(properties, frozenset(marks), listeners=LISTENERS)
     return [step.word for step in plan(unit, found)]
 
 
@@ -70,20 +70,20 @@ def test_a_unit_file_that_changed_is_read_again() -> None:
 
 def test_the_process_is_what_is_restarted() -> None:
     properties = {"postgresql": UP, "postgresql@15-main": INSTANCE}
-    states = UnitStates(properties, frozenset({"postgresql.restart"}))
+    states = Units(properties, frozenset({"postgresql.restart"}))
     assert plan(WRAPPED, states) == [Step("restart", "systemctl restart postgresql@15-main")]
     assert mark("postgresql", "restart").endswith("/pending/postgresql.restart")
 
 
 def test_a_service_may_be_reloaded_without_systemd() -> None:
     unit = Unit("postfix", reload="postfix reload")
-    states = UnitStates({"postfix": UP}, frozenset({"postfix.reload"}))
+    states = Units({"postfix": UP}, frozenset({"postfix.reload"}))
     assert plan(unit, states) == [Step("reload", "postfix reload")]
 
 
 def test_a_unit_that_is_unknown_does_not_run() -> None:
     shown = "Id=dovecot.service\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
-    states = unit_states([("dovecot", None)]).parse(f"=\n{shown}=\n=\n")
+    states = UnitStates.of("dovecot").parse(f"=\n{shown}=\n=\n")
     assert not states.is_active("dovecot")
     assert not states.is_enabled("dovecot")
     assert not states.is_active("postfix")
@@ -91,7 +91,7 @@ def test_a_unit_that_is_unknown_does_not_run() -> None:
 
 def test_an_active_unit_without_its_master_is_restarted() -> None:
     """systemd calls a unit active as long as any of its processes lives."""
-    (step,) = plan(PLAIN, UnitStates({"dovecot": {**UP, "MainPID": "0"}}))
+    (step,) = plan(PLAIN, Units({"dovecot": {**UP, "MainPID": "0"}}))
     assert step.title == "restart (its master is dead)"
 
 
@@ -99,7 +99,7 @@ def test_an_active_unit_without_its_master_is_restarted() -> None:
 def test_a_program_that_is_newer_than_its_process_is_restarted(installed: int, planned: list[str]) -> None:
     unit = Unit("dovecot", program="/usr/sbin/dovecot")
     properties = {"dovecot": {**UP, "ExecMainStartTimestamp": "@100"}}
-    states = UnitStates(properties, times={"/usr/sbin/dovecot": (installed, 0)})
+    states = Units(properties, times={"/usr/sbin/dovecot": (installed, 0)})
     assert [step.word for step in plan(unit, states)] == planned
 
 
@@ -108,7 +108,7 @@ def test_a_unit_file_that_is_newer_than_its_process_takes_a_restart(written: int
     """When it was written counts: its mode or owner may change later."""
     unit = Unit("helper", unit_file="/etc/systemd/system/helper.service")
     properties = {"helper": {**UP, "ExecMainStartTimestamp": "@100"}}
-    states = UnitStates(properties, times={"/etc/systemd/system/helper.service": (200, written)})
+    states = Units(properties, times={"/etc/systemd/system/helper.service": (200, written)})
     assert [step.word for step in plan(unit, states)] == planned
 
 

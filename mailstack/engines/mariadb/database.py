@@ -6,14 +6,17 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
-from mailstack.facts.reading import Probe, announce, read
+from mailstack.facts.fact import Question
+from mailstack.facts.reading import announce, read
 from mailstack.shell import script, shell
+
+A = TypeVar("A")
 
 _NO_DATABASE = "no database"
 SOCKET = "/run/mysqld/mysqld.sock"
@@ -30,16 +33,15 @@ class HostDatabase:
 
     def announce(self, database: str, sql: str) -> None:
         """See ``Database.announce``."""
-        announce(_probe(database, sql))
+        announce(_Answer.of(database, sql))
 
     def query(self, database: str, sql: str) -> Any | None:
         """See ``Database.query``."""
-        return read(_probe(database, sql))
+        return read(_Answer.of(database, sql))
 
     def is_known(self, database: str, sql: str) -> bool:
         """See ``Database.is_known``."""
-        query = _Query(database, sql)
-        return read(Probe(_ask, (query,), lambda output: not output or _said(query, output) != ""))
+        return read(_IsKnown.of(database, sql))
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``.
@@ -64,24 +66,40 @@ class _Query(NamedTuple):
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
-def _probe(database: str, sql: str) -> Probe[Any | None]:
-    query = _Query(database, sql)
+class _Asked(Question[A]):
+    """Queries are asked in one session."""
 
-    def parse(output: str) -> Any | None:
-        said = _said(query, output)
+    def command(self, database: str, sql: str) -> str:
+        """Ask the server of the host."""
+        return self.asking([_Query(database, sql)])
+
+    @staticmethod
+    def ask(about: Sequence[_Query]) -> str:
+        """See ``Question.ask``."""
+        asked = (text for query in about for text in (query.label, query.database, query.sql))
+        return script("ask_mariadb", _CLIENT, _NO_DATABASE, *asked)
+
+    def _said(self, output: str) -> str:
+        """Return the answer; nothing if the server does not run, or is not installed."""
+        (query,) = self.about
+        return output.partition(f"\f{query.label}\n")[2].partition("\f")[0].strip()
+
+
+class _IsKnown(_Asked[bool]):
+    """Return whether there is an answer, or no client and so no server."""
+
+    def parse(self, output: str) -> bool:
+        """See ``Question.parse``."""
+        return not output or self._said(output) != ""
+
+
+class _Answer(_Asked["Any | None"]):
+    """Return what a query returns; ``None`` if there was nobody to answer."""
+
+    def parse(self, output: str) -> Any | None:
+        """See ``Question.parse``."""
+        said = self._said(output)
         return None if said == _NO_DATABASE else _parse_json(said)
-
-    return Probe(_ask, (query,), parse)
-
-
-def _said(query: _Query, output: str) -> str:
-    """Nothing if the server does not run, or is not installed."""
-    return output.partition(f"\f{query.label}\n")[2].partition("\f")[0].strip()
-
-
-def _ask(queries: Sequence[_Query]) -> str:
-    asked = (text for query in queries for text in (query.label, query.database, query.sql))
-    return script("ask_mariadb", _CLIENT, _NO_DATABASE, *asked)
 
 
 def _parse_json(output: str) -> Any | None:

@@ -10,17 +10,20 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
-from mailstack.facts.reading import Probe, announce, read
+from mailstack.facts.fact import Question
+from mailstack.facts.reading import announce, read
 from mailstack.operation import local_command
 from mailstack.shell import script, shell
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
+
+A = TypeVar("A")
 
 SERVER = "postgres"
 """The database that every server has: to make ours from. Who gets into it the lines of others say."""
@@ -52,16 +55,15 @@ class HostDatabase:
 
     def announce(self, database: str, sql: str) -> None:
         """See ``Database.announce``."""
-        announce(self._probe(database, sql))
+        announce(_Answer.of(self.port, database, sql))
 
     def query(self, database: str, sql: str) -> Any | None:
         """See ``Database.query``."""
-        return read(self._probe(database, sql))
+        return read(_Answer.of(self.port, database, sql))
 
     def is_known(self, database: str, sql: str) -> bool:
         """See ``Database.is_known``."""
-        query = _Query(self.port, database, sql)
-        return read(Probe(_ask, (query,), lambda output: _is_known(query, output)))
+        return read(_IsKnown.of(self.port, database, sql))
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
@@ -78,18 +80,28 @@ class HostDatabase:
         """Whether ``role`` may log in with ``password``: the superuser reads the verifier instead."""
         return None
 
-    def _probe(self, database: str, sql: str) -> Probe[Any | None]:
-        query = _Query(self.port, database, sql)
-        return Probe(_ask, (query,), lambda output: _answer_to(query, output))
 
+class _Asked(Question[A]):
+    """Queries are asked in one session a database."""
 
-def _ask(queries: Sequence[_Query]) -> str:
-    """One session a database."""
-    databases: dict[tuple[int, str], list[_Query]] = {}
-    for query in queries:
-        databases.setdefault((query.port, query.database), []).append(query)
-    sessions = (f"({_session(*where, asked)}\n)" for where, asked in databases.items())
-    return "\n".join([script("psql"), *sessions])
+    def command(self, port: int, database: str, sql: str) -> str:
+        """Ask the server with that port."""
+        return self.asking([_Query(port, database, sql)])
+
+    @staticmethod
+    def ask(about: Sequence[_Query]) -> str:
+        """See ``Question.ask``."""
+        databases: dict[tuple[int, str], list[_Query]] = {}
+        for query in about:
+            databases.setdefault((query.port, query.database), []).append(query)
+        sessions = (f"({_session(*where, asked)}\n)" for where, asked in databases.items())
+        return "\n".join([script("psql"), *sessions])
+
+    def _said(self, output: str) -> tuple[str, str]:
+        """Return the answer, and the state with its message."""
+        (query,) = self.about
+        answer, _, rest = output.partition(f"\f{query.label}\n")[2].partition("\f")
+        return answer, rest.partition("\f")[0].strip()
 
 
 def _session(port: int, database: str, queries: Sequence[_Query]) -> str:
@@ -101,22 +113,28 @@ def _session(port: int, database: str, queries: Sequence[_Query]) -> str:
     return script("ask_postgresql", str(port), database, labels, *options)
 
 
-def _is_known(query: _Query, output: str) -> bool:
-    """No ``psql``, no server; else there is a label, unless the server does not run."""
-    state = output.partition(f"\f{query.label}\n")[2].partition("\f")[2].partition("\f")[0].strip()
-    return not output or (state != "" and not state.startswith(_STOPPING))
+class _IsKnown(_Asked[bool]):
+    """Return whether there is an answer, or no ``psql`` and so no server: one may be there and not run."""
+
+    def parse(self, output: str) -> bool:
+        """See ``Question.parse``."""
+        _, state = self._said(output)
+        return not output or (state != "" and not state.startswith(_STOPPING))
 
 
-def _answer_to(query: _Query, output: str) -> Any | None:
-    """``None`` if there was nobody to answer."""
-    answer, _, rest = output.partition(f"\f{query.label}\n")[2].partition("\f")
-    state, _, message = rest.partition("\f")[0].strip().partition(" ")
-    if not state or state.startswith(_STOPPING):
-        return None
-    if state != "00000":
-        raise OperationError(f"the database refused a query: {message}")
-    # a query has an answer, unless there is no such database
-    return json.loads(answer) if answer.strip() else None
+class _Answer(_Asked["Any | None"]):
+    """Return what a query returns; ``None`` if there was nobody to answer."""
+
+    def parse(self, output: str) -> Any | None:
+        """See ``Question.parse``."""
+        answer, said = self._said(output)
+        state, _, message = said.partition(" ")
+        if not state or state.startswith(_STOPPING):
+            return None
+        if state != "00000":
+            raise OperationError(f"the database refused a query: {message}")
+        # a query has an answer, unless there is no such database
+        return json.loads(answer) if answer.strip() else None
 
 
 class _NoSuchDatabaseError(OperationError):
