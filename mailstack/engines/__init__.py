@@ -1,6 +1,6 @@
-"""The database servers that can have the mail database; all that differs between them is in here.
+"""The database engines for the mail database; all differences between them are in this package.
 
-Each is a package of its own with the same contents: its tables, its lookups, its roles, and how to reach it.
+Each engine is a package of its own with the same contents: tables, lookups, roles, and access to the server.
 """
 
 from __future__ import annotations
@@ -38,6 +38,6 @@ __all__ = [
 
 
 def engine_of(settings: Settings) -> Engine:
-    """The engine that the settings speak of; a run imports no other."""
+    """Return the engine of these settings; a run imports no other."""
     engine: Engine = import_module(f"mailstack.engines.{settings.db_kind.module}").ENGINE
     return engine

@@ -1,4 +1,4 @@
-"""What the rest of mailstack wants of a database server, whichever it is."""
+"""The interface that every database engine provides to the rest of mailstack."""
 
 from __future__ import annotations
 
@@ -22,43 +22,43 @@ PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, UPGRADE_PASSWORD)
 """The names of the roles' passwords among the secrets."""
 
 SIEVE_SCRIPTS = "/etc/dovecot/sieve"
-"""The directory of the scripts that are no user's own; what Dovecot learns of a user may name one."""
+"""The directory of mailstack's own Sieve scripts, one of which a userdb lookup may name."""
 
 Hashes = Literal["all", "old", "current"]
-"""Which users a password query finds: all, or by the scheme of their hash."""
+"""The users that a password query finds: all, or by the scheme of their hash."""
 
 
 class Database(Protocol):
-    """A server that has, or will have, the mail database; reached as one who may change it."""
+    """The server of the mail database, accessed as an administrator. The database may not exist yet."""
 
     def announce(self, database: str, sql: str) -> None:
-        """Say that ``query`` will be asked this, so that one command can carry it with others."""
+        """Announce a query, so that one command can run it along with others."""
 
     def query(self, database: str, sql: str) -> Any | None:
         """Run a query that returns one JSON value.
 
-        Returns ``None`` while the server or ``database`` is not there yet. Nothing of it is printed.
+        Returns ``None`` while the server or ``database`` does not exist. Neither SQL nor result is printed.
         Raises ``OperationError`` for a query that fails.
         """
 
     def is_known(self, database: str, sql: str) -> bool:
-        """Whether ``None`` from the same ``query`` means that there is no such database.
+        """Return whether ``None`` from the same ``query`` means that the database does not exist.
 
-        If a server is installed and does not answer just now, there may be one.
+        It may exist if a server is installed that does not answer now.
         """
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
-        """A command that runs ``sql``, as one transaction unless told otherwise.
+        """Return a command that runs ``sql``, by default as one transaction.
 
         pyinfra shows ``title``, never the SQL.
         """
 
 
 class Step(NamedTuple):
-    """One thing to put right, in words, and the SQL that does it.
+    """One change, with its title and its SQL.
 
-    + database: where it is run
-    + transaction: whether as one transaction
+    + database: the database in which the SQL runs
+    + transaction: whether it runs as one transaction
     """
 
     title: str
@@ -68,11 +68,11 @@ class Step(NamedTuple):
 
 
 class Variables(NamedTuple):
-    """What Dovecot calls things in a query, where it quotes them for SQL.
+    """The names of Dovecot's variables in a query. Dovecot quotes their values for SQL.
 
-    + user, local_part, domain: of the login name or address that is looked up
-    + service: what asks: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
-    + app_digest: ``passwords.app_digest`` of what a client sent
+    + user, local_part, domain: the login name or address that is looked up, and its parts
+    + service: the client: ``imap``, ``lmtp``, ``smtp`` for Postfix, ``quota-status``, …
+    + app_digest: ``passwords.app_digest`` of the password that the client sent
     """
 
     user: str
@@ -94,11 +94,11 @@ DOVECOT = {
         f"%{{password | sha256(rounds={APP_DIGEST_ROUNDS}, salt='{APP_DIGEST_SALT}') | hexlify}}",
     ),
 }
-"""By the generation of Dovecot."""
+"""The variables of each generation of Dovecot."""
 
 
 class Lookups(Protocol):
-    """What Postfix and Dovecot ask, in the engine's SQL: its module ``lookups``, which says more."""
+    """The queries of Postfix and Dovecot in the engine's SQL: its module ``lookups``, which says more."""
 
     VIRTUAL_DOMAINS: str
     VIRTUAL_MAILBOXES: str
@@ -108,93 +108,93 @@ class Lookups(Protocol):
     DOVECOT_ITERATE: str
 
     def own_senders(self, local: Iterable[str]) -> str:
-        """An action for access(5) if the domain is one of ours, or one of these."""
+        """Return a query for access(5): an action if the domain is this server's, or among ``local``."""
 
     def virtual_aliases(self, postmaster: str) -> str:
-        """All about a recipient: aliases, mailboxes, and every domain's postmaster, who is ``postmaster``."""
+        """Return the query for a recipient: aliases, mailboxes, and ``postmaster`` for each domain's."""
 
     def dovecot_user(self, settings: Settings, generation: str) -> str:
-        """Dovecot's userdb, for the generation ``2.3`` or ``2.4``."""
+        """Return Dovecot's userdb query, for the generation ``2.3`` or ``2.4``."""
 
     def dovecot_password(self, settings: Settings, generation: str, hashes: Hashes = "all") -> str:
-        """Dovecot's passdb, for the generation ``2.3`` or ``2.4``."""
+        """Return Dovecot's passdb query, for the generation ``2.3`` or ``2.4``."""
 
     def dovecot_app_password(self, settings: Settings, generation: str) -> str:
-        """Dovecot's passdb for app passwords."""
+        """Return Dovecot's passdb query for app passwords."""
 
     def dovecot_login(self, settings: Settings, generation: str) -> str:
-        """What Dovecot does after a login."""
+        """Return the query that Dovecot runs after a login, which records it."""
 
 
 class Dialect(Protocol):
-    """How the engine spells what changes accounts need: its module ``dialect``."""
+    """The engine's SQL for changes of accounts: its module ``dialect``."""
 
     def literal(self, value: str | int | bool | None) -> str:
-        """A constant. Raises ``ValueError`` for text that can't be stored."""
+        """Return a constant. Raises ``ValueError`` for text that can't be stored."""
 
     def begin(self, owner: str) -> list[str]:
-        """Statements that begin a transaction on the tables of ``owner``, out of the server's log."""
+        """Return statements that begin a transaction on the tables of ``owner``, without logging."""
 
     def end(self) -> list[str]:
-        """Statements that end what ``begin`` began, before the transaction is committed."""
+        """Return statements that end what ``begin`` began, before the transaction is committed."""
 
     def read_tables(self, tables: Sequence[str]) -> str:
-        """A query for all rows as JSON, ``{table: [{column: value}]}``, without the columns that are NULL.
+        """Return a query for all rows as JSON, ``{table: [{column: value}]}``, without columns that are NULL.
 
-        A table that is not there yet has none.
+        A missing table has no rows.
         """
 
     def insert_new(self, table: str, columns: Sequence[str], rows: str) -> str:
-        """Insert ``rows``, written as for VALUES, but for those whose key is there already."""
+        """Return a statement that inserts ``rows``, written as for VALUES, except those whose key exists."""
 
 
 class Engine(Protocol):
-    """A kind of database server."""
+    """A database engine."""
 
     @property
     def socket(self) -> str:
-        """What clients on its host are told to connect through its socket."""
+        """The host name or path with which clients on its host connect through its socket."""
 
     @property
     def client_packages(self) -> tuple[str, ...]:
-        """The engine's command-line client."""
+        """The packages of the engine's command-line client."""
 
     @property
     def lookups(self) -> Lookups:
-        """What Postfix and Dovecot ask."""
+        """The queries of Postfix and Dovecot."""
 
     @property
     def dialect(self) -> Dialect:
-        """How accounts are changed."""
+        """The SQL that changes accounts."""
 
     def database(self, settings: Settings) -> Database:
-        """The server that the settings speak of."""
+        """Return the server of these settings."""
 
     def lookup_user(self, settings: Settings, daemon: str) -> str:
-        """The name by which the server knows a daemon that looks things up.
+        """Return the database account that a daemon uses for lookups.
 
-        + daemon: its account on the host
+        + daemon: its system user
         """
 
     def upgrade_user(self, settings: Settings) -> str:
-        """The name by which the server knows what upgrades hashes, which runs as ``dovecot``."""
+        """Return the database account of the script that upgrades hashes, run as ``dovecot``."""
 
     def postfix_hosts(self, endpoint: Endpoint) -> str:
-        """Where Postfix finds it, as its SQL tables want that said."""
+        """Return the server's address in the form of Postfix's SQL tables."""
 
     def postfix_environment(self, endpoint: Endpoint) -> str:
-        """Environment variables that Postfix needs to reach it, as in ``import_environment``."""
+        """Return the variables that Postfix needs to reach it, as in ``import_environment``."""
 
     def announce(self, settings: Settings) -> None:
-        """Say what ``missing`` and ``steps`` will ask."""
+        """Announce the queries of ``missing`` and ``steps``."""
 
     def missing(self, settings: Settings) -> Iterator[Step]:
-        """Return what must be done before ``steps`` can see what else there is to do."""
+        """Yield the changes that must be made before ``steps`` can find the others."""
 
     def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
-        """What differs in roles, database and schema, in the order in which it is put right.
+        """Yield the changes of roles, database and schema, in the order in which they are made.
 
-        + passwords: of the roles
+        + passwords: the passwords of the roles
 
         Raises ``OperationError`` if the server refuses a query.
         """

@@ -1,7 +1,7 @@
-"""What Postfix and Dovecot ask the database, as far as all engines spell it alike, and what it is for.
+"""The queries of Postfix and Dovecot that are the same SQL in all engines.
 
 Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part and domain, quoted
-(pgsql_table(5), mysql_table(5)). Each engine's own ``lookups`` has the rest, and hands these on.
+(pgsql_table(5), mysql_table(5)). Each engine's own ``lookups`` has the others, and exports these.
 """
 
 from __future__ import annotations
@@ -23,29 +23,30 @@ VIRTUAL_DOMAINS = (
     "SELECT domain_name FROM mail_domain WHERE domain_name = '%s'"
     " UNION ALL SELECT alias_domain FROM mail_alias_domain WHERE alias_domain = '%s'"
 )
-"""Disabled domains too: they stay ours, and without a mailbox every address in them is 550. Left out, a
-domain would count as remote, and mail from our own users would loop back to us and bounce."""
+"""Disabled domains too: without mailboxes, every address in them is 550. If they were left out, Postfix would
+treat them as remote, and mail from this server's users would loop back to it and bounce."""
 
 VIRTUAL_MAILBOXES = ACTIVE_MAILBOX.format(address="'%s'")
-"""Any result means that the mailbox exists: LMTP has no use for a path."""
+"""Any result means that the mailbox exists: LMTP needs no path."""
 
 RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
-"""Disabled ones too, for the reason that ``VIRTUAL_DOMAINS`` has."""
+"""Disabled domains too, for the reason given at ``VIRTUAL_DOMAINS``."""
 
 RELAY_RECIPIENTS = (
     "SELECT d.domain_name FROM mail_relay_domain d WHERE d.domain_name = '%d' AND d.active"
     " AND (d.any_recipient OR '%u' = 'postmaster'"
     " OR (SELECT 1 FROM mail_relay_recipient r WHERE r.address = '%s') IS NOT NULL)"
 )
-"""Any result means that the primary knows the address; a postmaster it must have (RFC 5321, 4.5.1)."""
+"""Any result means that the primary has the address. It must have a postmaster (RFC 5321, 4.5.1)."""
 
 
 def own_senders(local: Iterable[str]) -> str:
-    """An action for access(5) if the domain is one of ours.
+    """Return a query for access(5): an action if the domain is one of this server's.
 
-    + local: the domains of the host's own accounts, which are in no table
+    + local: the domains of system users, which are in no table
 
-    access(5) goes on with the domain, its parents and ``user@``: what has no ``%d`` is not asked.
+    access(5) also looks up the domain, its parents and ``user@``. Postfix skips the query for keys without
+    ``%d``.
     """
     names = ", ".join(f"'{name}'" for name in local)
     ours = VIRTUAL_DOMAINS.replace("%s", "%d")
@@ -55,10 +56,12 @@ def own_senders(local: Iterable[str]) -> str:
 
 
 def sender_logins(behind: str) -> str:
-    """Who may send as this address: its owner; whoever gets its mail by aliases, be it by another name of the
-    domain, but not as a wildcard or catch-all; and those to whom it, or its domain, was granted.
+    """Return a query for the users that may send from an address.
 
-    + behind: selects, as ``address``, the mailboxes behind an alias
+    These are its owner; users who get its mail by aliases or alias domains, but not by a wildcard or
+    catch-all; and users to whom the address or its domain was granted.
+
+    + behind: SQL that selects, as ``address``, the mailboxes behind an alias
     """
     return (
         ACTIVE_USER.format(address="'%s'")
@@ -69,41 +72,41 @@ def sender_logins(behind: str) -> str:
 
 MEGABYTES = "COALESCE(u.quota_mb, d.user_quota_mb, 0)"
 MESSAGES = "COALESCE(u.quota_messages, d.user_quota_messages, 0)"
-"""The quotas of a user. In Dovecot, too, 0 is no limit."""
+"""The quotas of a user. As in Dovecot, 0 is no limit."""
 
 HAS_QUOTA = f"({MEGABYTES} > 0 OR {MESSAGES} > 0)"
 
 
 def selected(fields: Mapping[str, str], prefix: str = "") -> str:
-    """What a SELECT returns beside other things: ``fields``, by name, each with its SQL."""
+    """Return further columns of a SELECT: ``fields``, by name, each with its SQL."""
     return "".join(f', {sql} AS "{prefix}{field}"' for field, sql in fields.items())
 
 
 def quota_warnings(settings: Settings, generation: str) -> dict[str, str]:
-    """The userdb field, and its SQL, that keeps Dovecot's quota warnings to users who have a quota.
+    """Return the userdb field, with its SQL, that limits Dovecot's quota warnings to users with a quota.
 
-    To know whether a warning is due, Dovecot reads the mailbox once more after each message, which takes a
-    sixth of the work of a delivery, and more where there is much mail. 2.3 reads its list of warnings up to
-    the first that is missing, so that one comes from here; in 2.4 the list is emptied.
+    To know whether a warning is due, Dovecot reads the mailbox again after each message. That is a sixth of
+    the work of a delivery, and more in large mailboxes. 2.3 reads its list of warnings up to the first that
+    is missing, so the query returns the first one; in 2.4 it empties the list.
 
-    + generation: of Dovecot, ``2.3`` or ``2.4``
+    + generation: Dovecot ``2.3`` or ``2.4``
     """
     if not settings.mail_quota_warnings:
         return {}
     if generation == "2.4":
         return {"quota/User quota/quota_warning": f"CASE WHEN {HAS_QUOTA} THEN NULL ELSE '' END"}
     first = settings.mail_quota_warnings[0]
-    # doubled for the query, and once more for the setting, in which Dovecot replaces %u and %h
+    # % is doubled for the query, and again for the setting, in which Dovecot replaces %u and %h
     rule = f"storage={first}%%%% quota-warning {first} %%u %%h"
     return {"quota_warning": f"CASE WHEN {HAS_QUOTA} THEN '{rule}' END"}
 
 
 def detail_script(settings: Settings, generation: str) -> dict[str, str]:
-    """The userdb field, and its SQL, that gives the script for user+folder to those who want it.
+    """Return the userdb field, with its SQL, for the script for user+folder of users with ``detail_folders``.
 
-    Not to all: for a user with a script, Dovecot writes the list of the mailbox anew with each message.
+    Other users don't get it, as for a user with a script Dovecot rewrites the mailbox list with each message.
 
-    + generation: of Dovecot, ``2.3`` or ``2.4``
+    + generation: Dovecot ``2.3`` or ``2.4``
     """
     if not settings.mail_sieve:
         return {}
@@ -116,9 +119,9 @@ def detail_script(settings: Settings, generation: str) -> dict[str, str]:
 
 
 def shared_folders(settings: Settings) -> dict[str, str]:
-    """The userdb field, and its SQL, that hides shared folders from an account with a former one's address.
+    """Return the userdb field, with its SQL, that hides shared folders from users of a former user's address.
 
-    Rights that others granted to that address would be the new account's, until a run has revoked them.
+    Otherwise the new user would have the rights granted to that address, until a run has revoked them.
     """
     if not settings.mail_shared_folders:
         return {}
@@ -127,10 +130,11 @@ def shared_folders(settings: Settings) -> dict[str, str]:
 
 
 def may_log_in(generation: str) -> str:
-    """The user who logs in. Who may not send can't log in to Postfix, whose service is ``smtp``: so they
-    can't use the empty sender either, which belongs to nobody.
+    """Return the SQL that selects the user who logs in.
 
-    A name that is not ASCII comes as its digest (``auth_username_format``), which has 64 digits and no ``@``.
+    A user without ``can_send`` can't log in to Postfix, whose service is ``smtp``. This also denies the empty
+    sender, which has no owner. Dovecot passes a name that is not ASCII as its digest
+    (``auth_username_format``), which has 64 digits and no ``@``.
     """
     name = DOVECOT[generation]
     by_digest = (
@@ -144,7 +148,7 @@ def may_log_in(generation: str) -> str:
 
 
 def has_app_password(generation: str) -> str:
-    """What the client sent is one of the user's app passwords, and good for this service."""
+    """Return the condition that the sent password is one of the user's app passwords for this service."""
     name = DOVECOT[generation]
     return (
         "EXISTS (SELECT 1 FROM mail_app_password a"

@@ -1,16 +1,16 @@
-"""What the schemas of all engines have in common: SQL files to apply, and how a difference is found. Pure.
+"""The schema files of all engines: how they are applied, and how a difference is found. Pure.
 
-An engine's package ``schema`` has, in the order in which they are applied:
+An engine's package ``schema`` has these files, in the order in which they are applied:
 
-- ``begin.sql``: owners and rights, and the record of what was applied
-- ``steps.sql``: what is done once for rows from before, each step if what it makes is not there yet
-- ``tables.sql``: columns, keys, rules and indexes, of ``mailstack.engines.tables``
+- ``begin.sql``: owners and rights, and the record of applied files
+- ``steps.sql``: one-time changes of existing rows; each step runs if its result does not exist yet
+- ``tables.sql``: columns, keys, rules and indexes, from ``mailstack.engines.tables``
 - ``functions/``: functions and triggers, a file for each topic
 
-All of them can be applied again at any time: they create, adopt what somebody made by hand, and heal what
-was changed. So whatever differs is fixed by applying all of them again, which also records in
-``mailstack_schema`` what was applied and in ``mailstack_objects`` what it made. Drift is the difference
-between that record and the catalog.
+All files can be applied again at any time: they create objects, adopt those made by hand, and fix changed
+ones. So any difference is fixed by applying all of them again. That records the applied files in
+``mailstack_schema`` and the resulting objects in ``mailstack_objects``. Drift is the difference between that
+record and the catalog.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ RECORD = {
     "mailstack_schema": ("file_name", "sha256", "applied_at"),
     "mailstack_objects": ("name", "md5"),
 }
-"""The tables of the record, which ``begin.sql`` makes, and their columns."""
+"""The tables of the record, which ``begin.sql`` creates, and their columns."""
 
 COLUMNS = {table.name: tuple(column.name for column in table.columns) for table in TABLES} | RECORD
-"""Our tables and the columns of them that are ours."""
+"""mailstack's tables, and mailstack's columns in them."""
 
 
 def names(columns: Mapping[str, tuple[str, ...]], literal: Callable[[str], str]) -> dict[str, str]:
-    """Placeholders of the SQL files: the names of tables and columns.
+    """Return placeholders of the SQL files: the names of tables and columns.
 
-    + literal: how the engine writes a constant
+    + literal: the engine's function for constants
     """
     pairs = ((table, column) for table, ours in columns.items() for column in ours)
     return {
@@ -49,9 +49,9 @@ def names(columns: Mapping[str, tuple[str, ...]], literal: Callable[[str], str])
 
 
 def hashes(literal: Callable[[str], str]) -> dict[str, str]:
-    """Placeholders of the SQL files: the hashes of passwords that a login replaces, and by what.
+    """Return placeholders of the SQL files: the hashes that a login replaces, and the new scheme.
 
-    + literal: how the engine writes a constant
+    + literal: the engine's function for constants
     """
     return {
         "current_scheme": CURRENT_SCHEME,
@@ -69,24 +69,24 @@ class SqlFiles(NamedTuple):
     package: str
 
     def parts(self) -> tuple[str, ...]:
-        """The files that make the schema, in the order in which they are applied."""
+        """Return the files of the schema, in the order in which they are applied."""
         return _parts(self.package)
 
     def text_of(self, name: str) -> str:
-        """The text of a file."""
+        """Return the text of a file."""
         return _text_of(self.package, name)
 
     def render(self, name: str, values: Mapping[str, str]) -> str:
-        """The text of a file with the values filled in."""
+        """Return the text of a file with the values filled in."""
         return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], self.text_of(name))
 
     def sums(self, values: Mapping[str, str]) -> dict[str, str]:
-        """The checksum of each part as it is applied."""
+        """Return the checksum of each file as it is applied."""
         rendered = {name: self.render(name, values) for name in self.parts()}
         return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in rendered.items()}
 
     def differences(self, state: Mapping[str, Any] | None, values: Mapping[str, str]) -> list[str]:
-        """What has to be put right, by name; nothing if all is well.
+        """Return the names of the objects and files that differ.
 
         + state: ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}``; ``None`` if there is
           no database yet
@@ -96,7 +96,7 @@ class SqlFiles(NamedTuple):
         drift = list(state["drift"]) if state and applied else []
         if drift and state and not state["recorded"]:
             drift = ["table mailstack_objects"]
-        if "search_path of database" in drift:  # by which PostgreSQL shortens the names in these definitions
+        if "search_path of database" in drift:  # PostgreSQL shortens the names in definitions by it
             drift = [name for name in drift if not re.match("constraint|index|trigger", name)]
         lost = {name.removeprefix("table ") for name in drift if re.match("table ", name)}
         return outdated + [name for name in drift if name.startswith("table ") or not _part_of(name, lost)]
@@ -115,5 +115,5 @@ def _text_of(package: str, name: str) -> str:
 
 
 def _part_of(name: str, tables: set[str]) -> bool:
-    """Whether an object goes with one of the tables, so that the table's name says it all."""
+    """Return whether an object belongs to one of the tables, so that the table's name is enough."""
     return any(re.search(rf"\b{table}\b", name) for table in tables)

@@ -1,15 +1,15 @@
-"""What a table is made of, whichever engine has it. Pure; ``mailstack.engines.tables`` has ours."""
+"""The parts of a table, for all engines. Pure; ``mailstack.engines.tables`` has the tables themselves."""
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
 Type = Literal["address", "domain", "word", "text", "boolean", "number", "time"]
-"""What a column holds. The first four are text, of different lengths where an engine wants to know one."""
+"""The types of columns. The first four are text, of different lengths if the engine requires one."""
 
 
 class Sql(NamedTuple):
-    """A default that is no constant, by a name that each engine knows how to spell."""
+    """A default that is not a constant, by a name that each engine translates."""
 
     name: Literal["now", "new directory"]
 
@@ -18,11 +18,11 @@ class Column(NamedTuple):
     """A column.
 
     + required: whether it must have a value
-    + default: what new rows get, and the rows that are there when the column is added
-    + domain_of: the column with the address that this is the domain of; the server derives it
-    + fold: how the server writes an address: in lower case, or as a destination. That is in lower case if its
-      domain is ours; elsewhere the local part keeps its case (RFC 5321, 2.4)
-    + secret: whether it is never shown
+    + default: the value for new rows, and for existing rows when the column is added
+    + domain_of: the column with the address whose domain this is; the server derives it
+    + fold: how the server writes an address: in lower case, or as a destination. That is lower case in this
+    server's domains; elsewhere the local part keeps its case (RFC 5321, 2.4)
+    + secret: whether its values are never shown
     """
 
     name: str
@@ -35,7 +35,7 @@ class Column(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """A condition: the column matches a pattern, or, with ``no``, it does not."""
+    """A condition: the column matches a pattern, or with ``no`` does not match it."""
 
     column: str
     pattern: str
@@ -46,7 +46,7 @@ class IsAddress(NamedTuple):
     """A condition: the column has an address.
 
     + local_part: the pattern of its local part
-    + or_domain: whether ``@domain`` will do
+    + or_domain: whether ``@domain`` is accepted too
     """
 
     column: str
@@ -55,20 +55,20 @@ class IsAddress(NamedTuple):
 
 
 Condition = str | Matches | IsAddress
-"""Text is SQL that every engine takes as it is."""
+"""A condition as text is SQL that every engine accepts."""
 
 
 class Check(NamedTuple):
-    """What every row must meet; a column without a value meets everything."""
+    """Conditions for every row; NULL meets every condition."""
 
     name: str
     conditions: tuple[Condition, ...]
 
 
 class Key(NamedTuple):
-    """Columns that no two rows have alike.
+    """Columns that are unique together.
 
-    + primary: whether it is the primary key, where the engine has one and the table no other
+    + primary: whether it is the primary key, if the engine has one and the table no other
     """
 
     name: str
@@ -77,7 +77,7 @@ class Key(NamedTuple):
 
 
 class Index(NamedTuple):
-    """Columns that rows are found by, beside the keys."""
+    """Columns of an index beside the keys."""
 
     name: str
     columns: tuple[str, ...]
@@ -86,8 +86,8 @@ class Index(NamedTuple):
 class Reference(NamedTuple):
     """A foreign key of one column.
 
-    + table, to: where there must be a row with its value
-    + follow: what this row does along with that one; the other may not do anything else
+    + table, to: the table and column that must have its value
+    + follow: the events (``DELETE``, ``UPDATE``) that cascade to this row; others are refused
     """
 
     name: str
@@ -100,8 +100,8 @@ class Reference(NamedTuple):
 class Table(NamedTuple):
     """A table.
 
-    + word: what people call a row that an account operation may write; none: the server writes it
-    + known_by: the columns by which operations know a row; none: those of the first key
+    + word: the name of a row in messages, if account operations write it; none: the server writes it
+    + known_by: the columns by which operations identify a row; none: those of the first key
     + looked_up: whether Postfix and Dovecot may read it
     """
 
@@ -117,9 +117,9 @@ class Table(NamedTuple):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """The columns by which operations know a row."""
+        """The columns by which operations identify a row."""
         return self.known_by or self.keys[0].columns
 
     def folded(self) -> tuple[Column, ...]:
-        """The columns that the server writes in lower case."""
+        """Return the columns that the server writes in lower case."""
         return tuple(column for column in self.columns if column.fold)

@@ -1,8 +1,8 @@
-"""The tables, their columns and what these accept. Pure.
+"""The tables, their columns and the values that these accept. Pure.
 
-Each engine makes its DDL of this, and accounts are read and written by it (``mailstack.accounts.rows``). A
-database that has something else is brought to it: columns, keys and rules that are missing are added, and no
-row is lost. So a new column is a line here. Nothing else in the engines changes, unless a lookup uses it.
+Each engine makes its DDL from this, and ``mailstack.accounts.rows`` reads and writes accounts by it. A run
+adds missing columns, keys and rules to an existing database, without loss of rows. So a new column is one
+line here. Nothing else in the engines changes, unless a lookup uses it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from mailstack.settings.accounts import APP_PASSWORD_NAME
 
 _ACTIVE = Column("active", "boolean", default=True)
 _OUTSIDE = "[[:cntrl:]]|(^|/)[.][.](/|$)"
-"""What no path may have: it would lead out of its directory, or out of the line of a file."""
+"""A pattern that no path may match: it would lead out of its directory, or out of a line of a file."""
 
 
 def _number(name: str) -> Column:
-    """A limit; no value, or 0, is none."""
+    """Return a column for a limit; NULL or 0 is no limit."""
     return Column(name, "number", required=False)
 
 
@@ -26,7 +26,7 @@ def _domain_of(column: str) -> Column:
 
 
 def _user(name: str) -> Reference:
-    """The row goes with its user, and follows the user's address."""
+    """Return a reference by which the row is deleted with its user, and follows the user's address."""
     return Reference(name, "email", "mail_users", "email", follow=("UPDATE", "DELETE"))
 
 
@@ -36,7 +36,7 @@ TABLES = (
         (
             Column("domain_name", "domain", fold="lower"),
             _ACTIVE,
-            # what the quotas of its users may add up to, and the quota of a user without one of its own
+            # the largest sum of its users' quotas, and the quota of a user without its own
             _number("quota_mb"),
             _number("quota_messages"),
             _number("user_quota_mb"),
@@ -64,9 +64,9 @@ TABLES = (
             Column("can_send", "boolean", default=True),
             Column("can_receive", "boolean", default=True),
             Column("detail_folders", "boolean", default=False),
-            # below mail_home_root; kept when the address changes, and never given to another account
+            # below mail_home_root; kept when the address changes, and never reused for another user
             Column("mail_directory", "text", default=Sql("new directory")),
-            # what the hash came from that a login put in the place of an older one: functions/logins.sql
+            # tells which older hash a login replaced: functions/logins.sql
             Column("password_origin", "text", required=False, secret=True),
             _number("quota_messages"),
         ),
@@ -112,14 +112,14 @@ TABLES = (
         ),
         word="alias",
     ),
-    # the addresses beside its own that a user may send as; "@domain" is every address there
+    # the addresses beside its own that a user may send from; "@domain" is every address there
     Table(
         "mail_sender",
         (
             Column("email", "address", fold="lower"),
             Column("sender_email", "address", fold="lower"),
         ),
-        # Postfix asks by the address, so that comes first
+        # the address comes first, because Postfix looks up by it
         keys=(Key("mailstack_sender_key", ("sender_email", "email"), primary=False),),
         checks=(
             Check("mailstack_sender_form", (IsAddress("sender_email", MAILBOX_LOCAL_PART, or_domain=True),)),
@@ -139,7 +139,7 @@ TABLES = (
         ),
         keys=(
             Key("mailstack_app_password_key", ("email", "name")),
-            # a login finds its row by it, so one user has it once
+            # unique for each user, because a login finds the row by it
             Key("mailstack_app_password_digest", ("email", "digest"), primary=False),
         ),
         checks=(
@@ -177,7 +177,7 @@ TABLES = (
         indexes=(Index("mailstack_alias_domain_target", ("domain_name",)),),
         word="alias domain",
     ),
-    # an alias for a local part in every domain, where nothing else has that address
+    # an alias for a local part in every domain without a user or alias of that address
     Table(
         "mail_wildcard",
         (
@@ -194,8 +194,8 @@ TABLES = (
         ),
         word="alias in all domains",
     ),
-    # domains that mail is relayed to, as a backup MX does, and who is known there: everybody else is refused
-    # at RCPT, as what we took and the primary refuses would become a bounce to a forged sender
+    # Domains whose mail is relayed, as by a backup MX, and their recipients. Others are refused at RCPT,
+    # because mail that the primary refuses later would become a bounce to a forged sender.
     Table(
         "mail_relay_domain",
         (
@@ -231,8 +231,8 @@ TABLES = (
         references=(_user("mailstack_last_login_user"),),
         looked_up=False,
     ),
-    # removed accounts whose directories may still be there: for people, and for operations, which name them
-    # to whoever uses such an address again; delete a row together with its directory
+    # Removed users whose directories may still exist. Operations name the directory when such an address is
+    # used again. Administrators who delete a directory should delete its row too.
     Table(
         "mail_former_users",
         (
@@ -243,13 +243,13 @@ TABLES = (
         known_by=("email", "directory"),
         looked_up=False,
     ),
-    # addresses that accounts had: others may have granted rights to them (RFC 4314), which lie by the address
-    # in the others' mailboxes; until those are gone, and the row with them, an account of that name sees no
-    # shared folders
+    # Former addresses, to which other users may have granted rights (RFC 4314). Those are stored by address
+    # in the other users' mailboxes. Until a run has revoked them and deleted the row, a new user of that
+    # address sees no shared folders.
     Table(
         "mail_former_addresses",
         (Column("email", "address"),),
         keys=(Key("mailstack_former_address_key", ("email",)),),
     ),
 )
-"""In an order in which references allow rows to be made. Columns of the article come first, in its order."""
+"""The tables in an order in which references allow inserts. The article's columns come first, in order."""

@@ -29,7 +29,7 @@ class MariaDb:
         return HostDatabase()
 
     def lookup_user(self, settings: Settings, daemon: str) -> str:
-        """See ``Engine.lookup_user``; by the socket it is the daemon's account of the host."""
+        """See ``Engine.lookup_user``. By the socket it is the daemon's system user."""
         return daemon if settings.mail_db_auth == "peer" else settings.mail_db_lookup_role
 
     def upgrade_user(self, settings: Settings) -> str:
@@ -37,7 +37,7 @@ class MariaDb:
         return "dovecot" if settings.mail_db_auth == "peer" else settings.mail_db_upgrade_role
 
     def postfix_hosts(self, endpoint: Endpoint) -> str:
-        """mysql_table(5) cuts the port off at the last colon, so IPv6 needs no brackets."""
+        """See ``Engine.postfix_hosts``. mysql_table(5) splits at the last colon: IPv6 needs no brackets."""
         return f"unix:{endpoint.host}" if endpoint.is_socket else f"inet:{endpoint.host}:{endpoint.port}"
 
     def postfix_environment(self, endpoint: Endpoint) -> str:
@@ -49,7 +49,7 @@ class MariaDb:
         converge.announce(settings, self.database(settings))
 
     def missing(self, settings: Settings) -> Iterator[Step]:
-        """See ``Engine.missing``: the server's own database tells of all."""
+        """Yield nothing: the server's own database lists everything."""
         return iter(())
 
     def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:

@@ -1,4 +1,4 @@
-"""The accounts, the database and its schema: what differs, and the SQL that puts it right."""
+"""Find the differences of accounts, database and schema, and the SQL that fixes them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 _SERVER = "mysql"
-"""The database that every server has: to see what others there are."""
+"""The database that every server has, in which the others are listed."""
 
 _HERE = "127.0.0.1"
 DAEMONS = ("postfix", "dovecot")
-"""Accounts of the host that look things up where there is no password; the server has them by these names."""
+"""The system users that make lookups without a password; the server's accounts have the same names."""
 
 _READABLE = tuple(table.name for table in TABLES if table.looked_up)
-"""What the lookups read."""
+"""The tables that the lookups read."""
 
 
 def announce(settings: Settings, database: Database) -> None:
@@ -37,7 +37,7 @@ def announce(settings: Settings, database: Database) -> None:
 
 
 def steps(settings: Settings, database: Database, passwords: Store) -> Iterator[Step]:
-    """See ``Engine.steps``; grants name tables, so the accounts come last."""
+    """See ``Engine.steps``. Grants name tables, so the accounts come last."""
     name = settings.mail_db_name
     server = database.query(_SERVER, _users_query(settings)) or {}
     state = None
@@ -53,7 +53,7 @@ def steps(settings: Settings, database: Database, passwords: Store) -> Iterator[
 
 
 def wanted(settings: Settings, passwords: Store) -> list[Account]:
-    """The accounts that there should be."""
+    """Return the wanted accounts."""
     name = settings.mail_db_name
     lookup = {f"{name}.{table}": frozenset({"SELECT"}) for table in _READABLE}
     for function in ("mailstack_record_login", "mailstack_unicode_login"):
@@ -76,7 +76,7 @@ def _password(passwords: Store, secret: str) -> str:
         return value
     if is_executing():
         raise OperationError(f"{secret} has not been generated")
-    return "to be generated before the account is made"
+    return "to be generated before the account is created"
 
 
 def _users_query(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""How to reach the mail database as one who may change it: ``mariadb`` on its host, as root by the socket."""
+"""Access to the mail database as an administrator: ``mariadb`` on its host, as root by the socket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ A = TypeVar("A")
 _NO_DATABASE = "no database"
 SOCKET = "/run/mysqld/mysqld.sock"
 
-# binary-mode: no commands of the client in the text, but DELIMITER
+# binary-mode: the client reads no commands of its own in the text, except DELIMITER
 _CLIENT = (
     f"mariadb --no-defaults --protocol=socket --socket={SOCKET} --user=root --default-character-set=utf8mb4"
     " --batch --raw --skip-column-names --binary-mode --loose-skip-print-query-on-error"
@@ -44,9 +44,9 @@ class HostDatabase:
         return read(_IsKnown.of(database, sql))
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
-        """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``.
+        """See ``Database.script``. The SQL goes through standard input, so that ``ps`` does not show it.
 
-        The client ends at the first error, and the server then rolls back what was not committed.
+        The client exits at the first error, and the server then rolls back the open transaction.
         """
         begin, end = ("START TRANSACTION;", "COMMIT;") if transaction else ("", "")
         client = f"{_CLIENT} {shlex.quote(database)} >/dev/null"
@@ -55,19 +55,19 @@ class HostDatabase:
 
 
 class _Query(NamedTuple):
-    """SQL that returns JSON, and the database where it is asked."""
+    """SQL that returns JSON, with its database."""
 
     database: str
     sql: str
 
     @property
     def label(self) -> str:
-        """Tells its answer from others."""
+        """The mark that tells its answer from others."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 class _Asked(Question[A]):
-    """Queries are asked in one session."""
+    """A query; all queries share a session."""
 
     def command(self, database: str, sql: str) -> str:
         """Ask the server of the host."""
@@ -80,13 +80,13 @@ class _Asked(Question[A]):
         return script("ask_mariadb", _CLIENT, _NO_DATABASE, *asked)
 
     def _said(self, output: str) -> str:
-        """Return the answer; nothing if the server does not run, or is not installed."""
+        """Return the answer, empty if the server is stopped or not installed."""
         (query,) = self.about
         return output.partition(f"\f{query.label}\n")[2].partition("\f")[0].strip()
 
 
 class _IsKnown(_Asked[bool]):
-    """Return whether there is an answer, or no client and so no server."""
+    """Return whether there is an answer, or no client, so no server."""
 
     def parse(self, output: str) -> bool:
         """See ``Question.parse``."""
@@ -94,7 +94,7 @@ class _IsKnown(_Asked[bool]):
 
 
 class _Answer(_Asked["Any | None"]):
-    """Return what a query returns; ``None`` if there was nobody to answer."""
+    """Return the result of a query, or ``None`` if no server or database answered."""
 
     def parse(self, output: str) -> Any | None:
         """See ``Question.parse``."""
@@ -103,7 +103,7 @@ class _Answer(_Asked["Any | None"]):
 
 
 def _parse_json(output: str) -> Any | None:
-    """One JSON value; or several objects, a line each, whose lists belong together: MariaDB's are limited."""
+    """Return one JSON value. Several objects, a line each, are merged, as MariaDB limits their length."""
     if output.startswith("ERROR "):
         raise OperationError(f"the database refused a query: {output.removeprefix('ERROR ').strip()}")
     values = [json.loads(line) for line in output.splitlines() if line.strip()]

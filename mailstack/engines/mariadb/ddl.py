@@ -1,4 +1,4 @@
-"""The tables in MariaDB's SQL, as what its SQL files have placeholders for. Pure."""
+"""The tables in MariaDB's SQL, as values of its SQL files' placeholders. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mailstack.engines.mariadb.quoting import literal
 from mailstack.engines.table import Column, Condition, IsAddress, Sql, Table
 from mailstack.engines.tables import TABLES
 
-# Addresses are ASCII, but may be compared with anything; every byte of them counts.
+# Addresses are ASCII, but may be compared with any text, byte by byte.
 _COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
 _TYPES = {
     "address": f"VARCHAR(254) {_COLLATION}",
@@ -23,7 +23,7 @@ _TYPES = {
 _OPTIONS = f"ENGINE = InnoDB DEFAULT {_COLLATION}"
 _DEFAULTS = {
     "now": "(UTC_TIMESTAMP())",
-    # no trigger: those are missing for a moment while the schema is converged
+    # not a trigger: those are missing for a moment while the schema is applied
     "new directory": (
         "(LOWER(CONCAT(SUBSTRING_INDEX(email, '@', -1), '/', SUBSTRING_INDEX(email, '@', 1), '.', "
         "LEFT(MD5(CONCAT(UUID(), RAND())), 12))))"
@@ -33,7 +33,7 @@ _FOLDED = {"lower": "LOWER(NEW.{0})", "destination": "mailstack_destination(NEW.
 
 
 def values() -> dict[str, str]:
-    """What the SQL files have placeholders for."""
+    """Return the values of the SQL files' placeholders."""
     derived = [(table, column) for table in TABLES for column in table.columns if column.domain_of]
     return {
         "table": _OPTIONS,
@@ -106,7 +106,7 @@ def _rules(table: Table) -> Iterator[str]:
 
 
 def _condition(condition: Condition) -> str:
-    """A pattern's ``$`` would let a newline pass."""
+    """Return a condition as SQL. It excludes newlines, before which ``$`` of a pattern matches too."""
     if isinstance(condition, str):
         return condition
     if isinstance(condition, IsAddress):

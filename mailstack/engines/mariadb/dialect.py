@@ -1,4 +1,4 @@
-"""How accounts are read and changed in MariaDB. Pure."""
+"""MariaDB's SQL that reads and changes accounts. Pure."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ __all__ = ["begin", "end", "insert_new", "literal", "read_tables"]
 
 
 def begin(owner: str) -> list[str]:
-    """What stands before changes: alone. Logs are off in every script, and tables have no owner here."""
+    """Return the first statements: a lock. Each script turns logs off already; tables have no owner here."""
     return ["DO GET_LOCK('mailstack', 300);", "SET @mailstack_later = TRUE;"]
 
 
 def end() -> list[str]:
-    """See ``Dialect.end``: what ``begin`` put off."""
+    """Return the statement for the checks that ``begin`` deferred."""
     return ["CALL mailstack_check_quotas(NULL);"]
 
 
 def read_tables(tables: Sequence[str]) -> str:
-    """See ``Dialect.read_tables``; a row is an answer of its own, because one value is limited in length.
-    The first is empty: no rows are an answer, too.
+    """See ``Dialect.read_tables``. Each row is a result of its own, because a value is limited in length.
 
-    The query is made by one that asks which tables and columns there are.
+    The first result is empty, so that no rows give a result too. The query is built by another that selects
+    the existing tables and columns.
     """
     listed = ", ".join(map(literal, tables))
     return f"""{SESSION}
@@ -43,7 +43,7 @@ EXECUTE IMMEDIATE COALESCE(CONCAT('SELECT ''{{}}'' UNION ALL ', @rows), 'DO 0')"
 
 
 def insert_new(table: str, columns: Sequence[str], rows: str) -> str:
-    """See ``Dialect.insert_new``; IGNORE would ignore other errors, too."""
+    """See ``Dialect.insert_new``. IGNORE would ignore other errors too."""
     return (
         f"INSERT INTO {table} ({', '.join(columns)}) VALUES\n{rows}\n"
         f"ON DUPLICATE KEY UPDATE {columns[0]} = {table}.{columns[0]};"

@@ -1,8 +1,8 @@
-"""What Postfix and Dovecot ask MariaDB, beside what ``mailstack.engines.lookups`` has for every engine.
+"""MariaDB's queries for Postfix and Dovecot, beside those of all engines in ``mailstack.engines.lookups``.
 
-What each query is for, the lookups of PostgreSQL and its ``functions/lookups.sql`` say. A literal takes
-charset and collation of the connection, so a key that is not compared with a column directly is converted:
-addresses differ in every byte.
+PostgreSQL's lookups and its ``functions/lookups.sql`` explain each query. A literal has the charset and
+collation of the connection. So a key is converted unless it is compared with a column, as addresses are
+compared byte by byte.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ __all__ = [
 
 
 def _key(text: str) -> str:
-    """A key as a column of the tables has it; the length is that of the longest address."""
+    """Return a key with the type of the tables' columns; the length is that of the longest address."""
     return f"CAST({text} AS CHAR(254) CHARACTER SET utf8mb4) COLLATE utf8mb4_nopad_bin"
 
 
@@ -71,8 +71,8 @@ _TARGET = (
     " SUBSTRING_INDEX({0}.destination_email, '@', -1), {0}.destination_email,"
     " h.tagged OR LOCATE('+', {0}.destination_email) > 0"
 )
-# MariaDB has no LATERAL, but a recursive query may have several recursive parts; STRAIGHT_JOIN begins with
-# the few hops, whatever the optimizer thinks of them.
+# MariaDB has no LATERAL, but a recursive query may have several recursive parts. STRAIGHT_JOIN forces the
+# optimizer to begin with the few hops.
 _BY_NAME = (
     f"{_TARGET.format('a')} FROM hop h STRAIGHT_JOIN mail_alias a ON a.source_email = {_ADDRESS}"
     f" WHERE a.active AND {_DOMAIN_ACTIVE}",
@@ -119,7 +119,7 @@ _QUOTA = {
 
 
 def virtual_aliases(postmaster: str) -> str:
-    """See ``mailstack.engines.postgresql.lookups``, and what it calls."""
+    """See ``mailstack.engines.postgresql.lookups``, and the functions that it calls."""
     domain = "SELECT domain_name FROM mail_domain WHERE active AND domain_name = '%d'"
     alias_domain = "SELECT alias_domain FROM mail_alias_domain WHERE active AND alias_domain = '%d'"
     found = (
@@ -171,7 +171,7 @@ def dovecot_app_password(settings: Settings, generation: str) -> str:
 
 
 def dovecot_login(settings: Settings, generation: str) -> str:
-    """See ``mailstack.engines.postgresql.lookups``; what records it returns false."""
+    """See ``mailstack.engines.postgresql.lookups``. The function that records returns false, so no row."""
     name = DOVECOT[generation]
     return (
         "SET STATEMENT innodb_lock_wait_timeout = 1, lock_wait_timeout = 1 FOR"

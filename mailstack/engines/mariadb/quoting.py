@@ -1,15 +1,15 @@
-"""How a value or a name is written in MariaDB's SQL. Pure."""
+"""Quote values and names for MariaDB's SQL. Pure."""
 
 from __future__ import annotations
 
 UNLOGGED = "SET SESSION sql_log_off = 1, SESSION slow_query_log = 0;"
-"""Goes before what must not be in the server's logs: hashes. Needs an administrator."""
+"""Precedes statements with hashes, to keep them out of the server's logs. Needs an administrator."""
 
 
 def literal(value: str | int | bool | None) -> str:
-    r"""A constant (MariaDB's manual, "String Literals"); ``\`` escapes, as ``SESSION`` below makes sure.
+    r"""Return a constant (MariaDB's manual, "String Literals"); ``SESSION`` below makes ``\`` an escape.
 
-    Raises ``ValueError`` for text with a NUL character, or that is no Unicode.
+    Raises ``ValueError`` for text with a NUL character, or that is not Unicode.
     """
     if value is None:
         return "NULL"
@@ -21,9 +21,9 @@ def literal(value: str | int | bool | None) -> str:
 
 
 def identifier(name: str) -> str:
-    """The name of a database, table or column, always quoted (MariaDB's manual, "Identifier Names").
+    """Return the name of a database, table or column, always quoted (MariaDB's manual, "Identifier Names").
 
-    Raises ``ValueError`` for one that MariaDB would refuse.
+    Raises ``ValueError`` for a name that MariaDB would refuse.
     """
     if not name or len(name) > 64:
         raise ValueError(f"not a name for a database or table: {name!r}")
@@ -34,7 +34,7 @@ SESSION = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', "
     "NAMES utf8mb4 COLLATE utf8mb4_nopad_bin;"
 )
-"""Begins every session of ours: SQL means the same whatever the server's ``sql_mode`` is."""
+"""The first statement of every session, so that SQL does not depend on the server's ``sql_mode``."""
 
 
 def _storable(text: str) -> str:

@@ -1,7 +1,7 @@
-"""The accounts of the database server: how they are, how they should be, and the SQL in between. Pure.
+"""Compare the server's accounts with the wanted ones, and make the SQL that changes them. Pure.
 
-An account of MariaDB is a name and the host that it may come from. Over TCP that is an address; ``localhost``
-is the socket, where the server knows which account of the host asks (``unix_socket``).
+An account of MariaDB is a name and the host from which it may connect. Over TCP that is an address.
+``localhost`` is the socket, where the server knows the client's system user (``unix_socket``).
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ OWNER_PRIVILEGES = (
     *("CREATE VIEW", "SHOW VIEW", "CREATE ROUTINE", "ALTER ROUTINE", "EXECUTE", "EVENT", "LOCK TABLES"),
     "CREATE TEMPORARY TABLES",
 )
-"""By name, because what ALL is depends on the version."""
+"""Listed by name, because the meaning of ALL depends on the version."""
 
 Grants = Mapping[str, frozenset[str]]
-"""Privileges by what they are on: ``*.*``, ``DATABASE.*``, ``DATABASE.TABLE``, ``DATABASE.TABLE.COLUMN``."""
+"""Privileges by their level: ``*.*``, ``DATABASE.*``, ``DATABASE.TABLE``, ``DATABASE.TABLE.COLUMN``."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account as it should be.
+    """A wanted account.
 
-    + password: ``None``: the socket tells who it is
+    + password: ``None`` for authentication by the socket
     """
 
     user: str
@@ -40,21 +40,21 @@ class Account:
 
     @property
     def name(self) -> str:
-        """As people see it."""
+        """The name in messages."""
         return f"{self.user}@{self.host}"
 
 
 class Change(NamedTuple):
-    """One account to put right, in words and in SQL."""
+    """The change of one account, with its title and its SQL."""
 
     title: str
     sql: str
 
 
 def query(users: Iterable[str], database: str) -> str:
-    """SQL that returns as JSON ``{"database": bool, "accounts": {name: …}, "grants": [[name, on, what]]}``.
+    """Return SQL for ``{"database": bool, "accounts": {name: …}, "grants": [[name, on, what]]}`` as JSON.
 
-    + users: those whose accounts are ours; of others only what they may do in ``database`` is told
+    + users: the users whose accounts mailstack manages; of others it selects only grants on ``database``
     """
     values = {
         "users": ", ".join(map(literal, users)),
@@ -65,9 +65,9 @@ def query(users: Iterable[str], database: str) -> str:
 
 
 def changes(wanted: Sequence[Account], state: Mapping[str, Any]) -> list[Change]:
-    """What is to be done so that these accounts are as they should be, and no other may do anything here.
+    """Return the changes that bring these accounts to their wanted state, and revoke the grants of others.
 
-    + state: what the query returned
+    + state: the result of the query
     """
     there: Mapping[str, Any] = state.get("accounts") or {}
     granted: dict[str, dict[str, set[str]]] = {}
@@ -87,7 +87,7 @@ def changes(wanted: Sequence[Account], state: Mapping[str, Any]) -> list[Change]
 
 
 def _change(account: Account, current: Mapping[str, Any] | None, granted: Mapping[str, set[str]]) -> Change:
-    """An account that differs in anything is made anew: sessions that there are don't notice."""
+    """Return the change of an account. Any difference replaces it as a whole; existing sessions go on."""
     said = ["created"] if current is None else _differences(account, current)
     if current is not None:
         for place in sorted(account.grants.keys() | granted.keys()):
@@ -116,7 +116,7 @@ _LIMITS = ("max_queries", "max_updates", "max_connections", "max_user_connection
 
 
 def _differences(account: Account, current: Mapping[str, Any]) -> list[str]:
-    """In what else than its privileges an account differs, from its row in ``mysql.global_priv``."""
+    """Return the differences beside privileges, from the account's row in ``mysql.global_priv``."""
     plugin, stored = current.get("plugin"), current.get("authentication_string", "")
     if account.password is None:
         right = plugin == "unix_socket" and not stored
@@ -135,13 +135,13 @@ def _differences(account: Account, current: Mapping[str, Any]) -> list[str]:
 
 
 def _hash(password: str) -> str:
-    """What ``mysql_native_password`` stores; computed here, so that no password goes to the server."""
+    """Return the hash of ``mysql_native_password``, computed here so that no password goes to the server."""
     twice = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest()
     return f"*{twice.upper()}"
 
 
 def on_database(database: str) -> str:
-    """All of a database, as a place for ``Grants``; MariaDB takes its name for a pattern there."""
+    """Return the level of a whole database for ``Grants``; MariaDB takes the name in it as a pattern."""
     return f"{_pattern(database)}.*"
 
 
@@ -157,7 +157,7 @@ def _quoted(name: str) -> str:
 
 
 def _target(place: str) -> str:
-    """A place of ``Grants``, or a routine with its kind before it, as SQL has it."""
+    """Return a level of ``Grants``, or a routine after its kind, as SQL."""
     kind, _, path = place.rpartition(" ")
     quoted = ".".join(part if part == "*" else identifier(part) for part in path.split("."))
     return f"{kind} {quoted}" if kind else quoted

@@ -26,13 +26,13 @@ class PostgreSql:
     dialect: Dialect = dialect
 
     def database(self, settings: Settings) -> Server:
-        """The server of ``mail_db_dsn``, else that of the current host."""
+        """Return the server of ``mail_db_dsn``, else that of the current host."""
         if settings.mail_db_dsn is not None:
             return DsnDatabase(settings.mail_db_dsn.get_secret_value())
         return HostDatabase(settings.db_port)
 
     def lookup_user(self, settings: Settings, daemon: str) -> str:
-        """The one role; ``pg_ident.conf`` says which accounts of the host may have it without a password."""
+        """Return the one role; ``pg_ident.conf`` lists the system users that need no password for it."""
         return settings.mail_db_lookup_role
 
     def upgrade_user(self, settings: Settings) -> str:
@@ -40,14 +40,14 @@ class PostgreSql:
         return settings.mail_db_upgrade_role
 
     def postfix_hosts(self, endpoint: Endpoint) -> str:
-        """Not as a URI: Postfix would take user and password from that alone, and log it at a failure."""
+        """Return the address. A URI would have to contain the password too, which Postfix logs on errors."""
         if endpoint.is_socket:
             return f"unix:{endpoint.host}"
         address = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
         return f"inet:{address}:{endpoint.port}"
 
     def postfix_environment(self, endpoint: Endpoint) -> str:
-        """What libpq must know and pgsql_table(5) has no parameter for."""
+        """Return libpq's variables for which pgsql_table(5) has no parameter."""
         sslmode = endpoint.sslmode or ("prefer" if endpoint.is_local else "require")
         port = f" PGPORT={endpoint.port}" if endpoint.is_socket else ""
         return f"PGCONNECT_TIMEOUT=5 PGSSLMODE={sslmode}{port}"

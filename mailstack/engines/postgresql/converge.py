@@ -1,6 +1,6 @@
-"""The roles, the database and its schema: what differs, and the SQL that puts it right.
+"""Find the differences of roles, database and schema, and the SQL that fixes them.
 
-All is asked and done in the mail database, roles too: ``pg_hba.conf`` has a line of ours for no other.
+Everything runs in the mail database, for roles too: mailstack's lines of ``pg_hba.conf`` allow no other.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def steps(settings: Settings, database: Server, passwords: Store) -> Iterator[St
 
 
 def create_database(settings: Settings) -> str:
-    """SQL that makes the database; the schema's script gives it to its owner.
+    """Return SQL that creates the database; the schema's script sets its owner.
 
-    The locale is ``C``: addresses are ASCII, and an index in the order of bytes survives every update of the
-    operating system's locales.
+    The locale is ``C``: addresses are ASCII, and an index in byte order survives updates of the operating
+    system's locales.
     """
     return (
         f"CREATE DATABASE {identifier(settings.mail_db_name)} "
@@ -62,7 +62,7 @@ def create_database(settings: Settings) -> str:
 def _role_scripts(
     settings: Settings, database: Server, server: Mapping[str, Any], passwords: Store
 ) -> Generator[tuple[str, str]]:
-    """For each role that differs, what is put right and the SQL."""
+    """Yield the title and the SQL for each role that differs."""
     wanted = {
         OWNER_PASSWORD: roles.Role(settings.mail_db_owner, owner=True),
         LOOKUP_PASSWORD: roles.Role(settings.mail_db_lookup_role, read_only=True),
@@ -85,7 +85,7 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
     if settings.mail_db_auth == "peer":
         return NoPassword.REMOVE
     if settings.mail_db_dsn is not None and secret not in passwords.given:
-        return NoPassword.KEEP  # no host of ours keeps a generated one
+        return NoPassword.KEEP  # no host of the inventory keeps a generated one
     if (value := passwords[secret]) is not None:
         return Password(value)
     if is_executing():

@@ -1,7 +1,7 @@
-"""How to reach the mail database as one who may change it: two ways to be a ``Database``.
+"""Access to the mail database as an administrator: two classes with the methods of ``Database``.
 
-Two ways, one contract: through ``psql`` as the superuser on the host that runs PostgreSQL, or, where no
-pyinfra host owns the server (``mail_db_dsn``), through ``psycopg2`` from the control machine.
+One uses ``psql`` as the superuser on the host that runs PostgreSQL. The other uses ``psycopg2`` from the
+machine that runs pyinfra, for a server outside the inventory (``mail_db_dsn``).
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 SERVER = "postgres"
-"""The database that every server has: to make ours from. Who gets into it the lines of others say."""
+"""The database that every server has, in which the mail database is created. Existing lines of
+``pg_hba.conf`` decide who may connect to it."""
 _STOPPING = ("08", "57P")
-"""SQLSTATE of a server that goes away (PostgreSQL's manual, appendix A)."""
+"""SQLSTATE of a server that shuts down (PostgreSQL's manual, appendix A)."""
 
 
 class _Query(NamedTuple):
-    """SQL that returns one JSON value, and the port and the database where it is asked."""
+    """SQL that returns one JSON value, with its port and database."""
 
     port: int
     database: str
@@ -40,14 +41,14 @@ class _Query(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Tells its answer from others."""
+        """The mark that tells its answer from others."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
 
 
 class HostDatabase:
     """The server that runs on the current host; ``psql`` connects through the socket as ``postgres``.
 
-    + port: which names the socket
+    + port: the server's port, which is in the name of its socket
     """
 
     def __init__(self, port: int = 5432) -> None:
@@ -66,7 +67,7 @@ class HostDatabase:
         return read(_IsKnown.of(self.port, database, sql))
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
-        """See ``Database.script``; the SQL goes through standard input, out of sight of ``ps``."""
+        """See ``Database.script``; the SQL goes through standard input, so that ``ps`` does not show it."""
         options = ["-v", "ON_ERROR_STOP=1", *(["-1"] if transaction else [])]
         port = str(self.port)
         if database == SERVER:
@@ -77,12 +78,12 @@ class HostDatabase:
         return shell("\n".join([f": {shlex.quote(title)}", script("psql"), run]), sql)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
-        """Whether ``role`` may log in with ``password``: the superuser reads the verifier instead."""
+        """Return ``None``: the superuser can read the stored verifier, so no login is tried."""
         return None
 
 
 class _Asked(Question[A]):
-    """Queries are asked in one session a database."""
+    """A query; all queries to one database share a session."""
 
     def command(self, port: int, database: str, sql: str) -> str:
         """Ask the server with that port."""
@@ -114,7 +115,7 @@ def _session(port: int, database: str, queries: Sequence[_Query]) -> str:
 
 
 class _IsKnown(_Asked[bool]):
-    """Return whether there is an answer, or no ``psql`` and so no server: one may be there and not run."""
+    """Return whether a running server answered, or there is no ``psql``, so no server."""
 
     def parse(self, output: str) -> bool:
         """See ``Question.parse``."""
@@ -123,7 +124,7 @@ class _IsKnown(_Asked[bool]):
 
 
 class _Answer(_Asked["Any | None"]):
-    """Return what a query returns; ``None`` if there was nobody to answer."""
+    """Return the result of a query, or ``None`` if no server or database answered."""
 
     def parse(self, output: str) -> Any | None:
         """See ``Question.parse``."""
@@ -133,16 +134,16 @@ class _Answer(_Asked["Any | None"]):
             return None
         if state != "00000":
             raise OperationError(f"the database refused a query: {message}")
-        # a query has an answer, unless there is no such database
+        # only a missing database gives no answer
         return json.loads(answer) if answer.strip() else None
 
 
 class _NoSuchDatabaseError(OperationError):
-    """The server is there; the database may not have been made yet."""
+    """Raised if the server is running but the database does not exist."""
 
 
 class DsnDatabase:
-    """A server that is reached by a connection string from the control machine.
+    """A server reached by a connection string from the machine that runs pyinfra.
 
     + dsn: a libpq URI or keyword string of a role that may create roles and databases
     """
@@ -151,7 +152,7 @@ class DsnDatabase:
         self.dsn = dsn
 
     def announce(self, database: str, sql: str) -> None:
-        """See ``Database.announce``: nothing to do, no host is asked."""
+        """Do nothing: no command on a host is needed."""
 
     def query(self, database: str, sql: str) -> Any | None:
         """See ``Database.query``."""
@@ -174,7 +175,7 @@ class DsnDatabase:
 
     def script(self, database: str, sql: str, title: str, *, transaction: bool = True) -> PyinfraCommand:
         """See ``Database.script``."""
-        # the SQL is no argument of the command: pyinfra can print those
+        # the SQL is not an argument of the command, as pyinfra may print those
         return local_command(lambda: self._run(database, sql, transaction))
 
     def _run(self, database: str, sql: str, transaction: bool) -> None:
@@ -193,7 +194,7 @@ class DsnDatabase:
             connection.close()
 
     def _connect(self, database: str) -> connection:
-        """Raises ``OperationError``, which is ``_NoSuchDatabaseError`` if the server has no such database."""
+        """Connect. Raises ``OperationError``, ``_NoSuchDatabaseError`` if the server has no such database."""
         import psycopg2
 
         try:
@@ -205,11 +206,11 @@ class DsnDatabase:
             raise OperationError(said) from None
 
     def is_known(self, database: str, sql: str) -> bool:
-        """See ``Database.is_known``: a server that can't be reached is an error."""
+        """Return true: a server that can't be reached is an error."""
         return True
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
-        """Whether ``role`` may log in with ``password``; who is no superuser can't read verifiers."""
+        """Return whether ``role`` can log in with ``password``, as only a superuser can read verifiers."""
         import psycopg2
 
         try:
@@ -217,7 +218,7 @@ class DsnDatabase:
                 self.dsn, dbname=database, user=role, password=password, connect_timeout=10
             ).close()
         except psycopg2.OperationalError as error:
-            # any other reason, pg_hba.conf say, tells nothing of the password: a change would not mend it
+            # another error, as from pg_hba.conf, says nothing of the password, and a new one would not help
             return "password authentication failed" not in str(error)
         return True
 

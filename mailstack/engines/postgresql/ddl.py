@@ -1,4 +1,4 @@
-"""The tables in PostgreSQL's SQL, as what its SQL files have placeholders for. Pure."""
+"""The tables in PostgreSQL's SQL, as values of its SQL files' placeholders. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _TYPES = {
     "time": "timestamp with time zone",
 }
 _DEFAULTS = {"now": "now()", "new directory": None}
-"""A default can't look at another column: ``functions/directories.sql`` gives the directory."""
+"""A default can't use another column, so ``functions/directories.sql`` sets the directory."""
 
 _FOLDED = {"lower": 'lower(NEW.{0} COLLATE "C")', "destination": "mailstack_destination(NEW.{0})"}
 
 
 def values() -> dict[str, str]:
-    """What the SQL files have placeholders for."""
+    """Return the values of the SQL files' placeholders."""
     columns = [(table, column) for table in TABLES for column in table.columns]
     derived = [(table, column) for table, column in columns if column.domain_of]
     return {
@@ -39,7 +39,7 @@ def values() -> dict[str, str]:
             (table.name, key.name, key.columns, key.primary) for table in TABLES for key in table.keys
         ),
         "rules": "\n".join(rule for table in TABLES for rule in _rules(table)),
-        # as pg_get_indexdef has them
+        # in the form of pg_get_indexdef
         "indexes": ",\n        ".join(
             literal(
                 f"CREATE INDEX {index.name} ON public.{table.name} USING btree ({', '.join(index.columns)})"
@@ -59,7 +59,7 @@ def values() -> dict[str, str]:
 
 
 def _rows(rows: Iterable[tuple[str | bool | tuple[str, ...] | None, ...]]) -> str:
-    """As for VALUES."""
+    """Return the rows as for VALUES."""
 
     def written(value: str | bool | tuple[str, ...] | None) -> str:
         if isinstance(value, tuple):
@@ -70,7 +70,7 @@ def _rows(rows: Iterable[tuple[str | bool | tuple[str, ...] | None, ...]]) -> st
 
 
 def _default(column: Column) -> str | None:
-    """SQL of what a new row gets."""
+    """Return the column's default as SQL."""
     if isinstance(column.default, Sql):
         return _DEFAULTS[column.default.name]
     return None if column.default is None else literal(column.default)
@@ -110,7 +110,7 @@ def _is_address(condition: IsAddress) -> str:
 
 
 def _fold_case(table: Table) -> str:
-    """A branch of ``mailstack_fold``."""
+    """Return the table's branch in ``mailstack_fold``."""
     assigned = " ".join(
         f"NEW.{column.name} := {_FOLDED[column.fold].format(column.name)};"
         for column in table.columns

@@ -1,4 +1,4 @@
-"""How accounts are read and changed in PostgreSQL. Pure."""
+"""PostgreSQL's SQL that reads and changes accounts. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["begin", "end", "insert_new", "literal", "read_tables"]
 
 
 def begin(owner: str) -> list[str]:
-    """What stands before changes, in their transaction: unlogged, alone, with the owner's rights."""
+    """Return the first statements of a transaction: no logging, a lock, the owner's rights."""
     return [
         UNLOGGED,
         "SET LOCAL search_path = public, pg_temp;",
@@ -20,7 +20,7 @@ def begin(owner: str) -> list[str]:
 
 
 def end() -> list[str]:
-    """See ``Dialect.end``: nothing, rules that look at several rows do so when the transaction ends."""
+    """Return no statements: constraints across rows are deferred to the end of the transaction."""
     return []
 
 
@@ -31,7 +31,7 @@ def read_tables(tables: Sequence[str]) -> str:
 
 
 def _rows_of(table: str) -> str:
-    """``query_to_xml`` takes a query as text, so that a table that is not there is no error."""
+    """Return a subquery for all rows. ``query_to_xml`` takes it as text, so a missing table is no error."""
     text = literal(f"SELECT jsonb_strip_nulls(to_jsonb(t)) AS row FROM public.{table} t")
     return (
         "(SELECT coalesce(json_agg(row::json), '[]') FROM XMLTABLE('/table/row' PASSING "

@@ -1,4 +1,4 @@
-"""Lines of ``pg_hba.conf`` that others wrote. Pure; see PostgreSQL's manual, "The pg_hba.conf File"."""
+"""Existing lines of ``pg_hba.conf``. Pure; see PostgreSQL's manual, "The pg_hba.conf File"."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _BY_PASSWORD = ("scram-sha-256", "md5", "password")
 
 
 class Rule(NamedTuple):
-    """A line that says who may connect.
+    """A line that allows or refuses connections.
 
     + address: empty for ``local``
     """
@@ -28,7 +28,7 @@ class Rule(NamedTuple):
 
 
 def rules(text: str) -> list[Rule]:
-    """Return the rules of a ``pg_hba.conf``; comments and ``include`` directives are none."""
+    """Return the rules of a ``pg_hba.conf``, without comments and ``include`` directives."""
     found = []
     for line in re.sub(r"\\\n", "", text).split("\n"):
         kind, *fields = line.partition("#")[0].split() or [""]
@@ -43,9 +43,9 @@ def rules(text: str) -> list[Rule]:
 
 
 def locked_out(settings: Settings, text: str) -> str | None:
-    """Return what is wrong with taking over this ``pg_hba.conf``: who uses the mail database already.
+    """Return an error if this ``pg_hba.conf`` has a line for the mail database, which would lose its effect.
 
-    + text: the file as it was found; once our block is in it, this was decided
+    + text: the file on the host; once mailstack's block is in it, there is no error
     """
     if shared_files.has_ours(text):
         return None

@@ -1,6 +1,6 @@
-"""What Postfix and Dovecot ask PostgreSQL, beside what ``mailstack.engines.lookups`` has for every engine.
+"""PostgreSQL's queries for Postfix and Dovecot, beside those of all engines in ``mailstack.engines.lookups``.
 
-With ``%s``, ``%u`` and ``%d`` in it, a query runs on PostgreSQL as it stands here.
+Once ``%s``, ``%u`` and ``%d`` are replaced, a query runs on PostgreSQL as written here.
 """
 
 from __future__ import annotations
@@ -54,21 +54,21 @@ SENDER_LOGINS = sender_logins(
 )
 
 DOVECOT_ITERATE = f'SELECT u.email AS "user" {ACTIVE}'
-"""Every user, for ``doveadm -A``."""
+"""The query for every user, for ``doveadm -A``."""
 
 
 _QUOTA = {
     "2.3": {"quota_rule": f"'*:storage=' || {MEGABYTES} || 'M:messages=' || {MESSAGES}"},
     "2.4": {"quota_storage_size": f"{MEGABYTES} || 'M'", "quota_message_count": MESSAGES},
 }
-"""The userdb fields for the quota of each generation."""
+"""The userdb fields of the quota in each generation."""
 
 
 def virtual_aliases(postmaster: str) -> str:
-    """All that Postfix wants to know of a recipient in one question, which ``functions/lookups.sql`` answers.
+    """Return one query for everything that Postfix asks about a recipient, by ``functions/lookups.sql``.
 
-    Sub-addresses are not answered: Postfix then asks without the ``+detail`` and adds it to the result. Nor
-    is ``@domain``, for which ``%u`` is empty; Postfix would take that for an answer whatever the address.
+    It has no result for ``user+detail``: Postfix then asks without ``+detail`` and adds that to the result.
+    It has none for ``@domain``, where ``%u`` is empty: Postfix would use that for any address in the domain.
 
     + postmaster: the address that gets the mail of every domain's postmaster
     """
@@ -76,17 +76,17 @@ def virtual_aliases(postmaster: str) -> str:
 
 
 def dovecot_user(settings: Settings, generation: str) -> str:
-    """Dovecot's userdb: where a user's mail is, and how much of it there may be.
+    """Return Dovecot's userdb query: the directory and the quota of a user.
 
-    Postfix asks the quota service about the recipient as the client gave it, before aliases: so for this
-    service alone, an alias that leads to one mailbox and nowhere else is that mailbox. Of one with several
-    targets the message is taken; where there is no room for it, that copy waits. Users without a quota are
-    nobody to this service, which says so without a look at the mailbox.
+    Postfix asks the quota service about the recipient as the client gave it, before aliases. So for this
+    service alone, an alias with one mailbox as its only target returns that mailbox. Mail to an alias with
+    several targets is accepted; the copy for a full mailbox waits in the queue. This lookup returns no row to
+    this service for users without a quota, so the mailbox is not opened.
 
-    + generation: of Dovecot, ``2.3`` or ``2.4``
+    + generation: Dovecot ``2.3`` or ``2.4``
     """
     name = DOVECOT[generation]
-    # a login has no use for a script
+    # a login needs no script
     fields = {
         **_QUOTA[generation],
         **quota_warnings(settings, generation),
@@ -106,10 +106,10 @@ def dovecot_user(settings: Settings, generation: str) -> str:
 
 
 def dovecot_password(settings: Settings, generation: str, hashes: Hashes = "all") -> str:
-    """Dovecot's passdb; the fields called ``userdb_…`` save the second lookup after a login.
+    """Return Dovecot's passdb query; the fields ``userdb_…`` save the second lookup after a login.
 
-    + generation: of Dovecot, ``2.3`` or ``2.4``
-    + hashes: whether only users with a hash of the current scheme are found, or only the others
+    + generation: Dovecot ``2.3`` or ``2.4``
+    + hashes: ``current`` finds only users with a hash of the current scheme, ``old`` only the others
     """
     current = f"upper(substr(u.password, 1, {len(CURRENT_SCHEME) + 2})) = '{{{CURRENT_SCHEME}}}'"
     narrowed = {"all": "", "current": f" AND {current}", "old": f" AND NOT {current}"}
@@ -117,18 +117,18 @@ def dovecot_password(settings: Settings, generation: str, hashes: Hashes = "all"
 
 
 def dovecot_app_password(settings: Settings, generation: str) -> str:
-    """Dovecot's passdb for app passwords: a row, by what was sent, is the proof that it was right.
+    """Return Dovecot's passdb query for app passwords. It selects by the sent password, so a row proves it.
 
-    + generation: of Dovecot, ``2.3`` or ``2.4``
+    + generation: Dovecot ``2.3`` or ``2.4``
     """
     nothing = "NULL AS password, 'Y' AS nopassword"
     return f"{_login(settings, generation, nothing)} AND {has_app_password(generation)}"
 
 
 def dovecot_login(settings: Settings, generation: str) -> str:
-    """What Dovecot does after a login: it records it, and finds nobody.
+    """Return the query that Dovecot runs after a login: it records the login, and returns no user.
 
-    + generation: of Dovecot, ``2.3`` or ``2.4``
+    + generation: Dovecot ``2.3`` or ``2.4``
     """
     name = DOVECOT[generation]
     return (
@@ -150,5 +150,5 @@ def _login(settings: Settings, generation: str, password: str) -> str:
 
 
 def _home(settings: Settings) -> str:
-    """``home_directory``, or the account's own directory below ``mail_home_root``."""
+    """Return SQL for ``home_directory``, or else the user's own directory below ``mail_home_root``."""
     return f"COALESCE(u.home_directory, {literal(f'{settings.mail_home_root}/')} || u.mail_directory)"

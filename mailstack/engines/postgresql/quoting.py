@@ -1,7 +1,7 @@
-"""How a value or a name is written in SQL. Pure.
+"""Quote values and names for SQL. Pure.
 
-The scripts go to ``psql`` or ``psycopg2`` as text, because one script does many things in one transaction;
-so this is the one place where text becomes SQL.
+Scripts go to ``psql`` or ``psycopg2`` as text, because one script makes many changes in one transaction. So
+this is the one place where text becomes SQL.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ UNLOGGED = """DO $$ BEGIN
     END IF;
 END $$;
 """
-"""Goes before what must not be in the server's log: verifiers and hashes. Only a superuser may ask for it."""
+"""Precedes statements with verifiers and hashes, to keep them out of the server's log. Only superusers may
+set this."""
 
 
 def literal(value: str | int | bool | None) -> str:
-    r"""A constant (PostgreSQL's manual, 4.1.2).
+    r"""Return a constant (PostgreSQL's manual, 4.1.2).
 
-    One with a backslash is written as ``E'…'``, which means the same whatever
-    ``standard_conforming_strings`` is. Raises ``ValueError`` for text that PostgreSQL can't store.
+    Text with a backslash is written as ``E'…'``, which does not depend on ``standard_conforming_strings``.
+    Raises ``ValueError`` for text that PostgreSQL can't store.
     """
     if value is None:
         return "NULL"
@@ -36,10 +37,10 @@ def literal(value: str | int | bool | None) -> str:
 
 
 def identifier(name: str) -> str:
-    """The name of a role, database or table (PostgreSQL's manual, 4.1.1), always quoted.
+    """Return the name of a role, database or table (PostgreSQL's manual, 4.1.1), always quoted.
 
-    Raises ``ValueError`` for one that PostgreSQL would refuse or cut short, or that has a ``$``: the name
-    may come to stand in a dollar-quoted body.
+    Raises ``ValueError`` for a name that PostgreSQL would refuse or cut short, or that has a ``$``: the name
+    may occur in a dollar-quoted body.
     """
     if not name or len(name.encode()) > 63 or "$" in name:
         raise ValueError(f"not a name for a role or database: {name!r}")

@@ -1,4 +1,4 @@
-"""The database roles: how they are, how they should be, and the SQL in between. Pure."""
+"""Compare the database roles with the wanted ones, and make the SQL that changes them. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ _ATTRIBUTES = {
     "rolreplication": ("REPLICATION", False),
     "rolbypassrls": ("BYPASSRLS", False),
 }
-"""Columns of ``pg_roles``, their words in ``ALTER ROLE``, and what they should be."""
+"""Columns of ``pg_roles``, their keywords in ``ALTER ROLE``, and their wanted values."""
 
 _READ_ONLY = "default_transaction_read_only=on"
 
 
 class Role(NamedTuple):
-    """A role that may log in, and has no privileges but those that are granted on objects.
+    """A role that may log in, and has only the privileges granted on objects.
 
     + name: its name
-    + read_only: whether its transactions are read-only unless it says otherwise: a second line behind the
-      grants
-    + owner: whether it owns objects, so that an administrator who is no superuser must be a member
+    + read_only: whether its transactions are read-only by default, as a second protection after the grants
+    + owner: whether it owns objects, so that an administrator who is not a superuser must be a member
     """
 
     name: str
@@ -38,12 +37,12 @@ class Role(NamedTuple):
 
     @property
     def settings(self) -> frozenset[str]:
-        """What ``ALTER ROLE … SET`` should have set."""
+        """The wanted settings of ``ALTER ROLE … SET``."""
         return frozenset({_READ_ONLY} if self.read_only else ())
 
 
 class Password(NamedTuple):
-    """A password that a role should have.
+    """The wanted password of a role.
 
     + value: the password itself
     + logs_in: whether a login with it worked; ``None`` if the stored verifier can be read instead
@@ -54,7 +53,7 @@ class Password(NamedTuple):
 
 
 class NoPassword(Enum):
-    """What there is to say where there is no password to compare."""
+    """The cases without a password to compare."""
 
     REMOVE = "the role should have none"
     KEEP = "whatever it has is right"
@@ -62,17 +61,17 @@ class NoPassword(Enum):
 
 
 class Change(NamedTuple):
-    """One thing to put right, in words and in SQL."""
+    """One change, with its title and its SQL."""
 
     title: str
     sql: str
 
 
 def query(names: tuple[str, ...]) -> str:
-    """SQL that returns the roles as JSON, whichever database it is asked in.
+    """Return SQL that selects the roles as JSON, in any database.
 
-    ``{"superuser": bool, "reads_verifiers": bool, "roles": {name: …}}``. ``pg_authid`` is
-    asked through ``query_to_xml`` because merely naming it is an error for who may not read it.
+    ``{"superuser": bool, "reads_verifiers": bool, "roles": {name: …}}``. It reads ``pg_authid`` through
+    ``query_to_xml``, because for a role without the right even its name in a query is an error.
     """
     listed = ", ".join(literal(name) for name in names)
     verifiers = literal(f"SELECT rolname, rolpassword FROM pg_catalog.pg_authid WHERE rolname IN ({listed})")
@@ -118,10 +117,10 @@ SELECT json_build_object(
 def changes(
     role: Role, current: Mapping[str, Any] | None, password: Password | NoPassword, *, superuser: bool = True
 ) -> list[Change]:
-    """What is to be done so that ``role`` is as it should be.
+    """Return the changes that bring the role to its wanted state.
 
     + current: the role's row of the query; ``None`` if it does not exist
-    + superuser: whether a superuser will do it
+    + superuser: whether a superuser makes them
     """
     name = identifier(role.name)
     if current is None:
@@ -152,7 +151,7 @@ def _administered(name: str) -> Change:
 
 
 def _settings(name: str, wanted: frozenset[str], current: Sequence[tuple[str | None, str]]) -> list[Change]:
-    """Changes of what ``ALTER ROLE … SET`` and ``ALTER ROLE … IN DATABASE … SET`` have set."""
+    """Return the changes of settings by ``ALTER ROLE … SET`` and ``ALTER ROLE … IN DATABASE … SET``."""
     ours = {setting.partition("=")[0] for setting in wanted}
     made = []
     for database, setting in current:
@@ -172,7 +171,7 @@ def _set_setting(name: str, setting: str) -> Change:
 
 
 def _parameter(name: str) -> str:
-    """A parameter's name, whose parts are quoted one by one: ``"myapp"."x"``."""
+    """Return a parameter's name with each part quoted: ``"myapp"."x"``."""
     return ".".join(identifier(part) for part in name.split("."))
 
 

@@ -1,6 +1,6 @@
 """SCRAM-SHA-256 verifiers as PostgreSQL stores them in ``pg_authid.rolpassword``. Pure.
 
-Computed here, so that no password ever goes to the server, and compared by computing, so that an unchanged
+Computed here, so that no password goes to the server, and compared by computing, so that an unchanged
 password is no change. RFC 5802 section 3, RFC 7677; PostgreSQL's manual, "pg_authid".
 """
 
@@ -17,7 +17,7 @@ import unicodedata
 from functools import cache
 
 ITERATIONS = 4096
-"""PostgreSQL's own default (``scram_iterations``), and the least that RFC 7677 allows."""
+"""PostgreSQL's own default (``scram_iterations``), and the minimum of RFC 7677."""
 
 _VERIFIER = re.compile(r"SCRAM-SHA-256\$(\d{1,9}):([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+):([A-Za-z0-9+/=]+)")
 _PROHIBITED = (
@@ -34,10 +34,10 @@ _PROHIBITED = (
 
 
 def verifier(password: str, salt: bytes | None = None, iterations: int = ITERATIONS) -> str:
-    """What PostgreSQL stores for ``password``.
+    """Return the verifier that PostgreSQL would store for ``password``.
 
-    + salt: random bytes; 16 new ones if none are given
-    + iterations: of PBKDF2
+    + salt: random bytes; by default 16 new ones
+    + iterations: the iterations of PBKDF2
     """
     salt = secrets.token_bytes(16) if salt is None else salt
     salted = _salted(password, salt, iterations)
@@ -49,7 +49,7 @@ def verifier(password: str, salt: bytes | None = None, iterations: int = ITERATI
 
 
 def matches(stored: str, password: str) -> bool:
-    """Whether ``stored`` is a SCRAM-SHA-256 verifier of ``password``; an MD5 one never is."""
+    """Return whether ``stored`` is a SCRAM-SHA-256 verifier of ``password``; an MD5 one never is."""
     match = _VERIFIER.fullmatch(stored)
     if match is None:
         return False
@@ -70,7 +70,7 @@ def _base64(value: bytes) -> str:
 
 
 def _prepared(password: str) -> bytes:
-    """SASLprep (RFC 4013); what it refuses is taken as it is, as PostgreSQL and libpq do."""
+    """Apply SASLprep (RFC 4013); text that it refuses is used unchanged, as by PostgreSQL and libpq."""
     if password.isascii():
         return password.encode()
     mapped = "".join(
@@ -87,7 +87,7 @@ def _prepared(password: str) -> bytes:
 
 
 def _is_bidi(text: str) -> bool:
-    """RFC 3454 section 6: right-to-left text has no left-to-right letters, and such letters at both ends."""
+    """Check RFC 3454 section 6: right-to-left text has no left-to-right letters, and its own at both ends."""
     right = [stringprep.in_table_d1(char) for char in text]
     if not any(right):
         return True

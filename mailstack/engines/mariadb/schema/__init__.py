@@ -11,16 +11,16 @@ from mailstack.engines.schema import COLUMNS, SqlFiles, hashes, names
 
 FILES = SqlFiles(__name__)
 OWN_COLUMNS = {"mailstack_lock": ("name",)}
-"""Beside those that every engine has."""
+"""The files beside those of every engine."""
 
 
 def tables() -> tuple[str, ...]:
-    """Our tables."""
+    """Return mailstack's tables."""
     return (*COLUMNS, *OWN_COLUMNS)
 
 
 def values() -> dict[str, str]:
-    """What the SQL files have placeholders for."""
+    """Return the values of the SQL files' placeholders."""
     return {
         **hashes(literal),
         **ddl.values(),
@@ -29,9 +29,9 @@ def values() -> dict[str, str]:
 
 
 def query() -> str:
-    """SQL that returns ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
+    """Return SQL that selects ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
 
-    A query that names a table that is not there would be an error, so those are made when it is known.
+    A query that names a missing table is an error, so such queries are only executed if the table exists.
     """
     drift = f"""
 SELECT JSON_ARRAYAGG(recorded.name ORDER BY recorded.name), (SELECT COUNT(*) FROM mailstack_objects)
@@ -58,12 +58,12 @@ def _there(table: str) -> str:
 
 
 def differences(state: Mapping[str, Any] | None) -> list[str]:
-    """What has to be put right, by name; ``None``: there is no database yet."""
+    """Return the names of what differs; ``None`` stands for a missing database."""
     return FILES.differences(state, values())
 
 
 def script() -> str:
-    """SQL, to be run by an administrator, that puts everything right."""
+    """Return SQL that fixes all differences, for an administrator to run."""
     sums = FILES.sums(values())
     rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums.items())
     return "\n".join(

@@ -28,9 +28,9 @@ class Schema(NamedTuple):
     upgrade: str
 
     def query(self) -> str:
-        """SQL that returns ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
+        """Return SQL for ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
 
-        It works, too, where the record is not there yet: ``query_to_xml`` takes a query as text.
+        It also works without the tables of the record, as ``query_to_xml`` takes a query as text.
         """
         return f"""
 WITH applied AS ({_if_there("mailstack_schema", "file_name", "sha256")}),
@@ -47,11 +47,11 @@ SELECT json_build_object(
 )::text"""
 
     def differences(self, state: Mapping[str, Any] | None) -> list[str]:
-        """What has to be put right, by name; ``None``: there is no database yet."""
+        """Return the names of what differs; ``None`` stands for a missing database."""
         return FILES.differences(state, self.values())
 
     def script(self) -> str:
-        """SQL, to be run in one transaction by an administrator, that puts everything right."""
+        """Return SQL that fixes all differences, for an administrator to run in one transaction."""
         sums = FILES.sums(self.values())
         rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums.items())
         return "\n".join(
@@ -72,11 +72,11 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
         )
 
     def render(self, name: str) -> str:
-        """A file of this package for these roles."""
+        """Return a file of this package for these roles."""
         return FILES.render(name, self.values())
 
     def values(self) -> dict[str, str]:
-        """What the SQL files have placeholders for."""
+        """Return the values of the SQL files' placeholders."""
         return {
             **hashes(literal),
             **ddl.values(),
@@ -89,7 +89,7 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
 
 
 def _if_there(table: str, key: str, value: str) -> str:
-    """A query for two columns of a table of ours that has no rows if the table is not there."""
+    """Return a query for two columns of a table that has no rows if the table is missing."""
     query = literal(f"SELECT {key} AS key, {value} AS value FROM public.{table}")
     return (
         "SELECT key, value FROM XMLTABLE('/table/row' PASSING "
