@@ -39,6 +39,8 @@ SYSTEMD = (
     *("--env", "container=docker", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"),
     *("--stop-signal", "SIGRTMIN+3"),
 )
+#: Daemons ask the resolver for the name of each client. One answer that gets lost would cost five seconds.
+_RESOLVER = ("--dns-option", "timeout:1", "--dns-option", "attempts:5")
 _NO_IPV6 = {"seccomp=unconfined": f"seccomp={Path(__file__).parent}/recipes/no-ipv6.json"}
 
 
@@ -68,9 +70,8 @@ class Target:
             network += ["--publish", f"127.0.0.1:{ours}:{theirs}"]
         debs = ("--volume", f"mailstack-debs-{self.debian}:/var/cache/debs")
         systemd = [option if self.ipv6 else _NO_IPV6.get(option, option) for option in SYSTEMD]
-        docker(
-            "run", "-d", "--name", self.name, "--hostname", self.hostname, *systemd, *network, *debs, image
-        )
+        names = ("--name", self.name, "--hostname", self.hostname)
+        docker("run", "-d", *names, *systemd, *network, *_RESOLVER, *debs, image)
         self.wait()
         return self
 
