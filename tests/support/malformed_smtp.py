@@ -21,7 +21,7 @@ def to(recipient: str | bytes, code: int) -> Steps:
 
 
 #: What a stranger says after EHLO, and with which codes it is answered. 0: the server hangs up.
-STRANGE: dict[str, Steps] = {
+MALFORMED: dict[str, Steps] = {
     # in the wrong order
     "RCPT before MAIL": [(RCPT[0], 503)],
     "DATA before MAIL": [(b"DATA", 503)],

@@ -11,15 +11,18 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support import clients, sample_accounts
-from tests.support.malformed_smtp import DATA, HELLO, MAIL, RCPT, STRANGE, TAKEN, USERS, Steps
+from tests.support.malformed_smtp import DATA, HELLO, MAIL, MALFORMED, RCPT, TAKEN, USERS, Steps
 from tests.support.raw_smtp import Dialogue, dialogue
 from tests.support.sample_accounts import ALICE, BOB, REMOTE, STRANGER
 from tests.targets.containers import Target
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _others_are_served(server: Target) -> Iterator[None]:
-    """After each of these, a known recipient is known, and an unknown one unknown."""
+    """Expect that after all of these a known recipient is known, and an unknown one unknown.
+
+    In between, each test is the next client of the one before it.
+    """
     yield
     with clients.smtp(server, ipv6=True) as session:  # as another client, for which others are counted
         session.mail(STRANGER)
@@ -31,10 +34,10 @@ def codes(connection: Dialogue, steps: Steps) -> list[tuple[bytes, int]]:
     return [(command, connection.code(command + b"\r\n")) for command, _ in steps]
 
 
-@pytest.mark.parametrize("name", STRANGE)
+@pytest.mark.parametrize("name", MALFORMED)
 def test_strangers_get_the_right_code(server: Target, name: str) -> None:
     with dialogue(server, greeted=True) as connection:
-        assert codes(connection, STRANGE[name]) == STRANGE[name]
+        assert codes(connection, MALFORMED[name]) == MALFORMED[name]
 
 
 @contextmanager
