@@ -1,6 +1,6 @@
 """pyinfra deploys that turn plain Debian hosts into a PostgreSQL-backed mail server.
 
-Each component is a module with ``deploy(settings)``; ``mail_server`` has them all.
+Each component is a module with ``deploy(settings)``; ``mail_server`` deploys all of them.
 """
 
 from mailstack import accounts

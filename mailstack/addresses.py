@@ -1,12 +1,12 @@
-"""Domain names and mail addresses: what is one, and in which form it is stored. Pure.
+"""Domain names and mail addresses: their syntax, and the form in which they are stored. Pure.
 
 The three patterns mean the same in Python's ``re`` and in PostgreSQL (``~``, an advanced regular
 expression), so the settings and the CHECKs of the database share one rule.
 
-One rule for the local part of a mailbox matters: what Postfix takes at RCPT and Dovecot refuses at
-LMTP becomes a bounce to a forged sender. ``+`` is missing because Postfix cuts the extension off there
-(``recipient_delimiter``), ``!`` because it takes that for a UUCP route and refuses to relay
-(``allow_untrusted_routing``), ``%`` and ``/`` because Dovecot expands and separates paths by them.
+The local part of a mailbox needs one rule: a recipient that Postfix accepts at RCPT and Dovecot refuses at
+LMTP becomes a bounce to a forged sender. ``+`` is excluded because Postfix splits the extension there
+(``recipient_delimiter``). ``!`` would be a UUCP route, which Postfix refuses to relay
+(``allow_untrusted_routing``). Dovecot expands ``%``, and separates paths at ``/``.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ MAILBOX_LOCAL_PART = rf"^(?=.{{1,64}}$)(?!-){_MAILBOX_ATOM}(?:[.]{_MAILBOX_ATOM}
 
 _ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 LOCAL_PART = rf"^(?=.{{1,64}}$){_ATOM}(?:[.]{_ATOM})*$"
-"""Any dot-atom (RFC 5321 4.1.2): where an alias may point to. Its case is the business of whoever has that
-mailbox (RFC 5321 2.4)."""
+"""Any dot-atom (RFC 5321 4.1.2), for destinations of aliases. Its case is kept, as only the server with that
+mailbox can interpret it (RFC 5321 2.4)."""
 
 _FORM = "with no dot at the beginning, at the end or beside another, and no more than 64 characters"
 _IN_WORDS = {
     MAILBOX_LOCAL_PART: f"be letters, digits, dots and #$&'*=?^_{{|}}~-, {_FORM}, and not begin with -",
     LOCAL_PART: f"be letters, digits, dots and !#$%&'*+/=?^_`{{|}}~-, {_FORM}",
 }
-"""What the patterns ask for, for people."""
+"""The patterns in words, for messages."""
 
 MAX_ADDRESS = 254
 """Octets of a whole address: a path has 256 (RFC 5321 4.5.3.1.3), two of them are ``<`` and ``>``."""
 
-# Python's ``idna`` codec is IDNA 2003; for these four letters IDNA 2008 (RFC 5894) names another domain.
+# Python's ``idna`` codec is IDNA 2003; for these four letters IDNA 2008 (RFC 5894) gives another domain.
 _IDNA_DEVIATIONS = re.compile("[ßς\u200c\u200d]")
 
 
 @cache  # thousands of addresses have a few domains, and a Unicode one is slow to encode
 def domain_name(text: str) -> str:
-    """A domain in lower case, a Unicode one as A-labels (RFC 5891).
+    """Return a domain in lower case, a Unicode one as A-labels (RFC 5891).
 
-    Raises ``ValueError`` if it is none.
+    Raises ``ValueError`` for text that is not a domain.
     """
     name = text
     if not text.isascii():
@@ -65,65 +65,65 @@ def domain_name(text: str) -> str:
 
 
 def mailbox_address(text: str) -> str:
-    """The address of a mailbox here, in lower case. Raises ``ValueError`` if it can't be one."""
+    """Return the address of a mailbox, in lower case. Raises ``ValueError`` for any other text."""
     return _address(text, MAILBOX_LOCAL_PART, str.lower)
 
 
 def alias_source(text: str) -> str:
-    """What an alias stands for: an address, ``@domain`` or ``name@*``. Raises ``ValueError``."""
+    """Return an alias's source: an address, ``@domain`` or ``name@*``. Raises ``ValueError`` for others."""
     if text.endswith("@*"):
         return mailbox_address(text[:-1] + "example.org").partition("@")[0] + "@*"
     return address_or_domain(text)
 
 
 def address_or_domain(text: str) -> str:
-    """An address, or ``@domain`` for every address there. Raises ``ValueError`` if it is neither."""
+    """Return an address, or ``@domain`` for every address in it. Raises ``ValueError`` for other text."""
     if text.startswith("@"):
         return "@" + domain_name(text[1:])
     return mailbox_address(text)
 
 
 def destination_address(text: str) -> str:
-    """Return where an alias points to, any address. Only its domain is folded to lower case.
+    """Return the destination of an alias, which may be any address. Only its domain is folded to lower case.
 
-    Of an address elsewhere the local part keeps its case (RFC 5321 2.4); which domains are ours, only the
-    database knows, and ``in_domains`` folds the rest there. Raises ``ValueError`` if it is no address.
+    In another server's domain the local part keeps its case (RFC 5321 2.4). Only the database knows this
+    server's domains, and ``in_domains`` folds the local part in them. Raises ``ValueError`` for other text.
     """
     return _address(text, LOCAL_PART, str)
 
 
 def in_domains(address: str, ours: Container[str]) -> str:
-    """Return an address in lower case if its domain is one of ``ours``, else as it is."""
+    """Return an address in lower case if its domain is one of ``ours``, else unchanged."""
     return address.lower() if address.rpartition("@")[2] in ours else address
 
 
 def address_key(text: str) -> str:
-    """Return any address in lower case, as Postfix looks it up. Raises ``ValueError`` if it is none."""
+    """Return any address in lower case, as Postfix looks it up. Raises ``ValueError`` for other text."""
     return destination_address(text).lower()
 
 
 def key_or_domain(text: str) -> str:
-    """Return ``address_key``, or ``@domain`` for every address there. Raises ``ValueError`` for others."""
+    """Return ``address_key``, or ``@domain`` for every address in it. Raises ``ValueError`` for others."""
     if text.startswith("@"):
         return "@" + domain_name(text[1:])
     return address_key(text)
 
 
 def without_detail(address: str) -> str:
-    """The address whose sub-address this is: ``user@example.org`` of ``user+detail@example.org``."""
+    """Return the address without its detail: ``user@example.org`` for ``user+detail@example.org``."""
     local, _, domain = address.partition("@")
     return f"{local.partition('+')[0]}@{domain}"
 
 
 def local_name(text: str) -> str:
-    """The name of an account of the host itself, such as ``root``. Raises ``ValueError`` if it is none."""
+    """Return the name of a system user, such as ``root``. Raises ``ValueError`` for other text."""
     if not text.isascii() or not re.fullmatch(r"[a-z0-9_][a-z0-9_.-]{0,63}", text.lower()):
         raise ValueError("not the name of a local account")
     return text.lower()
 
 
 def local_name_or_address(text: str) -> str:
-    """``root`` or ``admin@example.org``. Raises ``ValueError`` if it is neither."""
+    """Return a name such as ``root``, or an address. Raises ``ValueError`` for other text."""
     return destination_address(text) if "@" in text else local_name(text)
 
 
@@ -136,7 +136,7 @@ def _address(text: str, local_pattern: str, fold: Callable[[str], str]) -> str:
     local, at, domain = text.rpartition("@")
     if not at:
         raise ValueError("not an address: the @ is missing")
-    if not local.isascii():  # some letters of other scripts have one of ours as their lower case: KELVIN SIGN
+    if not local.isascii():  # the lower case of some other letters is ASCII: KELVIN SIGN
         raise ValueError("not an address: what stands before the @ must be ASCII")
     local = fold(local)
     if not re.fullmatch(local_pattern, local):

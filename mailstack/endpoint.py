@@ -1,4 +1,4 @@
-"""Where a server listens."""
+"""The address of a server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Endpoint(NamedTuple):
-    """Where a server listens: a name, an address, or its socket, as its kind has that said.
+    """The address of a server: a host name, an IP address, or a socket in the engine's notation.
 
-    + sslmode: of libpq, where the settings say it
+    + sslmode: libpq's ``sslmode``, if the settings have it
     """
 
     host: str
@@ -22,5 +22,5 @@ class Endpoint(NamedTuple):
 
     @property
     def is_local(self) -> bool:
-        """Whether what goes there stays on the host."""
+        """Whether connections to it stay on the host."""
         return self.is_socket or self.host in ("127.0.0.1", "::1", "localhost")

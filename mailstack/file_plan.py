@@ -1,4 +1,4 @@
-"""Decide what must change for files to lie as they should: pure, without a host."""
+"""Compare the wanted files with those on the host. Pure."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mailstack.facts.files import Found
 from mailstack.files import Directory, Entry, File, Kept, Place, Shared
 
 Owned = Directory | Place | Kept | File
-"""An entry once it is known what others wrote."""
+"""An entry once the lines of others are known."""
 
 
 _REWRITTEN = {"missing", "content", "type"}
-"""Reasons for which a file, and with it its index, is written again."""
+"""Reasons to write a file, and with it its index, again."""
 
 
 class Change(NamedTuple):
-    """One path that differs, and in what: ``content``, ``mode``, ``owner``, ``index``, ``missing``, …"""
+    """One path that differs, with the reasons, such as ``content``, ``mode``, ``owner`` or ``missing``."""
 
     entry: Owned
     reasons: tuple[str, ...]
@@ -37,9 +37,9 @@ class Change(NamedTuple):
 
 
 def index_of(file: File | Shared) -> str:
-    """The path of what a daemon reads instead of an indexed file.
+    """Return the path of the index that a daemon reads instead of the file.
 
-    That is Postfix's ``hash`` (see DATABASE_README), or the binary of a Sieve script (see sievec(1)).
+    It is Postfix's ``hash`` (see DATABASE_README), or the binary of a Sieve script (see sievec(1)).
     """
     if file.indexed == "sievec":
         return f"{file.path.removesuffix('.sieve')}.svbin"
@@ -47,7 +47,7 @@ def index_of(file: File | Shared) -> str:
 
 
 def paths(entries: Iterable[Entry]) -> list[str]:
-    """Every path to look at: the entries and their indexes."""
+    """Return all paths to compare: the entries and their indexes."""
     listed = []
     for entry in entries:
         listed.append(_place(entry))
@@ -57,19 +57,19 @@ def paths(entries: Iterable[Entry]) -> list[str]:
 
 
 def _place(entry: Entry) -> str:
-    """A link to a directory is one: mail may lie on another disk. The slash makes stat(1) follow it."""
+    """Return the path for stat(1). A slash follows a link to a directory, as mail may be on another disk."""
     return f"{entry.path}/" if isinstance(entry, Directory | Place) else entry.path
 
 
 def shared_paths(entries: Iterable[Entry]) -> list[str]:
-    """Return the paths of the files whose text must be known: others write them too."""
+    """Return the paths of shared files, whose text must be read."""
     return [entry.path for entry in entries if isinstance(entry, Shared)]
 
 
 def with_others(entries: Iterable[Entry], texts: Mapping[str, str]) -> list[Owned]:
-    """Return the entries, with each shared file as it should be as a whole.
+    """Return the entries, with each shared file replaced by the whole wanted file.
 
-    + texts: what lies there now, by path
+    + texts: the texts on the host, by path
     """
     return [
         entry.beside(texts.get(entry.path, "")) if isinstance(entry, Shared) else entry for entry in entries
@@ -82,12 +82,12 @@ def plan(
     index_sums: Mapping[str, str],
     values: secrets.Secrets,
 ) -> list[Change]:
-    """Compare what should be with what was found.
+    """Return the paths that differ.
 
-    + entries: what should lie on the host
-    + found: what lies there, by path
-    + index_sums: the sums of the indexes as they were built, by path
-    + values: the secrets that the contents have placeholders for
+    + entries: the wanted files and directories
+    + found: the existing ones, by path
+    + index_sums: the checksums of the indexes when they were built, by path
+    + values: the secrets for the placeholders in the contents
     """
     changes = []
     for entry in entries:
@@ -97,7 +97,7 @@ def plan(
         elif isinstance(entry, Place):
             reasons = [] if now else ["missing"]
         elif isinstance(entry, Kept):
-            # a link is somebody else's, and so is what it leads to
+            # mailstack makes no links, so the link and its target are not its own
             reasons = _differences_of_attributes(entry, now) if now and now.kind == "regular file" else []
         else:
             reasons = _differences(entry, now, values)
@@ -137,21 +137,21 @@ def _differences_of_index(
         return [] if now is None else ["unwanted"]
     if now is None or now.kind != "regular file" or index_sums.get(index_of(file)) != now.sha256:
         return ["index"]
-    # others may have changed the source, where it is as it should be; earlier versions did not record it
+    # others may change a shared source that needs no writing; earlier versions did not record its sum
     if source and index_sums.get(file.path, source.sha256) != source.sha256:
         return ["index"]
     return _differences_of_attributes(file, now)
 
 
 def _encoded(content: str) -> bytes:
-    """Lines of others may be in any encoding."""
+    """Return the bytes of a text; lines of others may be in any encoding."""
     return content.encode(errors="surrogateescape")
 
 
 def manifest(changes: Sequence[Change], marks: Sequence[str]) -> str:
-    """Return what ``apply.sh`` does to make the changes, a line each.
+    """Return the instructions for ``apply.sh``, a line each.
 
-    What is not ours is kept before anything is replaced, and marks are there before that.
+    Marks are left first. Then files of others are copied, before anything is replaced.
 
     + marks: names of marks for ``units.running``
     """
@@ -161,7 +161,7 @@ def manifest(changes: Sequence[Change], marks: Sequence[str]) -> str:
 
 
 def _may_be_others(change: Change) -> bool:
-    """Whether a file goes, or is replaced, that somebody else may have written; our own have our name."""
+    """Return whether a file that others may have written changes. Its own have "mailstack" in the path."""
     entry = change.entry
     goes = isinstance(entry, File) and (change.needs_writing or entry.content is None)
     return goes and "mailstack" not in entry.path
@@ -192,15 +192,15 @@ def _line(verb: str, path: str, owner: str = "-", group: str = "-", mode: str = 
 
 
 _NOBODY = 0o7777777
-"""What tar(1) takes for an owner whose name the host does not know: a number that nobody has."""
+"""The owner in the archive if the host does not have that name: a number that no user has."""
 
 
 def archive(entries: Iterable[Owned], values: secrets.Secrets, check: str, manifest: str) -> str:
-    """Return what ``apply.sh`` reads: a tar archive in base64, of the files and what to do with them.
+    """Return the input of ``apply.sh``: a tar archive in base64 with the files and the manifest.
 
-    + check: shell that looks at the staged files before anything is replaced
+    + check: a shell script that checks the staged files before anything is replaced
 
-    Raises ``KeyError`` if a secret is missing: by the time files are written there is one.
+    Raises ``KeyError`` if a secret is missing: it must exist by the time files are written.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:

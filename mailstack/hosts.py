@@ -1,4 +1,4 @@
-"""The topology of pyinfra's inventory: the one place that looks at its hosts, groups and data for that."""
+"""The topology of pyinfra's inventory: the only module that reads its hosts, groups and data for that."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _nodes: WeakKeyDictionary[Inventory, dict[str, Node]] = WeakKeyDictionary()
 _checked: WeakKeyDictionary[Host, tuple[Settings, Topology]] = WeakKeyDictionary()
-"""The settings for which nothing was wrong, by host: every component asks."""
+"""The settings that passed the check, by host, because every component calls it."""
 
 
 def topology() -> Topology:
@@ -38,9 +38,9 @@ def topology_of(host: Host) -> Topology:
 def checked(settings: Settings) -> Topology:
     """Return the inventory, seen from the current host.
 
-    + settings: of the current host
+    + settings: the settings of the current host
 
-    Raises ``OperationValueError`` if the hosts can't work together as the inventory says.
+    Raises ``OperationValueError`` if the hosts can't work together in these roles.
     """
     host = current_host()
     before = _checked.get(host)
@@ -53,7 +53,7 @@ def checked(settings: Settings) -> Topology:
 
 
 def host_of(node: Node) -> Host:
-    """Return pyinfra's host, to read from."""
+    """Return pyinfra's host of a node, to read from."""
     return current_host().inventory.get_host(node.name)
 
 

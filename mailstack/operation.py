@@ -1,6 +1,6 @@
 """Operations whose errors fail the current host with one line, and no other host.
 
-pyinfra ends the run of every host, with a traceback, where a generator of commands raises an error.
+pyinfra ends the run of every host, with a traceback, if a generator of commands raises an error.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _PACKAGE = Path(__file__).parent
 
 
 def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperation[P]:
-    """Make a pyinfra operation of a generator of commands. Whatever it raises fails the current host.
+    """Make a pyinfra operation from a generator of commands. Any error in it fails the current host.
 
-    While the run is prepared (``--dry``, or without ``-y``) ``OperationError`` is raised, which names the
-    host: nothing was changed yet, and the run ends there.
+    While the run is prepared (``--dry``, or without ``-y``), it raises ``OperationError`` with the host's
+    name, which ends the run before anything is changed.
     """
 
     @wraps(function)
@@ -51,7 +51,7 @@ def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperat
 
 @contextmanager
 def naming_the_host() -> Iterator[None]:
-    """While the run is prepared, say of which host an error is: pyinfra does not."""
+    """Add the host's name to an error while the run is prepared, as pyinfra does not."""
     try:
         yield
     except Exception as error:
@@ -61,9 +61,9 @@ def naming_the_host() -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """Return what went wrong, in one line.
+    """Return the error as one line.
 
-    Of an error that nobody foresaw it says only where it was raised: its text may have a secret in it.
+    For an unexpected error it gives only the kind and the place, as its text may contain a secret.
     """
     if isinstance(error, PyinfraError):
         return str(error)
@@ -83,10 +83,10 @@ def _failure(text: str) -> PyinfraCommand:
 def local_command(function: Callable[[], None]) -> FunctionCommand:
     """Return the command that calls ``function`` on the machine that runs pyinfra.
 
-    What it raises fails the host with one line: pyinfra itself would print a traceback.
+    An error in it fails the host with one line: pyinfra itself would print a traceback.
     """
 
-    def call(state: State, host: Host) -> bool:  # the names by which pyinfra knows that it shall pass them
+    def call(state: State, host: Host) -> bool:  # pyinfra passes these by name
         try:
             function()
         except Exception as error:

@@ -1,7 +1,6 @@
 """Hashes of mailbox passwords, as Dovecot stores and verifies them. Pure.
 
-The scheme is argon2id (RFC 9106), made by libsodium, which Dovecot verifies with too. Dovecot's manual,
-"Password schemes".
+The scheme is argon2id (RFC 9106) by libsodium, which Dovecot uses too. Dovecot's manual, "Password schemes".
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from nacl import pwhash
 from nacl.exceptions import CryptoError
 
 CURRENT_SCHEME = "ARGON2ID"
-"""The scheme of new hashes, and the one that ``mail_password_upgrade`` brings older ones to."""
+"""The scheme of new hashes, and of those that ``mail_password_upgrade`` makes from older ones."""
 
 APP_DIGEST_ROUNDS = 10_000
 APP_DIGEST_SALT = "mailstack"
@@ -24,7 +23,7 @@ _LEGIBLE = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def hash_password(password: str) -> str:
-    """``{ARGON2ID}…`` with a salt of its own; 64 MiB and two passes, libsodium's limits for logins."""
+    """Return ``{ARGON2ID}…`` with a new salt; 64 MiB and two passes, libsodium's limits for logins."""
     made = pwhash.argon2id.str(
         password.encode(),
         opslimit=pwhash.argon2id.OPSLIMIT_INTERACTIVE,
@@ -34,12 +33,12 @@ def hash_password(password: str) -> str:
 
 
 def verify(stored: str, password: str) -> bool | None:
-    """Whether ``stored`` is a hash of ``password``; ``None`` for a scheme that only Dovecot can tell."""
+    """Return whether ``stored`` is a hash of ``password``; ``None`` for a scheme that only Dovecot knows."""
     scheme, _, value = stored.removeprefix("{").partition("}")
     try:
         if scheme == CURRENT_SCHEME:
             return pwhash.argon2id.verify(value.encode(), password.encode())
-        if scheme == "BLF-CRYPT":  # bcrypt takes 72 bytes, and crypt(3) no more notice of the rest
+        if scheme == "BLF-CRYPT":  # bcrypt refuses more than 72 bytes; crypt(3) ignores the rest
             return bcrypt.checkpw(password.encode()[:72], value.encode())
     except (CryptoError, ValueError):
         return False
@@ -47,29 +46,29 @@ def verify(stored: str, password: str) -> bool | None:
 
 
 def origin(old: str, new: str) -> str:
-    """What says, of a hash that a login has upgraded, where it came from, without giving the old one away.
+    """Return a digest that proves that the hash ``new`` replaced ``old``, without revealing ``old``.
 
-    + old: the hash that was stored before, with its scheme
-    + new: the one in its place; for any other, the answer is another
+    + old: the previous hash, with its scheme
+    + new: the hash that a login stored instead
 
-    ``mailstack_upgrade_password`` in the schema does the same.
+    ``mailstack_upgrade_password`` in the schema computes the same.
     """
     return hashlib.sha256(f"{old}\n{new}".encode()).hexdigest()
 
 
 def generate_app_password() -> str:
-    """A password for one program: 140 random bits, in letters and digits that are not taken for others."""
+    """Return a password for one program: 140 random bits in letters and digits that are not confused."""
     groups = ("".join(secrets.choice(_LEGIBLE) for _ in range(4)) for _ in range(7))
     return "-".join(groups)
 
 
 @lru_cache(maxsize=4096)
 def app_digest(password: str) -> str:
-    """What is stored of an app password, and what Dovecot computes of one that a client sent.
+    """Return the stored digest of an app password. Dovecot computes it from the password that a client sends.
 
-    A user has several, and a login says not which: so it must be found by what was sent, and all have one
-    salt. That is sound for what nobody can guess, as a generated one. The rounds are for what else is sent
-    this way: a password that was mistyped.
+    A user has several, and a login does not say which one, so the row is found by its digest, and all have
+    one salt. That is safe for random passwords, such as generated ones. The rounds protect other passwords
+    that clients send by mistake.
     """
     salt, value = APP_DIGEST_SALT.encode(), password.encode()
     for _ in range(APP_DIGEST_ROUNDS):

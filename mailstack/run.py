@@ -1,7 +1,7 @@
-"""The run of pyinfra that all of this is part of: the one module that needs pyinfra's internals.
+"""The current run of pyinfra: the only module that needs pyinfra's internals.
 
-pyinfra documents ``operation``, ``deploy``, facts, ``host`` and ``state``. What lies below them may change in
-a minor release, and the next major one replaces gevent and paramiko.
+pyinfra documents ``operation``, ``deploy``, facts, ``host`` and ``state``. Everything below these may change
+in a minor release, and the next major release replaces gevent and paramiko.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Moment(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a script said on a host, and whether it succeeded."""
+    """The output of a script on a host, and whether it succeeded."""
 
     succeeded: bool
     output: str
@@ -45,7 +45,7 @@ class Said(NamedTuple):
 
 
 def current_host() -> Host:
-    """Return the current host itself: ``pyinfra.host`` is a proxy, and another one in every greenlet."""
+    """Return the current host itself: ``pyinfra.host`` is a proxy for a different host in every greenlet."""
     return host.inventory.get_host(host.name)
 
 
@@ -55,24 +55,24 @@ def is_executing() -> bool:
 
 
 def moment(of: Host) -> Moment:
-    """Return where in the run a host is."""
+    """Return the moment of the run that a host has reached."""
     metas = (data.operation_meta for data in of.state.ops.get(of, {}).values())
     changes = sum(1 for meta in metas if meta.is_complete() and meta.did_change())
     return Moment(bool(of.state.is_executing), changes)
 
 
 def shows_diff() -> bool:
-    """Return whether the user wants to see what changes in files (``--diff``)."""
+    """Return whether changes of files are shown (``--diff``)."""
     return bool(state.config.DIFF)
 
 
 def has_failed(name: str) -> bool:
-    """Return whether the host of that name was left out of the run."""
+    """Return whether the host of that name has failed in this run."""
     return any(failed.name == name for failed in host.state.failed_hosts)
 
 
 def deploy_file() -> str | None:
-    """Return the path of the deploy file that pyinfra's command line executes, if it does."""
+    """Return the path of the deploy file that pyinfra's command line executes, if any."""
     return state.current_exec_filename
 
 
@@ -83,13 +83,13 @@ def run_script(on: Host, script: str) -> Said:
     """
     try:
         succeeded, output = on.run_shell_command(
-            StringCommand("sh"),  # which reads the script from its input: an argument has a limit of 128 KiB
+            StringCommand("sh"),  # the script goes to its input: an argument has a limit of 128 KiB
             print_output=False,
             print_input=on.state.print_fact_input,
             _stdin=script,
             **connector_arguments(on),
         )
-    except EOFError:  # pyinfra asks for it, and there is no terminal
+    except EOFError:  # pyinfra prompts for it without a terminal
         raise OperationError(_NO_SUDO) from None
     except (TimeoutError, OSError, SSHException) as error:
         raise OperationError(f"could not read the state of the host: {error}") from None
@@ -97,7 +97,7 @@ def run_script(on: Host, script: str) -> Said:
 
 
 def connector_arguments(of: Host) -> dict[str, Any]:
-    """Return the sudo, su, … arguments of the current operation or deploy, as pyinfra's facts get them."""
+    """Return the sudo, su, … arguments of the current operation or deploy, as for pyinfra's facts."""
     arguments, _ = pop_global_arguments(
         of.state, of, cast("dict[str, Any]", dict(of.current_op_global_arguments or {}))
     )
@@ -109,9 +109,9 @@ def connector_arguments(of: Host) -> dict[str, Any]:
 
 
 def leave_out(text: str) -> NoReturn:
-    """Go on without the current host, from a deploy that is no operation: others are not to blame.
+    """Fail the current host from a deploy outside operations, while the other hosts go on.
 
-    With no other host left, ``OperationError`` says so.
+    Raises ``OperationError`` if no other host is left.
     """
     leaving = current_host()
     try:

@@ -1,4 +1,4 @@
-"""Files that others write too: our lines are a marked block at the top, theirs stay as they are. Pure."""
+"""Files with lines of others: mailstack's are a marked block at the top, others stay unchanged. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ BEGIN = "# BEGIN mailstack. Written by mailstack; changes made in this block are
 END = "# END mailstack"
 _MARK = BEGIN.partition(".")[0]
 _WHOLE = "# Written by mailstack"
-"""How the file begins where an earlier version, which owned all of it, wrote it."""
+"""The first line of a file that an earlier version wrote, which owned the whole file."""
 
 Compose = Callable[[str], str]
-"""Returns the lines of our block, given the lines of others: whole lines, or nothing for no block."""
+"""Returns the block's lines, given the lines of others: whole lines, or none for no block."""
 
 
 def whole(text: str, compose: Compose, claimed: Callable[[str], bool] | None = None) -> str:
-    """Return the file with our block at the top, and nothing else changed.
+    """Return the file with the block at the top, and nothing else changed.
 
-    + text: the file as it is; empty if there is none
-    + compose: makes the block
-    + claimed: whether a line that stands outside the block is ours too, and goes
+    + text: the existing file; empty if there is none
+    + compose: returns the block's lines
+    + claimed: whether a line outside the block is mailstack's too, and is removed
     """
     theirs = _others(text, set(compose("").split("\n")))
     if claimed:
@@ -29,18 +29,19 @@ def whole(text: str, compose: Compose, claimed: Callable[[str], bool] | None = N
 
 
 def has_ours(text: str) -> bool:
-    """Return whether we have written the file before."""
+    """Return whether mailstack has written the file before."""
     return text.startswith(_WHOLE) or f"\n{_MARK}" in f"\n{text}"
 
 
 def block(lines: Sequence[str]) -> Sequence[str]:
-    """Return our block, with its marks; all lines if nobody else writes the file."""
+    """Return the block, with its marks; all lines if an earlier version owned the file."""
     return lines[: lines.index(END) + 1] if END in lines else lines
 
 
 def _others(text: str, ours: set[str]) -> str:
-    """All but the block. Where its end is missing, nobody knows which of the lines after it are ours: those
-    that we would write are.
+    """Return all lines outside the block.
+
+    If its end is missing, only the lines that mailstack would write are taken as the block's.
     """
     if text.startswith(_WHOLE):
         return ""
@@ -58,5 +59,5 @@ def _others(text: str, ours: set[str]) -> str:
 
 
 def _not_ours(block: list[str] | None, ours: set[str]) -> list[str]:
-    # the empty line at the end is what follows the last newline
+    # the empty last line follows the last newline
     return [line for line in block or [] if line not in ours or not line]

@@ -1,4 +1,4 @@
-"""Render ``templates/``: text in, text out, no host."""
+"""Render ``templates/``. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from mailstack import secrets
 
 
 def render(name: str, **values: object) -> str:
-    """The template ``name`` (its path below ``templates/``, without ``.j2``) with these values filled in.
+    """Render the template ``name``, its path below ``templates/`` without ``.j2``, with these values.
 
-    Raises ``jinja2.UndefinedError`` for a value that the template wants and that is not given.
+    Raises ``jinja2.UndefinedError`` for a value that the template needs and that is missing.
     """
     return _environment().get_template(f"{name}.j2").render(**values)
 
@@ -22,11 +22,11 @@ def render(name: str, **values: object) -> str:
 @cache
 def _environment() -> Environment:
     package = Path(__file__).parent
-    # a wheel carries the templates in the package; in the source tree they are beside it
+    # a wheel has the templates in the package; in the source tree they are beside it
     folders = [package / "templates", package.parent / "templates"]
     compiled = None
-    with suppress(OSError, RuntimeError):  # without a directory for temporary files that is safe, or any
-        # or each run would spend a while on compiling the same templates
+    with suppress(OSError, RuntimeError):  # no directory for temporary files, or not a safe one
+        # otherwise each run would compile the same templates again
         compiled = FileSystemBytecodeCache()
     environment = Environment(
         bytecode_cache=compiled,

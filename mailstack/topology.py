@@ -1,7 +1,7 @@
-"""Which host of an inventory has which role, and whom it talks to. Pure: ``mailstack.hosts`` makes it.
+"""The roles of an inventory's hosts, and their connections. Pure: ``mailstack.hosts`` makes it.
 
-Inventory groups ``db``, ``mx`` and ``imap`` name the roles; a host in none of them has all three. What the
-hosts can't be for each other is in ``mailstack.topology_rules``.
+Inventory groups ``db``, ``mx`` and ``imap`` name the roles; a host in none of them has all three.
+``mailstack.topology_rules`` refuses impossible combinations.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ ROLES: tuple[Role, ...] = ("db", "mx", "imap")
 
 @dataclass(frozen=True)
 class Node:
-    """A host, as the inventory has it.
+    """A host of the inventory.
 
-    + groups: those that name roles
-    + address: what other hosts reach it at: ``mail_address``
-    + database: its data about a database, if that names a server: ``mail_db_…``, as given
+    + groups: its groups that name roles
+    + address: the address for other hosts: ``mail_address``
+    + database: its ``mail_db_…`` data, as given, if it names a server
     """
 
     name: str
@@ -37,7 +37,7 @@ class Node:
     database: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
 
     def has_role(self, role: Role) -> bool:
-        """Whether the inventory gives it this role."""
+        """Return whether the inventory gives it this role."""
         return role in (self.groups or ROLES)
 
     @property
@@ -47,7 +47,7 @@ class Node:
 
     @property
     def because(self) -> str:
-        """The reason for its roles, to end a sentence with: whoever reads it may not know."""
+        """The reason for its roles, as the end of a sentence in a message."""
         if not self.groups:
             return f"because {self.name} is in none of the groups {', '.join(ROLES)}, which means in all"
         listed = " and ".join(self.groups)
@@ -55,7 +55,7 @@ class Node:
 
     @property
     def reachable_at(self) -> str:
-        """Its address. Raises ``OperationValueError`` if the inventory does not say it."""
+        """Its address. Raises ``OperationValueError`` if the inventory has none."""
         if self.address:
             return self.address
         raise OperationValueError(
@@ -66,9 +66,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Topology:
-    """All hosts of an inventory, and the one that it is about.
+    """All hosts of an inventory, as seen from one of them.
 
-    + reached: the names of those that this run is connected to
+    + reached: the names of the hosts to which this run is connected
     """
 
     here: Node
@@ -80,7 +80,7 @@ class Topology:
         return Topology(node, self.nodes, self.reached)
 
     def database_node(self, settings: Settings) -> Node | None:
-        """Return the host that runs the database, or ``None`` if somebody else's server does.
+        """Return the host that runs the database, or ``None`` for a server outside the inventory.
 
         Raises ``OperationValueError`` if the inventory has several: the settings must then name one.
         """
@@ -89,7 +89,7 @@ class Topology:
         if self.here.has_role("db"):
             return self.here
         candidates = [node for node in self.nodes if node.has_role("db")]
-        # one in no group may be no mail server at all; it is meant only if nobody was put into the group
+        # a host in no group may be no mail server at all, so it only counts if the group is empty
         candidates = [node for node in candidates if "db" in node.groups] or candidates
         if len(candidates) != 1:
             found = f": {', '.join(node.name for node in candidates)}" if candidates else ""
@@ -101,7 +101,7 @@ class Topology:
         return candidates[0]
 
     def database_endpoint(self, settings: Settings) -> Endpoint:
-        """Return where Postfix and Dovecot reach the database."""
+        """Return the address of the database for Postfix and Dovecot."""
         if settings.db_endpoint is not None:
             return settings.db_endpoint
         node = self.database_node(settings)
@@ -121,7 +121,7 @@ class Topology:
         return Endpoint(node.reachable_at, settings.db_port)
 
     def database_clients(self, settings: Settings) -> list[str]:
-        """Return the addresses of the other hosts that look things up in the database of this one."""
+        """Return the addresses of the other hosts that use this host's database for lookups."""
         return sorted(
             node.reachable_at
             for node in self.nodes
@@ -131,7 +131,7 @@ class Topology:
         )
 
     def not_reached(self, node: Node) -> str:
-        """Return what to say of the host with the database, if it is not in the run."""
+        """Return the error for a host with the database that is not in the run."""
         return (
             f"{node.name} was not reached, and {self.here.name} needs its database {self.here.because}; "
             "allowed: a run that reaches both (a --limit must have both)"
@@ -139,8 +139,8 @@ class Topology:
 
 
 def local_endpoint(settings: Settings) -> Endpoint:
-    """Return where Postfix and Dovecot reach a database that runs on their own host."""
-    # smtpd(8) in its chroot has no socket of the database
+    """Return the address of a database on the same host, for Postfix and Dovecot."""
+    # smtpd(8) in its chroot can't reach the database's socket
     by_address = settings.db_kind.by_address or settings.map_type == settings.db_driver
     if settings.mail_db_auth == "password" and by_address:
         return Endpoint("127.0.0.1", settings.db_port)

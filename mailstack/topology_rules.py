@@ -1,4 +1,4 @@
-"""What the hosts of an inventory can't be for each other, found before any of them is touched. Pure."""
+"""Impossible combinations of hosts in an inventory, found before any of them is touched. Pure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class _Server(NamedTuple):
 
 
 def check(settings: Settings, topology: Topology) -> None:
-    """Check that the hosts of the inventory can work together as its groups say.
+    """Check that the hosts of the inventory can work together in their roles.
 
-    + settings: of the host that the topology is about
+    + settings: the settings of the topology's host
 
-    Raises ``OperationValueError`` if mail would be received on one host and read on another, if two mail
-    hosts would have the same database, if one of them could not reach its database, would ask another or
-    would not know a password, or if mail should be deleted that lies on another host.
+    Raises ``OperationValueError`` for these cases: mail is received on one host and read on another. Two mail
+    hosts have the same database. A host can't reach its database, would ask another one, or does not have a
+    password. Mail to delete is on another host.
     """
     for node in topology.nodes:
         if node.has_role("mx") != node.has_role("imap"):
@@ -55,15 +55,16 @@ def check(settings: Settings, topology: Topology) -> None:
 
 
 def does_accounts(settings: Settings, topology: Topology) -> bool:
-    """Return whether the current host is where operations on the accounts in its database are done.
+    """Return whether account operations for this host's database run on this host.
 
-    + settings: of the host that the topology is about
+    + settings: the settings of the topology's host
 
-    Raises ``OperationValueError`` if no host of this run is: to do nothing would look like success.
+    Raises ``OperationValueError`` if they run on no host of this run, as doing nothing would look like
+    success.
     """
     here, reached = topology.here, topology.reached
     if settings.mail_db_dsn is not None:
-        # any host will do: the database is asked from the machine that runs pyinfra
+        # any host is suitable: the machine that runs pyinfra connects to the database
         server = _server(settings)
         alike = (node for node in topology.nodes if node == here or _server_of(node) == server)
         return next(node for node in alike if node == here or node.name in reached) == here
@@ -91,7 +92,7 @@ def _mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
             shares = True
         elif server is not None:
             shares = _server_of(node) == server
-        elif node.has_role("db"):  # the usual case, in which nobody else's data is looked at
+        elif node.has_role("db"):  # the usual case, in which no other host's data is read
             shares = node == owner
         else:
             theirs = None if _server_of(node) else topology.of(node).database_node(settings)
@@ -109,7 +110,7 @@ def _server(settings: DatabaseSettings) -> _Server | None:
 
 
 def _server_of(node: Node) -> _Server | None:
-    """Return the server that the inventory names for a host which is not the current one."""
+    """Return the server that the inventory names for another host."""
     if not node.database:
         return None
     data: dict[str, Any] = dict(node.database)
@@ -120,7 +121,7 @@ def _server_of(node: Node) -> _Server | None:
 
 
 def _own_database_asked(settings: Settings, here: Node) -> None:
-    """Accounts are made in the database of their own host, so Postfix and Dovecot must ask no other."""
+    """Check that a host with a database uses it, as accounts are created in it."""
     other = settings.mail_db_host
     if other is None or not (here.has_role("db") and here.has_mail):
         return
@@ -133,7 +134,7 @@ def _own_database_asked(settings: Settings, here: Node) -> None:
 
 
 def _passwords_known(settings: Settings, here: Node) -> None:
-    """Passwords that nobody gives are kept on a host with a database, and ``mail_db_host`` names no host."""
+    """Check for passwords with ``mail_db_host``, as no host of the inventory keeps generated ones."""
     if settings.mail_db_host is None or here.has_role("db"):
         return
     needed = ["mail_db_lookup_password"]
@@ -147,7 +148,7 @@ def _passwords_known(settings: Settings, here: Node) -> None:
 
 
 def _mail_deletable(settings: Settings, here: Node) -> None:
-    """Accounts are deleted on the host with the database, and their mail can only be deleted there too."""
+    """Check that mail to delete is on the host with the database, as accounts are deleted there."""
     deletes = settings.mail_accounts_policy == "authoritative" and settings.mail_accounts_delete_mail
     if deletes and here.has_role("db") and not here.has_mail:
         raise OperationValueError(
