@@ -2,7 +2,7 @@
 
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.exim_queue import EximQueue
-from mailstack.facts.files import FileStates, IndexSums
+from mailstack.facts.files import FileStates
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
 from mailstack.facts.units import UnitStates
@@ -13,7 +13,6 @@ __all__ = [
     "EximQueue",
     "FileStates",
     "HostPlatform",
-    "IndexSums",
     "InstalledPackages",
     "PostgresqlClusters",
     "SystemUsers",

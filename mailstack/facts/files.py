@@ -83,13 +83,13 @@ class FileTexts(Question[dict[str, str]]):
         }
 
 
-class IndexSums(Fact[dict[str, str]]):
-    """Return the SHA-256 of each index (``.db``) when ``config_files`` last built it: ``dict[str, str]``.
+class IndexSums(Question[dict[str, str]]):
+    """Return the SHA-256 of each index (``.db``) and its source when ``config_files`` last built it.
+
+    It is no fact, as a source may be a short text with a password, which can be guessed from its sum.
 
     + component: whose indexes: ``postfix``
     """
-
-    default = dict
 
     def command(self, component: str) -> str:
         """Ask for the record of this component."""

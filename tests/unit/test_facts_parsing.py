@@ -74,7 +74,6 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
         },
     ),
     (FileStates.of("/etc/a"), "\n", {}),
-    (IndexSums.of("postfix"), f"{SUM}  /etc/a.db\n", {"/etc/a.db": SUM}),
     (
         InstalledPackages.of(["postfix", "dovecot-core", "dovecot-imapd"]),
         "postfix installed\ndovecot-core unpacked\ndovecot-imapd config-files\ndovecot-lmtpd installed\n",
@@ -171,10 +170,15 @@ def test_a_fact_alone_succeeds_whatever_its_command_says(tmp_path: Path) -> None
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
-@pytest.mark.parametrize("secret", [KeptSecret, FileTexts])
+@pytest.mark.parametrize("secret", [KeptSecret, FileTexts, IndexSums])
 def test_what_may_be_a_secret_is_no_fact(secret: type[Question[Any]]) -> None:
     assert not issubclass(secret, Fact)
     assert not hasattr(secret, "process")
+
+
+def test_sums_of_indexes() -> None:
+    assert IndexSums.of("postfix").answer(f"{SUM}  /etc/a.db\n") == {"/etc/a.db": SUM}
+    assert IndexSums.of("postfix").answer("") == {}
 
 
 def test_texts_may_have_any_bytes() -> None:
