@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,15 @@ def test_texts_may_have_any_bytes() -> None:
         "/etc/a": "ü\tx\n\udcff",
         "/etc/empty": "",
     }
+
+
+@pytest.mark.parametrize(("days", "serves"), [(29, False), (31, True), (-1, False)])
+def test_a_certificate_is_renewed_a_month_before_its_end(days: int, serves: bool) -> None:
+    assert CertificateState(True, True, datetime.now(UTC) + timedelta(days=days)).serves() is serves
+
+
+def test_the_platform_and_the_clusters_are_one_question() -> None:
+    assert HostPlatform.of() == PostgresqlClusters.of()
 
 
 def test_names_are_one_or_several() -> None:

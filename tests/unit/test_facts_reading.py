@@ -20,6 +20,7 @@ from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host
 
 from mailstack.facts.fact import Question
+from mailstack.facts.files import FileStates
 from mailstack.facts.reading import announce, read, require
 
 
@@ -43,6 +44,14 @@ class Letters(Numbers):
     @staticmethod
     def ask(about: Sequence[str]) -> str:
         return Numbers.ask(about)
+
+
+class Garbled(FileStates):
+    """Ask a host that says something else."""
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        return "echo 'a|b'"
 
 
 ONE, TWO, THREE = (Numbers.of(name) for name in ("one", "two", "three"))
@@ -147,6 +156,20 @@ def test_after_a_change_what_is_still_wanted_is_asked_again_at_once(run: Run) ->
     run.complete("another", "touch /y")
     assert read(TWO) == "two 3"
     assert run.asked == [[["one", "two", "three"]], [["two", "three"]], [["two"]]]
+
+
+def test_what_is_asked_in_the_same_words_is_the_same_question(run: Run) -> None:
+    announce(Numbers.of("one"), TWO)
+    run.state.is_executing = True
+    read(Numbers.of("one"))
+    run.complete("somebody's", "touch /x")
+    read(THREE)
+    assert run.asked == [[["one", "two"]], [["two", "three"]]]
+
+
+def test_an_answer_that_can_not_be_is_an_error_of_the_operation(run: Run) -> None:
+    with pytest.raises(OperationError, match=r"^unexpected ValueError in files\.py"):
+        read(Garbled.of("/etc/a"))
 
 
 def wrong(answer: str) -> str:
