@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import inspect
 import json
+import re
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +28,7 @@ from mailstack.facts.platform import Clusters, HostPlatform, Platform, Postgresq
 from mailstack.facts.units import Units, UnitStates
 from mailstack.facts.users import SystemUsers, UsersAndGroups
 from mailstack.secrets import KeptSecret
+from tests.targets.shell import ROOT
 
 SUM = hashlib.sha256(b"").hexdigest()
 FILES = f"""\
@@ -143,6 +146,15 @@ def test_what_is_printed_says_what_it_is() -> None:
 def test_all_facts_are_tested() -> None:
     public = {getattr(facts, name) for name in facts.__all__}
     assert {type(fact) for fact, _, _ in ANSWERS} == public
+
+
+def test_all_facts_are_documented() -> None:
+    page = (ROOT / "docs/facts.md").read_text()
+    assert re.findall(r"^\| `(\w+)`", page, re.M) == facts.__all__
+    for name in facts.__all__:
+        arguments = inspect.signature(getattr(facts, name)().command).parameters
+        listed = ", ".join(f"`{argument}`" for argument in arguments)
+        assert f"| `{name}` | {listed} |".replace("  ", " ") in page
 
 
 @pytest.mark.parametrize("fact", [fact for fact, _, _ in ANSWERS if not isinstance(fact, HostPlatform)])
