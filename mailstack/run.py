@@ -61,6 +61,12 @@ def moment(of: Host) -> Moment:
     return Moment(bool(of.state.is_executing), changes)
 
 
+def given_name() -> str | None:
+    """Return the argument ``name`` that the current deploy was called with, if it was."""
+    arguments = cast("dict[str, Any]", host.current_deploy_kwargs or {})
+    return arguments.get("name")
+
+
 def shows_diff() -> bool:
     """Return whether changes of files are shown (``--diff``)."""
     return bool(state.config.DIFF)

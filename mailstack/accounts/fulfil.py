@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
 from pyinfra import logger
@@ -25,7 +25,7 @@ from mailstack.facts.platform import PLATFORM
 from mailstack.operation import local_command, naming_the_host, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.passwords import hash_password
-from mailstack.run import is_executing, leave_out
+from mailstack.run import given_name, is_executing, leave_out
 from mailstack.settings import Settings
 from mailstack.shell import shell
 
@@ -62,8 +62,7 @@ def apply(step: Step, name: str) -> OperationMeta:
 
 def _called(name: str) -> str:
     """Return the caller's pyinfra argument ``name`` if given, else ``name``."""
-    arguments: Mapping[str, object] = host.current_deploy_kwargs or {}
-    return str(arguments.get("name") or name)
+    return given_name() or name
 
 
 class _Work(NamedTuple):
