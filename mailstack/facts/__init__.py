@@ -1,4 +1,4 @@
-"""What a host looks like now: facts of pyinfra, for ``pyinfra HOST fact …`` and ``host.get_fact``."""
+"""Facts of pyinfra on the state of a host, for ``pyinfra HOST fact …`` and ``host.get_fact``."""
 
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.exim_queue import EximQueue

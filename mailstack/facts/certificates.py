@@ -1,4 +1,4 @@
-"""Whether the certificate on a host still serves."""
+"""The state of the certificate on a host."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RENEW_BEFORE = timedelta(days=30)
 
 
 class _Pair(NamedTuple):
-    """For which host name a certificate should be, and where it and its key lie."""
+    """The expected host name of a certificate, and the paths of the certificate and its key."""
 
     hostname: str
     certificate: str
@@ -25,11 +25,11 @@ class _Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class CertificateState(Value):
-    """What is known of a certificate; where there is none, nothing matches.
+    """The state of a certificate; without a certificate, nothing matches.
 
-    + matches_hostname: it is for this host name
-    + matches_key: it belongs to the key
-    + expires: its last moment
+    + matches_hostname: whether it is for this host name
+    + matches_key: whether it belongs to the key
+    + expires: the end of its validity
     """
 
     matches_hostname: bool = False
@@ -37,15 +37,15 @@ class CertificateState(Value):
     expires: datetime | None = None
 
     def serves(self) -> bool:
-        """Return whether it is for this host name, belongs to the key, and is good for 30 days more."""
+        """Return whether it is for this host name, belongs to the key, and is valid for 30 more days."""
         lasts = self.expires is not None and self.expires > datetime.now(UTC) + _RENEW_BEFORE
         return self.matches_hostname and self.matches_key and lasts
 
 
 class Certificate(Fact[CertificateState]):
-    """Return whom a certificate is for, and how long: ``CertificateState``.
+    """Return the names and the validity of a certificate: ``CertificateState``.
 
-    + hostname: the DNS name that it should be for
+    + hostname: the expected DNS name
     + certificate, key: paths on the host
     """
 

@@ -1,6 +1,6 @@
-"""The clusters of PostgreSQL that Debian's tools know on a host, and which of them is for the mail database.
+"""The clusters of PostgreSQL on a host, and the one for the mail database.
 
-pg_lsclusters(1) says the same, and takes longer for that than all else that a run reads.
+pg_lsclusters(1) lists the same, but takes longer than everything else that a run reads.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from mailstack.facts.fact import Value
 from mailstack.shell import script
 
 NAME = "main"
-"""Debian calls the cluster so that the package makes."""
+"""The name of the cluster that Debian's package creates."""
 PORT = 5432
 OLDEST = 15
-"""The major version that the SQL is written for."""
+"""The oldest major version that runs the SQL."""
 
 COMMAND = script("clusters")
 
@@ -24,11 +24,11 @@ _MOVED = "; if the mail database has moved to {0}: touch /etc/postgresql/{0}/con
 
 @dataclass(frozen=True)
 class Cluster(Value):
-    """One cluster, as its configuration has it.
+    """One cluster, as its configuration describes it.
 
-    + flags: ``binaries``: its version is installed; ``data``: there is a data directory; ``ours``: mailstack
-      has configured it; ``block``: our block is in its ``pg_hba.conf``; ``starts``: it runs, or does after a
-      reboot
+    + flags: ``binaries``: its version is installed; ``data``: its data directory exists; ``ours``: mailstack
+    has configured it; ``block``: its ``pg_hba.conf`` has mailstack's block; ``starts``: it is running, or
+    starts at boot
     """
 
     version: str
@@ -40,12 +40,12 @@ class Cluster(Value):
         return f"{self.version}/{self.name}"
 
     def has(self, *flags: str) -> bool:
-        """Whether it has all of these."""
+        """Return whether it has all of these flags."""
         return self.flags.issuperset(flags)
 
 
 def parse(output: str) -> list[Cluster]:
-    """Return the clusters that ``COMMAND`` has printed, also among other lines."""
+    """Return the clusters in the output of ``COMMAND``, which may have other lines too."""
     found = []
     for line in output.splitlines():
         if line.startswith("cluster "):
@@ -56,12 +56,12 @@ def parse(output: str) -> list[Cluster]:
 
 
 def version_for_mail(clusters: Iterable[Cluster]) -> str | None:
-    """Return the version of the cluster that has the mail database or will have it, if it is there already.
+    """Return the version of the existing cluster for the mail database, or ``None``.
 
-    That is the one that mailstack has configured, of two the newer; else one on the usual port. If that one
-    is switched off, and another has its port and our block, pg_upgradecluster(1) has moved the database. It
-    copies ``pg_hba.conf``, and not ``conf.d``. One without the block may be empty, and an empty database
-    refuses all addresses for good.
+    It is the cluster that mailstack has configured, of two the newer; else the one on the usual port. If that
+    cluster is switched off, and another has its port and mailstack's block, pg_upgradecluster(1) has moved
+    the database: it copies ``pg_hba.conf``, but not ``conf.d``. A cluster without the block may be empty, and
+    with an empty database all recipients get a permanent error.
     """
     usable = [
         cluster

@@ -1,4 +1,4 @@
-"""Mail that exim4, Debian's default until Postfix replaces it, took and did not deliver: nobody else will."""
+"""Undelivered mail in the queue of exim4, Debian's default: once Postfix replaces it, nothing delivers it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _INPUT = "/var/spool/exim4/input"
 
 @dataclass(frozen=True)
 class Undelivered(Value):
-    """How many messages there are, and whether exim4 is still installed."""
+    """The number of messages, and whether exim4 is still installed."""
 
     messages: int = 0
     exim4: bool = False
 
 
 class EximQueue(Fact[Undelivered]):
-    """Return how many messages lie in the queue of exim4: ``Undelivered``."""
+    """Return the number of messages in the queue of exim4: ``Undelivered``."""
 
     default = Undelivered
 
@@ -33,7 +33,7 @@ class EximQueue(Fact[Undelivered]):
     @staticmethod
     def ask(about: Sequence[str]) -> str:
         """See ``Question.ask``."""
-        # a message is NAME-H and NAME-D, maybe in a directory of one letter (split_spool_directory)
+        # a message is NAME-H and NAME-D, with split_spool_directory in a directory of one letter
         return (
             f"if [ -d {_INPUT} ]; then find {_INPUT} -name '*-H' | wc -l;"
             " if [ -x /usr/sbin/exim4 ]; then echo exim4; fi; fi"
@@ -49,7 +49,7 @@ EXIM_QUEUE = EximQueue.of()
 
 
 def name_exim_queue(found: Undelivered) -> None:
-    """Say how many messages Postfix will not deliver; for ``reading.require``, which nothing is wrong for."""
+    """Log the number of messages that Postfix will not deliver; to ``reading.require`` it is no error."""
     if found.messages == 0:
         return
     number = "1 message lies" if found.messages == 1 else f"{found.messages} messages lie"

@@ -1,6 +1,6 @@
-"""What the facts of mailstack are made with: pyinfra runs each alone, and a deploy reads many at once.
+"""The base classes of mailstack's facts: pyinfra runs each alone, and a deploy reads many at once.
 
-A question whose answer may hold a secret is no fact, because pyinfra prints facts.
+A question whose answer may contain a secret is not a fact, because pyinfra prints facts.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ Names = str | int | Iterable[str | int]
 
 
 def listed(names: Names) -> tuple[str, ...]:
-    """Return the names as text; pyinfra's command line makes a number of what looks like one."""
+    """Return the names as text; pyinfra's command line converts digits to a number."""
     return tuple(map(str, [names] if isinstance(names, str | int) else names))
 
 
 class Question(Generic[T_co]):
-    """A question to a host. ``facts.reading`` asks all that share ``ask`` with one command.
+    """A question to a host. ``facts.reading`` asks all questions with the same ``ask`` by one command.
 
-    A subclass has a method ``command`` too. It takes the arguments and calls ``asking``.
+    A subclass also has a method ``command``, which takes the arguments and calls ``asking``.
 
-    + about: paths, names of units, …: what ``command`` made of its arguments
+    + about: the subjects, such as paths or names of units, which ``command`` makes from its arguments
     """
 
     about: tuple[Any, ...] = ()
@@ -42,24 +42,24 @@ class Question(Generic[T_co]):
 
     @staticmethod
     def ask(about: Sequence[Any]) -> str:
-        """Return a shell command that tells of all these things, on a host in any state."""
+        """Return a shell command that reads the state of these subjects, on a host in any state."""
         raise NotImplementedError
 
     def parse(self, output: str) -> T_co:
-        """Return what the command's standard output says of ``about``; it may tell of more."""
+        """Return the answer for ``about`` from the command's standard output, which may have more."""
         raise NotImplementedError
 
     def asking(self, about: Iterable[Any]) -> str:
-        """Remember what the question is about, and return the shell command that asks this question alone.
+        """Store the subjects, and return the shell command that asks this question alone.
 
-        The command succeeds on every host: pyinfra gives up a host where the command of a fact fails.
+        The command succeeds on every host: pyinfra drops a host on which the command of a fact fails.
         """
         self.about = tuple(about)
         return f"( {self.ask(self.about)}\n) 2>/dev/null </dev/null; true"
 
     @classmethod
     def of(cls, *args: Any, **kwargs: Any) -> Self:
-        """Return the question with these arguments, which are those of ``command``."""
+        """Return the question with these arguments of ``command``."""
         question = cls()
         question.command(*args, **kwargs)
         return question
@@ -69,11 +69,11 @@ class Question(Generic[T_co]):
         return self.parse(output)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both ask the same, whatever they make of the answer."""
+        """Return whether both ask the same, even if they parse the answer differently."""
         return isinstance(other, Question) and (self.ask, self.about) == (other.ask, other.about)
 
     def __hash__(self) -> int:
-        """Return the same for questions that ask the same."""
+        """Return the same hash for questions that ask the same."""
         return hash((self.ask, self.about))
 
 
@@ -83,7 +83,7 @@ class Fact(Question[T], FactBase[T]):
     abstract = True
 
     def answer(self, output: str) -> T:
-        """Return the answer. Raises ``FactProcessError``, the only error that pyinfra knows of facts."""
+        """Return the answer. Raises ``FactProcessError``, the only error of facts that pyinfra handles."""
         try:
             return self.parse(output)
         except FactProcessError:

@@ -1,4 +1,4 @@
-"""How the files of a component lie on a host."""
+"""The state of files on a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mailstack.facts.fact import Fact, Names, Question, Value, listed
 
 @dataclass(frozen=True)
 class Found(Value):
-    """What lies at a path: ``kind`` is stat(1)'s word for the file type, ``sha256`` is set for files."""
+    """The state of a path: ``kind`` is stat(1)'s name of the file type, ``sha256`` is set for files."""
 
     kind: str
     mode: int
@@ -22,14 +22,14 @@ class Found(Value):
     sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by their names, the mode as chmod(1) takes it."""
+        """Return the fields by their names, with the mode in the form of chmod(1)."""
         return {**super().to_json(), "mode": f"{self.mode:04o}"}
 
 
 class FileStates(Fact[dict[str, Found]]):
     """Return type, mode, owner, group and SHA-256 of each path that exists: ``dict[str, Found]``.
 
-    + paths: of files and directories
+    + paths: the paths of files and directories
     """
 
     default = dict
@@ -59,9 +59,9 @@ class FileStates(Fact[dict[str, Found]]):
 
 
 class FileTexts(Question[dict[str, str]]):
-    """Return the content of each of these text files that exists; what is not UTF-8 as surrogates (PEP 383).
+    """Return the content of each existing text file; bytes that are not UTF-8 as surrogates (PEP 383).
 
-    It is no fact, as a file may hold a secret; ``pyinfra.facts.files.FileContents`` is one.
+    It is not a fact, as a file may contain a secret; ``pyinfra.facts.files.FileContents`` is one.
     """
 
     def command(self, paths: Names) -> str:
@@ -86,9 +86,9 @@ class FileTexts(Question[dict[str, str]]):
 class IndexSums(Question[dict[str, str]]):
     """Return the SHA-256 of each index (``.db``) and its source when ``config_files`` last built it.
 
-    It is no fact, as a source may be a short text with a password, which can be guessed from its sum.
+    It is not a fact, as a source may be a short text with a password, which can be guessed from its checksum.
 
-    + component: whose indexes: ``postfix``
+    + component: the component with the indexes, such as ``postfix``
     """
 
     def command(self, component: str) -> str:
@@ -106,10 +106,10 @@ class IndexSums(Question[dict[str, str]]):
 
 
 def _parse_sums(output: str) -> dict[str, str]:
-    """Return what sha256sum(1) says of each path."""
+    """Return the checksum of each path in the output of sha256sum(1)."""
     return {line[66:]: line[:64] for line in output.splitlines() if len(line) > 66}
 
 
 def index_record(component: str) -> str:
-    """Return the path where those sums are kept."""
+    """Return the path of the record of these checksums."""
     return f"/var/lib/mailstack/{component}.indexes"

@@ -1,4 +1,4 @@
-"""Which Debian packages are installed."""
+"""The installed Debian packages."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mailstack.facts.fact import Fact, Names, listed
 
 
 class InstalledPackages(Fact[set[str]]):
-    """Return the packages that are wholly installed and configured: ``set[str]``.
+    """Return the packages that are completely installed and configured: ``set[str]``.
 
-    + names: of the packages to look at
+    + names: the names of the packages to check
     """
 
     default = set

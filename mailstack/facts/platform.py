@@ -1,7 +1,8 @@
-"""Which Debian this is, and which generation of each daemon it has or would get.
+"""The Debian release, and the generation of each daemon that is or would be installed.
 
-While a deploy is prepared nobody asks, as that would cost a round trip: what depends on it is given to
-operations as a function of the platform. For both that Debian has of its own they then know what to read.
+While a deploy is prepared it is not read, as that would cost a round trip. Operations get arguments that
+depend on it as a function of the platform. They announce the reading that is needed on either supported
+release.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Platform(Value):
-    """Release and versions; ``dovecot``, ``postfix``: major.minor, ``postgresql``: major.
+    """The release and the versions; ``dovecot``, ``postfix``: major.minor, ``postgresql``: major.
 
     + ipv6: whether the kernel has IPv6
-    + ipv6_loopback: whether a daemon may listen on ``::1``
+    + ipv6_loopback: whether a daemon can listen on ``::1``
     """
 
     debian: int
@@ -38,22 +39,21 @@ class Platform(Value):
 
 
 ByPlatform = Callable[[Platform], T]
-"""Raises ``OperationValueError`` if it can't be on that platform."""
+"""A function of the platform. It raises ``OperationValueError`` for one that is not supported."""
 
 RELEASES = (Platform(12, "2.3", "3.7", "15"), Platform(13, "2.4", "3.10", "17"))
-"""Debian 12 and 13 with what is their own."""
+"""Debian 12 and 13 with their own versions."""
 
 
 def _minor(version: str) -> str:
-    """``1:2.3.19.1+dfsg1-2`` -> ``2.3``."""
+    """Return major and minor version: ``2.3`` for ``1:2.3.19.1+dfsg1-2``."""
     return ".".join(version.rpartition(":")[2].split(".")[:2])
 
 
 def parse(output: str) -> Platform:
-    """Decide from what is installed; failing that, from apt's candidate; failing that, from the release.
+    """Return the platform from the installed version, else from apt's candidate, else from the release.
 
-    Raises ``FactProcessError`` for anything but Debian 12 and 13 with a generation of Dovecot that
-    one of them has.
+    Raises ``FactProcessError`` except for Debian 12 and 13 with a generation of Dovecot that one of them has.
     """
     values: dict[str, str] = {}
     candidate_of = ""
@@ -87,7 +87,7 @@ def parse(output: str) -> Platform:
 
 
 class HostPlatform(Fact[Platform]):
-    """Return Debian's release, and the version that each daemon has or would get: ``Platform``."""
+    """Return Debian's release, and the version of each daemon that is or would be installed: ``Platform``."""
 
     def command(self) -> str:
         """Ask dpkg, apt, the kernel, and for the clusters of PostgreSQL."""
@@ -107,8 +107,8 @@ class HostPlatform(Fact[Platform]):
 class Clusters(Value):
     """The clusters of a host.
 
-    + for_mail: the version of PostgreSQL that has the mail database or will have it
-    + clusters: all of them
+    + for_mail: the version of PostgreSQL for the mail database
+    + clusters: all clusters
     """
 
     for_mail: str
@@ -116,12 +116,12 @@ class Clusters(Value):
 
 
 class PostgresqlClusters(Fact[Clusters]):
-    """Return the clusters of PostgreSQL, and the version of that with the mail database: ``Clusters``."""
+    """Return the clusters of PostgreSQL, and the version of the one for the mail database: ``Clusters``."""
 
     ask = staticmethod(HostPlatform.ask)  # so that both are one question
 
     def command(self) -> str:
-        """Ask for the clusters, and for what decides where there is none yet."""
+        """Ask for the clusters, and for the versions that decide if there is none yet."""
         return self.asking([])
 
     def parse(self, output: str) -> Clusters:
@@ -134,7 +134,7 @@ CLUSTERS = PostgresqlClusters.of()
 
 
 def of_any_release(of: ByPlatform[Iterable[T]]) -> list[T]:
-    """Return what ``of`` says for the releases that it can be for, each thing once: worth reading maybe."""
+    """Return the items of ``of(platform)`` for each supported release, without duplicates, to be read."""
     found: dict[T, None] = {}
     for release in RELEASES:
         with suppress(OperationValueError):
@@ -143,5 +143,5 @@ def of_any_release(of: ByPlatform[Iterable[T]]) -> list[T]:
 
 
 def here(of: ByPlatform[T]) -> T:
-    """Return what ``of`` says for the current host. Raises ``OperationValueError`` if it can't be there."""
+    """Return ``of(platform)`` for the current host. Raises ``OperationValueError`` if it is not supported."""
     return of(read(PLATFORM))

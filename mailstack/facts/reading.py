@@ -1,19 +1,19 @@
-"""Read a host's state: everything the operations of a run want to know, in one command.
+"""Read a host's state: everything that the operations of a run need, in one command.
 
-A round trip costs more than anything it carries, so operations don't ask pyinfra for one fact after the
-other. Each operation *announces* its questions while the deploy is prepared; the first one that is executed
-reads all that was announced at once, and the others find their answer there. The answers are dropped as soon
-as any operation has changed the host, whoever wrote that operation; the next one that wants to know reads
-what it and those after it have announced.
+A round trip costs more than the data, so operations don't ask pyinfra for one fact after the other. Each
+operation *announces* its questions while the deploy is prepared. The first one that is executed reads all
+announced questions at once, and the others find their answers there. Answers are dropped when any operation
+has changed the host, also one from outside mailstack. The next operation that needs an answer reads
+everything that it and the following ones have announced.
 
-Nor does each question cost processes of its own: what several ask by the same fact, all files or all units of
-all components, is one question about all of it.
+Questions of several operations by the same fact, such as the files of all components, are one question about
+all of them, so that they cost no further processes.
 
-What must hold before anything is changed is asked in the same way: see ``require``.
+Conditions for any change are read in the same way: see ``require``.
 
-Files of a run that lost its connection may still be on their way into place, so the reading waits for them.
+A run that lost its connection may still be moving files into place, so the reading waits for that.
 
-Answers may hold secrets, so what is read is never printed, at any ``-v``.
+Answers may contain secrets, so they are never printed, at any ``-v``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 LOCK = "/var/lib/mailstack/lock"
-"""Whoever replaces files on the host holds it."""
+"""The lock that ``apply.sh`` holds while it replaces files."""
 
 _NOT_ROOT = (
     "mailstack needs root, and pyinfra runs as the user with the number {} on this host: connect as root, or "
@@ -49,18 +49,18 @@ _NOT_ROOTS = (
     "; allowed: 'root', or no {}"
 )
 _Ask = Callable[[Sequence[Any]], str]
-"""See ``Question.ask``: what a question has in common with those that are asked with the same command."""
+"""See ``Question.ask``: questions with the same function are asked by one command."""
 
 
 class _Requirement(NamedTuple):
-    """A question, and what makes a sentence of an answer that must not be."""
+    """A question, and the function that returns the error for a bad answer."""
 
     question: Question[Any]
     problem: Callable[[Any], str | None]
 
 
 class _Answer(NamedTuple):
-    """What a command said, and about what."""
+    """The output of a command, and its subjects."""
 
     ask: _Ask
     about: frozenset[Any]
@@ -69,26 +69,26 @@ class _Answer(NamedTuple):
 
 @dataclass
 class _Readings:
-    """What is known of one host."""
+    """The answers of one host."""
 
     announced: Counter[Question[Any]] = field(default_factory=Counter)
     answers: list[_Answer] = field(default_factory=list)
     moment: Moment = field(default_factory=lambda: Moment(executing=False, changes=0))
     required: list[_Requirement] = field(default_factory=list)
     checked: tuple[bool, int] = (False, 0)
-    """The phase, and how many of the requirements were looked at in it."""
+    """The phase, and the number of requirements that were checked in it."""
     refused: str | None = None
-    """What is wrong, if one of them is not met: with pyinfra's ``_ignore_errors`` operations go on asking."""
+    """The error of a requirement, kept because with pyinfra's ``_ignore_errors`` operations go on reading."""
 
     def output_for(self, question: Question[Any]) -> str | None:
-        """Return what was said about all that ``question`` is about, if that was asked."""
+        """Return the output that covers all subjects of ``question``, if there is one."""
         for answer in self.answers:
             if answer.ask == question.ask and answer.about.issuperset(question.about):
                 return answer.output
         return None
 
     def unchecked(self) -> list[_Requirement]:
-        """Return the requirements that were not looked at in this phase, and count them as looked at."""
+        """Return the requirements that were not checked in this phase, and count them as checked."""
         executing, before = self.moment.executing, self.checked
         start = before[1] if before[0] == executing else 0
         self.checked = (executing, len(self.required))
@@ -99,7 +99,7 @@ _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
 
 
 def announce(*questions: Question[Any]) -> None:
-    """Say that an operation of this run will want these answers from the current host."""
+    """Announce that an operation of this run will need these answers from the current host."""
     readings = _of_hosts.setdefault(current_host(), _Readings())
     readings.announced.update(questions)
 
@@ -107,11 +107,11 @@ def announce(*questions: Question[Any]) -> None:
 def require(question: Question[A], problem: Callable[[A], str | None]) -> None:
     """Check something before any operation of this run changes the current host.
 
-    + question: it is announced here, so that it costs no command of its own
-    + problem: returns what is wrong with the answer, as a sentence for people, or ``None``
+    + question: the question, announced here, so that it costs no command of its own
+    + problem: a function that returns the error for the answer, or ``None``
 
     The first reading of the run checks all requirements. If one is not met, each reading of this run raises
-    ``OperationError``, so that the host stays as it is.
+    ``OperationError``, so that the host stays unchanged.
     """
     announce(question)
     _of_hosts[current_host()].required.append(_Requirement(question, problem))
@@ -120,8 +120,8 @@ def require(question: Question[A], problem: Callable[[A], str | None]) -> None:
 def read(question: Question[A], host: Host | None = None) -> A:
     """Return the answer to ``question``, from the current host or from the one given.
 
-    Raises ``OperationError`` if the host can't be asked, with its name if it is another, or gives no sensible
-    answer, and if the current host does not meet a requirement.
+    Raises ``OperationError`` if the host can't be asked or its answer can't be parsed, with its name if it is
+    another host, and if the current host does not meet a requirement.
     """
     host = host or current_host()
     readings = _of_hosts.setdefault(host, _Readings())
@@ -141,13 +141,13 @@ def read(question: Question[A], host: Host | None = None) -> A:
 
 
 def was_checked(host: Host) -> bool:
-    """Return whether all that is required of ``host`` was looked at in this phase of the run."""
+    """Return whether all requirements of ``host`` were checked in this phase of the run."""
     readings = _of_hosts.get(host, _Readings())
     return readings.checked == (run.moment(host).executing, len(readings.required))
 
 
 def _check(host: Host, readings: _Readings, wanted: Question[Any]) -> None:
-    """Raise ``OperationError`` for what is required and is not so; ``wanted`` is asked along with it."""
+    """Raise ``OperationError`` if a requirement is not met; ``wanted`` is read along with them."""
     if readings.refused:
         raise OperationError(readings.refused)
     if not (unchecked := readings.unchecked()):
@@ -160,7 +160,7 @@ def _check(host: Host, readings: _Readings, wanted: Question[Any]) -> None:
 
 
 def _know(host: Host, readings: _Readings, questions: Iterable[Question[Any]]) -> None:
-    """Ask what is not known of these; and in an operation, for all that others will want."""
+    """Read those that are not known, and in an operation all announced questions too."""
     if unknown := [each for each in questions if readings.output_for(each) is None]:
         readings.answers += _ask(host, [*(readings.announced if readings.moment.executing else ()), *unknown])
 
@@ -168,7 +168,7 @@ def _know(host: Host, readings: _Readings, questions: Iterable[Question[Any]]) -
 def _answer(host: Host, readings: _Readings, question: Question[A]) -> A:
     _know(host, readings, [question])
     if readings.moment.executing:
-        readings.announced -= Counter([question])  # several operations may want it, and some are yet to come
+        readings.announced -= Counter([question])  # later operations may have announced it too
     try:
         return question.answer(readings.output_for(question) or "")
     except FactProcessError as error:
@@ -197,7 +197,7 @@ def _ask(host: Host, questions: Iterable[Question[Any]]) -> list[_Answer]:
 
 
 def _not_root(uid: str, arguments: Mapping[str, Any]) -> str:
-    """Return what to say; whoever named another user does not need to hear of ``_sudo``."""
+    """Return the error message, without a hint to ``_sudo`` if another user was named."""
     for name in ("_sudo_user", "_doas_user", "_dzdo_user", "_su_user"):
         if arguments.get(name) not in (None, "root"):
             return _NOT_ROOTS.format(uid, name, arguments[name], name)
@@ -205,10 +205,10 @@ def _not_root(uid: str, arguments: Mapping[str, Any]) -> str:
 
 
 def _all_at_once(commands: Iterable[str]) -> str:
-    """Return a script that runs all commands side by side; their outputs come in order, each with a NUL."""
+    """Return a script that runs all commands in parallel, and prints each output in order, with a NUL."""
     script = ""
     for command in commands:
         one = f"{{ ( {command}\n); printf '\\0'; }} </dev/null"
-        # while the command works its words wait in the pipe, until those before it have had theirs
+        # the output waits in the pipe until the commands before it have printed theirs
         script = f"{one} | {{ {script}; cat; }}" if script else one
     return script

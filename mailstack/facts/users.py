@@ -1,4 +1,4 @@
-"""Users and groups of the host itself."""
+"""System users and groups."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UsersAndGroups(Value):
 
 
 class SystemUsers(Fact[UsersAndGroups]):
-    """Return the users and groups that have one of these names or numbers: ``UsersAndGroups``.
+    """Return the system users and groups with one of these names or numbers: ``UsersAndGroups``.
 
     + keys: names and numbers of users and groups
     """
