@@ -1,7 +1,7 @@
-"""How long a run takes: the first, one with nothing to do, one with a little; near and far; for many hosts.
+"""The time of a run: first, unchanged, and with one change; local and remote; for many hosts.
 
-Beside ours stand a shell script that does the least that can be done (the floor), an Ansible playbook (the
-peer), and pyinfra's own operations. All make the same server (bench/kit.py); each first deploy is checked.
+mailstack is compared with a minimal shell script (the floor), an Ansible playbook (the peer), and pyinfra's
+own operations. All deploy the same server (bench/kit.py); each first deploy is checked.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Way = Callable[[Mapping[str, object]], float]
 
 
 def measure() -> list[Table]:
-    """All tables, the one with the goals first."""
+    """Measure, and return all tables, the one with the goals first."""
     with fleet() as targets:
         first, deployed, goals = _first_deploys(targets)
         tables = [first]
@@ -42,7 +42,7 @@ def measure() -> list[Table]:
 
 
 def _first_deploys(targets: Fleet) -> tuple[Table, dict[str, Runs], Goals]:
-    """First deploys; also returns the last target of each kind but the floor."""
+    """Measure first deploys; also return the last target of each kind except the floor."""
     ways: dict[str, Callable[[Runs], float]] = {
         "floor": Runs.floor,
         "ours": Runs.ours,
@@ -74,7 +74,7 @@ def _first_deploys(targets: Fleet) -> tuple[Table, dict[str, Runs], Goals]:
 
 
 def _near(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
-    """Runs over @docker"""
+    """Measure runs over @docker."""
     ways = {kind: _Changing(way) for kind, way in _ways(deployed).items()}
     measured: dict[str, Callable[[], float]] = {"empty": deployed["ours"].nothing}
     for kind, way in ways.items():
@@ -101,7 +101,7 @@ def _near(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
 
 
 def _far(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
-    """Runs over @ssh, without and with a delay"""
+    """Measure runs over @ssh, without and with a delay."""
     ours, playbook = deployed["ours"], deployed["playbook"]
     found = medians(_over_ssh(ours, playbook))
     with line(ours.target.ip, 22, _FAR / 1000) as near, line(playbook.target.ip, 22, _FAR / 1000) as other:
@@ -152,7 +152,7 @@ def _ways(deployed: dict[str, Runs]) -> dict[str, Way]:
 
 
 class _Changing:
-    """A way to deploy, again and again: with the settings of the last run, or with another one."""
+    """A way to deploy repeatedly: with the settings of the last run, or with a changed one."""
 
     def __init__(self, way: Way) -> None:
         self._way = way
@@ -172,9 +172,9 @@ class _Changing:
 
 
 def _many(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
-    """Many hosts"""
+    """Measure runs for many hosts."""
     ours = deployed["ours"]
-    for other in ("plain", "playbook"):  # nobody else is to use the processors
+    for other in ("plain", "playbook"):  # no other container may use the processors
         deployed.pop(other).target.remove()
     found, containers = many.fake(ours), many.real(ours)
     one, *_, most = many.HOSTS
@@ -201,7 +201,7 @@ def _many(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
 
 
 def _crowd(deployed: dict[str, Runs]) -> tuple[Table, Goals]:
-    """2,000 users and 3,000 aliases"""
+    """Measure runs with 2,000 users and 3,000 aliases."""
     ours = deployed["ours"]
     people = bulk_accounts.data()
     few_queries = ours.queries()

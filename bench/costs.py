@@ -1,4 +1,4 @@
-"""What a run over `@docker` is made of, each part measured by itself."""
+"""The parts of a run over `@docker`, each measured alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARTS = {
 
 
 def table(runs: Runs) -> Table:
-    """The parts of an unchanged run."""
+    """Return the parts of an unchanged run."""
     commands = {name: [sys.executable, "-c", code] for name, code in _PARTS.items()}
     commands["one command in the container"] = ["docker", "exec", runs.target.name, "true"]
     found = medians({name: partial(_timed, command) for name, command in commands.items()})

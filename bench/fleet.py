@@ -1,4 +1,4 @@
-"""Bare targets that all are alike, for those who are compared."""
+"""Identical bare targets for the compared ways to deploy."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.targets.shell import docker, step
 DEBIAN = int(os.environ.get("MAILSTACK_BENCH_DEBIAN", "13"))
 _NAME = f"{networks.TEST_NAME}-bench-{DEBIAN}"
 _USERS = 10
-#: What Ansible needs on a host, and most hosts have.
+#: The package that Ansible needs, and most hosts have.
 _PYTHON = "python3 python3-apt"
 
 
 def data() -> dict[str, Any]:
-    """The standard test server, with ten users."""
+    """Return the standard test server, with ten users."""
     more = [
         {"email": f"user{number}@example.org", "initial_password": f"password {number}"}
         for number in range(_USERS - len(sample_accounts.USERS))
@@ -42,7 +42,7 @@ class Fleet:
         self._image = f"{_NAME}:bare"
 
     def bare(self, kind: str) -> Runs:
-        """A new target, for one way to deploy; an older one of this name goes."""
+        """Return a new target, for one way to deploy; an older one of this name goes."""
         return self._runs(kind, self._target(kind).create(self._image))
 
     def make_image(self) -> None:
@@ -74,7 +74,7 @@ class Fleet:
 
 @contextmanager
 def fleet() -> Iterator[Fleet]:
-    """A fleet, which is removed in the end."""
+    """Yield a fleet, which is removed in the end."""
     with TemporaryDirectory(prefix="mailstack-bench-") as folder:
         ours = Fleet(Path(folder))
         try:

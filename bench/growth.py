@@ -30,24 +30,24 @@ from tests.targets.shell import ROOT, TargetError
 PART = "Growth"
 SIZES = (10, 1_000, 100_000)
 DEBIAN = 13
-#: How many keys are explained, and how many postmap(1) asks for.
+#: The number of keys for EXPLAIN, and for postmap(1).
 EXPLAINED, ASKED = 25, 2_000
-#: Above that, a run of pyinfra is measured once.
+#: Above this number of mailboxes, a run of pyinfra is measured once.
 ONCE = 10_000
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """So many mailboxes and as many aliases, a hundred to a domain; each tenth alias leads to another one."""
+    """A number of mailboxes and aliases, a hundred to a domain; each tenth alias leads to another alias."""
 
     size: int
 
     def address(self, name: str, number: int) -> str:
-        """The address of the mailbox `user` or of the `alias` with this number, of which 0 is the first."""
+        """Return the address of the mailbox (`user`) or `alias` with this number, from 0 on."""
         return f"{name}{number}@domain{number // 100}.example"
 
     def declared(self) -> dict[str, Any]:
-        """As an inventory has it."""
+        """Return the accounts as an inventory has them."""
         numbers = range(self.size)
         return {
             "mail_domains": [f"domain{number}.example" for number in range((self.size + 99) // 100)],
@@ -64,7 +64,7 @@ class Crowd:
         }
 
     def sql(self) -> str:
-        """The same, made by SQL."""
+        """Return the same, made by SQL."""
         numbers = f"FROM generate_series(0, {self.size - 1}) AS n"
         address = "format('{}%s@domain%s.example', n{}, n / 100)"
         user, alias, other = (address.format(*of) for of in (("user", ""), ("alias", ""), ("alias", " - 1")))
@@ -76,7 +76,7 @@ INSERT INTO mail_alias (source_email, destination_email)
 """
 
     def some(self, name: str, count: int) -> list[str]:
-        """So many addresses, evenly spread; if there are fewer, again and again. `name` as for `address`."""
+        """Return `count` evenly spread addresses, repeated if there are fewer. `name` as for `address`."""
         return [self.address(name, place * self.size // count) for place in range(count)]
 
 
@@ -84,7 +84,7 @@ INSERT INTO mail_alias (source_email, destination_email)
 class Runs:
     """Runs of pyinfra against one server.
 
-    + folder: for inventories
+    + folder: the directory for inventories
     """
 
     target: Target
@@ -94,7 +94,7 @@ class Runs:
         """Run `deploy`, or the whole server's; seconds, and the most memory that it took, in MiB."""
         data, inventory, log = (self.folder / name for name in ("data.json", "inventory.py", "log"))
         data.write_text(json.dumps({"mail_hostname": sample_accounts.HOSTNAME, **accounts}))
-        # as JSON: Python takes longer to compile so many literals than to do all the rest
+        # JSON, because compiling so many literals would take Python longer than everything else
         load = f"json.load(open({str(data)!r}))"
         inventory.write_text(f"import json\nhosts = [('@docker/{self.target.name}', {load})]\n")
         start = time.monotonic()
@@ -108,7 +108,7 @@ class Runs:
         return time.monotonic() - start, usage.ru_maxrss / 1024
 
     def unchanged(self, accounts: Mapping[str, Any], size: int) -> str:
-        """What `run` says, after a run that made it so; medians unless there is a great deal."""
+        """Return time and memory of an unchanged run after one with these; medians for a small `size`."""
         self.run(accounts)
         measured = [self.run(accounts) for _ in range(1 if size > ONCE else 5)]
         seconds, memory = (statistics.median(values) for values in zip(*measured, strict=True))
@@ -116,7 +116,7 @@ class Runs:
 
 
 def measure() -> list[Table]:
-    """Let one server grow."""
+    """Measure one server as it grows."""
     target = Target(f"{networks.TEST_NAME}-bench-growth", DEBIAN, networks.test(DEBIAN))
     with tempfile.TemporaryDirectory(prefix="mailstack-") as folder:
         try:
@@ -143,7 +143,7 @@ _ABOUT_RUNS = (
 
 
 def _rows(measured: Mapping[int, Mapping[str, str]]) -> list[list[str]]:
-    """What was measured of each size, with a row for each thing."""
+    """Return the measurements of each size as a table, with a row for each quantity."""
     return [[name, *(cells[name] for cells in measured.values())] for name in measured[SIZES[0]]]
 
 
@@ -179,13 +179,13 @@ _SETTINGS = Settings.from_data({"mail_hostname": sample_accounts.HOSTNAME})
 
 
 def _of_postfix(query: str, address: str) -> str:
-    """The query as pgsql_table(5) asks it."""
+    """Return the query as pgsql_table(5) asks it."""
     user, _, domain = address.partition("@")
     return query.replace("%s", address).replace("%u", user).replace("%d", domain)
 
 
 def _of_dovecot(query: str, address: str, service: str) -> str:
-    """The query as Dovecot 2.3 asks it."""
+    """Return the query as Dovecot 2.3 asks it."""
     user, _, domain = address.partition("@")
     name = DOVECOT["2.3"]
     for variable, value in {
@@ -209,7 +209,7 @@ def _explained(target: Target, queries: Sequence[str]) -> str:
 
 
 def _documents(text: str) -> Iterator[dict[str, Any]]:
-    """What EXPLAIN printed, one after the other."""
+    """Yield the documents that EXPLAIN printed."""
     while text := text.lstrip():
         (found,), end = json.JSONDecoder().raw_decode(text)
         yield found
@@ -219,7 +219,7 @@ def _documents(text: str) -> Iterator[dict[str, Any]]:
 def _postmap(target: Target, table: str, keys: Sequence[str]) -> str:
     target.write("/tmp/keys", "".join(f"{key}\n" for key in keys).encode())
     command = f"postmap -q - proxy:pgsql:/etc/postfix/sql/{table}.cf </tmp/keys >/dev/null"
-    # it exits with 1 where nothing was found
+    # postmap exits with 1 if it finds nothing
     seconds = median(lambda: _seconds(target, f"{command} || test $? = 1"))
     return f"{seconds / len(keys) * 1000:.2f} ms"
 
@@ -230,7 +230,7 @@ def _sql(target: Target, statements: str) -> str:
 
 
 def _seconds(target: Target, command: str) -> float:
-    """How long a command takes on the host itself."""
+    """Return how long a command takes on the host itself."""
     clock = "date +%s%N"
     began, ended = target.exec(f"{clock}; {command}; {clock}", timeout=300).stdout.split()
     return (int(ended) - int(began)) / 1e9

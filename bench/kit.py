@@ -1,4 +1,4 @@
-"""What a server should have in the end, as the peers take it: the same bytes as mailstack's, in a folder.
+"""The finished server for the peers: the same bytes as mailstack writes, in a folder.
 
 files/…          every file with its final content, below its path
 templates/….j2   the same, with a few values as Jinja variables
@@ -32,7 +32,7 @@ from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 
 _SECRETS = {name: f"a-password-for-{name}" for name in PASSWORDS}
-#: What a template has as a variable.
+#: The values that are variables in templates.
 _VARIABLES = ("mail_hostname", "mail_message_size_limit", "mail_db_lookup_role")
 _OURS = "/var/lib/mailstack"
 #: The names of the files that others write too.
@@ -41,9 +41,9 @@ _SHARED = ("pg_hba.conf", "pg_ident.conf", "aliases")
 
 @dataclass(frozen=True)
 class Kit:
-    """What should lie on a host that has this platform and these settings, and where the peers find it.
+    """The files of a host with this platform and these settings, and their place for the peers.
 
-    + folder: empty; `write` fills it
+    + folder: an empty directory, which `write` fills
     """
 
     settings: Settings
@@ -52,7 +52,7 @@ class Kit:
 
     @classmethod
     def of(cls, debian: int, data: Mapping[str, Any], folder: Path) -> Kit:
-        """The kit for hosts that run this release of Debian, written."""
+        """Return the kit for hosts that run this release of Debian, written."""
         kit = cls(Settings.from_data(data), parse(f"id=debian\ndebian={debian}\n"), folder)
         kit.write()
         return kit
@@ -70,9 +70,9 @@ class Kit:
     def entries(
         self, texts: Mapping[str, str] | None = None
     ) -> Iterator[tuple[str, Directory | Kept | File]]:
-        """Each path that is there in the end, with the service that reads it; not what mailstack notes.
+        """Yield each path of the finished server, with the service that reads it, without the records.
 
-        + texts: what lies on the host in files that others write too; nothing on a bare one
+        + texts: the existing text of shared files; empty on a bare host
         """
         settings, endpoint = self.settings, local_endpoint(self.settings)
         generation = self.platform.dovecot
@@ -104,7 +104,7 @@ class Kit:
             self._write(f"{kind}.list", "".join(f"{line}\n" for line in lines))
 
     def check(self, target: Target) -> None:
-        """Raise `TargetError` unless the target has all that the kit has, and runs."""
+        """Raise `TargetError` unless the target has everything in the kit, and its services run."""
         known = {name: self._kept(target, name) for name in PASSWORDS}
         paths = [entry.path for _, entry in self.entries()]
         shared = {
@@ -168,7 +168,7 @@ class Kit:
         return content
 
     def _template(self, text: str) -> str:
-        """The text again, as a template that renders to it."""
+        """Return the text again, as a template that renders to it."""
         for sign in ("{{", "{%", "{#"):
             text = text.replace(sign, f"\0{sign}\1")
         text = text.replace("\0", "{{ '").replace("\1", "' }}")
@@ -196,7 +196,7 @@ class Kit:
         }
 
     def _roles(self) -> tuple[str, str, str]:
-        """Owner, lookup, upgrade: in the order of `PASSWORDS`."""
+        """Return owner, lookup and upgrade role, in the order of `PASSWORDS`."""
         settings = self.settings
         return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_upgrade_role
 

@@ -1,4 +1,4 @@
-"""A line to a target that takes its time: a port of this machine, from which the answers come late."""
+"""A slow line to a target: a port of this machine, which delays the answers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _CHUNK = 1 << 16
 class Line:
     """A line to one port of a target; it counts the round trips.
 
-    As tc-netem(8) in the target's network would do it, which not every kernel has: what the target sends
-    comes `delay` seconds later, however much is under way, and so does its answer to TCP's first packet.
+    It works as tc-netem(8) in the target's network, which not every kernel has. Data from the target comes
+    `delay` seconds later, in any amount, and so does its answer to TCP's first packet.
 
-    + port: on 127.0.0.1, where the line begins
-    + round_trips: one for each connection, and one each time that the client sends after it has heard
-      something, whether it has waited for that or not
+    + port: the port on 127.0.0.1 where the line begins
+    + round_trips: one for each connection, and one each time that the client sends after it has received
+    data, whether it has waited for that or not
     """
 
     def __init__(self, address: str, port: int, delay: float) -> None:
@@ -32,7 +32,7 @@ class Line:
         asyncio.run(self._serve(ready))
 
     def end(self) -> None:
-        """End what serves, and all its connections."""
+        """Stop the server, and all its connections."""
         self._loop.call_soon_threadsafe(self._ended.set)
 
     async def _serve(self, ready: threading.Event) -> None:
@@ -80,7 +80,7 @@ class Line:
 
 @contextmanager
 def line(address: str, port: int, delay: float) -> Iterator[Line]:
-    """A line to this port, for as long as it is used."""
+    """Yield a line to this port, for as long as it is used."""
     made, ready = Line(address, port, delay), threading.Event()
     thread = threading.Thread(target=made.serve, args=[ready], daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""IMAP logins a second with our passwords in the database, and with the same in a file."""
+"""IMAP logins per second with passwords in the database, and with the same in a file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ systemctl restart dovecot
 
 
 def measure() -> list[Table]:
-    """Both Debian releases."""
+    """Measure both Debian releases."""
     rows, goals = [], []
     for debian in (13, 12):
         speed = _measure(debian)
@@ -73,7 +73,7 @@ def _measure(debian: int) -> dict[str, float]:
 
 
 def logins(host: Target) -> float:
-    """Logins a second, each over a connection of its own. Raises what imaplib raises if one is refused."""
+    """Return logins per second, each over its own connection. Raises imaplib's error if one is refused."""
     address = host.ip
     context = ssl.create_default_context()
     context.check_hostname = False

@@ -1,4 +1,4 @@
-"""What a delivery costs, by how much mail there is in the mailbox already."""
+"""The cost of a delivery by the number of messages in the mailbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIZES = (10, 1_000, 30_000)
 DEBIAN = 13
 DELIVERIES = 50
 
-#: Whom mail is for, and what has to be known of them; the first has nothing of that.
+#: The recipients by their properties; the first has none.
 _PLAIN, _QUOTA, _SCRIPT = servers.USERS[:3]
 _USERS = {
     "a user as they are by default": _PLAIN,
@@ -39,7 +39,7 @@ doveadm index -u "$1" INBOX
 
 
 def measure() -> list[Table]:
-    """One server, whose mailboxes are filled."""
+    """Measure one server while its mailboxes are filled."""
     host = servers.target("mailboxes", DEBIAN)
     cells: dict[str, list[str]] = {name: [name] for name in _USERS}
     try:
@@ -69,7 +69,7 @@ def measure() -> list[Table]:
 
 
 def _delivery(host: Target, user: str) -> float:
-    """Milliseconds of a processor."""
+    """Return the processor time of a delivery, in milliseconds."""
     traffic.load(host, 3, 1, [user])  # what is done once after a mailbox was filled
     before = servers.settle(host)
     traffic.load(host, DELIVERIES, 1, [user])

@@ -1,4 +1,4 @@
-"""Many hosts at once: up to 50 that only the network keeps waiting, and 6 containers."""
+"""Many hosts at once: up to 50 recorded ones that only add network delay, and 6 containers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.targets.shell import ROOT, docker
 
 HOSTS = (1, 5, 50)
 CONTAINERS = 6
-#: How many our deploy has, with everything that is on by default.
+#: The number of mailstack's operations with default settings.
 OPERATIONS = 13
 OURS, EMPTY, IDLE = "mailstack", "pyinfra's empty run", f"{OPERATIONS} operations that do nothing"
 #: Of the line to the recorded hosts, in seconds.
@@ -25,7 +25,7 @@ ROUND_TRIP = 0.05
 
 
 class Line(NamedTuple):
-    """How many round trips a connection takes, and how many a command."""
+    """The number of round trips of a connection, and of a command."""
 
     connecting: float
     command: float
@@ -36,7 +36,7 @@ LINE = Line(connecting=5, command=4)
 
 
 def fake(runs: Runs) -> dict[tuple[str, int], float]:
-    """Seconds of an unchanged run, of an empty one, and of one with operations that do nothing, by hosts."""
+    """Return the seconds of an unchanged run, an empty one, and one with empty operations, by hosts."""
     environment = {
         "PYTHONPATH": f"{ROOT}{os.pathsep}{recorded.install(runs.folder)}",
         recorded.RECORD: str(runs.folder / "record.json"),
@@ -58,7 +58,7 @@ def fake(runs: Runs) -> dict[tuple[str, int], float]:
 
 
 def real(runs: Runs) -> dict[int, float]:
-    """Seconds of an unchanged run for one container and for all, on this machine."""
+    """Return the seconds of an unchanged run for one container and for all, on this machine."""
     image = f"{runs.target.name}:clone"
     runs.target.stop()
     runs.target.commit(image)

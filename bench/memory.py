@@ -1,4 +1,4 @@
-"""The memory that an idle server has, and how soon it answers after a reboot."""
+"""The memory of an idle server, and the time from a reboot to its first answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNITS = ("postgresql", "postfix", "dovecot")
 
 
 def measure() -> list[Table]:
-    """Both Debian releases."""
+    """Measure both Debian releases."""
     memory, reboots = [], []
     for debian in (13, 12):
         with servers.handmade(debian, ["packages"]) as host:
@@ -57,7 +57,7 @@ def _row(host: Target) -> list[str]:
 
 
 def memory(host: Target) -> dict[str, float]:
-    """MiB by unit."""
+    """Return the memory of each unit, in MiB."""
     command = "grep -H '' /proc/[0-9]*/smaps_rollup /proc/[0-9]*/cgroup 2>/dev/null; true"
     sizes: dict[str, int] = {}
     units: dict[str, str] = {}
@@ -75,7 +75,7 @@ def memory(host: Target) -> dict[str, float]:
 
 
 def _reboot(host: Target) -> tuple[float, float, float]:
-    """Seconds until systemd has started everything, SMTP greets, and IMAP lets a user in."""
+    """Return the seconds until systemd has started all units, SMTP greets, and an IMAP login works."""
     host.stop()
     start = time.monotonic()
     host.start()

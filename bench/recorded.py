@@ -1,7 +1,7 @@
-"""Two connectors for pyinfra: `@recording` notes what a container answers, and `@recorded` answers the same.
+"""Two connectors for pyinfra: `@recording` records the answers of a container, and `@recorded` repeats them.
 
-A recorded host has no work to do, so what a run against many of them takes is pyinfra's time, ours, and the
-network's, which is a delay: one for the connection and one for each command.
+A recorded host does no work. So the time of a run against many of them is that of pyinfra, of mailstack, and
+of the network, which is a delay for the connection and for each command.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pyinfra.connectors.util import CommandOutput, OutputLine
 if TYPE_CHECKING:
     from io import IOBase
 
-#: The environment says where the answers are, and how many seconds a connection and a command take.
+#: Environment variables: the path of the answers, and the seconds of a connection and of a command.
 RECORD, CONNECTING, COMMAND = "BENCH_RECORD", "BENCH_CONNECTING", "BENCH_COMMAND"
 
 
@@ -32,7 +32,7 @@ def _key(command: StringCommand, arguments: dict[str, Any]) -> str:
 
 
 class RecordingConnector(DockerConnector):
-    """`@recording/CONTAINER`: as `@docker`."""
+    """`@recording/CONTAINER`: `@docker` that records its answers."""
 
     @staticmethod
     def make_names_data(name: str | None = None) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
@@ -53,7 +53,7 @@ class RecordingConnector(DockerConnector):
 
 
 class RecordedConnector(BaseConnector):
-    """`@recorded/NAME`: answers what was recorded, late; a command that was not recorded fails."""
+    """`@recorded/NAME`: repeats recorded answers after a delay; an unknown command fails."""
 
     handles_execution = True
 

@@ -1,4 +1,4 @@
-"""Tables of measurements, and the page that they are kept in."""
+"""Tables of measurements, and the page with all of them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _SHOWN = ("pyinfra", "ansible-core")
 
 @dataclass(frozen=True)
 class Table:
-    """What was measured, in words and figures that are ready to be printed.
+    """A table of measurements, as text ready to be printed.
 
-    + rows: as many cells in each as there are columns
-    + notes: what one has to know to read it, as Markdown
+    + rows: the rows, each with a cell for every column
+    + notes: notes for the reader, as Markdown
     """
 
     title: str
@@ -43,12 +43,12 @@ class Table:
 
 
 def median(measured: Callable[[], float], runs: int = RUNS) -> float:
-    """Call ``measured`` so many times, and return the median of what it said."""
+    """Call ``measured`` several times, and return the median of its results."""
     return statistics.median(measured() for _ in range(runs))
 
 
 def medians(measured: Mapping[K, Callable[[], float]], runs: int = RUNS) -> dict[K, float]:
-    """The median of each, taken in turns, so that all see the same of what else the machine does."""
+    """Return the median of each, taken in turns, so that all see the same of what else the machine does."""
     found: dict[K, list[float]] = {name: [] for name in measured}
     for _ in range(runs):
         for name, measure in measured.items():
@@ -57,12 +57,12 @@ def medians(measured: Mapping[K, Callable[[], float]], runs: int = RUNS) -> dict
 
 
 def goal(what: str, wanted: str, measured: str, met: bool) -> list[str]:
-    """A row under ``GOAL_COLUMNS``."""
+    """Return a row under ``GOAL_COLUMNS``."""
     return [what, wanted, measured, "yes" if met else "no"]
 
 
 def conditions() -> str:
-    """The machine, the versions and the date, in one line."""
+    """Return the machine, the versions and the date, in one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     docker = run(["docker", "version", "--format", "{{.Server.Version}}"]).stdout.strip()
     versions = [f"Docker {docker}", f"Python {platform.python_version()}"]
@@ -74,7 +74,7 @@ def conditions() -> str:
 
 
 def section(part: str, tables: Iterable[Table]) -> str:
-    """What one part measured, and under which conditions."""
+    """Return the section of one part: its tables, and the conditions of the measurement."""
     return "\n\n".join([f"## {part}", conditions(), *map(str, tables)]) + "\n"
 
 

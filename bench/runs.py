@@ -1,4 +1,4 @@
-"""Ways to make one target a mail server, each as a run that takes so many seconds."""
+"""Ways to deploy one target, each as a run that returns its seconds."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ Settings = Mapping[str, object]
 class Runs:
     """Runs against one target.
 
-    + data: the host data of our own deploy
-    + kit: what the others take
-    + folder: for inventories and keys, which are written once, outside of what is measured
+    + data: the host data of mailstack's deploy
+    + kit: the files for the other ways
+    + folder: the directory for inventories and keys, which are written once, outside the measured time
     """
 
     target: Target
@@ -43,20 +43,20 @@ class Runs:
     line: int | None = None
 
     def ours(self, settings: Settings | None = None, connector: Connector = "docker") -> float:
-        """`pyinfra INVENTORY deploy.py`, with these settings on top."""
+        """Run `pyinfra INVENTORY deploy.py` with these further settings."""
         return self._pyinfra(connector, "deploy.py", {**self.data, **(settings or {})})
 
     def nothing(self, connector: Connector = "docker") -> float:
-        """A deploy that does nothing, with the same data."""
+        """Return a deploy that does nothing, with the same data."""
         return self._pyinfra(connector, str(PEERS / "nothing.py"), self.data)
 
     def plain(self, settings: Settings | None = None, connector: Connector = "docker") -> float:
-        """pyinfra's own operations."""
+        """Run the deploy with pyinfra's own operations."""
         data = {"kit": str(self.kit.folder), "changed": settings or {}}
         return self._pyinfra(connector, str(PEERS / "plain.py"), data)
 
     def playbook(self, settings: Settings | None = None, connector: Connector = "docker") -> float:
-        """The playbook of the peer."""
+        """Return the playbook of the peer."""
         variables = self.kit.folder / "values.json"
         more = json.dumps({"kit": str(self.kit.folder), **(settings or {})})
         options = ["--extra-vars", f"@{variables}", "--extra-vars", more]
@@ -65,7 +65,7 @@ class Runs:
         return _timed([*argv, str(PEERS / "playbook.yml")], env=env)
 
     def floor(self) -> float:
-        """The shell script; sending it and what it installs is part of it."""
+        """Return the shell script; sending it and what it installs is part of it."""
         values = json.loads((self.kit.folder / "values.json").read_text())
         names = ("postgresql_unit", "vmail_uid", "vmail_gid", "mail_hostname", "db_name")
         arguments = [str(values[name]) for name in names]
@@ -80,13 +80,13 @@ class Runs:
         return time.monotonic() - start
 
     def commands(self, connector: Connector) -> int:
-        """How many commands a run of ours has run on the host."""
+        """Return how many commands a run of ours has run on the host."""
         inventory = self._inventory(connector, self.data)
         said = pyinfra.pyinfra(inventory, "-y", "--debug", "deploy.py").check()
         return sum("Running command on" in line for line in said.stderr.splitlines())
 
     def queries(self, settings: Settings | None = None) -> int:
-        """How many queries a run of ours asks the database."""
+        """Return how many queries a run of ours asks the database."""
         runuser = ["runuser", "-u", "postgres", "--", "psql", "-AtXq"]
         statement = "ALTER SYSTEM SET log_statement = '{}'", "SELECT pg_reload_conf()"
         log = "cat /var/log/postgresql/*-main.log | grep -c 'postgres@.*statement: '; true"

@@ -1,4 +1,4 @@
-"""The servers whose speed is measured: ours, variants of it, and one made by hand."""
+"""The measured servers: mailstack's, variants of it, and one made by hand."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DOMAIN = "example.org"
 PASSWORD = "a good password"
 USERS = [f"user{number}@{DOMAIN}" for number in range(1, 21)]
 HANDMADE = Path(__file__).with_name("handmade")
-#: Seconds within which nothing has used a processor when a server counts as idle.
+#: A server is idle if nothing has used a processor for so many seconds.
 _STILL = 1.0
 
 _HERTZ = 100
 
 
 def data(**more: Any) -> dict[str, Any]:
-    """Our settings: everything by default, but for the limits that a single client would run into."""
+    """Return mailstack's settings: the defaults, except for limits that a single client would reach."""
     password = hash_password(PASSWORD)
     return {
         "mail_hostname": HOSTNAME,
@@ -45,7 +45,7 @@ def data(**more: Any) -> dict[str, Any]:
 
 @contextmanager
 def ours(debian: int) -> Iterator[Callable[..., Target]]:
-    """Makes hosts that are deployed already: `make(name, setting=…)` is a copy with these settings."""
+    """Yield a function that makes deployed hosts: `make(name, setting=…)` is a copy with these settings."""
     first = target("first", debian)
     image = f"{networks.TEST_NAME}-bench-ours:{debian}"
     made: list[Target] = []
@@ -73,7 +73,7 @@ def ours(debian: int) -> Iterator[Callable[..., Target]]:
 
 @contextmanager
 def handmade(debian: int, steps: Sequence[str] = ("packages", "configured")) -> Iterator[Target]:
-    """The server that is made by hand; `steps` are those of its `install.sh`."""
+    """Yield the server that is made by hand; `steps` are those of its `install.sh`."""
     host = target("handmade", debian)
     host.create()
     try:
@@ -87,12 +87,12 @@ def handmade(debian: int, steps: Sequence[str] = ("packages", "configured")) -> 
 
 
 def target(name: str, debian: int) -> Target:
-    """A host of the measurements, not made yet."""
+    """Return a host of the measurements, not made yet."""
     return Target(f"{networks.TEST_NAME}-bench-{name}-{debian}", debian, networks.test(debian), HOSTNAME)
 
 
 def processor_time(host: Target) -> dict[str, float]:
-    """Seconds that each unit has used so far: what runs, and what its parents in the unit have waited for."""
+    """Return the processor seconds of each unit: of running processes, and of children they waited for."""
     command = "grep -H '' /proc/[0-9]*/stat /proc/[0-9]*/cgroup 2>/dev/null; true"
     ticks: dict[str, int] = {}
     units: dict[str, str] = {}

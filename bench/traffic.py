@@ -1,4 +1,4 @@
-"""Mail a second, from port 25 through LMTP into Maildirs: ours, its limit, and a server made by hand."""
+"""Messages per second from port 25 through LMTP into Maildirs: mailstack, its limit, a handmade server."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ postconf -e virtual_mailbox_domains=hash:/etc/postfix/dump_domains \\
 systemctl restart postfix
 """
 
-#: Without it most mail is refused for now: each process of Postfix has a connection for each of its tables.
+#: Without it most mail gets 4xx: each process of Postfix has a connection for each of its tables.
 _MORE_CONNECTIONS = """
 runuser -u postgres -- psql -Xqc 'ALTER SYSTEM SET max_connections = 5000'
 systemctl restart postgresql
@@ -69,10 +69,10 @@ systemctl restart postgresql
 
 @dataclass(frozen=True)
 class Round:
-    """What one round came to.
+    """The result of one round.
 
-    + accepted, delivered: messages a second
-    + cost: milliseconds of a processor that a message took, by unit
+    + accepted, delivered: messages per second
+    + cost: processor time of a message in milliseconds, by unit
     """
 
     accepted: float
@@ -81,7 +81,7 @@ class Round:
 
 
 def measure() -> list[Table]:
-    """Both Debian releases."""
+    """Measure both Debian releases."""
     return [table for debian in (13, 12) for table in _measure(debian)]
 
 
@@ -156,7 +156,7 @@ def _row(name: str, rounds: list[Round]) -> list[str]:
 
 
 def run(host: Target, messages: int = MESSAGES, sessions: int = SESSIONS) -> Round:
-    """One round on an idle host with empty mailboxes. `TargetError` if a message is missing in the end."""
+    """Return one round on an idle host with empty mailboxes. Raises `TargetError` if a message is lost."""
     # put aside: where much was deleted just now, a filesystem without a journal is slow to make new files
     host.exec(f"cd /var/vmail; mkdir -p old; if [ -e {servers.DOMAIN} ]; then mv {servers.DOMAIN} old/$$; fi")
     load(host, len(servers.USERS), sessions)  # makes the mailboxes
@@ -174,7 +174,7 @@ def run(host: Target, messages: int = MESSAGES, sessions: int = SESSIONS) -> Rou
 def load(
     host: Target, messages: int, sessions: int, users: Sequence[str] = servers.USERS
 ) -> tuple[float, float]:
-    """Send messages to users in turn. Seconds until all were accepted, and until they were delivered."""
+    """Send messages to users in turn. Return the seconds until all were accepted, and until delivered."""
     each = (str(max(1, sessions // len(users))), str(messages // len(users)), str(SIZE))
     script = ["sh", "-c", _LOAD, "sh", *each, " ".join(users)]
     start, accepted, delivered = map(float, host.exec(script, timeout=300).stdout.split())
@@ -183,9 +183,9 @@ def load(
 
 @dataclass(frozen=True)
 class Crowd:
-    """How a server behaves towards the database: connections at most, and queries for each message.
+    """A server's use of the database: the most connections, and the queries for each message.
 
-    + asked: how often each query was asked, literals left out
+    + asked: the count of each query, without literals
     """
 
     connections: int
@@ -218,7 +218,7 @@ def crowd(host: Target, sessions: int, messages: int = MESSAGES) -> Crowd:
 
 
 def statements(host: Target) -> Counter[str]:
-    """What the log has of the roles that look things up, literals left out."""
+    """Return the statements of the lookup roles in the log, without literals."""
     log = host.exec(f"cat {_LOG}").stdout
     found = re.findall(r"@mail LOG: +(?:statement|execute [^:]*): (.*)", log)
     ours = [text for text in found if "pg_stat_activity" not in text and "pg_reload_conf" not in text]

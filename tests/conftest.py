@@ -1,4 +1,4 @@
-"""What all tests share: a Docker engine, how they are divided among workers, and what goes at the end."""
+"""Shared by all tests: a Docker engine, their distribution to workers, and the cleanup at the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
 
 
 class FileByFile(LoadScopeScheduling):
-    """A worker takes the tests of one file, one Debian and one engine, which share targets; then the next."""
+    """Give a worker the tests of one file, one Debian and one engine, which share targets; then the next."""
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
@@ -31,7 +31,7 @@ class FileByFile(LoadScopeScheduling):
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:
-    """pytest-xdist's hook: who runs which test, in the order of the collection."""
+    """Distribute the tests to workers in the order of the collection; a hook of pytest-xdist."""
     config.option.loadscopereorder = False
     return FileByFile(config, log)
 
@@ -51,25 +51,25 @@ def params(item: pytest.Item) -> dict[str, Any]:
 def leave_out(
     config: pytest.Config, items: list[pytest.Item], unwanted: Callable[[pytest.Item], bool]
 ) -> None:
-    """Deselect the tests that are unwanted."""
+    """Deselect the unwanted tests."""
     config.hook.pytest_deselected(items=[item for item in items if unwanted(item)])
     items[:] = [item for item in items if not unwanted(item)]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the release that `--debian` names, and those that know none."""
+    """Keep the tests of the release that `--debian` names, and those without a release."""
     if release := config.getoption("debian"):
         leave_out(config, items, lambda item: params(item).get("debian", release) != release)
 
 
 def pytest_configure() -> None:
-    """pytest's hook: many runs of pyinfra, each a quick one; workers inherit the name of the session."""
+    """Make the many short runs of pyinfra fast, and name the session, which workers inherit."""
     pyinfra.PRELOADED = True
     os.environ.setdefault("MAILSTACK_TEST_SESSION", "kept" if KEEP else uuid.uuid4().hex[:8])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """pytest's hook: the images that the workers shared go with the process that started them."""
+    """Remove the images that workers shared, in the process that started them."""
     if not KEEP and not hasattr(session.config, "workerinput") and docker_engine.answers():
         for image in images.named(f"{networks.TEST_NAME}-"):
             if image.endswith(f"-{os.environ['MAILSTACK_TEST_SESSION']}"):
@@ -78,5 +78,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def engine() -> None:
-    """A Docker engine that answers. Without one, tests fail: skipped tests would look like passed ones."""
+    """Ensure a Docker engine that answers. Without one, tests fail: skipped ones would look passed."""
     docker_engine.ensure()

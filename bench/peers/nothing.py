@@ -1,4 +1,4 @@
-"""One operation, or as many as `operations` says, that looks at nothing: what pyinfra costs by itself."""
+"""One empty operation, or `operations` of them: the cost of pyinfra itself."""
 
 from collections.abc import Generator
 
@@ -9,7 +9,7 @@ from pyinfra.context import host
 
 @operation()
 def nothing() -> Generator[StringCommand]:
-    """Nothing."""
+    """Do nothing."""
     host.noop("nothing to do")
     yield from ()
 

@@ -12,7 +12,7 @@ from pyinfra.operations import apt, files, postgres, server, systemd
 KIT = Path(host.data.kit)
 VALUES = {**json.loads((KIT / "values.json").read_text()), **host.data.changed}
 DATABASE = VALUES["db_name"]
-#: Without -c it would take the settings of the daemon that still runs with its old ones.
+#: Without -c it would use the old settings of the running daemon.
 INDEXERS = {"sievec": "sievec -c /etc/dovecot/dovecot.conf"}
 ROLES = {
     VALUES["db_owner"]: "",
@@ -22,7 +22,7 @@ ROLES = {
 
 
 def as_postgres(name: str, sql: str, options: str = "", **arguments: Any) -> None:
-    """Run SQL as the superuser, out of sight of ps."""
+    """Run SQL as the superuser, so that ps does not show it."""
     server.shell(
         name=name,
         commands=[f"cd / && psql -Xq -v ON_ERROR_STOP=1 {options} -f - >/dev/null"],
@@ -33,7 +33,7 @@ def as_postgres(name: str, sql: str, options: str = "", **arguments: Any) -> Non
 
 
 def write(service: str) -> list[OperationMeta]:
-    """The files of one service; returns the operations that wrote them."""
+    """Return the files of one service; returns the operations that wrote them."""
     written = []
     for file in VALUES["files"]:
         if file["service"] != service:
@@ -59,7 +59,7 @@ def write(service: str) -> list[OperationMeta]:
 
 
 def any_changed(operations: list[OperationMeta]) -> Callable[[], bool]:
-    """A condition for an operation that comes later."""
+    """Return a condition for an operation that comes later."""
     return lambda: any(operation.did_change() for operation in operations)
 
 

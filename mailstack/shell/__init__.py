@@ -1,6 +1,6 @@
-"""Shell scripts for a host, whatever the login shell of the account is that SSH comes in by.
+"""Shell scripts for a host, independent of the login shell of the SSH user.
 
-What is more than a few commands is a file beside this one: ``NAME.sh``, which shellcheck(1) reads too.
+Scripts longer than a few commands are files beside this one: ``NAME.sh``, which shellcheck(1) reads too.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ def shell(script: str, data: str | None = None) -> StringCommand:
     quotes nor a ``!``. The braces make sh(1) read all of it first: a connection that breaks runs nothing.
 
     + script: one or more lines of shell
-    + data: what the script finds on its standard input, out of sight of ``ps``; text without NUL. It arrives
-      with a newline at its end.
+    + data: the script's standard input, which ``ps`` does not show; text without NUL. It arrives with a
+    newline at its end.
     """
     source = "</dev/null"
     if data is not None:
-        # no line of the data can be this one
+        # no line of the data can equal this hash
         end = hashlib.sha256(data.encode(errors="surrogateescape")).hexdigest()
         source = f"<<'{end}'\n{data.removesuffix(chr(10))}\n{end}"
     return StringCommand("sh", _stdin=f"{{\n{script}\n}} {source}\n")
 
 
 def script(name: str, *arguments: str) -> str:
-    """Return the script in the file ``NAME.sh``, with these arguments as its ``$1``, ``$2``, …"""
+    """Return the script in the file ``NAME.sh``, with these arguments as its ``$1``, ``$2`` and so on."""
     return f"set -- {shlex.join(arguments)}\n{_text(name)}"
 
 

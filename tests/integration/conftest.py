@@ -14,13 +14,13 @@ from tests.targets.containers import Target
 from tests.targets.networks import Network
 from tests.targets.shell import docker, locked
 
-#: The engine of the tests that are about none; another one by MAILSTACK_TEST_ENGINE.
+#: The engine of tests that are independent of it; MAILSTACK_TEST_ENGINE sets another.
 ENGINE = sample_accounts.ENGINE
 ENGINES = ("postgresql", "mysql")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """pytest's hook: the marker that doubles a file's tests."""
+    """Register the marker that runs a file's tests on both engines."""
     config.addinivalue_line("markers", "both_engines: run with PostgreSQL, and with MariaDB on Debian 13")
     config.addinivalue_line("markers", "both_engines_everywhere: run with PostgreSQL and with MariaDB")
     config.addinivalue_line("markers", "mariadb: run with MariaDB alone")
@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """pytest's hook: a test that uses the standard server runs on one engine, or with the marker on both."""
+    """Run a test that uses the standard server on one engine, or with the marker on both."""
     if "db_engine" in metafunc.fixturenames:
         names: Sequence[str] = [ENGINE]
         if any(map(metafunc.definition.get_closest_marker, ("both_engines", "both_engines_everywhere"))):
@@ -41,9 +41,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """pytest's hook: first the tests with hosts of their own, which take longest, those that need no
-    image before the others; then, server by server, all that share one. The second engine on Debian 12 is for
-    the tests that are marked so."""
+    """Order the tests, and deselect unmarked ones for the second engine on Debian 12.
+
+    Tests with their own hosts come first, as they take longest, and of these first those without an image.
+    Then come those that share a server, server by server.
+    """
 
     def order(item: pytest.Item) -> tuple[bool, bool, str]:
         given, fixtures = params(item), getattr(item, "fixturenames", ())
@@ -64,28 +66,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """pytest's hook: from here on `sample_accounts.data()` is for the test's engine."""
+    """Set the engine of `sample_accounts.data()` to the test's."""
     own = "postgresql" if item.get_closest_marker("postgresql") else ENGINE
     sample_accounts.ENGINE = params(item).get("db_engine", own)
 
 
 @pytest.fixture(scope="session")
 def db_engine(request: pytest.FixtureRequest) -> str:
-    """The value of `mail_db_engine` for the standard server."""
+    """Return the value of `mail_db_engine` for the standard server."""
     name: str = request.param
     return name
 
 
 @pytest.fixture(scope="session", params=[12, 13], ids=["debian12", "debian13"])
 def debian(request: pytest.FixtureRequest) -> int:
-    """The Debian release that a test runs on."""
+    """Return the Debian release that a test runs on."""
     release: int = request.param
     return release
 
 
 @pytest.fixture(scope="session")
 def network(engine: None, debian: int) -> Iterator[Network]:
-    """The network of this Debian's tests, on which nothing else is."""
+    """Yield the network of this Debian's tests, on which nothing else is."""
     network = networks.test(debian)
     network.ensure()
     yield network
@@ -95,7 +97,7 @@ def network(engine: None, debian: int) -> Iterator[Network]:
 
 @pytest.fixture(scope="session")
 def peer(network: Network, debian: int) -> Iterator[Target]:
-    """The outside world, remote.example.net: takes all mail for itself; its clients are strangers."""
+    """Yield the outside world, remote.example.net: takes all mail for itself; its clients are strangers."""
     target = containers.peer(f"{networks.WORKER_NAME}-peer-{debian}", network, keep=KEEP)
     yield target
     if not KEEP:
@@ -104,7 +106,7 @@ def peer(network: Network, debian: int) -> Iterator[Target]:
 
 @pytest.fixture(scope="session")
 def deployed(network: Network, debian: int, db_engine: str) -> str:
-    """Return the image of the standard server; the first worker that wants it makes it, by `deploy.py`."""
+    """Return the image of the standard server; the first worker that needs it makes it, by `deploy.py`."""
 
     def deploy(host: Target) -> None:
         host.pyinfra("-y", "deploy.py", data=sample_accounts.data(), timeout=900).check()
@@ -116,7 +118,7 @@ def deployed(network: Network, debian: int, db_engine: str) -> str:
 
 @pytest.fixture(scope="session")
 def server(network: Network, debian: int, db_engine: str, deployed: str) -> Iterator[Target]:
-    """The standard server, shared by the tests of a worker: leave it as found, or take a `clone`."""
+    """Yield the standard server, shared by the tests of a worker: leave it as found, or take a `clone`."""
     name = f"{networks.WORKER_NAME}-server-{debian}-{db_engine}"
     server = Target(name, debian, network, aliases=(sample_accounts.HOSTNAME,))
     if not (KEEP and server.running()):
@@ -130,12 +132,12 @@ def server(network: Network, debian: int, db_engine: str, deployed: str) -> Iter
 
 @pytest.fixture(scope="module")
 def installed(network: Network, debian: int) -> str:
-    """An image of a host that has all packages, and is bare otherwise."""
+    """Return an image of a host that has all packages, and is bare otherwise."""
     return _with_packages(network, debian)
 
 
 def _with_packages(network: Network, debian: int) -> str:
-    """Made by two runs that were killed: one while apt was at work, which goes on alone, and one after it."""
+    """Make the image by two killed runs: one during apt, which continues alone, and one after it."""
 
     def install(host: Target) -> None:
         for moment in ("during:1", "after:1"):
@@ -149,7 +151,7 @@ def _with_packages(network: Network, debian: int) -> str:
 
 
 def _made_once(kind: str, host: Target, make: Callable[[Target], None], base: str | None = None) -> str:
-    """The image of a host, bare or from `base`, after `make`; the first worker that wants it makes it."""
+    """Return the image of a host, bare or from `base`, after `make`; the first worker makes it."""
     image = f"{networks.TEST_NAME}-{kind}-{os.environ['MAILSTACK_TEST_SESSION']}"
     with locked(image.replace(":", "-")):
         if not images.exists(image):
@@ -165,13 +167,13 @@ Factory = Callable[..., Target]
 
 @pytest.fixture
 def factory(network: Network, debian: int) -> Iterator[Factory]:
-    """Makes targets that are removed at the end of the test: `factory(name, image=None, hostname=…)`."""
+    """Yield a function `factory(name, image=None, hostname=…)` for targets, removed after the test."""
     yield from _factory(network, debian)
 
 
 @pytest.fixture(scope="module")
 def module_factory(network: Network, debian: int) -> Iterator[Factory]:
-    """Makes targets that all tests of a module share, and that are removed after the last of them."""
+    """Yield a function for targets that all tests of a module share, removed after the last test."""
     yield from _factory(network, debian)
 
 
@@ -192,17 +194,17 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
 
 @pytest.fixture
 def bare(factory: Factory) -> Factory:
-    """Makes bare targets: `bare()`, or `bare("db")` where a test needs several."""
+    """Return a function for bare targets: `bare()`, or `bare("db")` if a test needs several."""
     return lambda name="bare", **options: factory(name, **options)
 
 
 @pytest.fixture
 def clone(factory: Factory, deployed: str) -> Factory:
-    """Makes copies of the standard server, seconds each, for tests that break things: `clone()`."""
+    """Return a function `clone()` for copies of the standard server, for tests that break things."""
     return lambda name="clone", **options: factory(name, image=deployed, **options)
 
 
 @pytest.fixture(scope="module")
 def module_clone(module_factory: Factory, deployed: str) -> Factory:
-    """Makes copies of the standard server that all tests of a module share."""
+    """Return a function for copies of the standard server that all tests of a module share."""
     return lambda name, **options: module_factory(name, image=deployed, **options)

@@ -1,11 +1,11 @@
-"""The files that some settings lead to, as they would lie on a host; secrets are placeholders.
+"""The files that mailstack writes for some settings; secrets are placeholders.
 
-After a change of templates that is meant:
+After an intended change of templates:
 
-    python -m tests.render.golden
+python -m tests.render.golden
 
-writes `tests/render/golden/` again. Read the difference before you commit it. `standard` is there as a whole.
-The other cases have the files that differ from it, and a list of those that they lack (`ABSENT`).
+writes `tests/render/golden/` again. Read the difference before you commit it. `standard` is complete. The
+other cases have the files that differ from it, and a list of the files that they lack (`ABSENT`).
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ HERE = Endpoint(POSTGRESQL.socket)
 
 
 def standard() -> list[Entry]:
-    """Next to nothing set."""
+    """Return the files with minimal settings."""
     settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
     return [*_mail(settings, HERE, RELEASES[0]), *postgres.files(settings, "15")]
 
 
 def peer() -> list[Entry]:
-    """No password on any disk."""
+    """Return the files without a password on any disk."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_auth="peer", mail_pop3=True)
     return [*_mail(settings, HERE), *postgres.files(settings, "17")]
 
 
 def elsewhere() -> list[Entry]:
-    """The database on another host, mail for elsewhere by a relay host, and all tables in use."""
+    """Return the database on another host, mail for elsewhere by a relay host, and all tables in use."""
     settings = Settings(
         mail_hostname="mx.example.org",
         mail_domain="example.net",
@@ -84,13 +84,13 @@ def elsewhere() -> list[Entry]:
 
 
 def mysql() -> list[Entry]:
-    """MariaDB."""
+    """Return the files with MariaDB."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_engine="mysql", mail_password_upgrade=True)
     return [*_mail(settings, Endpoint("127.0.0.1", 3306)), *mariadb.files(settings)]
 
 
 def mysql_peer() -> list[Entry]:
-    """MariaDB, and no password on any disk."""
+    """Return the files with MariaDB, without a password on any disk."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_engine="mysql", mail_db_auth="peer")
     return [*_mail(settings, Endpoint(MARIADB.socket)), *mariadb.files(settings)]
 
@@ -105,7 +105,7 @@ CASES = {
 
 
 def _mail(settings: Settings, endpoint: Endpoint, platform: Platform = RELEASES[1]) -> list[Entry]:
-    """Postfix, and both generations of Dovecot, each below a directory of its own."""
+    """Return the files of Postfix, and of both generations of Dovecot in a directory each."""
     entries = postfix.files(settings, platform, endpoint)
     for generation in ("2.3", "2.4"):
         for entry in dovecot.files(settings, generation, endpoint):
@@ -115,7 +115,7 @@ def _mail(settings: Settings, endpoint: Endpoint, platform: Platform = RELEASES[
 
 
 def texts(case: str) -> dict[str, str]:
-    """The files of one case, where others have written none: path below the root, and text."""
+    """Return the files of one case, where others have written none: path below the root, and text."""
     return {
         entry.path.lstrip("/"): entry.content
         for entry in with_others(CASES[case](), {})

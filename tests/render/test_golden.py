@@ -1,4 +1,4 @@
-"""Files are what they were, unless somebody meant to change them."""
+"""The files that mailstack writes are as recorded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A crowd of accounts as a real server has them: 50 domains, 2,000 users, 3,000 aliases; always the same.
 
-Names are written in six scripts, domains as their owners write them (`müller-söhne.example`); local parts are
-what people make of a name when they ask for an address: `j.mueller`, `dimitris.papadopoulos`, `wei.zhang3`.
+Names are written in six scripts, domains as their owners write them (`müller-söhne.example`). Local parts are
+derived from names as people do it: `j.mueller`, `dimitris.papadopoulos`, `wei.zhang3`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 DOMAINS, USERS, ALIASES = 50, 2_000, 3_000
 
-#: What most of them log in with, as an old server had stored it: `doveadm pw -s SHA512-CRYPT -r 5000`.
+#: The hash of most users, as an old server stored it: `doveadm pw -s SHA512-CRYPT -r 5000`.
 PASSWORD = "brought along"
 PASSWORD_HASH = (
     "{SHA512-CRYPT}$6$rounds=5000$mailstackcrowd00$"
     "Lj7fNbxDN.iUl1Nrm0ApYwWLBh7QvLBouIkyWpuBjR7Lce02xCrQxdB2ECJYdkUeSoIEG3VnBCdHmSTioZRqg1"
 )
-#: Every so many-th user comes without a hash, and gets a password of the same text here.
+#: Every n-th user has no hash, and gets a password of the same text.
 NEW_EVERY = 200
 
 #: Given names and family names by script, each with how it is spelt in ASCII.
@@ -75,7 +75,7 @@ _ROLES = [
 
 
 def data(seed: int = 1) -> dict[str, Any]:
-    """`mail_domains`, `mail_users`, `mail_aliases` for the crowd, as plain data of an inventory."""
+    """Return `mail_domains`, `mail_users`, `mail_aliases` for the crowd, as plain data of an inventory."""
     chance = random.Random(seed)
     domains = [*_DOMAINS, *(f"customer{number}.example" for number in range(DOMAINS - len(_DOMAINS)))]
     taken: set[str] = set()
@@ -96,7 +96,7 @@ def _user(number: int, email: str) -> dict[str, Any]:
 
 
 def _free(names: Iterator[str], domains: list[str], chance: random.Random, taken: set[str]) -> str:
-    """The first address that nobody has yet; people are not spread evenly over domains."""
+    """Return the first unused address; users are not spread evenly over domains."""
     domain = domains[min(int(chance.expovariate(0.1)), len(domains) - 1)]
     address = next(found for name in names if (found := f"{name}@{domain}") not in taken)
     taken.add(address)

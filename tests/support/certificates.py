@@ -9,7 +9,7 @@ from tests.support import sample_accounts
 
 
 def self_signed(directory: Path, hostname: str = sample_accounts.HOSTNAME) -> tuple[Path, Path]:
-    """The files of a new certificate and its key."""
+    """Return the files of a new certificate and its key."""
     certificate, key = directory / "cert.pem", directory / "key.pem"
     make = [
         "openssl",

@@ -27,7 +27,7 @@ TIMEOUT = 20.0
 
 
 def tls(certificate: str | None = None) -> ssl.SSLContext:
-    """TLS that trusts the PEM `certificate` alone, name included; without one, whatever the server shows."""
+    """Return TLS that trusts only the PEM `certificate` and its name; without one, any certificate."""
     context = ssl.create_default_context(cadata=certificate)
     if certificate is None:
         context.check_hostname = False
@@ -44,7 +44,7 @@ def smtp(
     starttls: bool | None = None,
     ipv6: bool = False,
 ) -> Iterator[smtplib.SMTP]:
-    """An SMTP session, logged in as `user`: TLS on 465, STARTTLS on 587, or as `starttls` says."""
+    """Yield an SMTP session, logged in as `user`: TLS on 465, STARTTLS on 587, or as `starttls` says."""
     address = target.ip6 if ipv6 else target.ip
     if port == 465:
         session: smtplib.SMTP = smtplib.SMTP_SSL(
@@ -63,7 +63,7 @@ def smtp(
 
 
 def login(session: smtplib.SMTP, user: str, password: str) -> None:
-    """AUTH PLAIN (RFC 4616) with a password in any script; smtplib's own `login` takes ASCII only.
+    """Log in by AUTH PLAIN (RFC 4616) with a password in any script; smtplib's own `login` takes ASCII only.
 
     Raises `smtplib.SMTPAuthenticationError` with the server's code and text.
     """
@@ -81,7 +81,7 @@ def replies(
     *,
     ipv6: bool = False,
 ) -> int:
-    """The code with which a server answers RCPT TO, or MAIL FROM if it refuses that; nothing is sent."""
+    """Return the server's code for RCPT TO, or for MAIL FROM if it refuses that; nothing is sent."""
     with smtp(target, port, ipv6=ipv6) as session:
         code, _ = session.mail(sender)
         return session.rcpt(recipient)[0] if code == 250 else code
@@ -96,9 +96,9 @@ def send(
     user: str | None = None,
     ipv6: bool = False,
 ) -> str:
-    """Send `mail` from envelope `sender` to `recipients` (else to whom it says), and return its Message-ID.
+    """Send `mail` from envelope `sender` to `recipients` (default: those in it); return its Message-ID.
 
-    Raises what smtplib raises where one recipient or the message is refused.
+    Raises smtplib's error if a recipient or the message is refused.
     """
     to = recipients or (str(mail["To"]),)
     with smtp(target, port, user, ipv6=ipv6) as session:
@@ -109,7 +109,7 @@ def send(
 
 
 def message(sender: str, recipient: str, subject: str = "A test", body: str = "Grüße!\n") -> EmailMessage:
-    """A message with a Message-ID of its own."""
+    """Return a message with a Message-ID of its own."""
     mail = EmailMessage()
     mail["From"], mail["To"], mail["Subject"] = sender, recipient, subject
     mail["Message-ID"] = f"<{uuid.uuid4()}@{sample_accounts.REMOTE}>"
@@ -121,7 +121,7 @@ def message(sender: str, recipient: str, subject: str = "A test", body: str = "G
 def imap(
     target: Target, user: str, port: int = 993, password: str | None = None, *, ipv6: bool = False
 ) -> Iterator[imaplib.IMAP4]:
-    """An IMAP session of `user`, with INBOX selected: TLS from the start on 993, by STARTTLS on 143.
+    """Yield an IMAP session of `user`, with INBOX selected: TLS from the start on 993, by STARTTLS on 143.
 
     Raises `imaplib.IMAP4.error` where the login is refused.
     """
@@ -139,7 +139,7 @@ def imap(
 
 
 def find(session: imaplib.IMAP4, message_id: str) -> list[bytes]:
-    """The messages with that Message-ID in the selected mailbox, as IMAP returns them."""
+    """Return the messages with that Message-ID in the selected mailbox, as IMAP returns them."""
     session.noop()
     _, found = session.search(None, "HEADER", "Message-ID", f'"{message_id}"')
     numbers = found[0].split() if found and found[0] else []
@@ -147,7 +147,7 @@ def find(session: imaplib.IMAP4, message_id: str) -> list[bytes]:
 
 
 def fields(session: imaplib.IMAP4, name: str) -> dict[str, str]:
-    """A header field of all messages in the selected mailbox, by their numbers."""
+    """Return a header field of all messages in the selected mailbox, by their numbers."""
     session.noop()
     if session.search(None, "ALL")[1] == [b""]:
         return {}
@@ -161,26 +161,26 @@ def fields(session: imaplib.IMAP4, name: str) -> dict[str, str]:
 
 
 def wait_for_mail(session: imaplib.IMAP4, message_id: str, timeout: float = TIMEOUT) -> bytes:
-    """The message with that Message-ID, once it has arrived; `TimeoutError` after `timeout` seconds."""
+    """Return the message with that Message-ID once it has arrived; `TimeoutError` after `timeout` seconds."""
     return eventually(lambda: find(session, message_id), f"no message {message_id}", timeout)[0]
 
 
 def received(
     target: Target, user: str, message_id: str, password: str | None = None, timeout: float = TIMEOUT
 ) -> bytes:
-    """The message with that Message-ID, once it is in the INBOX of `user`."""
+    """Return the message with that Message-ID, once it is in the INBOX of `user`."""
     with imap(target, user, password=password) as session:
         return wait_for_mail(session, message_id, timeout)
 
 
 def peer_find(peer: Target, message_id: str) -> list[bytes]:
-    """The messages with that Message-ID that the outside world has; `Delivered-To:` names the recipient."""
+    """Return the messages with that Message-ID at the peer; `Delivered-To:` names the recipient."""
     found = peer.exec(["grep", "-rlF", message_id, "/srv/mail/inbox/new"], check=False).stdout.split()
     return [peer.read(path) for path in found]
 
 
 def wait_at_peer(peer: Target, message_id: str, timeout: float = TIMEOUT) -> bytes:
-    """The message with that Message-ID, once the outside world has it; `TimeoutError` after `timeout` s."""
+    """Return the message with that Message-ID once the peer has it; `TimeoutError` after `timeout` s."""
     return eventually(lambda: peer_find(peer, message_id), f"{message_id} did not come", timeout)[0]
 
 
@@ -198,13 +198,13 @@ def introduce(peer: Target, target: Target) -> None:
 
 
 def swaks(peer: Target, target: Target, *args: str, ipv6: bool = False) -> subprocess.CompletedProcess[str]:
-    """swaks on the peer, against `target`; its exit code is not checked, its transcript is in `stdout`."""
+    """Run swaks on the peer, against `target`; its exit code is not checked, `stdout` is its transcript."""
     server = f"[{target.ip6}]" if ipv6 else target.ip
     return peer.exec(["swaks", "--server", server, *args], check=False, timeout=60)
 
 
 def codes(transcript: str) -> list[int]:
-    """The server's reply codes in a transcript of swaks, one a reply."""
+    """Return the server's reply codes in a transcript of swaks, one a reply."""
     return [int(code) for code in re.findall(r"^<[-~*]{1,2} +(\d{3}) ", transcript, re.MULTILINE)]
 
 
@@ -219,7 +219,7 @@ def restart(target: Target, meanwhile: str = "true") -> None:
 
 
 def eventually(probe: Callable[[], T], complaint: str, timeout: float = TIMEOUT) -> T:
-    """What `probe` returns, as soon as it is true; `TimeoutError` with the complaint after `timeout` s."""
+    """Return the result of `probe` once it is true; `TimeoutError` with the complaint after `timeout` s."""
     deadline = time.monotonic() + timeout
     while not (result := probe()):
         if time.monotonic() > deadline:
@@ -244,14 +244,14 @@ def sql(target: Target, statements: str) -> str:
 
 
 def home(target: Target, user: str) -> str:
-    """The directory with a user's mail, scripts and all the rest."""
+    """Return the home directory of a user."""
     directory = sql(target, f"SELECT mail_directory FROM mail_users WHERE email = '{user}'")
     assert directory, f"there is no {user}"
     return f"/var/vmail/{directory}"
 
 
 def queue(target: Target) -> list[str]:
-    """The recipients that mail in the queue still has to go to, each with the reason for the delay."""
+    """Return the recipients that mail in the queue still has to go to, each with the reason for the delay."""
     messages = map(json.loads, target.exec(["postqueue", "-j"]).stdout.splitlines())
     return [
         f"{recipient['address']}: {recipient.get('delay_reason', 'on its way')}"
@@ -270,7 +270,7 @@ def wait_for_empty_queue(target: Target, timeout: float = TIMEOUT) -> None:
 
 
 def log(target: Target, pattern: str) -> list[str]:
-    """The lines of the mail log since the host booted that match the extended regular expression."""
+    """Return the lines of the mail log since the host booted that match the extended regular expression."""
     command = ["journalctl", "--boot", "--facility=mail", "--output=cat", "--no-pager"]
     lines = target.exec(command).stdout.splitlines()
     return [line for line in lines if re.search(pattern, line)]

@@ -1,4 +1,4 @@
-"""Runs of the whole deploy: what they changed, what they said, and whether mail flows afterwards."""
+"""Runs of the whole deploy: their changes, their output, and whether mail flows afterwards."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ _STATES = re.compile(r"Connected|Ready: .*|Loading: .*|No changes|Success|docker
 
 
 def run(target: Target, data: Mapping[str, Any], *args: str, **options: Any) -> PyinfraRun:
-    """`pyinfra -y --json deploy.py` against `target` with `data`; `TargetError` if it fails."""
+    """Run `pyinfra -y --json deploy.py` against `target` with `data`; `TargetError` if it fails."""
     return target.pyinfra("-y", "--json", *args, "deploy.py", data=data, **options).check()
 
 
 def changed(run: PyinfraRun) -> list[str]:
-    """The operations that changed something, without the name of the deploy that all are part of."""
+    """Return the operations that changed something, without the name of the deploy that all are part of."""
     return [name.removeprefix(SERVER) for name in run.changed]
 
 
 def said(run: PyinfraRun) -> list[str]:
-    """What the operations said, line by line, without pyinfra's own words."""
+    """Return the output of the operations, line by line, without pyinfra's own."""
     return [line for line in _SAID.findall(run.stderr) if not _STATES.fullmatch(line)]
 
 
 def commands(target: Target, data: Mapping[str, Any]) -> int:
-    """How many commands a run sends to the host: over SSH each is a few round trips."""
+    """Return the number of commands that a run sends to the host: over SSH each is a few round trips."""
     log = target.pyinfra("-y", "-vv", "deploy.py", data=data).check().stderr
     return sum(">>>" in line and "docker exec" in line for line in log.splitlines())
 
 
 def assert_converged(target: Target, data: Mapping[str, Any], **options: Any) -> None:
-    """A run changes nothing, and says nothing."""
+    """Assert that a run changes nothing, and prints nothing."""
     again = run(target, data, **options)
     assert (changed(again), said(again)) == ([], [])
     assert again.json["results"]["totals"]["error"] == 0
 
 
 def assert_mail_flows(target: Target, user: str = sample_accounts.ALICE) -> None:
-    """A stranger's message arrives, and so does one that `user` sends to themselves after a login on 587."""
+    """Assert that a stranger's message arrives, and one that `user` sends to themselves by 587."""
     sent = []
     for port, sender in ((25, sample_accounts.STRANGER), (587, user)):
         mail = clients.message(sender, user)
@@ -64,7 +64,7 @@ def assert_mail_flows(target: Target, user: str = sample_accounts.ALICE) -> None
 
 
 def assert_mail_flows_again(target: Target) -> None:
-    """As above, once Postfix and Dovecot have found a database that was away; until then it is 4xx."""
+    """Assert the same once Postfix and Dovecot have found the database again; until then it is 4xx."""
 
     def flows() -> bool:
         try:
@@ -85,12 +85,12 @@ class Managed:
 
     @property
     def written(self) -> bool:
-        """Whether it is a file whose content is ours."""
+        """Whether it is a file with mailstack's content."""
         return isinstance(self.entry, File) and self.entry.content is not None
 
 
 def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
-    """All of them: whatever the components say that should lie on `target`."""
+    """Return all of them: the files of the components for `target`."""
     settings = Settings.from_data(data)
     endpoint = local_endpoint(settings)
     platform = PLATFORM.parse(target.exec(PLATFORM.command()).stdout)

@@ -1,4 +1,4 @@
-"""A server that somebody built by hand after the article: `bench/handmade`, with other names and numbers."""
+"""A server built by hand after the article: `bench/handmade`, with other names and ids."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MESSAGE = "From: x@remote.example.net\r\nTo: y@example.org\r\nSubject: Nr. {}\r\
 
 
 class Mailbox(NamedTuple):
-    """A folder as a client sees it, which must not see another after a move."""
+    """A folder as a client sees it, which must not change by a move."""
 
     uidvalidity: bytes
     messages: tuple[bytes, ...]
@@ -64,7 +64,7 @@ def fill(session: imaplib.IMAP4) -> None:
 
 
 def look(session: imaplib.IMAP4, folder: str) -> Mailbox:
-    """A folder, its UIDs, flags, dates and messages."""
+    """Return a folder, its UIDs, flags, dates and messages."""
     session.select(folder, readonly=True)
     _, answers = session.uid("FETCH", "1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")
     flat = [part for answer in answers for part in (answer if isinstance(answer, tuple) else (answer,))]

@@ -25,12 +25,12 @@ count = 0
 
 
 def die() -> None:
-    """No handler runs, nothing is cleaned up."""
+    """Kill this process: no handler runs, nothing is cleaned up."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def armed(execute: Callable[..., Any]) -> Callable[..., Any]:
-    """Operations execute a `StringCommand`; facts don't."""
+    """Count the commands of operations, which are `StringCommand`; those of facts are not."""
 
     @wraps(execute)
     def counted(*args: Any, **kwargs: Any) -> Any:

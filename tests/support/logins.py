@@ -61,7 +61,7 @@ LOGIN: dict[str, Callable[[Target, str, str], None]] = {
 
 
 def logged_in(service: str, target: Target, user: str, password: str) -> bool:
-    """Whether the login works, or is refused as it should be."""
+    """Return whether the login works, or is refused as it should be."""
     try:
         LOGIN[service](target, user, password)
     except smtplib.SMTPAuthenticationError as refused:
@@ -74,7 +74,7 @@ def logged_in(service: str, target: Target, user: str, password: str) -> bool:
 
 
 def all_at_once(target: Target, attempts: Mapping[tuple[str, str, str], bool]) -> None:
-    """Try every (service, user, password), each of which works or does not: a refusal takes 2 s."""
+    """Try all (service, user, password) in parallel, as a refusal takes 2 s; check each result."""
     with ThreadPoolExecutor(8) as pool:
         results = pool.map(lambda attempt: logged_in(attempt[0], target, *attempt[1:]), attempts)
     assert dict(zip(attempts, results, strict=True)) == attempts
@@ -82,7 +82,7 @@ def all_at_once(target: Target, attempts: Mapping[tuple[str, str, str], bool]) -
 
 @contextmanager
 def users(target: Target, hashes: Mapping[str, str]) -> Iterator[None]:
-    """Users with these hashes, gone afterwards."""
+    """Yield users with these hashes, gone afterwards."""
     rows = ", ".join(f"({literal(user)}, {literal(stored)})" for user, stored in hashes.items())
     clients.sql(target, f"INSERT INTO mail_users (email, password) VALUES {rows}")
     try:
@@ -92,6 +92,6 @@ def users(target: Target, hashes: Mapping[str, str]) -> Iterator[None]:
 
 
 def hashed(target: Target, *schemes: str) -> list[str]:
-    """`PASSWORD` as Dovecot itself hashes it."""
+    """Return `PASSWORD` as Dovecot itself hashes it."""
     pw = f"doveadm pw -p {shlex.quote(PASSWORD)} -s"
     return target.exec("; ".join(f"{pw} {scheme}" for scheme in schemes)).stdout.splitlines()

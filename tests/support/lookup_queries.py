@@ -1,4 +1,4 @@
-"""The lookups of Postfix and Dovecot, as they ask them for one address."""
+"""The lookups of Postfix and Dovecot for one address."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DOMAIN = "domain77.example"
 
 
 def with_key(query: str, user: str = ADDRESS.partition("@")[0]) -> str:
-    """The query with the key in it, as pgsql_table(5) puts it there."""
+    """Return the query with the key in it, as pgsql_table(5) puts it there."""
     by_domain = "domain_name = '%s'" in query
     query = query.replace("%s", DOMAIN if by_domain else f"{user}@{DOMAIN}")
     query = query.replace("%u", user).replace("%d", DOMAIN)
@@ -19,16 +19,16 @@ def with_key(query: str, user: str = ADDRESS.partition("@")[0]) -> str:
 
 
 def by_postfix(settings: Settings) -> dict[str, str]:
-    """Each query with a key in it, by the name of its file in /etc/postfix/sql."""
+    """Return each query with a key in it, by the name of its file in /etc/postfix/sql."""
     queries = postfix.queries(settings)
     found = {name: with_key(query) for name, query in queries.items()}
-    for user in ("user6500", "postmaster"):  # whom only a wildcard has, or nobody
+    for user in ("user6500", "postmaster"):  # an address that only a wildcard has, and one that nothing has
         found[f"virtual_aliases, {user}"] = with_key(queries["virtual_aliases"], user)
     return found
 
 
 def by_dovecot(query: str, service: str, address: str = ADDRESS) -> str:
-    """The query as Dovecot 2.3 asks it for a service."""
+    """Return the query as Dovecot 2.3 asks it for a service."""
     user, _, domain = address.partition("@")
     query = query.replace(DOVECOT["2.3"].app_digest, "77".zfill(64))
     for variable, value in {"%u": address, "%n": user, "%d": domain, "%s": service}.items():

@@ -1,4 +1,4 @@
-"""What no honest client says over SMTP, in tables; `test_bad_smtp.py` says it."""
+"""Commands that no honest client sends over SMTP, in tables for `test_bad_smtp.py`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Steps = list[tuple[bytes, int]]
 
 
 def to(recipient: str | bytes, code: int) -> Steps:
-    """A good sender, and this recipient."""
+    """Return a good sender, and this recipient."""
     address = recipient if isinstance(recipient, bytes) else recipient.encode()
     return [MAIL, (b"RCPT TO:" + address, code)]
 
 
-#: What a stranger says after EHLO, and with which codes it is answered. 0: the server hangs up.
+#: Commands of a stranger after EHLO, and the codes of the answers. 0: the server hangs up.
 MALFORMED: dict[str, Steps] = {
     # in the wrong order
     "RCPT before MAIL": [(RCPT[0], 503)],
@@ -128,21 +128,21 @@ MALFORMED: dict[str, Steps] = {
     "a label of 64 octets": to(f"<alice@{'a' * 64}.example.org>", 501),
     "a domain of 300 octets": to(f"<alice@{'a.' * 145}example.org>", 501),
     "an address of 2,000 octets": to(f"<{'a' * 2000}@example.org>", 501),
-    # what Postfix overlooks, where it is clear who is meant
+    # errors that Postfix tolerates, as the address is clear
     "a space after the colon": to(" <alice@example.org>", 250),
     "the bracket is closed twice": to("<alice@example.org>>", 250),
     "brackets in brackets": to("<<alice@example.org>>", 250),
     "an escape at the end": to("<alice\\@example.org>", 250),
     "CR in an address": to(b"<alice\r@example.org>", 250),
     "tabs": to(b"<alice\t@example.org>", 250),
-    # BDAT is not offered: what follows it would be taken for commands
+    # BDAT is not offered: the data after it would be read as commands
     "BDAT": [MAIL, RCPT, (b"BDAT 5 LAST", 521), (b"x", 0)],
     "BDAT of no size": [MAIL, RCPT, (b"BDAT -1", 521)],
     "BDAT without RCPT": [(b"BDAT 99999999999999999999 LAST", 521)],
 }
 
 
-#: What Alice says after her login on 587.
+#: Commands of Alice after her login on 587.
 USERS: dict[str, Steps] = {
     "another login": [(b"AUTH PLAIN AGEAYg==", 503)],
     "STARTTLS again": [(b"STARTTLS", 554)],
@@ -161,13 +161,13 @@ USERS: dict[str, Steps] = {
     "percent hack": [MAIL_ALICE, (b"RCPT TO:<someone%remote.example.net@example.org>", 550)],
     "a recipient in Unicode": [MAIL_ALICE, ("RCPT TO:<alice@b\u00fccher.example>".encode(), 501)],
     "a domain that has no dot": [MAIL_ALICE, (b"RCPT TO:<root@localhost>", 504)],
-    # root has mail from everybody: answers to what the host itself sends
+    # root accepts mail from every sender, as replies to the host's own mail
     "a literal of our own": [MAIL_ALICE, (b"RCPT TO:<root@[127.0.0.1]>", 250)],
     "an address of 2,000 octets": [MAIL_ALICE, (b"RCPT TO:<" + b"a" * 2000 + b"@remote.example.net>", 501)],
     "BDAT, which ends the session": [MAIL_ALICE, RCPT, (b"BDAT 5 LAST", 521)],
 }
 
-#: What is taken although no mail program writes so. All of it must arrive.
+#: Accepted spellings that no mail program writes. All of it must arrive.
 TAKEN: dict[str, bytes] = {
     "nothing at all": b"",
     "an empty line": b"\r\n",

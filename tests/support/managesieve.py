@@ -17,7 +17,7 @@ PORT = 4190
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answers: `OK`, `NO` or `BYE`, its response code and text, and the lines before that."""
+    """A server's answer: `OK`, `NO` or `BYE`, its response code and text, and the lines before that."""
 
     status: str
     text: str
@@ -39,18 +39,18 @@ class Session:
         self.capabilities = self.answer().lines
 
     def starttls(self) -> None:
-        """Go on with TLS; the server says anew what it can do."""
+        """Continue with TLS; the server lists its capabilities again."""
         assert self.command("STARTTLS").status == "OK"
         self.socket = clients.tls().wrap_socket(self.socket)
         self._read = self.socket.makefile("rb")
         self.capabilities = self.answer().lines
 
     def login(self, user: str, password: str) -> Answer:
-        """AUTHENTICATE with PLAIN (RFC 4616)."""
+        """Log in by AUTHENTICATE with PLAIN (RFC 4616)."""
         return self.authenticate(f"\0{user}\0{password}".encode())
 
     def authenticate(self, credentials: bytes) -> Answer:
-        """AUTHENTICATE with PLAIN and any credentials."""
+        """Send AUTHENTICATE with PLAIN and any credentials."""
         return self.command(f'AUTHENTICATE "PLAIN" "{b64encode(credentials).decode()}"')
 
     def put(self, name: str, script: str | bytes) -> Answer:
@@ -89,7 +89,7 @@ class Session:
             lines.append(line)
 
     def _line(self) -> str:
-        """A line, with the literals that it has (RFC 5804, 4) in place."""
+        """Return a line, with the literals that it has (RFC 5804, 4) in place."""
         line = self._read.readline()
         if not line.endswith(b"\r\n"):
             raise EOFError(f"the server hung up after {line!r}")
@@ -99,13 +99,13 @@ class Session:
 
 
 def quoted(text: str) -> str:
-    """A quoted string."""
+    """Return a quoted string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @contextmanager
 def connected(target: Target, *, tls: bool = True) -> Iterator[Session]:
-    """A connection, by default with TLS, without a login."""
+    """Yield a connection, by default with TLS, without a login."""
     session = Session(target)
     try:
         if tls:
@@ -119,7 +119,7 @@ def connected(target: Target, *, tls: bool = True) -> Iterator[Session]:
 def logged_in(
     target: Target, user: str, password: str = sample_accounts.PASSWORDS[sample_accounts.ALICE]
 ) -> Iterator[Session]:
-    """A connection of `user`."""
+    """Yield a connection of `user`."""
     with connected(target) as session:
         assert session.login(user, password).status == "OK"
         yield session

@@ -1,6 +1,6 @@
-"""Messages in many scripts and with odd words, and the searches that they are asked by, each of some kind.
+"""Messages in many scripts and with odd words, and searches for them, each of a kind.
 
-`docs/mailboxes.md` lists by these kinds where the index answers differently from the mail itself.
+`docs/mailboxes.md` lists by these kinds where the results of the index differ.
 """
 
 from __future__ import annotations
@@ -115,9 +115,9 @@ SCRIPTS = {
 
 UUID = "3f2b8c1e-9d47-4a60-b5e2-7c0d1f6a8e93"
 URL = "https://www.example.net/path/page.html?id=4711&lang=de#top"
-#: Looks like base64, which Dovecot 2.4 leaves out of the index: fifty and more of its characters.
+#: Looks like base64, which Dovecot 2.4 does not index: fifty or more of its characters.
 KEY = "MIGfMA0GSqGSIb3DQEBAQUAA4GNADMIGJAoGBAL7uVwNxLZ5mQJ0TqRb4yPzHs6Nf"
-#: What is in one message each, and how it is looked for.
+#: The text of one message each, and the search for it.
 MARKED = {
     "invoice": ("Invoice 2024-0815 is due.", "2024-0815"),
     "phone": ("Call +49-89-1234567 today.", "+49-89-1234567"),
@@ -138,7 +138,7 @@ MARKED = {
 
 
 class Query(NamedTuple):
-    """A search of some kind, as the client writes it after `SEARCH CHARSET UTF-8`."""
+    """A search, as the client writes it after `SEARCH CHARSET UTF-8`, and its kind."""
 
     kind: str
     text: str
@@ -197,7 +197,7 @@ def _in_script(script: Script) -> Iterator[EmailMessage]:
 
 
 def queries() -> list[Query]:
-    """Return over 200 searches of the kinds that `docs/mailboxes.md` knows."""
+    """Return over 200 searches of the kinds in `docs/mailboxes.md`."""
     return [*_words(), *_marks(), *_headers(), *_negated()]
 
 
@@ -291,6 +291,6 @@ def _negated() -> Iterator[Query]:
 
 
 def split(query: str) -> tuple[list[str], list[str]]:
-    """Return what stands before, between and after the quoted strings of a search, and these strings."""
+    """Return the text before, between and after the quoted strings of a search, and these strings."""
     pieces = query.split('"')
     return pieces[::2], pieces[1::2]

@@ -1,4 +1,4 @@
-"""A bare SMTP session, for what no honest client would send."""
+"""A bare SMTP session, for bytes that no honest client would send."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Dialogue:
         self._stream = connection.makefile("rb")
 
     def send(self, data: bytes) -> None:
-        """Send, and do not wait for an answer. That a server has hung up is for `answer` to say."""
+        """Send, and do not wait for an answer. `answer` shows whether the server has hung up."""
         with contextlib.suppress(OSError):
             self.connection.sendall(data)
 
     def answer(self) -> bytes:
-        """The last line of the next answer; nothing if the server has hung up."""
+        """Return the last line of the next answer; nothing if the server has hung up."""
         try:
             while (line := self._stream.readline())[3:4] == b"-":
                 pass
@@ -40,29 +40,29 @@ class Dialogue:
         return answers
 
     def code(self, command: bytes = b"") -> int:
-        """The code that a command is answered with; 0 if the server hangs up instead."""
+        """Return the code that a command is answered with; 0 if the server hangs up instead."""
         return int(self.say(command)[0][:3] or b"0")
 
     def rest(self) -> bytes:
-        """All that the server says until it hangs up."""
+        """Return all that the server says until it hangs up."""
         with contextlib.suppress(ConnectionError):
             return self._stream.read()
         return b""
 
     def close(self) -> None:
-        """Hang up; a socket stays open as long as a stream of it is."""
+        """Hang up, with the streams, which would keep the socket open."""
         self._stream.close()
         self.connection.close()
 
     def starttls(self) -> None:
-        """Go on over TLS, after the server has agreed to it."""
+        """Continue over TLS, after the server has agreed to it."""
         self.connection = clients.tls().wrap_socket(self.connection)
         self._stream = self.connection.makefile("rb")
 
 
 @contextlib.contextmanager
 def dialogue(server: Target | str, port: int = 25, *, greeted: bool = False) -> Iterator[Dialogue]:
-    """A connection on which nothing was said yet, or EHLO if `greeted`.
+    """Yield a connection on which nothing was said yet, or EHLO if `greeted`.
 
     `server` may be its address, which is quicker where many follow one another: a target asks Docker for it.
     """

@@ -1,6 +1,6 @@
-"""Real messages: the corpus of CPython's e-mail package, and what a server may do to a message on its way.
+"""Real messages: the corpus of CPython's e-mail package, and the changes that a server may make to them.
 
-It comes from Debian's `libpython3.13-testsuite`, which the peer has.
+The corpus is in Debian's `libpython3.13-testsuite`, which the peer has.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import re
 from tests.targets.containers import Target
 
 DIRECTORY = "/usr/lib/python3.13/test/test_email/data"
-#: Fields that cleanup(8) takes out: a secret, and those that only the last server writes (RFC 5321, 4.4).
+#: Fields that cleanup(8) removes: a secret, and those that only the last server writes (RFC 5321, 4.4).
 DROPPED = re.compile(rb"(?:bcc|content-length|resent-bcc|return-path)[ \t]*:", re.IGNORECASE)
 FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
-#: What each server adds at the top; nothing else may come in front of a message.
+#: The fields that each server adds at the top; nothing else may precede a message.
 TRACE = re.compile(rb"(?:(Return-Path|Delivered-To|X-Original-To|Received): .*\r\n(?:[ \t].*\r\n)*)*")
 
 
 def messages(peer: Target) -> dict[str, bytes]:
-    """Every message by its name, as it goes over the wire (CRLF): the files, and more made from them."""
+    """Return the messages by name, as sent over the wire (CRLF): the files, and more made from them."""
     names = peer.exec(["ls", DIRECTORY]).stdout.split()
     files = {name: peer.read(f"{DIRECTORY}/{name}") for name in names}
     mails = {name: wire(content) for name, content in files.items() if name.startswith("msg_")}
@@ -28,7 +28,7 @@ def messages(peer: Target) -> dict[str, bytes]:
 
 
 def made(mails: dict[str, bytes], others: dict[str, bytes]) -> dict[str, bytes]:
-    """What the corpus lacks: bytes above 127, lines over 998 octets, dots, odd ends, deep nesting."""
+    """Return messages that the corpus lacks: bytes above 127, lines over 998 octets, dots, odd ends, …."""
     head = b"From: a@remote.example.net\r\nMIME-Version: 1.0\r\nContent-Type: "
     latin = bytes(range(0xA0, 0x100))
     found = {
@@ -80,16 +80,16 @@ def made(mails: dict[str, bytes], others: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def wire(content: bytes) -> bytes:
-    """The bytes as SMTP carries them: every line ends in CRLF, the last one too (RFC 5321, 2.3.8)."""
+    """Return the bytes as SMTP carries them: every line ends in CRLF, the last one too (RFC 5321, 2.3.8)."""
     text = re.sub(rb"\r\n|\r|\n", b"\r\n", content)
     return text if text.endswith(b"\r\n") else text + b"\r\n"
 
 
 def expected(mail: bytes) -> bytes:
-    """The message as it must come out of IMAP, below the trace fields; `mail` is as it went over the wire.
+    """Return the message as IMAP must return it, below the trace fields; `mail` is as sent over the wire.
 
-    A header stays as it is, but for `DROPPED`. Before the first line that is no field, cleanup(8) puts
-    the empty line that is missing.
+    The header is unchanged, except for `DROPPED`. Before the first line that is not a field, cleanup(8) adds
+    the missing empty line.
     """
     lines = mail.splitlines(keepends=True)
     header: list[bytes] = []

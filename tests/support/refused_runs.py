@@ -1,4 +1,4 @@
-"""A run that is refused: it says why in one line, and the host stays as it was."""
+"""A refused run: it gives the reason in one line, and the host stays unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOK = (
 
 
 def refused(host: Target, run: PyinfraRun, said: str) -> None:
-    """The run failed with one line that says why, as a user reads it."""
+    """Assert that the run failed with one line that gives the reason."""
     assert run.returncode == 1
     assert run.stderr.count(said) == 1, run.stderr
     for word in ("Traceback", "exception", "bug report", "Starting operation: Mail server | PostgreSQL"):

@@ -6,16 +6,16 @@ import os
 from typing import Any
 
 HOSTNAME = "mail.example.org"
-#: Where the peer takes mail, and whence its strangers write.
+#: The domain of the peer, for recipients and for strangers as senders.
 REMOTE = "remote.example.net"
 STRANGER = f"stranger@{REMOTE}"
 
 ALICE = "alice@example.org"
 BOB = "bob@example.org"
 CAROL = "carol@example.com"
-#: Has an account that is disabled.
+#: A disabled user.
 DAVE = "dave@example.org"
-#: Has an account in a domain that is disabled.
+#: A user in a disabled domain.
 ERIN = "erin@disabled.example"
 
 PASSWORDS = {
@@ -45,17 +45,17 @@ ALIASES: list[dict[str, Any]] = [
 ]
 
 
-#: What the servers of the current test have their accounts in: conftest.py sets it before each test.
+#: The engine of the current test's servers: conftest.py sets it before each test.
 ENGINE = os.environ.get("MAILSTACK_TEST_ENGINE", "postgresql")
 
 
 def map_type() -> str:
-    """The type of Postfix's tables for a direct connection to that engine."""
+    """Return the type of Postfix's tables for a direct connection to that engine."""
     return "mysql" if ENGINE == "mysql" else "pgsql"
 
 
 def data(**more: Any) -> dict[str, Any]:
-    """The host data of the standard test server; `more` adds to it or overrides it."""
+    """Return the host data of the standard test server; `more` adds to it or overrides it."""
     engine = {} if ENGINE == "postgresql" else {"mail_db_engine": ENGINE}
     return {
         **engine,

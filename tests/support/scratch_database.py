@@ -1,4 +1,4 @@
-"""A database and roles of a test's own, beside the mail database of the server that it uses."""
+"""A database and roles for one test, beside the mail database of the server that it uses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.targets.shell import TargetError
 class Scratch:
     """A database and its roles, which have its name: `NAME_owner`, `_lookup`, `_upgrade`, `_admin`, `_other`.
 
-    + target: that runs PostgreSQL
-    + name: of the database
+    + target: the host that runs PostgreSQL
+    + name: the name of the database
     """
 
     target: Target
@@ -42,11 +42,11 @@ class Scratch:
         return self.target.exec([*argv, "-f", "-"], input=sql).stdout.strip()
 
     def json(self, sql: str, *, database: str | None = None, role: str | None = None) -> Any:
-        """What a query returns as JSON."""
+        """Return the JSON result of a query."""
         return json.loads(self.run(sql, database=database, role=role))
 
     def refused(self, sql: str, *, role: str | None = None) -> str:
-        """The error of SQL that must fail."""
+        """Return the error of SQL that must fail."""
         try:
             self.run(sql, role=role)
         except TargetError as error:
@@ -54,20 +54,20 @@ class Scratch:
         raise AssertionError(f"accepted: {sql}")
 
     def differences(self, after: str = "") -> list[str]:
-        """What the schema's own query finds, in a session of its own, `after` some SQL."""
+        """Return the differences that the schema's query finds in a new session, `after` some SQL."""
         return self.schema.differences(self.json(f"{after};\n\\c -\n{self.schema.query()}"))
 
     def apply(self, role: str | None = None) -> None:
-        """Put the schema right."""
+        """Apply the schema."""
         self.run(self.schema.script(), one=True, role=role)
 
     def objects(self) -> dict[str, str]:
-        """Every object of ours with its definition."""
+        """Return every object of mailstack with its definition."""
         found: dict[str, str] = self.json(self._objects)
         return found
 
     def healed(self) -> tuple[list[str], dict[str, str]]:
-        """Put the schema right; what differs then, and every object, as one command."""
+        """Apply the schema; return the remaining differences, and every object, by one command."""
         answers = self.run(
             f"BEGIN;\n{self.schema.script()}\nCOMMIT;\n\\c -\n{self.schema.query()};\n{self._objects}"
         )
@@ -83,7 +83,7 @@ class Scratch:
 
 @contextmanager
 def scratch(target: Target, name: str = "scratch") -> Iterator[Scratch]:
-    """An empty database with its roles, gone afterwards."""
+    """Yield an empty database with its roles, gone afterwards."""
     made = Scratch(target, name)
     _clear(made)
     made.run(

@@ -1,4 +1,4 @@
-"""Looking over a run's shoulder: command lines, and files that anybody can read, every few milliseconds."""
+"""Watch a run: command lines, and files readable by all, every few milliseconds."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ until (-e $ARGV[0]) {
 
 @dataclass
 class Seen:
-    """What was seen, once the watching is over."""
+    """The observations, complete once the watch has ended."""
 
     commands: set[str] = field(default_factory=set)
     files: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Seen:
 
 @contextmanager
 def watched(target: Target, secrets: Sequence[str]) -> Iterator[Seen]:
-    """Watch this machine and the target; on the target look, as `nobody`, into files for `secrets`."""
+    """Watch this machine and the target; on the target search files for `secrets`, as `nobody`."""
     seen = Seen()
     over = "/run/mailstack-watched"
     target.exec(["rm", "-f", over])

@@ -7,5 +7,5 @@ from pathlib import Path
 
 
 def python_blocks(page: Path) -> list[str]:
-    """The Python examples of a page of Markdown."""
+    """Return the Python examples of a page of Markdown."""
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)

@@ -1,4 +1,4 @@
-"""Users of one test module on a server that others share."""
+"""Users for one test module on a shared server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PASSWORD = sample_accounts.PASSWORDS[sample_accounts.ALICE]
 
 @contextmanager
 def guests(server: Target, *names: str) -> Iterator[list[str]]:
-    """The addresses of new users `NAME@example.org` with `PASSWORD`; they and their mail go afterwards."""
+    """Yield the addresses of new users `NAME@example.org` with `PASSWORD`; remove them and their mail."""
     emails = [f"{name}@example.org" for name in names]
     clear = "".join(
         f"DELETE FROM {table} WHERE email = '{email}';\n"
@@ -26,7 +26,7 @@ def guests(server: Target, *names: str) -> Iterator[list[str]]:
         f" WHERE email = '{sample_accounts.ALICE}';\n"
         for email in emails
     )
-    clients.sql(server, clear + make)  # clear: of a run that was cut off
+    clients.sql(server, clear + make)  # clear: left by an interrupted run
     homes = shlex.join(clients.home(server, email) for email in emails)
     yield emails
     clients.sql(server, clear)

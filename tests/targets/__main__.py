@@ -11,7 +11,7 @@ from tests.targets.shell import TargetError, docker, step
 
 
 def main() -> None:
-    """Parse the command line and do what it says; exit with 1 and one clear line where that can't be."""
+    """Parse the command line and run the command; exit with 1 and one clear line on an error."""
     parser = argparse.ArgumentParser(prog="python -m tests.targets", description="Docker targets")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("images", help="make sure that the Docker engine runs and all images are there")
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def scratch(debian: int) -> Target:
-    """A bare target to try things on by hand."""
+    """Return a bare target to try things on by hand."""
     return Target(f"{networks.TEST_NAME}-scratch-{debian}", debian, networks.test(debian))
 
 

@@ -1,4 +1,4 @@
-"""Containers with a real systemd as PID 1: hosts to deploy to, and the peer, which is the outside world."""
+"""Containers with a real systemd as PID 1: hosts to deploy to, and the peer, which is all other servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SYSTEMD = (
     *("--env", "container=docker", "--env", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"),
     *("--stop-signal", "SIGRTMIN+3"),
 )
-#: Daemons ask the resolver for the name of each client. One answer that gets lost would cost five seconds.
+#: Daemons ask the resolver for the name of each client. A lost answer would cost five seconds.
 _RESOLVER = ("--dns-option", "timeout:1", "--dns-option", "attempts:5")
 _NO_IPV6 = {"seccomp=unconfined": f"seccomp={Path(__file__).parent}/recipes/no-ipv6.json"}
 
@@ -60,7 +60,7 @@ class Target:
     ipv6: bool = True
 
     def create(self, image: str | None = None) -> Target:
-        """Start the container anew, from `image` or the bare image; wait until systemd has booted it."""
+        """Replace the container with a new one from `image` or the bare image; wait until it has booted."""
         image = image or images.target_image(self.debian)
         self.remove()
         network = ["--network", self.network.ensure()]
@@ -76,16 +76,16 @@ class Target:
         return self
 
     def exists(self) -> bool:
-        """Whether there is a container of this name, running or not."""
+        """Return whether there is a container of this name, running or not."""
         return docker("container", "inspect", self.name, check=False).returncode == 0
 
     def running(self) -> bool:
-        """Whether the container runs."""
+        """Return whether the container runs."""
         state = docker("container", "inspect", "--format", "{{.State.Running}}", self.name, check=False)
         return state.stdout.strip() == "true"
 
     def image(self) -> str:
-        """The image that the container was made from."""
+        """Return the image that the container was made from."""
         return docker("container", "inspect", "--format", "{{.Config.Image}}", self.name).stdout.strip()
 
     def start(self) -> None:
@@ -94,11 +94,11 @@ class Target:
         self.wait()
 
     def stop(self) -> None:
-        """Shut the host down in an orderly way."""
+        """Shut the host down cleanly."""
         docker("stop", "--time", "60", self.name, timeout=90)
 
     def limit_memory(self, limit: str) -> None:
-        """Let all processes together have so much memory, of which none is swap."""
+        """Limit the memory of all processes together, without swap."""
         docker("update", "--memory", limit, "--memory-swap", limit, self.name)
 
     def remove(self) -> None:
@@ -106,7 +106,7 @@ class Target:
         docker("rm", "--force", "--volumes", self.name, check=False, timeout=90)
 
     def wait(self, timeout: float = 90) -> None:
-        """Wait until systemd has done its start jobs. A unit that failed is for the tests to find."""
+        """Wait until systemd has finished its start jobs. Tests find failed units themselves."""
         _endpoints.cache_clear()
         deadline = time.monotonic() + timeout
         # no shell that stays as yet: it would be in systemd's way
@@ -137,7 +137,7 @@ class Target:
         return checked(text) if check else text
 
     def read(self, path: str) -> bytes:
-        """The content of a file in the container, as it is."""
+        """Return the content of a file in the container, as it is."""
         done = session.execute(self.name, ["cat", path], timeout=60)
         if done.returncode:
             raise TargetError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
@@ -176,7 +176,7 @@ class Target:
         return run_pyinfra(self.name, *args, ssh=ssh, **options)
 
     def ssh_key(self, user: str = "root") -> str:
-        """A private key that opens `user` over SSH; made on first use."""
+        """Return a private key that opens `user` over SSH; made on first use."""
         keygen = (
             "set -e; umask 077; cd; test ! -e .ssh/id_ed25519 || exit 0; mkdir -p .ssh; "
             "ssh-keygen -q -t ed25519 -N '' -f .ssh/id_ed25519; cp .ssh/id_ed25519.pub .ssh/authorized_keys"
@@ -187,16 +187,16 @@ class Target:
 
 @cache
 def _endpoints(container: str) -> dict[str, Any]:
-    """The addresses of a container by network, which are others once it was started anew."""
+    """Return the addresses of a container by network, which are others once it was started anew."""
     networks = docker("container", "inspect", "--format", "{{json .NetworkSettings.Networks}}", container)
     endpoints: dict[str, Any] = json.loads(networks.stdout)
     return endpoints
 
 
 def peer(name: str, network: Network, *, keep: bool = False) -> Target:
-    """The outside world: remote.example.net, which takes and keeps mail, and whose clients are strangers.
+    """Return the peer: remote.example.net, which accepts and keeps mail, and whose clients are strangers.
 
-    `keep` leaves one that runs already, of today's image, as it is.
+    `keep` reuses a running peer of the current image.
     """
     target = Target(name, 13, network, hostname="remote.example.net", aliases=("remote.example.net",))
     image = images.peer_image()

@@ -26,7 +26,7 @@ PASSWORDS = STATE / "demo-passwords.json"
 
 
 def run(debian: int) -> None:
-    """Make the demo or bring it up to date, send mail through it, read that back, and say how to get in."""
+    """Create or update the demo, send mail through it, read it back, and print how to log in."""
     server = Target("mailstack-demo", debian, networks.demo(), ports=PORTS)
     state = _started(server)
     passwords: dict[str, str] = json.loads(PASSWORDS.read_text())
@@ -63,7 +63,7 @@ def _started(server: Target) -> str:
 
 
 def _converge(passwords: dict[str, str]) -> list[str]:
-    """What a user would type. Returns the operations that changed something."""
+    """Run the commands that a user would type; return the operations that changed something."""
     runs = [
         (["deploy.py"], {}),
         (["mailstack.accounts.domain", DOMAIN], {}),
@@ -109,7 +109,7 @@ def _message(sender: str, subject: str) -> EmailMessage:
 
 
 def _read_back(message_id: str, password: str, trust: ssl.SSLContext) -> str:
-    """The first line that delivery added to the message with that Message-ID, once Alice has it."""
+    """Return the first line that delivery added to the message with that Message-ID, once Alice has it."""
     with imaplib.IMAP4_SSL(HERE, 2993, ssl_context=trust, timeout=30) as session:
         session.login(ALICE, password)
         session.select()

@@ -1,4 +1,4 @@
-"""A Docker engine: the one that runs, or one that we install and start."""
+"""A Docker engine: the running one, or one that is installed and started here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOG = Path("/var/log/mailstack-dockerd.log")
 
 
 def ensure() -> None:
-    """Make sure that a Docker engine answers. Raises `TargetError` where there can be none."""
+    """Make sure that a Docker engine answers. Raises `TargetError` if that is impossible."""
     if answers():
         return
     with locked("engine"):
@@ -28,7 +28,7 @@ def ensure() -> None:
 
 
 def answers() -> bool:
-    """Whether `docker` is installed and its engine can be reached."""
+    """Return whether `docker` is installed and its engine can be reached."""
     if shutil.which("docker") is None:
         return False
     return docker("version", "--format", "{{.Server.Version}}", check=False, timeout=30).returncode == 0

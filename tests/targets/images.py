@@ -24,7 +24,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 def target_image(debian: int) -> str:
-    """The image of a bare Debian 12 or 13; made if it is missing."""
+    """Return the image of a bare Debian 12 or 13; made if it is missing."""
     recipe = (RECIPES / "target.sh").read_text()
     tag = f"mailstack-target:{debian}-{_digest(recipe, _host_apt_options())}"
     with locked(f"image-{debian}"):
@@ -35,7 +35,7 @@ def target_image(debian: int) -> str:
 
 
 def peer_image() -> str:
-    """The image of the peer, which stands for the rest of the world; made if it is missing."""
+    """Return the image of the peer, which stands for the rest of the world; made if it is missing."""
     base = target_image(13)
     recipe = (RECIPES / "peer.sh").read_text()
     tag = f"mailstack-peer:13-{_digest(base, recipe)}"
@@ -47,7 +47,7 @@ def peer_image() -> str:
 
 
 def all_images() -> list[str]:
-    """All three; those of the two Debians side by side."""
+    """Return all three; those of the two Debians side by side."""
     with ThreadPoolExecutor() as pool:
         makers = (lambda: target_image(12), lambda: (target_image(13), peer_image()))
         futures = [pool.submit(maker) for maker in makers]
@@ -57,12 +57,12 @@ def all_images() -> list[str]:
 
 
 def exists(tag: str) -> bool:
-    """Whether the engine has the image `tag`."""
+    """Return whether the engine has the image `tag`."""
     return docker("image", "inspect", tag, check=False).returncode == 0
 
 
 def base_image(debian: int) -> str:
-    """Debian as its project publishes it for Docker or, where nothing can be pulled, bootstrapped here."""
+    """Return Debian's own image or, if nothing can be pulled, one bootstrapped here."""
     published, own = f"debian:{debian}", f"mailstack-debian:{debian}-{date.today():%GW%V}"
     if exists(own) or exists(published):
         return own if exists(own) else published
@@ -130,13 +130,13 @@ def _forget_older(tag: str) -> None:
 
 
 def named(prefix: str) -> list[str]:
-    """The images whose name and tag start with `prefix`."""
+    """Return the images whose name and tag start with `prefix`."""
     tags = docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
     return [tag for tag in tags if tag.startswith(prefix)]
 
 
 def _host_apt_options() -> str:
-    """This machine's proxies and date checks for apt, so that a target reaches the mirrors as it does."""
+    """Return this machine's proxies and date checks for apt, so that a target can reach the mirrors too."""
     if shutil.which("apt-config") is None:
         return ""
     dump = run(["apt-config", "dump"]).stdout.splitlines()

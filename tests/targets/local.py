@@ -35,7 +35,7 @@ def install(target: Target, *, timeout: float = 300) -> None:
 
 
 def build_wheel(directory: Path) -> Path:
-    """The project's wheel, built into `directory`."""
+    """Return the project's wheel, built into `directory`."""
     run(
         [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(directory), str(ROOT)],
         timeout=300,
@@ -58,7 +58,7 @@ def pyinfra(
 
 
 def _dependencies(wheel: Path, debian: int) -> Path:
-    """A directory with the wheels that `wheel` depends on, for the Python of that Debian; made once."""
+    """Return a directory with the wheels that `wheel` needs, for the Python of that Debian; made once."""
     directory = STATE / f"wheels-{debian}"
     machine = platform.machine()
     tags = [f"--platform={tag}_{machine}" for tag in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]

@@ -1,6 +1,6 @@
-"""Networks whose addresses are no private ones (RFC 5737, RFC 2544, RFC 3849).
+"""Networks with addresses that are not private (RFC 5737, RFC 2544, RFC 3849).
 
-Spam filters and postscreen treat private addresses as friends, so tests on these would test nothing.
+Spam filters and postscreen trust private addresses, so tests with these would test nothing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Network:
         return self.name
 
     def _free_range(self) -> None:
-        """Refuse a range in use, even by our uplink, as Docker would not; an idle network of ours goes."""
+        """Refuse a range in use, even by the uplink, as Docker does not; remove an idle test network."""
         for ours in (ipaddress.ip_network(self.subnet), ipaddress.ip_network(self.subnet6)):
             for theirs, owner in _in_use():
                 if theirs.version == ours.version and theirs.overlaps(ours):
@@ -67,12 +67,12 @@ class Network:
 
 
 def demo() -> Network:
-    """The network of the demo."""
+    """Return the network of the demo."""
     return Network("mailstack-demo", DEMO_SUBNET, "2001:db8:2::/64")
 
 
 def test(debian: int) -> Network:
-    """The network of one Debian's tests in this worker: an eighth of the range each; others share 0."""
+    """Return the network of one Debian's tests in this worker, an eighth of the range; others share 0."""
     whole = ipaddress.IPv4Network(TEST_SUBNET)
     worker = int(_WORKER.removeprefix("gw") or 0)
     eighth = list(whole.subnets(prefixlen_diff=3))[2 * worker + debian % 2]
@@ -82,7 +82,7 @@ def test(debian: int) -> Network:
 
 
 def build() -> str:
-    """The network in which images are made; Docker chooses its range."""
+    """Return the network in which images are made; Docker chooses its range."""
     with locked("networks"):
         if docker("network", "inspect", "mailstack-build", check=False).returncode:
             docker("network", "create", "mailstack-build")
@@ -90,13 +90,13 @@ def build() -> str:
 
 
 def _removed(network: str) -> bool:
-    """Whether the network is gone now: Docker keeps one that a running container is on."""
+    """Return whether the network is gone now: Docker keeps one that a running container is on."""
     docker("network", "rm", network, check=False)
     return docker("network", "inspect", network, check=False).returncode != 0
 
 
 def _in_use() -> Iterator[tuple[_Range, str]]:
-    """Every range that a Docker network has or that this machine has a route to, but for the default one."""
+    """Yield every range of a Docker network or of a route of this machine, except the default route."""
     names = docker("network", "ls", "-q").stdout.split()
     # one that somebody removes at this moment is not among those that are shown
     for network in json.loads(docker("network", "inspect", *names, check=False).stdout):
@@ -110,7 +110,7 @@ def _in_use() -> Iterator[tuple[_Range, str]]:
 
 
 def _ipv4_routes(table: str) -> Iterator[ipaddress.IPv4Network]:
-    """The ranges in /proc/net/route: addresses are hexadecimal, in the machine's own byte order (proc(5))."""
+    """Yield the ranges in /proc/net/route: addresses are hexadecimal, in native byte order (proc(5))."""
     for line in table.splitlines()[1:]:
         fields = line.split()
         address, mask = (int.from_bytes(bytes.fromhex(fields[column])[::-1]) for column in (1, 7))
@@ -119,7 +119,7 @@ def _ipv4_routes(table: str) -> Iterator[ipaddress.IPv4Network]:
 
 
 def _ipv6_routes(table: str) -> Iterator[ipaddress.IPv6Network]:
-    """The ranges in /proc/net/ipv6_route."""
+    """Yield the ranges in /proc/net/ipv6_route."""
     for line in table.splitlines():
         address, prefix = line.split()[:2]
         if int(prefix, 16):

@@ -1,6 +1,6 @@
-"""pyinfra's command line in a process that has its modules already, which are most of what a short run costs.
+"""pyinfra's command line in a process with its modules loaded, as imports are most of a short run's time.
 
-A server process imports them once; each run is a fork of it, so that no run sees what another one did.
+A server process imports them once; each run is a fork of it, so that no run affects another.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _STREAMS = ("stdin", "stdout", "stderr")
 def run(
     argv: Sequence[str], *, input: str, env: Mapping[str, str], cwd: Path, timeout: float
 ) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run` does it: exit code and output of `argv`, or `subprocess.TimeoutExpired`."""
+    """Run `argv` as `subprocess.run` does; return exit code and output."""
     context = get_context("forkserver")
     context.set_forkserver_preload(_MODULES)
     with tempfile.TemporaryDirectory(prefix="mailstack-streams-") as directory:
@@ -53,7 +53,7 @@ def _exit_code(process: BaseProcess, argv: Sequence[str], timeout: float, output
 
 
 def _pyinfra(argv: list[str], env: dict[str, str], cwd: str, files: list[Path]) -> None:
-    """In the fork: what the shell and the script `pyinfra` do."""
+    """Do in the fork what the shell and the script `pyinfra` do."""
     for number, file in enumerate(files):
         os.dup2(os.open(file, os.O_RDWR | os.O_APPEND), number)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing has closed it

@@ -22,7 +22,7 @@ PRELOADED = False
 
 @dataclass(frozen=True)
 class PyinfraRun:
-    """What a run of pyinfra came to."""
+    """The result of a run of pyinfra."""
 
     returncode: int
     stdout: str
@@ -30,7 +30,7 @@ class PyinfraRun:
 
     @property
     def json(self) -> dict[str, Any]:
-        """What `--json` printed: `plan` and `results`."""
+        """The output of `--json`: `plan` and `results`."""
         payload: dict[str, Any] = json.loads(self.stdout)
         return payload
 
@@ -49,7 +49,7 @@ class PyinfraRun:
         ]
 
     def check(self) -> PyinfraRun:
-        """Itself, or `TargetError` if the run failed."""
+        """Return itself, or raise `TargetError` if the run failed."""
         if self.returncode:
             raise TargetError(
                 f"pyinfra: exit {self.returncode}\n{self.stdout[-2000:]}\n{self.stderr[-6000:]}"

@@ -1,4 +1,4 @@
-"""Shells in containers that stay: to start one costs this machine more than most commands do."""
+"""Permanent shells in containers: starting one takes longer than most commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _idle: dict[str, list[_Shell]] = defaultdict(list)
 def execute(
     container: str, argv: Sequence[str], timeout: float, input: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    """As `docker exec -i` does it; `subprocess.TimeoutExpired` after `timeout` s."""
+    """Execute a command as `docker exec -i` does; raise `subprocess.TimeoutExpired` after `timeout` s."""
     idle = _idle[container]
     shell = idle.pop() if idle else None
     if shell is None or shell.has_ended():
@@ -30,7 +30,7 @@ def execute(
 
 
 class _Shell:
-    """It takes one command after the other, and ends what each says with a line of its own."""
+    """A shell that runs one command after the other, and marks the end of each output with a line."""
 
     def __init__(self, container: str) -> None:
         self._process = subprocess.Popen(
@@ -44,7 +44,7 @@ class _Shell:
         self._in, *self._out = [stream.fileno() for stream in streams if stream]
 
     def has_ended(self) -> bool:
-        """Whether the container was stopped since."""
+        """Return whether the container was stopped since."""
         return self._process.poll() is not None
 
     def execute(
@@ -72,7 +72,7 @@ class _Shell:
             pass
 
     def _read(self, end: bytes, argv: Sequence[str], timeout: float) -> list[bytes]:
-        """What is said on each stream, up to the line that ends it."""
+        """Return the output on each stream, up to the line that marks its end."""
         said = dict.fromkeys(self._out, b"")
         deadline = time.monotonic() + timeout
         with selectors.DefaultSelector() as open_streams:

@@ -1,4 +1,4 @@
-"""Running commands on this machine, always bounded in time."""
+"""Run commands on this machine, always with a timeout."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What the targets keep on this machine: locks, keys, the demo's passwords. Git ignores it.
+#: The targets' files on this machine: locks, keys, the demo's passwords. Git ignores it.
 STATE = ROOT / ".targets"
 
 
@@ -38,7 +38,7 @@ def run(
 
 @contextmanager
 def bounded(argv: Sequence[str], timeout: float) -> Iterator[None]:
-    """Turn what `subprocess` raises over `argv` into a `TargetError`."""
+    """Convert the errors of `subprocess` for `argv` to `TargetError`."""
     try:
         yield
     except subprocess.TimeoutExpired as error:
@@ -58,7 +58,7 @@ def checked(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProce
 def docker(
     *args: str, input: str | None = None, check: bool = True, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
-    """`docker …`, as `run` does it."""
+    """Run `docker …`, as `run` does."""
     return run(["docker", *args], input=input, check=check, timeout=timeout)
 
 
@@ -73,7 +73,7 @@ def locked(name: str) -> Iterator[None]:
 
 @contextmanager
 def step(what: str) -> Iterator[None]:
-    """Say on stderr what is being done, and how long it took."""
+    """Print the step on stderr, and its time."""
     start = time.monotonic()
     print(f"  {what} …", file=sys.stderr, flush=True)
     yield

@@ -1,4 +1,4 @@
-"""What the commands say of arguments, and of rows that are not there. No host is asked."""
+"""Messages of the commands on wrong arguments and missing rows. No host is asked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ THERE: Current = account_sql.parse(
 
 
 def call(name: str, *args: object, **kwargs: object) -> None:
-    """Call a command as pyinfra does, once it has taken its own arguments away."""
+    """Call a command as pyinfra does, after it has removed its own arguments."""
     getattr(accounts, name)._inner(*args, **kwargs)
 
 
@@ -40,7 +40,7 @@ def refusal(name: str, *args: object, **kwargs: object) -> str:
 
 @pytest.fixture
 def planned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
-    """What a command would do in a database with one user."""
+    """Return a function that plans a command on a database with one user."""
     wishes: list[Callable[[Current], Wish]] = []
 
     def fulfil(wish: Callable[[Current], Wish], _: str) -> None:
@@ -58,7 +58,7 @@ def planned(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plan]:
 
 @pytest.mark.parametrize("name", [name for name in accounts.__all__ if name != "declared"])
 def test_options_have_names(name: str) -> None:
-    """Words that follow the first ones are no options: `alias SOURCE TARGET TARGET` is a mistake."""
+    """Further words are not options: `alias SOURCE TARGET TARGET` is an error."""
     parameters = inspect.signature(getattr(accounts, name)).parameters.values()
     words = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
     assert len(words) <= 2
@@ -101,7 +101,7 @@ def test_a_password_is_no_argument(name: str) -> None:
     "path", ["mailstack.accounts", "mailstack.accounts.users", "mailstack.components.postfix"]
 )
 def test_a_module_is_no_command(path: str) -> None:
-    """The command line of pyinfra calls whatever it finds by this name."""
+    """pyinfra's command line calls any object that it finds by this name."""
     module: Any = sys.modules[path]
     with pytest.raises(OperationValueError, match=f"there is no command {path}; .*alias, .*, user") as caught:
         module(ANNA)

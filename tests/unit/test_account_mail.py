@@ -1,4 +1,4 @@
-"""Where mail lies, what is said of it, and users that get another address."""
+"""Directories of mail, notes on them, and users that get another address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ A, B = "a@example.org", "b@example.org"
 
 
 def current() -> dict[str, Rows]:
-    """Two users, one that has been removed, and an alias."""
+    """Return two users, one that has been removed, and an alias."""
     return account_sql.parse(
         {
             "mail_domain": [{"domain_name": "example.org"}],
@@ -89,7 +89,7 @@ def test_mail_that_is_deleted_is_not_remembered(dialect: Dialect) -> None:
 
 
 def renamed(old: str, new: str, there: Mapping[str, Rows] | None = None) -> list[str]:
-    """What is shown of a user that gets another address."""
+    """Return the changes for a user that gets another address, as they are shown."""
     return [str(change) for change in plan(there or current(), Accounts(), renamed=(old, new))]
 
 
@@ -154,6 +154,6 @@ def test_only_rights_of_that_address_go(tmp_path: Path, address: str) -> None:
     kept = [f"user=x{address} lr", f"user={address}x lr", "user=aXb@example.org lr", "owner lrwstipekxa"]
     (tmp_path / "dovecot-acl").write_text("\n".join([f"user={address} lrs", f"-user={address} w", *kept, ""]))
     script = revoke([address], [str(tmp_path), str(tmp_path / "nowhere")])
-    # as whoever runs the tests
+    # as the system user of the tests
     subprocess.run(["sh", "-c", script.replace(BECOME, "")], check=True)
     assert (tmp_path / "dovecot-acl").read_text().splitlines() == kept

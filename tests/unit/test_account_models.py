@@ -1,4 +1,4 @@
-"""Users and aliases as they are declared."""
+"""Declared users and aliases."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_aliases_in_both_forms_are_the_same() -> None:
 
 
 def test_where_mail_goes_on_to_keeps_its_case() -> None:
-    """RFC 5321, 2.4; what is a key only, of which Postfix asks in lower case, does not."""
+    """RFC 5321, 2.4. A key does not, as Postfix looks it up in lower case."""
     remote = "Board+AbC@Remote.example"
     kept = "Board+AbC@remote.example"
     settings = Settings(

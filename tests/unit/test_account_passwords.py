@@ -1,4 +1,4 @@
-"""Where a password may come from; the prompt and the command line are tested on hosts."""
+"""Sources of passwords; the prompt and the command line are tested on hosts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_file(tmp_path: Path, ending: str) -> None:
 
 
 def test_what_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A byte order mark is no part of the text."""
+    """A byte order mark is not part of the text."""
     file = tmp_path / "pw"
     file.write_bytes(b"\xef\xbb\xbfbompw\r\n")
     assert password_source(f"file:{file}", EVE)() == "bompw"

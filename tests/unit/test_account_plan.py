@@ -1,4 +1,4 @@
-"""The difference between the accounts that there are and those that should be."""
+"""The changes from existing to wanted accounts."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ HASH = "{SHA512-CRYPT}$6$salt$" + "x" * 86
 
 
 def user(**data: Any) -> User:
-    """As an inventory has it: plain text where the model has a secret."""
+    """Return a user from data as in an inventory: plain text where the model has a secret."""
     return User(**data)
 
 
 def alias(**data: Any) -> Alias:
-    """With a list where the model has a tuple."""
+    """Return an alias from data with lists, where the model has tuples."""
     return Alias(**data)
 
 
 def current(*domains: str, users: Any = (), aliases: Any = ()) -> dict[str, Rows]:
-    """Rows as the query returns them: NULLs are left out."""
+    """Return rows as the query returns them: NULLs are left out."""
     return account_sql.parse(
         {
             "mail_domain": [{"domain_name": name, "active": True} for name in domains],
@@ -126,7 +126,7 @@ def test_authoritative() -> None:
 
 
 def test_rows_in_upper_case_are_adopted() -> None:
-    """A database that was made by hand may have them; Postfix asks in lower case."""
+    """A database made by hand may have them; Postfix looks up lower case."""
     there = current("Example.org", users=[{"email": "Alice@Example.org"}])
     accounts = Accounts(users=(user(email="alice@example.org"),))
     changes = plan(there, accounts)
@@ -237,7 +237,7 @@ def test_thousands_are_quick() -> None:
 
 
 def relay_domain(**data: Any) -> RelayDomain:
-    """With a list where the model has a tuple."""
+    """Return a relay domain from data with lists, where the model has tuples."""
     return RelayDomain(**data)
 
 

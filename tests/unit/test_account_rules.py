@@ -1,4 +1,4 @@
-"""Rules between accounts and settings, for whichever way an account comes."""
+"""Rules between accounts and settings, for declared accounts and commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def settings(**values: Any) -> Settings:
 
 
 def stored(**tables: list[dict[str, Any]]) -> Current:
-    """Rows as the query returns them."""
+    """Return rows as the query returns them."""
     rows = {"mail_domain": [{"domain_name": "example.org"}]} | tables
     return account_sql.parse({table: [{"active": True, **row} for row in rows[table]] for table in rows})
 
@@ -48,7 +48,7 @@ PAIRS = [(new, old) for new in KINDS for old in KINDS if new != old]
 
 @pytest.mark.parametrize(("new", "old"), PAIRS)
 def test_a_domain_has_one_class(new: str, old: str) -> None:
-    """Whether the other one is a row, or declared and yet to be one."""
+    """The other domain may be a row, or declared and not yet a row."""
     for there, given in (
         (stored(**ROWS[old]), Given()),
         (stored(), Given.of(settings(**DECLARED[old]))),

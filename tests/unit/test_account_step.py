@@ -1,4 +1,4 @@
-"""Whose database an account command finds."""
+"""The database that an account command finds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OURS = HANDMADE | {"mailstack_schema": [{"file_name": "010_tables.sql"}]}
 def found(
     monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | None, *, executing: bool = False, deploy: bool
 ) -> Step:
-    """An operation on a host whose database says this, in a run that deploys the host or does not."""
+    """Return an operation on a host whose database says this, in a run that deploys the host or does not."""
     database = SimpleNamespace(query=lambda name, sql: answer)
     engine = SimpleNamespace(database=lambda settings: database, dialect=engine_of(SETTINGS).dialect)
     monkeypatch.setattr(step, "host", SimpleNamespace(name="somewhere"))

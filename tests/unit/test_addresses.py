@@ -1,4 +1,4 @@
-"""Which addresses exist here, and in which form they are stored."""
+"""Valid addresses, and the form in which they are stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies on disk after `apply.sh`, also after one that was killed."""
+"""The files on disk after `apply.sh`, also after a killed one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TABLE = File("/etc/x/virtual", "a b\n", *ME, 0o640, indexed="postmap")
 SCRIPT = File("/etc/x/before.sieve", "keep;\n", *ME, activation=None, indexed="sievec")
 
 PROGRAMS = {
-    # an index is made from what lies there; its text names the source
+    # an index is made from the file on disk; its text names the source
     "postmap": '{ printf "made of "; cat "$1"; } > "$1.db"',
     "sievec": '[ "$1" = -c ]; { printf "made of "; cat "$3"; } > "$4"',
     "mv": """echo >> "$COUNT"
@@ -71,7 +71,7 @@ class Host:
         return subprocess.run(["sh"], input=text, env=env, capture_output=True, text=True, timeout=30)
 
     def path(self, path: str) -> Path:
-        """Where that path of the host is."""
+        """Return the real path of a path of the host."""
         return self.root / path.lstrip("/")
 
     def put(self, path: str, text: str) -> None:
@@ -80,19 +80,19 @@ class Host:
         self.path(path).write_text(text)
 
     def text(self, path: str) -> str | None:
-        """What lies there."""
+        """Return the text of a file."""
         return self.path(path).read_text() if self.path(path).exists() else None
 
     def mode(self, path: str) -> int:
-        """The permissions of what lies there."""
+        """Return the permissions of a file."""
         return self.path(path).stat().st_mode & 0o7777
 
     def marks(self) -> list[str]:
-        """The marks that lie there."""
+        """Return the names of the marks."""
         return sorted(path.name for path in self.root.glob("var/lib/mailstack/pending/*"))
 
     def everything(self) -> dict[str, str]:
-        """All files, but for the lock."""
+        """Return all files, except the lock."""
         files = (path for path in self.root.rglob("*") if path.is_file() and path.name != "lock")
         return {str(path.relative_to(self.root)): path.read_text() for path in files}
 
@@ -192,7 +192,7 @@ def test_an_owner_that_the_host_does_not_have(host: Host, field: str) -> None:
 
 
 def test_what_is_not_ours_is_kept_once(host: Host) -> None:
-    """Not for its attributes, nor where the path or the text has our name."""
+    """It is not kept for a change of attributes, nor if its path or text has mailstack's name."""
     ours = FILE._replace(path="/etc/x/mailstack.conf")
     named = FILE._replace(path="/etc/x/named")
     gone = FILE._replace(path="/etc/x/old.conf", content=None)
@@ -229,9 +229,9 @@ def test_what_was_built_is_recorded(host: Host) -> None:
 
 
 def deaths(host: Host, *files: File) -> Iterator[Host]:
-    """Yield the host after a run that was killed before its first rename, then its second, …
+    """Yield the host after a run that was killed before its first rename, then its second, and so on.
 
-    Before each, what lies there is `old`, with an index of that.
+    Before each run, the files are `old`, with their indexes.
     """
     for number in range(1, 30):
         for file in files:

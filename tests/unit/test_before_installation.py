@@ -1,4 +1,4 @@
-"""What lies in main.cf before Postfix is installed, and what is kept of it."""
+"""main.cf before Postfix is installed, and the copy that is kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(root: Path, text: str) -> None:
 
 
 def before(root: Path) -> Path:
-    """Prepare for the installation, twice; return where main.cf is kept."""
+    """Prepare for the installation, twice; return the path of the kept main.cf."""
     for _ in range(2):
         run(root, postfix.before_installation(Settings(mail_hostname="mail.example.org")))
     return root / FOUND / "etc/postfix/main.cf"

@@ -1,4 +1,4 @@
-"""What `make bench` compares with what, and the page that it writes."""
+"""The comparisons of `make bench`, and the page that it writes."""
 
 from __future__ import annotations
 

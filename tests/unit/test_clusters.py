@@ -1,4 +1,4 @@
-"""Which cluster of PostgreSQL is for the mail database, and what is in its way."""
+"""The cluster of PostgreSQL for the mail database, and conflicts with others."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ SWITCHED_OFF = "cluster 15/main 5432 binaries data ours block"
         ("", None),
         (f"cluster 15/main 5432 {WHOLE}", "15"),
         (f"cluster 16/main 5432 {WHOLE}", "16"),
-        # its packages are gone, or it has no data, or is too old
+        # its packages are removed, or it has no data, or is too old
         ("cluster 16/main 5432 data starts", None),
         ("cluster 15/main 5432 binaries starts", None),
         (f"cluster 13/main 5432 {WHOLE}", None),
         ("cluster 13/main 5432 data", None),
         (f"cluster 15/other 5432 {WHOLE}", None),
         (f"cluster 15/main 5433 {WHOLE}", None),
-        # ours, wherever it listens, and after pg_upgradecluster(1) the new one
+        # a configured cluster on any port, and after pg_upgradecluster(1) the new one
         (f"cluster 15/main 5433 {WHOLE} ours\ncluster 17/main 5432 {WHOLE}", "15"),
         (f"cluster 15/main 5433 binaries data ours\ncluster 17/main 5432 {WHOLE} ours", "17"),
-        # as pg_upgradecluster leaves them: the new one has the port and our block, and no file of ours
+        # as pg_upgradecluster leaves them: the new one has the port and the block, but not mailstack's file
         (f"{SWITCHED_OFF}\ncluster 17/main 5432 {WHOLE} block", "17"),
         (f"{SWITCHED_OFF}\ncluster 17/main 5433 {WHOLE} block", "15"),
         (f"cluster 15/main 5432 {WHOLE} ours block\ncluster 17/main 5432 {WHOLE} block", "15"),
-        # not an empty one, where known addresses would be refused for good
+        # not an empty cluster, which would cause permanent errors for existing recipients
         (f"{SWITCHED_OFF}\ncluster 17/main 5432 {WHOLE}", "15"),
         (f"cluster 9.6/main 5433 {WHOLE}\nid=debian\ncluster 15/main 5432 {WHOLE}", "15"),
     ],

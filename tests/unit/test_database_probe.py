@@ -1,4 +1,4 @@
-"""What the operations of a run ask PostgreSQL is one session."""
+"""All queries of a run to PostgreSQL use one session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mailstack.facts.fact import Question
 
 
 def probe(database: str, sql: str, port: int = 5432) -> Question[object]:
-    """A query as the database announces it."""
+    """Return a query as the database announces it."""
     return postgresql._Answer.of(port, database, sql)
 
 
@@ -24,12 +24,12 @@ ROLES, SCHEMA, ACCOUNTS = probe("mail", "roles"), probe("mail", "schema"), probe
 
 
 def label(asked: Question[object]) -> str:
-    """What stands before the answer."""
+    """Return the mark before the answer."""
     return str(asked.about[0].label)
 
 
 def sessions(tmp_path: Path, *asked: Question[object]) -> list[list[str]]:
-    """The arguments of each psql(1) that is run; none of them finds a server."""
+    """Return the arguments of each psql(1) that is run; none of them finds a server."""
     (ask,) = {each.ask for each in asked}
     for name, text in (
         ("setpriv", 'for word; do printf "%s\\0" "$word" >> "$SAID"; done; echo >> "$SAID"'),

@@ -1,4 +1,4 @@
-"""What is said of mail that exim4 has not delivered."""
+"""Warnings of mail that exim4 has not delivered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What hosts answer, and what each fact makes of it."""
+"""The output of hosts, and the value that each fact parses from it."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_what_can_not_be_understood_is_the_one_error_that_pyinfra_knows(fact: Fa
 
 
 def test_a_fact_alone_succeeds_whatever_its_command_says(tmp_path: Path) -> None:
-    """pyinfra gives up a host where the command of a fact fails."""
+    """pyinfra drops a host on which the command of a fact fails."""
     missing = str(tmp_path / "missing")
     done = subprocess.run(
         ["sh", "-c", FileStates.of(missing).command([missing])], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""One question for all that a run wants to know, and none for what is known already."""
+"""A run reads all its questions by one command, and no known answer again."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Run:
         return True, CommandOutput([OutputLine("stdout", line) for line in done.stdout.splitlines()])
 
     def complete(self, name: str, *commands: str) -> None:
-        """An operation has run these commands."""
+        """Record that an operation has run these commands."""
         meta = OperationMeta(name, is_change=None)
         meta.set_complete(True, list(commands), CommandOutput([]))
         operations = cast("dict[str, Any]", self.state.ops.setdefault(self.host, {}))
@@ -86,7 +86,7 @@ class Run:
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    """A run, in its prepare phase."""
+    """Yield a run, in its prepare phase."""
     made = Run()
     with ctx_host.use(made.host):
         yield made
@@ -173,7 +173,7 @@ def test_an_answer_that_can_not_be_is_an_error_of_the_operation(run: Run) -> Non
 
 
 def wrong(answer: str) -> str:
-    """A requirement that is not met."""
+    """Return a requirement that is not met."""
     return f"{answer} must not be"
 
 

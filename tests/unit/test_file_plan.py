@@ -1,4 +1,4 @@
-"""What must change for files to lie as they should."""
+"""The changes from existing to wanted files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GONE = File("/etc/x/old.conf", None)
 
 
 def found(content: str, **attributes: Any) -> Found:
-    """A file of root's, mode 0644, unless `attributes` say otherwise."""
+    """Return a file of root, mode 0644, with these `attributes`."""
     there = Found("regular file", 0o644, "root", "root", hashlib.sha256(content.encode()).hexdigest())
     return replace(there, **attributes)
 
@@ -51,7 +51,7 @@ VALUES = {"db": "s3cret"}
 
 
 def reasons(now: dict[str, Found], **values: str | None) -> dict[str, tuple[str, ...]]:
-    """What differs, by path."""
+    """Return the reasons of changes, by path."""
     changes = plan(ENTRIES, now, SUMS, {**VALUES, **values})
     return {change.entry.path: change.reasons for change in changes}
 

@@ -1,4 +1,4 @@
-"""Lines of others in pg_hba.conf."""
+"""Existing lines in pg_hba.conf."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def settings(**more: object) -> Settings:
 
 
 def written(text: str, name: str = "pg_hba.conf", **more: object) -> str:
-    """The file after a run."""
+    """Return the file after a run."""
     (shared,) = [
         entry
         for entry in postgres.files(settings(**more), "15")

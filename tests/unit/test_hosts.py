@@ -1,4 +1,4 @@
-"""Who has which role, and who talks to whom; with pyinfra's own inventory, and no host asked."""
+"""Roles of hosts and their connections, with pyinfra's own inventory. No host is asked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOSTS = {"one": "192.0.2.1", "two": "192.0.2.2", "three": "2001:db8::3"}
 def inventory(
     addresses: bool = True, data: Mapping[str, object] | None = None, **groups: list[str]
 ) -> dict[str, Host]:
-    """Three hosts in these groups, all with this data."""
+    """Return three hosts in these groups, all with this data."""
     given = [
         (name, {**(data or {}), **({"mail_address": address} if addresses else {})})
         for name, address in HOSTS.items()
@@ -34,7 +34,7 @@ def inventory(
 
 
 def settings(**more: Any) -> Settings:
-    """Settings of a whole server."""
+    """Return settings of a whole server."""
     return Settings(mail_hostname="mail.example.org", **more)
 
 

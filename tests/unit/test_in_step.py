@@ -1,4 +1,4 @@
-"""Hosts that need each other, where pyinfra does one after the other."""
+"""Hosts that need each other, while pyinfra works on one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pyinfra may change in a minor release is needed by one module alone."""
+"""Only one module needs the parts of pyinfra that may change in a minor release."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.targets.shell import ROOT
 
 PACKAGE = ROOT / "mailstack"
 MODULES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "run.py"]
-#: Documented by pyinfra: how operations, deploys and facts are written. Of types it may be more.
+#: pyinfra's documented modules for operations, deploys and facts. Types may come from others too.
 PUBLIC = {
     "pyinfra": {"logger"},
     "pyinfra.context": {"host"},
@@ -29,7 +29,7 @@ HIDDEN = re.compile(
 
 
 def imports(tree: ast.Module) -> dict[str, set[str]]:
-    """Return what a module imports when it runs, by the module that it comes from."""
+    """Return the names that a module imports at run time, by their module."""
     found: dict[str, set[str]] = {}
     at_run_time = [each for each in tree.body if not ast.unparse(each).startswith("if TYPE_CHECKING:")]
     for node in (node for statement in at_run_time for node in ast.walk(statement)):

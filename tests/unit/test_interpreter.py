@@ -1,4 +1,4 @@
-"""Python is kept from work in vain: counted, as times would depend on the machine."""
+"""Python does no useless work: it is counted, as times would depend on the machine."""
 
 import gc
 import inspect
@@ -16,7 +16,7 @@ from mailstack import interpreter
 
 @pytest.fixture
 def deploy_file(tmp_path: Path) -> Iterator[Path]:
-    """A file that pyinfra is executing."""
+    """Yield a file that pyinfra is executing."""
     known, path = set(sys.modules), tmp_path / "deploy.py"
     path.write_text("import sys\nframe = sys._getframe()\n")
     interpreter._keep_imports.cache_clear()
@@ -28,7 +28,7 @@ def deploy_file(tmp_path: Path) -> Iterator[Path]:
 
 
 def frame_of(path: Path) -> FrameType:
-    """Its frame when it runs as pyinfra runs it."""
+    """Return its frame when it runs as pyinfra runs it."""
     names: dict[str, Any] = {}
     exec(compile(path.read_text(), path, "exec"), names)
     frame: FrameType = names["frame"]

@@ -1,4 +1,4 @@
-"""Where daemons listen, by the settings and by what the kernel has."""
+"""The addresses of daemons, by the settings and by the kernel's IP versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make test` with `PART` and `DEBIAN`: which tests it would run."""
+"""`make test` with `PART` and `DEBIAN`: the tests that it would run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_MAKE = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PART", "DEBIAN")
 
 
 def make(*args: str) -> subprocess.CompletedProcess[str]:
-    """Let make print its commands, and not run them."""
+    """Make `make` print its commands, and not run them."""
     env = {name: value for name, value in os.environ.items() if name not in _OF_MAKE}
     return subprocess.run(
         ["make", "--dry-run", *args], cwd=ROOT, env=env, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""What is done about the accounts of a MariaDB server, for every way in which they can differ."""
+"""The changes to the accounts of a MariaDB server, for every possible difference."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ GRANTED = ["maillookup@127.0.0.1", "mail.mail_users", "SELECT"]
 
 
 def state(account: dict[str, Any] | None, *grants: list[str], name: str = LOOKUP.name) -> dict[str, Any]:
-    """The answer of a server that has this account and these grants."""
+    """Return the answer of a server that has this account and these grants."""
     return {"accounts": None if account is None else {name: account}, "grants": list(grants) or None}
 
 
 def titles(*accounts: Account, there: dict[str, Any]) -> list[str]:
-    """What is said."""
+    """Return the titles of the changes."""
     return [change.title for change in changes(accounts, there)]
 
 

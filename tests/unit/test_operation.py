@@ -1,4 +1,4 @@
-"""What fails fails the current host, in one line; the others go on."""
+"""An error fails the current host, in one line; the others go on."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Log:
 
 
 def execute(command: Any) -> tuple[bool, list[str]]:
-    """As pyinfra does it; `False` fails the host."""
+    """Execute a command as pyinfra does; `False` fails the host."""
     assert isinstance(command, FunctionCommand)
     log = Log()
     return command.execute(cast("Any", None), cast("Any", log), {}), log.said
@@ -65,7 +65,7 @@ def test_a_database_that_went_away() -> None:
 
 
 def answering(said: str) -> Callable[..., tuple[bool, CommandOutput]]:
-    """Return a connection to a host that has this to say, whatever it is asked."""
+    """Return a connection to a host that gives this answer to any command."""
 
     def run_shell_command(command: StringCommand, **_: Any) -> tuple[bool, CommandOutput]:
         text = base64.b64encode(f"0\n\0{said}\0".encode()).decode()
@@ -75,28 +75,28 @@ def answering(said: str) -> Callable[..., tuple[bool, CommandOutput]]:
 
 
 def lost(command: StringCommand, **_: Any) -> tuple[bool, CommandOutput]:
-    """Break as a connection does."""
+    """Raise the error of a lost connection."""
     raise OSError("connection reset")
 
 
 def refuse() -> None:
-    """Fail as what looks at a host's state does."""
+    """Fail as a check of the host's state does."""
     raise OperationError("the server refused")
 
 
 def break_down() -> None:
-    """Fail as nobody foresaw; the value may be a secret."""
+    """Fail unexpectedly; the value may be a secret."""
     raise KeyError("hunter2")
 
 
 def ask_the_first() -> None:
-    """Want a password that another host keeps."""
+    """Ask for a password that another host keeps."""
     store = secrets.Store({}, owner=Node("one"))
     assert store["db-lookup"]
 
 
 def read_files() -> None:
-    """Read what lies on the host."""
+    """Read files of the host."""
     read(FileStates.of(["/etc/postfix/main.cf"]))
 
 
@@ -152,7 +152,7 @@ def test_what_goes_wrong_fails_one_host(
 
 
 def test_a_host_whose_peer_can_not_be_asked_fails(caplog: pytest.LogCaptureFixture) -> None:
-    """And the peer is not blamed by somebody else: it fails in an operation of its own."""
+    """The asked host fails in its own operation, not in that of another host."""
     hosts = inventory()
     for each in hosts.values():
         each.run_shell_command = answering("")  # type: ignore[method-assign]

@@ -17,7 +17,7 @@ SYSTEMCTL = '#!/bin/sh\necho "$*" >> "$STATE/said"\n'
 
 
 def systemctl(tmp_path: Path, names: Sequence[str], apt: str, installed: Sequence[str] = ()) -> list[str]:
-    """What systemctl(1) is told by an installation of `names`, where `apt` stands for apt-get(8)."""
+    """List the arguments of each systemctl when `names` are installed, with `apt` as apt-get(8)."""
     for name, text in {
         "dpkg-query": DPKG_QUERY,
         "systemctl": SYSTEMCTL,

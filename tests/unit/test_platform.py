@@ -1,4 +1,4 @@
-"""Which release and versions a host has, from what dpkg and apt say."""
+"""The release and versions of a host, from the output of dpkg and apt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which parameters Postfix knows, and how a service is written."""
+"""The parameters that Postfix has, and the form of a service."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_parameters_that_the_settings_bring_are_known(values: dict[str, object])
 
 
 def refused(name: str, value: object, **further: Any) -> str | None:
-    """What is said of this value in `mail_postfix_main`."""
+    """Return the error for this value in `mail_postfix_main`."""
     try:
         made = settings(mail_postfix_main={name: value}, **further)
     except SettingsError as error:

@@ -1,4 +1,4 @@
-"""What PostfixAdmin's tables mean here."""
+"""The conversion of PostfixAdmin's tables."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ BCRYPT = "$2y$05$nyFx8Tzzz2Ok5FdstvRE..cg8nD/hAnjaIfpbRvZkYP5e69RyZ2w6"
 
 
 def domain(name: str, **more: Any) -> dict[str, Any]:
-    """A row of the table `domain`."""
+    """Return a row of the table `domain`."""
     return {"domain": name, "backupmx": False, "active": True, "quota": 2048, **more}
 
 
 def mailbox(name: str, **more: Any) -> dict[str, Any]:
-    """A row of the table `mailbox`."""
+    """Return a row of the table `mailbox`."""
     return {"username": name, "password": MD5, "quota": 0, "active": True, **more}
 
 
 def alias(address: str, goto: str, **more: Any) -> dict[str, Any]:
-    """A row of the table `alias`."""
+    """Return a row of the table `alias`."""
     return {"address": address, "goto": goto, "active": True, **more}
 
 
 def moved(**tables: list[dict[str, Any]]) -> Moved:
-    """What these rows become."""
+    """Return the accounts for these rows."""
     return accounts({"domain": [], "mailbox": [], "alias": [], "alias_domain": [], **tables})
 
 

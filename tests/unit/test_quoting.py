@@ -1,4 +1,4 @@
-"""Text becomes SQL in one place; on a server it is tested with the same hostile texts."""
+"""Quoting for SQL, which is also tested on a server with the same hostile texts."""
 
 from __future__ import annotations
 

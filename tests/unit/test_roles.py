@@ -1,4 +1,4 @@
-"""The difference between a role as it is and as it should be."""
+"""The changes from an existing to the wanted role."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOKUP = Role("maillookup", read_only=True)
 
 
 def current(**different: Any) -> dict[str, Any]:
-    """A row of the query for a lookup role that is as it should be, with the password ``right``."""
+    """Return a row of the query for a correct lookup role, with the password ``right``."""
     return {
         "rolsuper": False,
         "rolinherit": True,

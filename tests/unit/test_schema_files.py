@@ -1,4 +1,4 @@
-"""The SQL files of a schema, and what is said of one that differs."""
+"""The SQL files of a schema, and the names of differences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_every_placeholder_is_filled_in(name: str) -> None:
 
 
 def test_other_roles_are_another_schema() -> None:
-    """So that a renamed lookup role gets its grants."""
+    """A renamed lookup role must get its grants."""
     state = {"applied": {}, "recorded": 0, "drift": []}
     assert SCHEMA.differences(None) == SCHEMA.differences(state) == list(FILES.parts())
     assert Schema("mailadmin", "other", "mailupgrade").script() != SCHEMA.script()

@@ -1,4 +1,4 @@
-"""Secrets: placeholders everywhere, values only where a file is written."""
+"""Secrets: placeholders everywhere, and values only in written files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the settings accept; what they refuse is in test_settings_refused."""
+"""Accepted settings; test_settings_refused has the refused ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines for pg_hba.conf, of which PostgreSQL itself would only log that they are wrong."""
+"""Lines for pg_hba.conf, where PostgreSQL itself would only log an error."""
 
 from __future__ import annotations
 

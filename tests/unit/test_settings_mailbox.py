@@ -1,4 +1,4 @@
-"""What a mailbox is: folders, quota warnings, options of Dovecot."""
+"""Settings of mailboxes: folders, quota warnings, options of Dovecot."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_names_of_users_have_dots() -> None:
 
 
 def text_of(path: str, generation: str = "2.4", **given: Any) -> str | None:
-    """A file as it would lie on a host."""
+    """Return the text of a file for these settings."""
     settings = Settings(mail_hostname="mail.example.org", **given)
     entries = dovecot.files(settings, generation, Endpoint("127.0.0.1"))
     return next(entry.content for entry in entries if isinstance(entry, File) and entry.path == path)

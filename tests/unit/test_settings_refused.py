@@ -1,4 +1,4 @@
-"""What the settings refuse, and how they say so."""
+"""Refused settings, and the messages."""
 
 from __future__ import annotations
 

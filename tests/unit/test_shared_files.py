@@ -1,4 +1,4 @@
-"""Our block in files that others write too: it is put right, and no other line is touched."""
+"""mailstack's block in shared files: it is fixed, and no other line is changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts reach sh(1) whole, whatever the login shell is."""
+"""Scripts reach sh(1) completely, with any login shell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.targets.shell import ROOT
 
 
 def given(script: str, data: str | None = None) -> str:
-    """What sh(1) reads."""
+    """Return the input of sh(1)."""
     command = shell(script, data)
     assert str(command) == "sh", "nothing for a login shell to misread"
     text = command.connector_arguments.get("_stdin")
@@ -21,7 +21,7 @@ def given(script: str, data: str | None = None) -> str:
 
 
 def run(text: str) -> subprocess.CompletedProcess[str]:
-    """As a connector does it."""
+    """Run a command as a connector does."""
     return subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=10)
 
 

@@ -1,4 +1,4 @@
-"""What the README shows has the right types, and what is misspelt has not: for mypy, and so for editors."""
+"""The README's examples have the right types for mypy and editors, and misspelt names are errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ accounts.declared("mail.example.org")
 
 
 def errors(*texts: str, folder: Path) -> list[tuple[int, int, str]]:
-    """What `mypy --strict` says of modules: the index of the module, the line, the error."""
+    """Return the errors of `mypy --strict`: the index of the module, the line, the message."""
     paths = []
     for number, text in enumerate(texts):
         paths.append(folder / f"snippet{number}.py")

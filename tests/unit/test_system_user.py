@@ -1,4 +1,4 @@
-"""Which numbers the user vmail gets, and where it can't have them."""
+"""The ids of the system user vmail, and conflicts with others."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ TAKEN = "bob:x:5000:100::/home/bob:/bin/sh\n"
 
 
 def there(users: str = "", groups: str = "") -> UsersAndGroups:
-    """What getent(1) says of a host."""
+    """Return the answer of getent(1) on a host."""
     return SystemUsers.of(("vmail", "5000")).parse(f"{users}\n{groups}")
 
 
 def said(found: UsersAndGroups, uid: int | None = None, gid: int | None = None) -> str | None:
-    """What is wrong with these numbers on that host."""
+    """Return the error for these ids on that host."""
     return problem(
         "vmail", Number("mail_vmail_uid", uid, 5000), Number("mail_vmail_gid", gid, 5000), there=found
     )

@@ -1,4 +1,4 @@
-"""The tables as data: what they name is there, and every engine's SQL is made of all of it."""
+"""The tables as data: their references exist, and every engine's SQL contains all of it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_is_named_is_there(table: Table) -> None:
 
 
 def test_names_begin_with_ours_and_are_unique_within_a_table() -> None:
-    """What begins so is ours to drop."""
+    """mailstack may drop any rule with this prefix."""
     for table in TABLES:
         keys = [key.name for key in table.keys]
         rules = keys + [check.name for check in table.checks] + [made.name for made in table.references]
@@ -73,7 +73,7 @@ def test_every_part_is_in_the_sql_of_every_engine(values: Any) -> None:
     ],
 )
 def test_what_may_be_declared_has_a_column(table: str, model: Any, others: set[str]) -> None:
-    """So a new field without a column, or with one of another name, is noticed."""
+    """This finds a new field without a column, or with one of another name."""
     assert {*settable(table, model), *others} == set(model.model_fields)
 
 

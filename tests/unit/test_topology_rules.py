@@ -1,4 +1,4 @@
-"""What hosts can't be for each other is refused in one sentence, and no host is asked."""
+"""Impossible combinations of hosts are refused in one sentence, and no host is asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DSN = {
 
 
 def refusal(given: dict[str, Any] | None = None, asked: str = "one", **groups: list[str]) -> str:
-    """What is said of three hosts in these groups, all with the same settings; of any of them."""
+    """Return the error for three hosts in these groups, all with the same settings."""
     given = given or {}
     with pytest.raises(OperationValueError) as refused:
         check(settings(**given), topology_of(inventory(True, given, **groups)[asked]))
@@ -101,7 +101,7 @@ def test_one_server_has_several_databases() -> None:
 @pytest.mark.parametrize("asked", ["one", "two"])
 @pytest.mark.parametrize("name, value", [("mail_db_engine", "mysql"), ("mail_db_auth", "peer")])
 def test_a_database_that_is_for_its_own_host(asked: str, name: str, value: str) -> None:
-    """From the host with the database alone nobody would notice: --limit, or a file for each host."""
+    """A run with the database host alone could not find this: --limit, or an inventory for each host."""
     said = refusal({name: value}, asked, db=["one"], mx=["two"], imap=["two"])
     assert said.startswith(
         f"{name} = {value!r}: two has no database of its own, because two is in the groups mx and"
@@ -148,7 +148,9 @@ def test_accounts_are_done_once() -> None:
     hosts["one"].connected = True
     assert [does_accounts(settings(), topology_of(hosts[name])) for name in ("one", "two")] == [True, False]
     hosts = inventory(data=DSN)
-    hosts["two"].connected = hosts["three"].connected = True  # without the first: --limit, or it is away
+    hosts["two"].connected = hosts["three"].connected = (
+        True  # the first is not in the run, by --limit, or away
+    )
     assert [does_accounts(settings(**DSN), topology_of(hosts[name])) for name in ("two", "three")] == [
         True,
         False,

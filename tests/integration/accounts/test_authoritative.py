@@ -1,4 +1,4 @@
-"""The inventory has the last word: accounts that it does not declare go, and their mail if it says so."""
+"""`authoritative`: accounts that the inventory does not declare are removed, and on request their mail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USERS = (ALICE, BOB, CAROL)
 
 
 def data(*gone: str, **more: Any) -> dict[str, Any]:
-    """The standard server's, as it is without these users and the aliases that lead to them."""
+    """Return the standard server's, as it is without these users and the aliases that lead to them."""
     return sample_accounts.data(
         mail_accounts_policy="authoritative",
         mail_users=[user for user in sample_accounts.USERS if user["email"] not in gone],
@@ -27,14 +27,14 @@ def data(*gone: str, **more: Any) -> dict[str, Any]:
 
 
 def left(host: Target, homes: dict[str, str]) -> set[str]:
-    """Users whose mail is still on disk."""
+    """Return users whose mail is still on disk."""
     return {
         user for user, home in homes.items() if host.exec(["test", "-d", home], check=False).returncode == 0
     }
 
 
 def taken(host: Target) -> set[str]:
-    """For whom a stranger's mail is taken."""
+    """Return the users for whom a stranger's mail is accepted."""
     codes = {address: clients.replies(host, address) for address in (*USERS, "team@example.org")}
     assert {*codes.values()} <= {250, 550}
     return {address for address, code in codes.items() if code == 250}

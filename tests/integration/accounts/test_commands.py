@@ -25,7 +25,7 @@ ACTIVE = "CASE WHEN active THEN 'yes' ELSE 'no' END"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Iterator[Target]:
-    """A copy of the standard server, with one more domain."""
+    """Yield a copy of the standard server, with one more domain."""
     target = module_clone("accounts")
     assert call(target, "domain", "new.example").changed == ["Accounts | Domain new.example"]
     yield target
@@ -33,7 +33,7 @@ def host(module_clone: Factory) -> Iterator[Target]:
 
 @pytest.fixture
 def eve(host: Target) -> Iterator[str]:
-    """A user with the password of Alice, gone afterwards."""
+    """Yield a user with the password of Alice, gone afterwards."""
     columns = f"INSERT INTO mail_users (email, password) SELECT '{EVE}', password FROM mail_users"
     clients.sql(host, f"{columns} WHERE email = '{sample_accounts.ALICE}'")
     yield EVE
@@ -41,13 +41,13 @@ def eve(host: Target) -> Iterator[str]:
 
 
 def call(target: Target, operation: str, *args: str, **options: Any) -> PyinfraRun:
-    """`pyinfra -y INVENTORY mailstack.accounts.OPERATION ARGS`, with `--json`."""
+    """Run `pyinfra -y INVENTORY mailstack.accounts.OPERATION ARGS`, with `--json`."""
     operation = f"mailstack.accounts.{operation}"
     return target.pyinfra("-y", "--json", operation, *args, data=sample_accounts.data(), **options)
 
 
 def column(target: Target, name: str) -> str:
-    """What the database has of eve; nothing if she is not there."""
+    """Return a column of eve's row in the database; empty if there is none."""
     return clients.sql(target, f"SELECT {name} FROM mail_users WHERE email = '{EVE}'")
 
 

@@ -1,4 +1,4 @@
-"""What is on disk belongs to an account, and not to its address."""
+"""Files on disk belong to a user, and not to its address."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ DECLARED = [*sample_accounts.USERS, {"email": USER, "initial_password": PASSWORD
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server."""
+    """Return a copy of the standard server."""
     return module_clone("former")
 
 
 def call(host: Target, *args: str) -> PyinfraRun:
-    """`pyinfra -y INVENTORY mailstack.accounts.OPERATION ARGS`."""
+    """Run `pyinfra -y INVENTORY mailstack.accounts.OPERATION ARGS`."""
     command = ("-y", "--json", f"mailstack.accounts.{args[0]}", *args[1:])
     return host.pyinfra(*command, data=sample_accounts.data(), env={"PW": PASSWORD}).check()
 
@@ -48,7 +48,7 @@ def used(host: Target, user: str) -> str:
 
 
 def assert_new(host: Target, user: str, *former: str) -> None:
-    """Assert that a user has nothing, and no home of before; and that mail comes, whatever scripts said."""
+    """Assert that a user has no mail and no former home, and that mail arrives despite former scripts."""
     assert clients.home(host, user) not in former
     with clients.imap(host, user, password=PASSWORD) as session:
         assert session.select("INBOX")[1] == [b"0"]
@@ -117,7 +117,7 @@ def test_a_renamed_user_keeps_its_mail(host: Target) -> None:
 
 
 def test_users_from_before_keep_their_homes(host: Target) -> None:
-    """Until there was this column, the home followed from the address."""
+    """Before this column existed, the home was derived from the address."""
     old = "/var/vmail/example.org/alice"
     letter = clients.send(host, clients.message(STRANGER, ALICE))
     clients.received(host, ALICE, letter)

@@ -1,4 +1,4 @@
-"""A whole server's accounts, declared in the inventory, go in with one run; the next has nothing to do."""
+"""One run writes a whole server's declared accounts; the next changes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Account operations in a deploy of one's own: each sees what those before it will have made."""
+"""Account operations in an administrator's deploy: each plans on the rows of those before it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from mailstack import Settings, accounts, mail_server
 
 
 def run(target: Target, directory: Path, first: str, *args: str, **options: Any) -> PyinfraRun:
-    """A deploy of one's own, whose settings are in it and not in the inventory."""
+    """Run a deploy with settings of its own, not of the inventory."""
     script = directory / "compose.py"
     data = {
         "mail_hostname": sample_accounts.HOSTNAME,
@@ -86,7 +86,7 @@ def test_the_deploy_and_then_accounts(
 
 
 def test_accounts_alone_and_with_a_question(clone: Factory, db_engine: str, tmp_path: Path) -> None:
-    """Without `-y`, pyinfra first looks for changes, and an operation sees what others will have made."""
+    """Without `-y`, pyinfra first looks for changes; each operation plans on the rows of those before it."""
     target = clone("compose")
     asked = run(target, tmp_path, "", data=sample_accounts.data(), input="\n").check()
     assert "Traceback" not in asked.stderr

@@ -1,4 +1,4 @@
-"""A server that somebody built by hand after the article becomes ours: nobody notices, or nothing happens."""
+"""A server built by hand after the article is adopted: users notice nothing, or the run changes nothing."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def host(module_factory: Factory, installed: str) -> Target:
 
 @pytest.fixture(scope="module")
 def before(host: Target) -> dict[tuple[str, str], Mailbox]:
-    """What its users see."""
+    """Return the mailboxes as users see them before the adoption."""
     return seen(host)
 
 
 def seen(host: Target) -> dict[tuple[str, str], Mailbox]:
-    """All folders of all users, as they see them."""
+    """Return all folders of all users, as they see them."""
     found: dict[tuple[str, str], Mailbox] = {}
     for user in USERS:
         with clients.imap(host, user, password=PASSWORD) as session:
@@ -92,7 +92,7 @@ def test_no_account_command_touches_it(
 
 
 def test_its_tables_move_to_another_host(host: Target, module_factory: Factory, installed: str) -> None:
-    """By the commands of docs/adopting.md."""
+    """Move them by the commands of docs/adopting.md."""
     text = (ROOT / "docs/adopting.md").read_text()
     dump, load = (line.strip() for line in text.splitlines() if line.startswith("    runuser"))
     host.exec(f"cd /; {dump}")

@@ -32,7 +32,7 @@ Message = tuple[bytes, str, float]
 
 @pytest.fixture(scope="module")
 def moving(server: Target, peer: Target) -> Iterator[None]:
-    """The second server with bob's 2,000 messages, and mbsync's configuration on the peer."""
+    """Yield the second server with bob's 2,000 messages, and mbsync's configuration on the peer."""
     mails = real_messages.messages(peer)
     real = [mail for name, mail in sorted(mails.items()) if name.startswith("msg_")]
     others = [mail for name, mail in sorted(mails.items()) if not name.startswith("msg_")]
@@ -55,7 +55,7 @@ def moving(server: Target, peer: Target) -> Iterator[None]:
 
 
 def mbsyncrc(server: Target) -> str:
-    """Configuration of mbsync 1.5: these folders of bob's, from there to here."""
+    """Return configuration of mbsync 1.5: these folders of bob's, from there to here."""
     password = sample_accounts.PASSWORDS[BOB].replace("\\", "\\\\").replace('"', '\\"')
     return f"""
 IMAPStore there

@@ -1,4 +1,4 @@
-"""PostfixAdmin's tables, with hashes of all its kinds, are moved by the commands of docs/adopting.md."""
+"""The commands of docs/adopting.md import PostfixAdmin's tables, with all its kinds of hashes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MESSAGE = "From: x@remote.example.net\nSubject: of old\n\nfrom before\n"
 
 
 def passwords(target: Target) -> dict[str, str]:
-    """`PASSWORD` as each `$CONF['encrypt']` stores it, by a name for the mailbox."""
+    """Return `PASSWORD` as each `$CONF['encrypt']` stores it, by the name of a mailbox."""
     md5, blf, sha512, argon = hashed(target, "MD5-CRYPT", "BLF-CRYPT", "SHA512-CRYPT", "ARGON2ID")
     bare = {name: text.partition("}")[2] for name, text in (("md5", md5), ("blf", blf), ("sha", sha512))}
     digest = hashlib.md5(PASSWORD.encode())
@@ -43,7 +43,7 @@ def passwords(target: Target) -> dict[str, str]:
 
 
 def commands() -> dict[str, str]:
-    """The commands of docs/adopting.md that are run on the old server, and the one that moves the mail."""
+    """Return the commands of docs/adopting.md for the old server, and the one that moves the mail."""
     text = (ROOT / "docs/adopting.md").read_text()
     lines = [line.strip() for line in text.splitlines() if line.startswith("    ")]
     psql, mysql = ([line for line in lines if line.startswith(name)] for name in ("psql", "mysql"))
@@ -53,7 +53,7 @@ def commands() -> dict[str, str]:
 
 
 def run(target: Target, name: str) -> str:
-    """Run one of them in /root, as who may read the old database; what it wrote."""
+    """Run one of them in /root, as an administrator of the old database; return the file that it wrote."""
     command = commands()[name].replace("psql ", "runuser -u postgres -- psql ")
     command = command.replace("mysqldump ", "mariadb-dump ").replace("mysql ", "mariadb ")
     target.exec(f"cd /root; {command}")
@@ -62,7 +62,7 @@ def run(target: Target, name: str) -> str:
 
 @pytest.fixture
 def host(clone: Factory) -> Target:
-    """A copy of the standard server, with such a database and some old mail."""
+    """Return a copy of the standard server, with such a database and some old mail."""
     target = clone("postfixadmin")
     literal = engine_of(Settings.from_data(sample_accounts.data())).dialect.literal
     rows = "".join(
@@ -90,7 +90,7 @@ def host(clone: Factory) -> Target:
 
 
 def imported(host: Target, dump: Path, *args: str) -> list[str]:
-    """What the command says."""
+    """Return the notes of the command."""
     command = ("mailstack.accounts.postfixadmin", str(dump))
     return deploys.said(host.pyinfra("-y", *args, *command, data=sample_accounts.data()).check())
 

@@ -1,4 +1,4 @@
-"""Mail to user+folder goes into that folder, if it is there and the user wants that; else into INBOX."""
+"""Mail to user+folder goes into an existing folder of users with `detail_folders`; else into INBOX."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOLDERS = ("lists", "a/b", "&ANw-ber")
 
 @pytest.fixture(scope="module")
 def users(server: Target) -> Iterator[list[str]]:
-    """Two users with folders; the first one wants mail in them."""
+    """Yield two users with folders; the first one wants mail in them."""
     with guests(server, "details", "plain") as emails:
         run = ("-y", "mailstack.accounts.user", emails[0], "detail_folders=true")
         assert (
@@ -50,7 +50,7 @@ def send(server: Target, address: bytes) -> str:
 
 
 def where(mailbox: imaplib.IMAP4, message_id: str) -> str:
-    """The folder that a message arrives in."""
+    """Return the folder that a message arrives in."""
 
     def found() -> str:
         for folder in ("INBOX", *FOLDERS, "Trash"):
@@ -63,7 +63,7 @@ def where(mailbox: imaplib.IMAP4, message_id: str) -> str:
 
 
 def folders(mailbox: imaplib.IMAP4) -> list[str]:
-    """The names of all folders."""
+    """Return the names of all folders."""
     return sorted(str(line).rpartition(' "/" ')[2] for line in mailbox.list()[1])
 
 
@@ -88,7 +88,7 @@ def test_into_the_folder_of_who_wants_that(server: Target, users: list[str]) -> 
 
 
 def test_who_does_not_want_that_has_no_script(server: Target, users: list[str]) -> None:
-    """With a script, of whatever it may be, each delivery writes the list of the whole mailbox anew."""
+    """With any script, each delivery rewrites the list of the whole mailbox."""
     home = clients.home(server, users[1])
     size, inode = (f"stat -c %{what} {home}/Maildir/dovecot-uidlist" for what in "si")
     clients.eventually(lambda: server.exec(size).stdout != "0", "no list")
@@ -121,7 +121,7 @@ HOSTILE = [
     b"x" * 56,
 ]
 REFUSED = [b"%u", b"%{user}", b"$(id)", b"x" * 57, "Über".encode(), b"\xff\xfe"]
-"""No addresses that we take, whatever stands before the plus: the message is not bounced later."""
+"""Invalid addresses, with any text before the plus: they are refused, and not bounced later."""
 
 
 def test_whatever_a_stranger_writes_after_the_plus(server: Target, users: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Names of folders: a dot in one is part of it, and folders from before are what they were."""
+"""Names of folders: a dot is part of the name, and existing folders keep theirs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEFORE = {
 
 @pytest.fixture(scope="module")
 def user(server: Target) -> Iterator[str]:
-    """A user whose script files mail into a folder with a dot in its name."""
+    """Yield a user whose script files mail into a folder with a dot in its name."""
     with guests(server, "dots") as (email,):
         install(
             server,
@@ -41,13 +41,13 @@ def user(server: Target) -> Iterator[str]:
 
 @pytest.fixture
 def session(server: Target, user: str) -> Iterator[imaplib.IMAP4]:
-    """A session of the user's."""
+    """Yield a session of the user's."""
     with clients.imap(server, user, password=PASSWORD) as session:
         yield session
 
 
 def names(lines: Sequence[object]) -> set[str]:
-    """The names in answers to LIST or LSUB."""
+    """Return the names in answers to LIST or LSUB."""
     texts = (line.decode() for line in lines if isinstance(line, bytes))
     return {match[1] for text in texts if (match := re.fullmatch(r'\(.*?\) "/" "?(.*?)"?', text))}
 

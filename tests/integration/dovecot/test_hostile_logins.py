@@ -1,4 +1,4 @@
-"""Logins that no honest client would try: each gets the right answer, and the next good one works."""
+"""Logins that no honest client would try: each gets the right answer, and the next valid login works."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ GOOD = sample_accounts.PASSWORDS[ALICE]
 
 
 def plain(user: str | bytes, password: str | bytes = GOOD) -> bytes:
-    """The argument of AUTH PLAIN (RFC 4616)."""
+    """Return the argument of AUTH PLAIN (RFC 4616)."""
     user, password = (part.encode() if isinstance(part, str) else part for part in (user, password))
     return b64encode(b"\0" + user + b"\0" + password)
 
 
-#: User names that are none, and the only thing that any of them may get is a refusal.
+#: Invalid user names, which must all be refused.
 NAMES: dict[str, str | bytes] = {
     "end of the SQL string": "' OR 1=1 --",
     "a second statement": "alice@example.org'; DROP TABLE mail_users; --",
@@ -64,7 +64,7 @@ NAMES: dict[str, str | bytes] = {
     "alias that leads to alice": "info@example.org",
 }
 
-#: Passwords of alice that are none.
+#: Wrong passwords of alice.
 PASSWORDS: dict[str, str | bytes] = {
     "SQL": "' OR '1'='1",
     "short variable": "%w",
@@ -88,7 +88,7 @@ class Talk(NamedTuple):
     socket: ssl.SSLSocket
 
     def say(self, sent: bytes, until: bytes) -> bytes:
-        """Send bytes; all that comes back until a line matches, or the end of the connection."""
+        """Send bytes; return the answer until a line matches, or until the connection ends."""
         with suppress(ConnectionError, ssl.SSLError):  # it may have ended before all is said
             self.socket.sendall(sent)
         answer = b""
@@ -104,7 +104,7 @@ class Talk(NamedTuple):
 
 @contextmanager
 def talk(server: Target, port: int) -> Iterator[Talk]:
-    """A bare connection with TLS, after the greeting.
+    """Yield a bare connection with TLS, after the greeting.
 
     By IPv6: Postfix counts logins by address, and those of other tests come from another.
     """
@@ -118,7 +118,7 @@ def talk(server: Target, port: int) -> Iterator[Talk]:
 
 
 def assert_good_logins(server: Target) -> None:
-    """Alice gets in by IMAP and SMTP, and her name has not been taken by another."""
+    """Assert that Alice's logins by IMAP and SMTP work, and that no other user has her name."""
     with clients.imap(server, ALICE) as session:
         assert session.state == "SELECTED"
     with clients.smtp(server, 465, ALICE) as session:
@@ -198,7 +198,7 @@ def test_by_imap(server: Target, name: str) -> None:
 
 
 def test_a_literal_that_never_comes(server: Target) -> None:
-    """Fifty who wait with half a login keep nobody out."""
+    """Fifty clients that wait with half a login keep no other client out."""
     waiting = [talk(server, 993) for _ in range(50)]
     try:
         for opened in waiting:
@@ -211,7 +211,7 @@ def test_a_literal_that_never_comes(server: Target) -> None:
 
 
 def test_commands_behind_a_login_that_fails(server: Target) -> None:
-    """Sent in one go: each is answered, and none as if the login had worked."""
+    """Each command sent along is answered, and none as after a successful login."""
     sent = b"a AUTHENTICATE PLAIN " + plain(ALICE, "wrong") + b"\r\nb SELECT INBOX\r\nz LOGOUT\r\n"
     with talk(server, 993) as connection:
         said = connection.say(sent, IMAP_ANSWER)
@@ -279,7 +279,7 @@ STARTTLS = {
 
 @pytest.mark.parametrize("protocol", STARTTLS)
 def test_nothing_comes_through_starttls(server: Target, protocol: str) -> None:
-    """What is sent in the clear behind STARTTLS is not taken for a part of the session (CVE-2011-0411)."""
+    """Clear text after STARTTLS is not part of the session (CVE-2011-0411)."""
     port, first, injected, harmless, answer = STARTTLS[protocol]
     with socket.create_connection((server.ip, port), timeout=clients.TIMEOUT) as connection:
         connection.recv(4096)

@@ -1,4 +1,4 @@
-"""What IMAP clients negotiate: COMPRESS, NOTIFY, QRESYNC."""
+"""Extensions that IMAP clients negotiate: COMPRESS, NOTIFY, QRESYNC."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ imaplib.Commands |= {"COMPRESS": ("AUTH",), "NOTIFY": ("AUTH", "SELECTED")}
 
 @contextmanager
 def session(target: Target, user: str) -> Iterator[imaplib.IMAP4_SSL]:
-    """An IMAP session, logged in, nothing selected."""
+    """Yield an IMAP session, logged in, nothing selected."""
     with imaplib.IMAP4_SSL(target.ip, 993, ssl_context=clients.tls(), timeout=clients.TIMEOUT) as made:
         made.authenticate("PLAIN", lambda _: f"\0{user}\0{sample_accounts.PASSWORDS[user]}".encode())
         yield made
@@ -68,7 +68,7 @@ def test_compress(server: Target) -> None:
 
 
 def capabilities(connection: imaplib.IMAP4) -> bytes:
-    """What the server offers after the login."""
+    """Return the server's capabilities after the login."""
     answer: bytes = connection.capability()[1][0]
     return answer
 

@@ -1,4 +1,4 @@
-"""Logins: hashes of several schemes, app passwords, who logged in when, and what a failed one tells."""
+"""Logins: hashes of several schemes, app passwords, last logins, and the answer to a failed one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.both_engines_everywhere
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, with POP3, and ten connections for a user."""
+    """Return a copy of the standard server, with POP3, and ten connections for a user."""
     target = module_clone("logins")
     deploys.run(target, sample_accounts.data(mail_pop3=True, mail_max_userip_connections=10))
     return target
@@ -49,13 +49,13 @@ def test_hashes_of_many_schemes_side_by_side(host: Target) -> None:
 
 
 def yescrypt(host: Target) -> str:
-    """`PASSWORD` as Debian hashes those of its own accounts."""
+    """Return `PASSWORD` as Debian hashes those of system users."""
     script = "my $word = <STDIN>; chomp $word; print crypt($word, q($y$j9T$abcdefghijklmnop))"
     return host.exec(["perl", "-e", script], input=PASSWORD + "\n").stdout
 
 
 def test_app_passwords_open_what_they_are_for(host: Target) -> None:
-    """And nothing else: not another user, not after they were taken away, not a user who is suspended."""
+    """They open nothing else: no other user, no disabled user, and nothing after they are revoked."""
     secret = {service: generate_app_password() for service in ("all", "imap", "smtp")}
     rows = [(BOB, f"for-{service}", app_digest(text), service) for service, text in secret.items()]
     rows.append((DAVE, "for-all", app_digest(secret["all"]), "all"))
@@ -99,7 +99,7 @@ def test_app_passwords_open_what_they_are_for(host: Target) -> None:
 
 
 def last_login(target: Target, user: str) -> dict[str, str]:
-    """For each service, when it was recorded."""
+    """Return the time of the last login to each service."""
     rows = clients.sql(target, f"SELECT service, at FROM mail_last_login WHERE email = '{user}'")
     return dict(row.split("|") for row in rows.splitlines())
 
@@ -129,7 +129,7 @@ def test_the_last_login_is_recorded_once_an_hour(host: Target) -> None:
 
 @contextmanager
 def holding(target: Target, lock: str) -> Iterator[None]:
-    """Somebody who has taken a lock and does not let it go."""
+    """Hold a lock in another session."""
     if sample_accounts.ENGINE == "mysql":
         target.exec(f"mariadb mail -e {shlex.quote(f'{lock}; SELECT SLEEP(30)')} >/dev/null 2>&1 &")
         holds = "FROM information_schema.processlist WHERE state = 'User sleep'"
@@ -180,7 +180,7 @@ def test_a_login_that_cannot_be_recorded_is_a_login(host: Target) -> None:
 
 
 def answer(service: str, target: Target, user: str, password: str) -> tuple[object, float]:
-    """What a client is told, and after how many seconds."""
+    """Return the answer to a client, and the seconds until it came."""
     start = time.monotonic()
     try:
         LOGIN[service](target, user, password)
@@ -193,7 +193,7 @@ def answer(service: str, target: Target, user: str, password: str) -> tuple[obje
 
 @pytest.mark.parametrize("service", LOGIN)
 def test_a_failed_login_tells_nothing(host: Target, service: str) -> None:
-    """Neither by its words nor by its time, of which the pause hides the rest, whether there is that user."""
+    """Neither text nor time of the answer shows whether the user exists: the pause hides the rest."""
     names = {
         "wrong password": ALICE,
         "the same with another hash": BOB,
@@ -215,7 +215,7 @@ def test_a_failed_login_tells_nothing(host: Target, service: str) -> None:
 
 
 def session_of(target: Target, user: str) -> imaplib.IMAP4:
-    """An IMAP session, logged in; `imaplib.IMAP4.error` where that is refused."""
+    """Return an IMAP session, logged in; `imaplib.IMAP4.error` where that is refused."""
     session = imaplib.IMAP4_SSL(target.ip, 993, ssl_context=clients.tls(), timeout=clients.TIMEOUT)
     session.authenticate("PLAIN", lambda _: f"\0{user}\0{sample_accounts.PASSWORDS[user]}".encode())
     return session
@@ -236,7 +236,7 @@ def test_one_user_has_only_so_many_connections(host: Target) -> None:
 
 
 def comes_in(target: Target, user: str) -> bool:
-    """Whether an IMAP session begins; it ends at once."""
+    """Return whether an IMAP session begins; it ends at once."""
     try:
         session_of(target, user).logout()
     except imaplib.IMAP4.error:

@@ -1,4 +1,4 @@
-"""What an inventory may choose for all mailboxes: sharing, compression, ages, warnings, and back again."""
+"""The settings of mailboxes: sharing, compression, ages, warnings, and back to the defaults."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 def letter(text: str) -> bytes:
-    """A message with this text, often enough for compression to pay."""
+    """Return a message with this text, often enough for compression to pay."""
     return clients.message(STRANGER, ALICE, body=f"{text}\n" * 100).as_bytes()
 
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server where alice had mail in a folder in a folder before the options came."""
+    """Return a copy of the standard server. Alice had mail in a subfolder before the options were set."""
     target = module_clone("mailbox")
     with clients.imap(target, ALICE) as session:
         session.create("Projects/Blue")
@@ -50,24 +50,24 @@ def host(module_clone: Factory) -> Target:
 
 @pytest.fixture
 def alice(host: Target) -> Iterator[imaplib.IMAP4]:
-    """A session of alice's."""
+    """Yield a session of alice's."""
     with clients.imap(host, ALICE) as session:
         yield session
 
 
 def names(session: imaplib.IMAP4) -> list[str]:
-    """The folders that LIST shows."""
+    """Return the folders that LIST shows."""
     lines = [line for line in session.list()[1] if isinstance(line, bytes)]
     return [re.sub(r'^\(.*?\) "." "?(.*?)"?$', r"\1", line.decode()) for line in lines]
 
 
 def shared_names(session: imaplib.IMAP4) -> list[str]:
-    """Those of other users among them."""
+    """Return those of other users among them."""
     return [name for name in names(session) if name.startswith("shared/")]
 
 
 def texts(session: imaplib.IMAP4, folder: str) -> list[str]:
-    """The texts of all messages in a folder; `imaplib.IMAP4.error` if it can't be opened."""
+    """Return the texts of all messages in a folder; `imaplib.IMAP4.error` if it can't be opened."""
     status, said = session.select(f'"{folder}"', readonly=True)
     if status != "OK":
         raise imaplib.IMAP4.error(said)
@@ -76,7 +76,7 @@ def texts(session: imaplib.IMAP4, folder: str) -> list[str]:
 
 
 def stored(host: Target, folder: str) -> list[bytes]:
-    """How each message of alice's in a folder begins on disk."""
+    """Return how each message of alice's in a folder begins on disk."""
     maildir = f"{clients.home(host, ALICE)}/Maildir"
     found = host.exec(f"find {maildir}/{folder}/cur {maildir}/{folder}/new -type f").stdout.split()
     return [host.read(path)[:4] for path in found]
@@ -106,7 +106,7 @@ def test_a_shared_folder(host: Target, alice: imaplib.IMAP4) -> None:
         assert shared_names(session)[-1] == SHARED
         assert session.myrights(SHARED)[1] == [f"{SHARED} lrs".encode()]
         assert len(texts(session, SHARED)) == 2
-        # what bob has read stays his own
+        # bob has his own flags
         session.select(SHARED)
         session.store("1", "+FLAGS", "\\Seen")
         assert session.store("1", "+FLAGS", "\\Deleted")[0] == "NO" or not session.expunge()[1][0]
@@ -231,7 +231,7 @@ def test_mail_for_a_mailbox_that_cannot_be_written_waits(host: Target) -> None:
 
 
 def test_back_again_with_another_separator(host: Target) -> None:
-    """Last, as it changes the host: nothing is lost, and what is compressed stays readable."""
+    """This test is the last, as it changes the host: nothing is lost, and compressed mail stays readable."""
     data = sample_accounts.data(mail_namespace_separator=".")
     deploys.run(host, data)
     deploys.assert_converged(host, data)

@@ -1,4 +1,4 @@
-"""A good login puts a hash of today's scheme in the place of an older one (`mail_password_upgrade`)."""
+"""A successful login replaces a hash of an older scheme (`mail_password_upgrade`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ OTHERS = {
 
 @pytest.fixture(scope="module")
 def declared(module_clone: Factory) -> tuple[Target, dict[str, object]]:
-    """A copy of the standard server with the setting on, and its data, which declare a hash of frank's."""
+    """Return a copy of the standard server with the setting on, and its data, which declare frank's hash."""
     target = module_clone("upgrade")
     sha512, blf, md5, ssha512, ssha = hashed(
         target, "SHA512-CRYPT", "BLF-CRYPT", "MD5-CRYPT", "SSHA512.HEX", "SSHA"
@@ -58,12 +58,12 @@ def declared(module_clone: Factory) -> tuple[Target, dict[str, object]]:
 
 @pytest.fixture
 def host(declared: tuple[Target, dict[str, object]]) -> Target:
-    """The same server."""
+    """Return the same server."""
     return declared[0]
 
 
 def stored(target: Target, user: str) -> str:
-    """The hash that the database has."""
+    """Return the hash that the database has."""
     quoted = user.replace("'", "''")
     return clients.sql(target, f"SELECT password FROM mail_users WHERE email = '{quoted}'")
 
@@ -151,7 +151,7 @@ def test_where_it_fails_the_login_works(host: Target) -> None:
 
 
 def test_the_role_can_do_nothing_else(host: Target) -> None:
-    """Whoever has its password replaces no hash of today's scheme, and none by something else."""
+    """A client with its password can't replace a hash of the current scheme, nor store any other text."""
     current = stored(host, sample_accounts.ALICE)
 
     def as_login(sql: str) -> str:

@@ -1,4 +1,4 @@
-"""Quotas: what has no room is refused at RCPT, behind an alias too; what was taken waits, never bounces."""
+"""Quotas: mail to a full mailbox or its alias is refused at RCPT; accepted mail waits and never bounces."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PASSWORD = sample_accounts.PASSWORDS[ALICE]
 
 @pytest.fixture(scope="module")
 def host(server: Target) -> Iterator[Target]:
-    """The standard server with these accounts."""
+    """Yield the standard server with these accounts."""
     clients.sql(server, GONE + ACCOUNTS)
     yield server
     clients.sql(server, GONE)
@@ -60,7 +60,7 @@ def host(server: Target) -> Iterator[Target]:
 
 
 def letter(recipient: str, size: int) -> bytes:
-    """A message of about that many bytes."""
+    """Return a message of about that many bytes."""
     return clients.message(STRANGER, recipient, body=("x" * 70 + "\n") * (size // 71)).as_bytes()
 
 
@@ -75,7 +75,7 @@ def deliver(target: Target, recipient: str, size: int, *, says_size: bool = True
 
 
 def rcpt(target: Target, recipient: str, size: int | None = None) -> int:
-    """The code of RCPT, after a MAIL that says the size."""
+    """Return the code of RCPT, after a MAIL that says the size."""
     with clients.smtp(target) as session:
         assert session.mail(STRANGER, [f"SIZE={size}"] if size else [])[0] == 250
         return session.rcpt(recipient)[0]
@@ -90,12 +90,12 @@ def allow(target: Target, megabytes: int) -> None:
 
 
 def deferred(target: Target) -> list[str]:
-    """For whom mail waits because a mailbox is full."""
+    """Return the recipients whose mail waits because the mailbox is full."""
     return [line.partition(":")[0] for line in clients.queue(target) if "4.2.2" in line]
 
 
 def messages(session: imaplib.IMAP4, subject: str) -> list[bytes]:
-    """The numbers of the messages in INBOX with this in the subject."""
+    """Return the numbers of the messages in INBOX with this in the subject."""
     session.noop()
     found: bytes = session.search(None, "SUBJECT", f'"{subject}"')[1][0]
     return found.split()
@@ -121,7 +121,7 @@ def test_what_was_taken_without_a_size_waits_until_there_is_room(host: Target) -
 
 
 def test_no_spelling_goes_round_the_question(host: Target) -> None:
-    """Postfix folds some by itself, and asks Dovecot with the address as the client wrote it."""
+    """Postfix folds some spellings itself, but asks Dovecot with the address as the client wrote it."""
     for spelling, code in {
         f"<{FULL}.>": 552,
         '<"full"@quota.example.>': 552,
@@ -154,7 +154,7 @@ def test_a_full_mailbox_is_refused_whatever_it_is_called(host: Target) -> None:
 
 
 def test_an_alias_with_room_somewhere_is_taken(host: Target) -> None:
-    """docker-mailserver#4767: there, one that leads elsewhere was refused."""
+    """In docker-mailserver#4767, an alias to another server was refused."""
     taken = ["away@quota.example", "away@other.example", "half@quota.example", "two@quota.example"]
     taken += ["room@quota.example", "away@example.org", "team@example.org"]
     assert {address: rcpt(host, address) for address in taken} == dict.fromkeys(taken, 250)
@@ -217,7 +217,7 @@ def test_nobody_without_a_limit_is_warned(host: Target) -> None:
 
 
 def test_nobody_without_a_limit_is_counted(host: Target) -> None:
-    """It takes the longer, at each message, the more there is: the index has the sum, if it was ever made."""
+    """Counting takes longer the more mail there is. The index has the sum if the mailbox was ever counted."""
     counted = {}
     for user in (COUNTED, FREE):
         mailbox = f"{clients.home(host, user)}/Maildir"

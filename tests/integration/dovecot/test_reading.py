@@ -82,7 +82,7 @@ def test_the_usual_folders_are_there_and_say_what_they_are_for(server: Target) -
 
 
 def folders(answer: tuple[str, Sequence[object]]) -> dict[str, set[str]]:
-    """The flags of each folder, by its name, in an answer to LIST or LSUB."""
+    """Return the flags of each folder, by its name, in an answer to LIST or LSUB."""
     lines = [line.decode() for line in answer[1] if isinstance(line, bytes)]
     found = [re.fullmatch(r'\((.*)\) "/" "?([^"]*)"?', line) for line in lines]
     return {match[2]: set(match[1].split()) for match in found if match}
@@ -137,7 +137,7 @@ def test_mbsync_copies_a_mailbox(server: Target, peer: Target) -> None:
 
 
 def mbsyncrc(tls: str, near: str) -> str:
-    """Configuration of mbsync 1.5 (Debian 13): all of Bob's folders, copied to `near`."""
+    """Return configuration of mbsync 1.5 (Debian 13): all of Bob's folders, copied to `near`."""
     password = sample_accounts.PASSWORDS[BOB].replace("\\", "\\\\").replace('"', '\\"')
     return f"""
 IMAPStore far

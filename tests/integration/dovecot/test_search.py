@@ -1,4 +1,4 @@
-"""SEARCH, as a fresh server answers it: by the mail itself, so that each answer is right, in any script."""
+"""SEARCH without an index: Dovecot reads the mail, so each result is correct, in any script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIX = 6 * len(SCRIPTS)
 _MARKED = {subject: _SIX + place for place, subject in enumerate(multilingual_mail.MARKED, 1)}
 _PERSON = {number: _SIX + len(_MARKED) + number for number in range(1, 13)}
 _LISTED = len(ALL)
-#: Searches that an index answers wrongly on at least one release, and what is right.
+#: Searches with wrong results of an index on at least one release, and the correct results.
 KNOWN = {
     'FROM "Person 2"': {_PERSON[2]},
     'NOT FROM "Person 2"': ALL - {_PERSON[2]},
@@ -46,7 +46,7 @@ KNOWN = {
 
 @pytest.fixture(scope="module")
 def session(server: Target) -> Iterator[imaplib.IMAP4]:
-    """A session of bob's, in a folder with the letters, gone afterwards."""
+    """Yield a session of bob's, in a folder with the letters, gone afterwards."""
     with clients.imap(server, BOB) as session:
         session.create(FOLDER)
         for mail in multilingual_mail.messages():
@@ -58,7 +58,7 @@ def session(server: Target) -> Iterator[imaplib.IMAP4]:
 
 
 def found(session: imaplib.IMAP4, query: str) -> set[int]:
-    """The numbers of the messages that a search returns; its strings go as literals."""
+    """Return the numbers of the messages that a search returns; its strings go as literals."""
     keys, values = multilingual_mail.split(query)
     session.literal = values[0].encode()  # type: ignore[assignment]
     assert len(values) == 1

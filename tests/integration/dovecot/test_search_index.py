@@ -1,4 +1,4 @@
-"""`mail_full_text_search`: what an index answers that the mail itself does not, and folders that move."""
+"""`mail_full_text_search`: different results with an index, and folders that move."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUNDS = 60
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server with the setting; bob has the letters in a folder."""
+    """Return a copy of the standard server with the setting; bob has the letters in a folder."""
     target = module_clone("indexed")
     deploys.run(target, ON)
     deploys.assert_converged(target, ON)
@@ -40,7 +40,7 @@ def host(module_clone: Factory) -> Target:
 
 @pytest.fixture
 def session(host: Target) -> Iterator[imaplib.IMAP4]:
-    """A session of bob's in that folder."""
+    """Yield a session of bob's in that folder."""
     with clients.imap(host, BOB) as session:
         session.select(FOLDER)
         yield session
@@ -88,7 +88,7 @@ def test_the_index_answers_as_the_mail_does_or_the_docs_say_how(host: Target) ->
 
 
 def test_the_first_search_makes_the_index_and_the_next_ones_use_it(host: Target) -> None:
-    """On disk the word is another one by then."""
+    """The word on disk is changed after the first search."""
     message_id = clients.send(host, clients.message(STRANGER, BOB, body="unmistakable zanzibar\n"))
     with clients.imap(host, BOB) as session:
         clients.wait_for_mail(session, message_id)
@@ -136,7 +136,7 @@ def test_folders_that_move_are_left_alone(host: Target) -> None:
 
 
 def test_off_again_the_mail_answers(host: Target) -> None:
-    """Last, as it changes the host. What the index left behind is only files."""
+    """This test is the last, as it changes the host. The index only leaves files."""
     deploys.run(host, sample_accounts.data())
     deploys.assert_converged(host, sample_accounts.data())
     assert len(answers(host, [Query("", 'NOT FROM "Person 2"')])[0].split(",")) == 2

@@ -1,4 +1,4 @@
-"""Login names as people write them: a domain in its own letters, a capital letter, a space behind."""
+"""Login names as users type them: a Unicode domain, a capital letter, a space at the end."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ NONE = ("xn--0.example", "xn--99999999.example", "xn--.example", "example.org", 
 
 
 def ascii_name(name: str) -> str:
-    """A domain as it is in the DNS."""
+    """Return a domain as it is in the DNS."""
     return name.encode("idna").decode()
 
 
 @pytest.fixture(scope="module")
 def addresses() -> dict[str, str]:
-    """Addresses as people write them, and as they are stored."""
+    """Return addresses as people write them, and as they are stored."""
     return {f"anna@{name}": f"anna@{ascii_name(name)}" for name in DOMAINS}
 
 
 @pytest.fixture
 def accounts(server: Target, addresses: dict[str, str]) -> Iterator[None]:
-    """Users with these addresses, and with one that is no name."""
+    """Yield users with these addresses, and with one that is no name."""
     names = [*map(ascii_name, DOMAINS), NONE[0]]
     listed = ", ".join(f"('{name}')" for name in names)
     clients.sql(server, f"INSERT INTO mail_domain (domain_name) VALUES {listed}")

@@ -1,4 +1,4 @@
-"""A database that an older commit made becomes what a new one is, and loses no row (`schemas/README.md`)."""
+"""A database of an older commit becomes like a new one, and loses no row (`schemas/README.md`)."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tests.targets.containers import Target
 SCHEMAS = Path(__file__).with_name("schemas")
 ADOPTED = "2c3322b"
 ADOPTED_MARIADB = "dc69154"
-"""Those that had tables made by hand: not all that is in them is ours."""
+"""The commits whose databases had tables made by hand, with further columns."""
 
 Rows = dict[str, list[dict[str, Any]]]
 
 
 def dumps(engine: str) -> list[str]:
-    """The commits whose databases there are."""
+    """Return the commits whose databases there are."""
     return sorted(path.stem.partition("-")[2] for path in SCHEMAS.glob(f"{engine}-*.sql"))
 
 
 def kept(before: Rows, after: Rows) -> bool:
-    """Whether all rows are as they were, but for columns that are new."""
+    """Return whether all rows are as they were, but for columns that are new."""
     return all(
         all(any(row.items() <= there.items() for there in after[table]) for row in rows)
         and len(rows) == len(after[table])
@@ -37,7 +37,7 @@ def kept(before: Rows, after: Rows) -> bool:
 
 
 def assert_mail_stays(before: Rows, after: Rows) -> None:
-    """The directory of an account from before it had a column of its own followed from the address."""
+    """Assert that users keep their directories, which were derived from the address at first."""
     if "mail_directory" not in before["mail_users"][0]:
         for user in after["mail_users"]:
             local_part, _, domain = user["email"].lower().partition("@")
@@ -46,7 +46,7 @@ def assert_mail_stays(before: Rows, after: Rows) -> None:
 
 @pytest.fixture
 def database(server: Target) -> Iterator[Scratch]:
-    """An empty database in PostgreSQL."""
+    """Yield an empty database in PostgreSQL."""
     with scratch(server, "old") as made:
         yield made
 
@@ -77,12 +77,15 @@ def test_postgresql(database: Scratch, commit: str) -> None:
 
 
 def alike(definition: str) -> str:
-    """What an adopted table may have another way: rules that old rows break, and its own primary key."""
+    """Return a definition without the allowed differences of adopted tables.
+
+    These are rules that existing rows break, and the table's own primary key.
+    """
     return definition.replace(" NOT VALID", "").replace("PRIMARY KEY", "UNIQUE")
 
 
 def rows(database: Scratch) -> Rows:
-    """All rows of all tables."""
+    """Return all rows of all tables."""
     tables = database.json(
         "SELECT json_agg(relname) FROM pg_class WHERE relname LIKE 'mail\\_%' AND relkind = 'r'"
     )
@@ -92,7 +95,7 @@ def rows(database: Scratch) -> Rows:
 
 
 def dumped(database: Scratch) -> list[str]:
-    """The schema without the order of columns, in which a new one comes last."""
+    """Return the schema without the order of columns, in which a new one comes last."""
     dump = database.target.exec(["runuser", "-u", "postgres", "--", "pg_dump", "--schema-only", "old"]).stdout
     lines = (line.rstrip(",") for line in dump.splitlines())
     return sorted(line for line in lines if line and "restrict" not in line)
@@ -100,7 +103,7 @@ def dumped(database: Scratch) -> list[str]:
 
 @pytest.fixture
 def old(server: Target) -> Iterator[Target]:
-    """A server with an empty database `old` in MariaDB."""
+    """Yield a server with an empty database `old` in MariaDB."""
     made = "CREATE DATABASE old CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
     mysql(server, f"DROP DATABASE IF EXISTS old; {made}", database="mysql")
     yield server
@@ -133,7 +136,7 @@ def test_mariadb(old: Target, commit: str) -> None:
 
 
 def found(target: Target) -> list[str]:
-    """What the schema's query finds."""
+    """Return the differences that the schema's query finds."""
     return mariadb.differences(json.loads(mysql(target, mariadb.query())))
 
 
@@ -152,7 +155,7 @@ def mysql(target: Target, sql: str, database: str = "old") -> str:
 
 
 def mysql_rows(target: Target) -> Rows:
-    """All rows of all tables."""
+    """Return all rows of all tables."""
     made: Rows = {table: [] for table in mysql(target, "SHOW TABLES LIKE 'mail\\_%'").splitlines()}
     for table in made:
         columns = mysql(
@@ -169,7 +172,7 @@ def mysql_rows(target: Target) -> Rows:
 
 
 def created(target: Target) -> list[str]:
-    """The tables as SHOW CREATE TABLE has them, without an order; and functions and triggers."""
+    """Return the tables as SHOW CREATE TABLE has them, without an order; and functions and triggers."""
     dump = (
         "mariadb-dump --no-data --routines --triggers --skip-comments old | sed 's/ AUTO_INCREMENT=[0-9]*//'"
     )

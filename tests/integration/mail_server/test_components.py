@@ -1,4 +1,4 @@
-"""Components in a deploy of one's own: the README's example, in either order, in one deploy or in two."""
+"""Components in an administrator's deploy: the README's example, in either order, in one deploy or two."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DOVECOT = "dovecot.deploy(settings)\n"
 
 
 def example() -> str:
-    """The deploy in the README."""
+    """Return the deploy in the README."""
     (block,) = [block for block in python_blocks(ROOT / "README.md") if POSTFIX in block]
     return block
 

@@ -1,4 +1,4 @@
-"""A healthy server does not complain: docs/troubleshooting.md explains each warning in its journal."""
+"""docs/troubleshooting.md explains each warning in the journal of a healthy server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEFT_OVER = "/run/dovecot/anvil-auth-penalty"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, as one that was deployed over Debian's own Dovecot."""
+    """Return a copy of the standard server, as one that was deployed over Debian's own Dovecot."""
     host = module_clone("journal")
     host.exec(f"perl -MSocket -e 'socket(S, 1, 1, 0); bind(S, pack_sockaddr_un(\"{LEFT_OVER}\")) or die'")
     host.exec(f"chown dovecot {LEFT_OVER}")
@@ -51,7 +51,7 @@ def use(host: Target, peer: Target) -> None:
 
 
 def test_what_debian_s_own_dovecot_left_behind_goes(host: Target) -> None:
-    """Else each auth process that starts waits five seconds for an answer there, and logs an error."""
+    """Otherwise each new auth process waits five seconds for an answer on that socket, and logs an error."""
     run = deploys.run(host, sample_accounts.data())
     assert f"{LEFT_OVER}: unwanted" in deploys.said(run)
     host.exec("systemctl reload dovecot")

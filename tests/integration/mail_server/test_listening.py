@@ -1,4 +1,4 @@
-"""Where the daemons listen, and over what Postfix sends: a change of that takes effect at once."""
+"""The addresses on which daemons listen, and from which Postfix sends: a change takes effect at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.targets.containers import Target
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server; each test sets it anew."""
+    """Return a copy of the standard server; each test sets it anew."""
     return module_clone("listening")
 
 
@@ -29,7 +29,7 @@ PORTS = (25, 587, 143, 4190)
 
 
 def listens(host: Target, port: int = 25) -> dict[str, bool]:
-    """Whether the port answers, by IPv4, by IPv6, and by IPv4 within the host."""
+    """Return whether the port answers, by IPv4, by IPv6, and by IPv4 within the host."""
     inside = host.exec(f"timeout 5 bash -c '</dev/tcp/127.0.0.1/{port}'", check=False).returncode == 0
     return {"IPv4": answers(host.ip, port), "IPv6": answers(host.ip6, port), "inside": inside}
 
@@ -43,14 +43,14 @@ def answers(address: str, port: int) -> bool:
 
 
 def sent_from(host: Target, peer: Target) -> str:
-    """The peer's record of whence a message came that the host sent."""
+    """Return the peer's record of the source address of a message from the host."""
     message = clients.message("root@example.org", f"someone@{REMOTE}")
     host.exec(["sendmail", "-i", f"someone@{REMOTE}"], input=message.as_string())
     return clients.wait_at_peer(peer, str(message["Message-ID"])).decode().partition("Received: ")[2]
 
 
 def database_listens(host: Target) -> set[str]:
-    """The addresses where the database answers by TCP."""
+    """Return the addresses where the database answers by TCP."""
     sockets = host.exec("ss -Htln '( sport = 5432 or sport = 3306 )'").stdout.splitlines()
     return {line.split()[3].rpartition(":")[0] for line in sockets}
 
@@ -93,7 +93,7 @@ def test_everywhere_which_is_the_default(host: Target, peer: Target) -> None:
 
 @pytest.mark.parametrize("interfaces", ["all", "loopback-only"])
 def test_a_kernel_without_ipv6(clone: Factory, interfaces: str) -> None:
-    """Nothing needs to be set for it, and no daemon complains."""
+    """It needs no setting, and no daemon logs a warning."""
     host = clone("ipv4-kernel", ipv6=False)
     deploy(host, mail_inet_interfaces=[interfaces])
     for port in PORTS:
@@ -116,7 +116,7 @@ def test_a_kernel_without_the_ipv6_that_is_asked_for(clone: Factory) -> None:
 
 @pytest.mark.postgresql
 def test_postgresql_starts_anew_where_its_settings_want_that(host: Target) -> None:
-    """And not for who may connect, nor where ours say what is so by default."""
+    """It does not restart for changes of pg_hba.conf, nor for a setting that equals the default."""
     directory = "/etc/postgresql/*/main"
 
     def started() -> str:

@@ -1,4 +1,4 @@
-"""What a message costs: connections to PostgreSQL, and questions that it is asked."""
+"""The cost of a message: connections to PostgreSQL, and queries."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LOG = "/var/log/postgresql/postgresql-*-main.log"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, on which nobody else's mail is under way."""
+    """Return a copy of the standard server, on which nobody else's mail is under way."""
     return module_clone("load")
 
 
 def test_many_sessions_need_few_connections(host: Target) -> None:
-    """If each process asked the database itself, there would be dozens.
+    """If each process had its own connections, there would be dozens.
 
-    Postfix keeps connections for a while, so that all there were can be counted afterwards.
+    Postfix keeps connections for a while, so they can be counted afterwards.
     """
     host.exec(LOAD, timeout=120)
     clients.wait_for_empty_queue(host, timeout=60)
@@ -38,7 +38,7 @@ def test_many_sessions_need_few_connections(host: Target) -> None:
 
 
 def test_no_question_is_asked_twice_that_one_answer_could_have_answered(host: Target) -> None:
-    """smtpd and cleanup, which don't talk to each other, each ask about a recipient once."""
+    """smtpd and cleanup don't share answers, so each looks a recipient up once."""
     clients.sql(host, "ALTER SYSTEM SET log_statement = 'all'; SELECT pg_reload_conf()")
     clients.eventually(lambda: logged(host), "nothing is logged")
     host.exec(f"truncate -s 0 {LOG}")
@@ -56,13 +56,13 @@ def test_no_question_is_asked_twice_that_one_answer_could_have_answered(host: Ta
 
 
 def logged(host: Target) -> bool:
-    """Whether what is asked now is logged."""
+    """Return whether what is asked now is logged."""
     clients.sql(host, "SELECT 'is it logged?'")
     return "is it logged?" in host.exec(f"cat {LOG}").stdout
 
 
 def asked(host: Target) -> Counter[str]:
-    """How often the database was asked what has one of these texts in it."""
+    """Return how often the database was asked what has one of these texts in it."""
     log = host.exec(f"cat {LOG}").stdout
     return Counter(
         re.findall(

@@ -1,4 +1,4 @@
-"""A host that has uses beside mail: what others wrote there stays, and goes on working."""
+"""A host with other uses: the files of others stay, and their services go on working."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RELAY = "/etc/postfix/sasl_passwd"
 
 @pytest.fixture(scope="module")
 def host(module_factory: Factory, installed: str) -> Target:
-    """A host with a database of somebody else, aliases, and a mail server of before, that now is ours too."""
+    """Return a host with another application's database, aliases and an older mail server, deployed over."""
     target = module_factory("neighbours", image=installed)
     target.write("/tmp/hba", HBA.encode())
     target.write("/etc/aliases", ALIASES)
@@ -58,20 +58,20 @@ def host(module_factory: Factory, installed: str) -> Target:
 
 
 def superuser(target: Target, sql: str, database: str) -> str:
-    """What the superuser of the databases gets for an answer."""
+    """Return the result of SQL as the superuser."""
     psql = ["runuser", "-u", "postgres", "--", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", database]
     return target.exec(psql, input=sql).stdout
 
 
 def shop_answers(target: Target) -> bool:
-    """Whether the application gets into its database, from another machine."""
+    """Return whether the application gets into its database, from another machine."""
     connection = psycopg2.connect(host=target.ip, dbname="shop", user="shop", password=PASSWORD)
     connection.close()
     return True
 
 
 def monitoring_answers(target: Target) -> bool:
-    """Whether another user of the host gets into a database that is not ours, by the password that it has."""
+    """Return whether another system user can log in to its database, with its password."""
     psql = [
         "runuser",
         "-u",
@@ -88,7 +88,7 @@ def monitoring_answers(target: Target) -> bool:
 
 
 def hba(target: Target) -> str:
-    """`pg_hba.conf` as it lies there."""
+    """Return the text of `pg_hba.conf`."""
     return target.exec("cat /etc/postgresql/*/main/pg_hba.conf").stdout
 
 
@@ -99,7 +99,7 @@ def test_an_application_keeps_its_database(host: Target) -> None:
 
 
 def test_who_logs_in_to_the_database_postgres_still_does(host: Target) -> None:
-    """Though the mail database was made there."""
+    """The mail database was created from there."""
     assert monitoring_answers(host)
     assert "template1" not in hba(host)
 
@@ -201,7 +201,7 @@ gone@elsewhere.example
 
 
 def test_the_queue_that_exim4_left_is_named_and_can_be_delivered(host: Target) -> None:
-    """Header and data files as Exim 4.98 writes them."""
+    """The header and data files are as Exim 4.98 writes them."""
     deploys.run(host, sample_accounts.data())
     queue = "/var/spool/exim4/input"
     host.exec(["mkdir", "-p", f"{queue}/m"])

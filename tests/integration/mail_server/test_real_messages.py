@@ -14,7 +14,7 @@ from tests.targets.containers import Target
 
 @pytest.fixture(scope="module")
 def messages(peer: Target) -> dict[str, bytes]:
-    """The corpus."""
+    """Return the corpus."""
     return real_messages.messages(peer)
 
 
@@ -29,7 +29,7 @@ def test_the_corpus_has_what_is_hard(messages: dict[str, bytes]) -> None:
 
 
 def well_formed(mail: bytes) -> bool:
-    """Whether every line of the header is a field or goes on with one."""
+    """Return whether every line of the header is a field or goes on with one."""
     header = mail.partition(b"\r\n\r\n")[0].splitlines()
     return all(real_messages.FIELD.match(line) or line[:1] in (b" ", b"\t") for line in header)
 
@@ -56,7 +56,7 @@ def test_messages_come_out_as_they_went_in(server: Target, messages: dict[str, b
 
 
 def received(server: Target, run: str, count: int) -> dict[str, bytes]:
-    """The messages of a run in Carol's INBOX by the address that they went to, once all `count` are there."""
+    """Return the messages of a run in Carol's INBOX by their recipient, once all `count` have arrived."""
     with clients.imap(server, CAROL) as session:
 
         def numbers() -> list[str]:

@@ -1,4 +1,4 @@
-"""What goes wrong with mail servers that look right; each was seen on one that was set up by hand."""
+"""Faults of mail servers that look right; each was seen on one set up by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.raw_smtp import dialogue
 from tests.support.sample_accounts import ALICE, BOB, CAROL, REMOTE, STRANGER
 from tests.targets.containers import Target
 
-#: Ends of data that some server may take for <CR><LF>.<CR><LF>, and ours must not (CVE-2023-51764).
+#: Ends of data that some servers take for <CR><LF>.<CR><LF>, and this one must not (CVE-2023-51764).
 SMUGGLING = ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r", "\n.\r", "\r.\n"]
 
 
@@ -48,7 +48,7 @@ def test_one_strange_byte_does_not_disturb_the_others(server: Target) -> None:
 
 
 def test_utf_8_where_it_may_not_be_is_delivered_nevertheless(server: Target) -> None:
-    """SMTPUTF8 (RFC 6531) is not offered, but what comes without it must not come back as a bounce."""
+    """SMTPUTF8 (RFC 6531) is not offered, but UTF-8 without it must not cause a bounce."""
     message_id = f"<{uuid.uuid4()}@{REMOTE}>"
     mail = f"Message-ID: {message_id}\r\nSubject: Grüße\r\n\r\nx\r\n"
     envelope = ["MAIL FROM:<jörg@remote.example.net>", f"RCPT TO:<{ALICE}>", "DATA"]

@@ -51,7 +51,7 @@ QUERIES = by_postfix(SETTINGS) | {
 
 
 def test_no_lookup_reads_many_rows(server: Target) -> None:
-    """By the server's own count, in a database of the test's own."""
+    """The server itself counts the rows, in a database of the test."""
     counted = "".join(
         f"FLUSH STATUS; SELECT '{name}', count(*) FROM ({query}) AS answer; SELECT sum(variable_value)"
         " FROM information_schema.session_status WHERE variable_name LIKE 'Handler_read%';\n"

@@ -1,4 +1,4 @@
-"""What is MariaDB's own: what somebody changed is put right by name; a run that was cut off is made good."""
+"""MariaDB: changes by hand are named and fixed, and the next run completes an interrupted one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.mariadb
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Iterator[Target]:
-    """A copy of the standard server."""
+    """Yield a copy of the standard server."""
     yield module_clone("mariadb")
 
 
@@ -47,7 +47,7 @@ TAMPERED = {
 
 
 def test_what_was_changed_is_named_and_put_right(host: Target) -> None:
-    """All of it at once: each by its name, and with one run."""
+    """One run names and fixes all of them."""
     clients.sql(host, "; ".join(TAMPERED))
     said = " ".join(deploys.said(deploys.run(host, sample_accounts.data())))
     assert [named for named in TAMPERED.values() if named not in said] == []
@@ -62,7 +62,7 @@ def test_what_was_changed_is_named_and_put_right(host: Target) -> None:
 
 
 def test_a_schema_that_was_cut_off_is_made_good(host: Target) -> None:
-    """As MariaDB ends a transaction with every change of a table, this is what a killed run leaves."""
+    """MariaDB commits with every change of a table, so a killed run leaves this state."""
     clients.sql(
         host,
         "DELETE FROM mailstack_schema; DROP TRIGGER mailstack_users_insert;"
@@ -104,7 +104,7 @@ def test_the_lookup_account_may_read_and_nothing_else(host: Target) -> None:
 
 
 def test_an_application_beside_it_still_gets_in(host: Target) -> None:
-    """Also by a name that the server looks up, and where it loads a file of its own machine."""
+    """It may also use a host name that the server resolves, and load a local file."""
     clients.sql(
         host,
         "CREATE DATABASE shop; CREATE TABLE shop.item (name TEXT);"

@@ -1,4 +1,4 @@
-"""What a client may do to Postfix: how much, how wrong, and under which name."""
+"""Limits of clients: rates, errors, and HELO names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LIMITS = {
 
 @pytest.fixture(scope="module")
 def strict(module_clone: Factory) -> Target:
-    """A server with limits that a few messages reach."""
+    """Return a server with limits that a few messages reach."""
     server = module_clone("abuse")
     server.pyinfra("-y", "deploy.py", data=sample_accounts.data(**LIMITS)).check()
     deploys.assert_converged(server, sample_accounts.data(**LIMITS))
@@ -35,7 +35,7 @@ def strict(module_clone: Factory) -> Target:
 
 @pytest.fixture
 def fresh(strict: Target) -> Target:
-    """The same, with nothing counted yet: anvil(8) counts in memory."""
+    """Return the same, with nothing counted yet: anvil(8) counts in memory."""
     clients.restart(strict)
     return strict
 

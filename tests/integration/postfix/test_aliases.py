@@ -1,4 +1,4 @@
-"""Other names: of a domain, of a local part everywhere, of all that is left; and no alias in a circle."""
+"""Alias domains, wildcards, catch-alls; and no alias in a circle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DATA: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A server with such aliases; example.com has a catch-all, example.org has none."""
+    """Return a server with such aliases; example.com has a catch-all, example.org has none."""
     server = module_clone("aliases")
     server.pyinfra("-y", "deploy.py", data=sample_accounts.data(**DATA)).check()
     assert (

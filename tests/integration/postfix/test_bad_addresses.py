@@ -16,11 +16,11 @@ pytestmark = pytest.mark.both_engines
 
 BYTES = [bytes([number]) for number in range(256) if number not in b"\r\n"]
 ASCII = [byte for byte in BYTES if byte.isascii()]
-#: So many in a session: after ten errors Postfix takes its time.
+#: The most in a session, as Postfix slows down after ten errors.
 SHARE = 9
-#: Places for a byte where the address is nobody's, whatever the byte is.
+#: Places for a byte in an address that does not exist with any byte.
 NOBODY = [(b"a%sb@example.org", BYTES), (b"alice@ex%s-ample.org", ASCII), (b'"a%sb"@example.org', ASCII)]
-#: Places for a byte in a sender, and in a recipient who is somebody: what is taken must arrive.
+#: Places for a byte in a sender, and in an existing recipient: accepted mail must arrive.
 ENVELOPES = [
     (b"a%sb@remote.example.net", b"alice@example.org", BYTES),
     (b'"a%sb"@remote.example.net', b"alice@example.org", ASCII),
@@ -30,14 +30,14 @@ ENVELOPES = [
 ]
 
 
-#: An address with as many octets as there may be, 254.
+#: An address of the largest length, 254 octets.
 LONG = "{1}@{0}.{0}.{0}.abc".format("a" * 61, "b" * 64)
 DOMAINS = ["all.example", "xn--bcher-kva.example", LONG.partition("@")[2], LONG.partition("@")[2] + "d"]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _more_domains(server: Target) -> Iterator[None]:
-    """Domains with a catch-all, one of them internationalised, and two with a long name."""
+    """Yield domains with a catch-all, one of them internationalised, and two with a long name."""
     names = ", ".join(f"'{domain}'" for domain in DOMAINS)
     remove = " ".join(
         f"DELETE FROM {table} WHERE domain_name IN ({names});" for table in ("mail_alias", "mail_domain")
@@ -58,12 +58,12 @@ STRANGER_WRITES = f"MAIL FROM:<{STRANGER}>\r\n".encode()
 
 
 def known(connection: Dialogue) -> bool:
-    """Whether the database answers; about another address each time, which nobody can have remembered."""
+    """Return whether the database answers, for a new address each time, which is in no cache."""
     return connection.code(f"RCPT TO:<alice+{uuid.uuid4().hex}@example.org>\r\n".encode()) == 250
 
 
 def shares(address: str, these: list[bytes]) -> Iterator[tuple[Dialogue, bytes]]:
-    """Each byte, with a session for it in which there were only few errors."""
+    """Yield each byte, with a session that had only few errors."""
     for first in range(0, len(these), SHARE):
         with dialogue(address, greeted=True) as connection:
             for byte in these[first : first + SHARE]:
@@ -83,7 +83,7 @@ def test_no_byte_in_a_recipient_disturbs_the_next_lookup(
 
 
 def take(server: Target, sender: bytes, recipient: bytes, these: list[bytes], subject: str) -> list[bytes]:
-    """The bytes with which a message was taken, each with `subject` and the byte's number in it."""
+    """Return the bytes with which a message was taken, each with `subject` and the byte's number in it."""
     taken = []
     for connection, byte in shares(server.ip6, these):  # as another client, for which others are counted
         code = connection.code(b"MAIL FROM:<" + sender.replace(b"%s", byte) + b">\r\n")

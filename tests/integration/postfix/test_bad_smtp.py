@@ -30,7 +30,7 @@ def _others_are_served(server: Target) -> Iterator[None]:
 
 
 def codes(connection: Dialogue, steps: Steps) -> list[tuple[bytes, int]]:
-    """The steps with the codes that they are really answered with."""
+    """Return the steps with the codes of the real answers."""
     return [(command, connection.code(command + b"\r\n")) for command, _ in steps]
 
 
@@ -42,7 +42,7 @@ def test_strangers_get_the_right_code(server: Target, name: str) -> None:
 
 @contextmanager
 def login(server: Target) -> Iterator[Dialogue]:
-    """Alice's session on 587."""
+    """Yield Alice's session on 587."""
     credentials = b64encode(b"\0".join([b"", ALICE.encode(), sample_accounts.PASSWORDS[ALICE].encode()]))
     with dialogue(server, 587, greeted=True) as connection:
         assert connection.code(b"STARTTLS\r\n") == 220
@@ -77,7 +77,7 @@ def test_before_tls_and_before_the_login(server: Target) -> None:
 
 @pytest.mark.parametrize("port", [25, 587])
 def test_nothing_said_in_clear_counts_after_starttls(server: Target, port: int) -> None:
-    """CVE-2011-0411: what came in one packet with STARTTLS must not be taken for what came over TLS."""
+    """CVE-2011-0411: commands in one packet with STARTTLS must not count as sent over TLS."""
     with dialogue(server, port, greeted=True) as connection:
         answer = connection.code(b"STARTTLS\r\nRSET\r\nHELP\r\n")
         if answer == 220:
@@ -88,7 +88,7 @@ def test_nothing_said_in_clear_counts_after_starttls(server: Target, port: int) 
 
 
 def test_who_does_not_wait_for_an_answer_is_refused(server: Target) -> None:
-    """Before the greeting, before the answer to EHLO, or before the one to DATA."""
+    """The client sends before the greeting, before the answer to EHLO, or before the one to DATA."""
     marker = uuid.uuid4().hex
     envelope = MAIL[0] + b"\r\n" + RCPT[0] + b"\r\nDATA\r\n"
     content = f"Subject: {marker}\r\n\r\nx\r\n.\r\nQUIT\r\n".encode()
@@ -115,7 +115,7 @@ def test_a_command_of_a_hundred_thousand_octets(server: Target) -> None:
 
 
 def test_ten_thousand_commands(server: Target) -> None:
-    """At once: that is none of the pipelining that RFC 2920 allows, so the server hangs up."""
+    """RFC 2920 does not allow so much pipelining, so the server hangs up."""
     with dialogue(server, greeted=True) as connection:
         connection.send(b"NOOP\r\n" * 10_000)
         assert connection.answer()[:3] in (b"250", b"554", b"")

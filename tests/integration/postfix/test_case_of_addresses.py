@@ -1,4 +1,4 @@
-"""A remote address keeps its case wherever it is written (RFC 5321, 2.4); addresses of ours are folded."""
+"""A remote address keeps its case everywhere (RFC 5321, 2.4); addresses in local domains are folded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ INSERT = "INSERT INTO mail_alias (source_email, destination_email) VALUES"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server with those settings."""
+    """Return a copy of the standard server with those settings."""
     target = module_clone("case")
     target.pyinfra("-y", "deploy.py", data=sample_accounts.data(**DATA)).check()
     assert (

@@ -1,4 +1,4 @@
-"""Fields of the header, however long, come out of IMAP byte for byte as they went in: or signatures break."""
+"""Header fields of any length come out of IMAP unchanged, as signatures need it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT = 102_400
 
 
 def folded(size: int) -> str:
-    """The value of a field of that size, in lines that all differ."""
+    """Return the value of a field of that size, in lines that all differ."""
     return "\r\n".join(f" {number:08d}" + "x" * 62 for number in range(size // 73))
 
 
@@ -29,7 +29,7 @@ def ordinary(extra: str, recipients: str = f" {ALICE}") -> str:
 
 
 def in_a_part(size: int) -> str:
-    """A message whose second part has a long field of its own."""
+    """Return a message whose second part has a long field of its own."""
     return ordinary("MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n") + (
         "--b\r\n\r\nOne.\r\n"
         f"--b\r\nContent-Type: text/plain\r\nX-Long:{folded(size)}\r\n\r\nTwo.\r\n--b--\r\n"
@@ -56,7 +56,7 @@ def test_kept_byte_for_byte(server: Target, kind: str) -> None:
 
 
 def test_recipients_that_the_host_itself_writes_to(server: Target) -> None:
-    """Postfix makes whole addresses of these, and would stop at the 1,600th or so."""
+    """Postfix completes these addresses, and would stop at about the 1,600th."""
     message_id = f"<{uuid.uuid4()}@{REMOTE}>"
     sent = f"Message-ID: {message_id}\r\n{ordinary('', ' postmaster,' + addresses(10_000))}"
     server.exec(["sendmail", "-i", "-f", BOB, ALICE], input=sent.replace("\r\n", "\n"))

@@ -1,4 +1,4 @@
-"""postscreen: what it lets through to smtpd, and whom it keeps out."""
+"""postscreen: the clients that it passes to smtpd, and those that it refuses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ POSTSCREEN = {"mail_postscreen": True, "mail_postscreen_greet_wait": 2}
 
 @pytest.fixture(scope="module")
 def guarded(module_clone: Factory) -> Target:
-    """A server with postscreen, which asks a list that does not answer."""
+    """Return a server with postscreen, which asks a list that does not answer."""
     server = module_clone("postscreen")
     settings = sample_accounts.data(**POSTSCREEN, mail_postscreen_dnsbl_sites=["bl.example.net=127.0.0.2"])
     server.pyinfra("-y", "deploy.py", data=settings).check()
@@ -42,7 +42,7 @@ def guarded(module_clone: Factory) -> Target:
 
 @pytest.fixture
 def dns(guarded: Target, peer: Target) -> Iterator[None]:
-    """The list, on the peer; the server asks there, and nothing is known of any client."""
+    """Yield the list, on the peer; the server asks there, and nothing is known of any client."""
     peer.write("/tmp/dns.py", DNS.encode())
     peer.exec(["systemd-run", "--unit=dns", "python3", "/tmp/dns.py"])
     forget(guarded, f"nameserver {peer.ip}\n")

@@ -1,4 +1,4 @@
-"""A stranger on port 25: what is taken, where it ends, and what is refused at once."""
+"""A stranger on port 25: accepted mail, its mailbox, and mail refused at once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ UNCHECKED = {
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server with `ACCOUNTS`, on which nobody else's mail is under way."""
+    """Return a copy of the standard server with `ACCOUNTS`, on which nobody else's mail is under way."""
     target = module_clone("receiving")
     clients.sql(target, UNCHECKED[sample_accounts.ENGINE] + ACCOUNTS)
     return target
@@ -66,7 +66,7 @@ def delivered(host: Target, recipient: str, *mailboxes: str, sender: str = STRAN
 
 
 def password(mailbox: str) -> str:
-    """Mailboxes that are not in `sample_accounts` have Alice's."""
+    """Return the password of a mailbox: Alice's, unless it is in `sample_accounts`."""
     return sample_accounts.PASSWORDS.get(mailbox, sample_accounts.PASSWORDS[ALICE])
 
 
@@ -173,7 +173,7 @@ def test_accounts_of_the_host_itself_get_nothing_from_outside(host: Target) -> N
 
 
 def test_root_has_answers_and_bounces_from_outside(host: Target) -> None:
-    """The host's own mail comes from there."""
+    """Mail of the host itself comes from root."""
     address = f"root@{sample_accounts.HOSTNAME}"
     for recipient, sender in (
         (address, STRANGER),

@@ -1,4 +1,4 @@
-"""Where mail goes that is not for a mailbox here: backup MX, relay hosts of some senders, transport, root."""
+"""Routes of mail without a mailbox here: backup MX, relay hosts of some senders, transport, root."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RELAYED = f"by {sample_accounts.HOSTNAME} (Postfix) with ESMTPSA"
 
 
 def settings(server: Target, peer: Target) -> dict[str, Any]:
-    """The relay host of Alice and Carol is the standard server, where each may use no other sender."""
+    """Return the relay host of Alice and Carol is the standard server, where each may use no other sender."""
     relay, direct = f"[{server.ip}]:587", f"[{peer.ip}]:25"
     return sample_accounts.data(
         mail_hostname=HOSTNAME,
@@ -56,7 +56,7 @@ def settings(server: Target, peer: Target) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def primary(peer: Target) -> Iterator[Target]:
-    """The peer, which now also has the mailboxes of the relay domain and those that moved."""
+    """Yield the peer, which now also has the mailboxes of the relay domain and those that moved."""
     peer.exec(
         f"postconf -e 'virtual_mailbox_domains = {REMOTE} backup.example moved.example'; postfix reload"
     )
@@ -66,7 +66,7 @@ def primary(peer: Target) -> Iterator[Target]:
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory, server: Target, primary: Target) -> Target:
-    """A copy of the standard server with those settings."""
+    """Return a copy of the standard server with those settings."""
     target = module_clone("routing", hostname=HOSTNAME)
     run = target.pyinfra("-y", "--diff", "deploy.py", data=settings(server, primary)).check()
     for secret in (*sample_accounts.PASSWORDS.values(), "relay-secret"):
@@ -80,7 +80,7 @@ def test_a_second_run_changes_nothing(host: Target, server: Target, primary: Tar
 
 @contextmanager
 def away(primary: Target) -> Iterator[None]:
-    """While the primary does not listen."""
+    """Stop the primary for the duration of the block."""
     primary.exec("postfix stop")
     try:
         yield
@@ -129,7 +129,7 @@ def test_mail_waits_for_the_primary(host: Target, primary: Target) -> None:
 
 
 def relay_domain(host: Target, *arguments: str) -> str:
-    """What `pyinfra mailstack.accounts.relay_domain` complains about; nothing if it does not."""
+    """Return the error of `pyinfra mailstack.accounts.relay_domain`, empty if there is none."""
     run = host.pyinfra("-y", "mailstack.accounts.relay_domain", *arguments, data=sample_accounts.data())
     return run.stderr if run.returncode else ""
 
@@ -167,7 +167,7 @@ def test_what_the_database_refuses(host: Target, rows: str) -> None:
 
 
 def submit(host: Target, user: str, recipient: str, sender: str | None = None) -> str:
-    """A user sends a message, and this is its Message-ID."""
+    """Return a user sends a message, and this is its Message-ID."""
     mail = clients.message(sender or user, recipient)
     return clients.send(host, mail, sender=sender or user, port=587, user=user)
 
@@ -188,7 +188,7 @@ def test_each_sender_has_a_relay_host_and_a_login(
 
 
 def test_a_login_is_for_that_relay_host_alone(host: Target, server: Target, primary: Target) -> None:
-    """Neither a server that transport(5) names nor a primary gets to see the password."""
+    """Neither a server of transport(5) nor a primary gets the password."""
     before = len(clients.log(server, "sasl_username="))
     submit(host, ALICE, "someone@asks.example")
     tried = "to=<someone@asks.example>.*status="

@@ -1,4 +1,4 @@
-"""Who may send as whom, who may only send or only receive, and which strangers may use our names."""
+"""Allowed senders of users, users who only send or receive, strangers with this server's addresses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ALIASES: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def office(module_clone: Factory, peer: Target) -> Target:
-    """A server with such accounts, a catch-all beside them, and the peer as a trusted forwarder."""
+    """Return a server with such accounts, a catch-all beside them, and the peer as a trusted forwarder."""
     server = module_clone("senders")
     users = [user for user in sample_accounts.USERS if user["email"] != ALICE] + USERS
     forwarders = [f"{peer.ip}/32", f"[{peer.ip6}]/128"]

@@ -1,4 +1,4 @@
-"""What an inventory may set for Postfix, and POP3, on a host where all of that is set at once."""
+"""Postfix's settings, and POP3, on a host with all of them set at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HOSTNAME = "first.example.org"
 
 
 def settings(server: Target, peer: Target) -> dict[str, Any]:
-    """The standard server with almost everything different; its relay host is the standard server itself."""
+    """Return settings that differ almost everywhere; the relay host is the standard server."""
     return sample_accounts.data(
         mail_hostname=HOSTNAME,
         mail_myorigin="$mydomain",
@@ -61,7 +61,7 @@ def settings(server: Target, peer: Target) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory, server: Target, peer: Target) -> Target:
-    """A copy of the standard server with those settings."""
+    """Return a copy of the standard server with those settings."""
     target = module_clone("settings", hostname=HOSTNAME)
     target.pyinfra("-y", "deploy.py", data=settings(server, peer)).check()
     return target
@@ -217,7 +217,7 @@ NOT_READ = {
     "tls_preempt_cipherlist",
     "tls_wildcard_matches_multiple_labels",
 }
-"""What no program looks at as long as it has nothing to do."""
+"""Parameters that no idle program reads."""
 
 
 def test_the_kinds_that_we_know_are_those_that_its_programs_insist_on(host: Target) -> None:

@@ -1,4 +1,4 @@
-"""A user sends mail: logged in on 587 or 465, in their own name, to anybody (RFC 6409, RFC 8314)."""
+"""A user sends mail: logged in on 587 or 465, from their address, to any recipient (RFC 6409, RFC 8314)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ACTIVE = (ALICE, BOB, CAROL)
 
 
 def from_and_to(server: Target, user: str, sender: str, recipient: str, port: int = 587) -> tuple[int, int]:
-    """The codes that `user` gets for MAIL FROM and RCPT TO; nothing is sent."""
+    """Return the codes that `user` gets for MAIL FROM and RCPT TO; nothing is sent."""
     with clients.smtp(server, port, user) as session:
         return session.mail(sender)[0], session.rcpt(recipient)[0]
 

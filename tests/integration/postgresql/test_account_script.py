@@ -25,14 +25,14 @@ HOSTILE = "'); DROP TABLE mail_users; -- \\ \\' $$ %s :x"
 
 @pytest.fixture
 def database(server: Target) -> Iterator[Scratch]:
-    """A database with the schema."""
+    """Yield a database with the schema."""
     with scratch(server, "accounts") as made:
         made.apply()
         yield made
 
 
 def accounts(users: int, **attributes: Any) -> Accounts:
-    """A domain with users and an alias for each of them."""
+    """Return a domain with users and an alias for each of them."""
     return Accounts(
         (Domain(domain_name="example.org"),),
         tuple(
@@ -50,7 +50,7 @@ def accounts(users: int, **attributes: Any) -> Accounts:
 
 
 def write(database: Scratch, wanted: Accounts, *, authoritative: bool = False) -> list[str]:
-    """Plan and write; the rows of the plan."""
+    """Plan and write; return the rows of the plan."""
     current = account_sql.parse(database.json(account_sql.query(dialect)))
     changes = plan(current, wanted, undeclared(current, wanted) if authoritative else None)
     database.run(
@@ -87,7 +87,7 @@ def test_attributes_are_put_right(database: Scratch) -> None:
 
 
 def test_all_or_nothing(database: Scratch) -> None:
-    """A script that fails in its last line has changed nothing, and says no hash of a password."""
+    """A script that fails in its last line changes nothing, and prints no hash."""
     wanted = accounts(2)
     changes = plan(account_sql.parse(None), wanted)
     script = account_sql.script(dialect, changes, database.schema.owner, lambda text: f"{{X}}{text}")

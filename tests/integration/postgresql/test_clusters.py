@@ -11,12 +11,12 @@ from tests.support.refused_runs import LOOK, refused
 pytestmark = pytest.mark.postgresql
 
 VERSION = {12: "15", 13: "17"}
-#: What is left in /etc when packages go, or data.
+#: Configuration that stays in /etc after packages or data are removed.
 STALE = "data_directory = '/var/lib/postgresql/13/main'\nport = 5432\n"
 
 
 def test_beside_another_cluster(factory: Factory, installed: str, debian: int) -> None:
-    """One that has the port stops the run; with another port, the run makes a cluster of its own."""
+    """A cluster on the same port stops the run; with another port, the run creates its own cluster."""
     target = factory("clusters", image=installed)
     version = VERSION[debian]
     # pg_renamecluster(1) can't do it on a file system of Docker

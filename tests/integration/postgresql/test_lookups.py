@@ -52,7 +52,7 @@ QUERIES = by_postfix(SETTINGS) | {
 
 
 def test_no_lookup_reads_many_rows(server: Target) -> None:
-    """By PostgreSQL's own count, which knows what functions read, too."""
+    """PostgreSQL itself counts the rows, also those that functions read."""
     rows = "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
     counted = "".join(
         f"{rows}; SELECT '{name}', count(*) FROM ({query}) AS answer; {rows};\n"

@@ -17,7 +17,7 @@ HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 
 @pytest.fixture(scope="module")
 def database(server: Target) -> Iterator[Scratch]:
-    """A database with the schema."""
+    """Yield a database with the schema."""
     with scratch(server) as made:
         assert made.differences() == list(FILES.parts())
         made.apply()
@@ -26,7 +26,7 @@ def database(server: Target) -> Iterator[Scratch]:
 
 @pytest.fixture(scope="module")
 def objects(database: Scratch) -> dict[str, str]:
-    """How everything is when it is as it should be."""
+    """Return all objects of a correct schema."""
     return database.objects()
 
 
@@ -235,7 +235,7 @@ def test_a_superuser_is_not_needed(server: Target) -> None:
 
 
 def test_two_at_once(database: Scratch) -> None:
-    """Two control machines: the second waits for the first, and finds nothing amiss."""
+    """Of two machines that run pyinfra, the second waits for the first, and finds no difference."""
     script = database.schema.script()
     psql = "runuser -u postgres -- psql -Xq1 -v ON_ERROR_STOP=1 -d scratch -f /tmp/schema.sql"
     database.target.write("/tmp/schema.sql", script.encode())

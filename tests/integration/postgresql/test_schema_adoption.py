@@ -1,4 +1,4 @@
-"""A database that somebody built by hand from the article is adopted: no row is touched."""
+"""A database built by hand from the article is adopted: no row is changed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ ACTIVE = (
 
 @pytest.fixture
 def database(server: Target) -> Iterator[Scratch]:
-    """An empty database."""
+    """Yield an empty database."""
     with scratch(server, "adopted") as made:
         yield made
 
@@ -162,7 +162,7 @@ def test_what_can_not_be_adopted_is_said_and_left(database: Scratch, row: str, s
 
 
 def test_accounts_in_upper_case_become_the_declared_ones(database: Scratch) -> None:
-    """Postfix and Dovecot look up lower case: until then nobody finds such a row."""
+    """Postfix and Dovecot look up lower case, so no lookup found such a row before."""
     database.run(ODD)
     database.apply()
     accounts = Accounts(

@@ -1,4 +1,4 @@
-"""What the tables accept and refuse, who may use them, and how the lookups find their rows."""
+"""Rows that the tables accept and refuse, the rights of the roles, and the text of lookups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOSTILE = 'it\'s a \\ "trap" $1 %s :name ;-- \n\t é 😀 {owner}'
 
 @pytest.fixture(scope="module")
 def database(server: Target) -> Iterator[Scratch]:
-    """A database with the schema."""
+    """Yield a database with the schema."""
     with scratch(server, "rules") as made:
         made.apply()
         yield made
@@ -65,7 +65,7 @@ ADDRESSES = [
 
 
 def python_accepts(check: Callable[[str], str], text: str) -> bool:
-    """Whether the settings take it; they write a domain in Unicode as A-labels, which a database can't."""
+    """Return whether the settings accept it unchanged, as only they convert Unicode domains to A-labels."""
     try:
         return check(text).lower() == text.lower()
     except ValueError:
@@ -73,7 +73,7 @@ def python_accepts(check: Callable[[str], str], text: str) -> bool:
 
 
 def test_database_and_settings_accept_the_same_addresses(database: Scratch) -> None:
-    """One rule: what one of them takes and the other refuses would be mail that bounces."""
+    """If one accepts an address that the other refuses, mail to it bounces."""
     columns: dict[str, Callable[[str], str]] = {
         "mail_users.email": addresses.mailbox_address,
         "mail_alias.source_email": addresses.alias_source,
@@ -145,7 +145,7 @@ def test_refused(database: Scratch, sql: str) -> None:
 
 
 def test_quotas_of_a_domain_are_added_up_when_all_is_written(database: Scratch) -> None:
-    """In whatever order: first too much for the domain, then more for the domain."""
+    """The order of changes does not matter: the users' quotas may grow before the domain's."""
     database.run(
         "BEGIN; INSERT INTO mail_domain (domain_name, quota_mb, user_quota_mb) VALUES ('sum.example', 5, 2);"
         "INSERT INTO mail_users (email, password, quota_mb)"
@@ -159,7 +159,7 @@ def test_quotas_of_a_domain_are_added_up_when_all_is_written(database: Scratch) 
 
 
 def test_a_domain_is_added_up_once_for_all_its_users(database: Scratch) -> None:
-    """And once more after each further change: what was added up says nothing of what comes then."""
+    """Each further change in the transaction adds up again."""
     made = (
         "BEGIN; INSERT INTO mail_domain (domain_name, quota_mb) VALUES ('sum.example', 1000);"
         "INSERT INTO mail_users (email, password, quota_mb)"

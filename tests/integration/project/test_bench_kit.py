@@ -1,4 +1,4 @@
-"""What `make bench` takes for the finished server is what `deploy.py` makes; it sees what differs."""
+"""The finished server of `make bench` is the one that `deploy.py` makes, and its check finds differences."""
 
 from __future__ import annotations
 

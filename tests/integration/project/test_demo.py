@@ -1,4 +1,4 @@
-"""`make demo`, as the Makefile runs it: twice, and then what its reader would do next."""
+"""`make demo`, as the Makefile runs it: twice, and then the printed next steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.targets.shell import docker, run
 
 @pytest.fixture
 def release(engine: None) -> Iterator[int]:
-    """The Debian release for the demo: that of a demo which is there already, and which then stays there."""
+    """Yield the Debian release for the demo: that of an existing demo, which is kept."""
     container = Target("mailstack-demo", 12, networks.demo())
     if container.exists():
         yield int(re.findall(r":(\d+)-", container.image())[0])

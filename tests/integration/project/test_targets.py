@@ -1,4 +1,4 @@
-"""What the other tests stand on: hosts that are bare, and a peer that takes mail."""
+"""The base of the other tests: bare hosts, and a peer that accepts mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel, in an environment that has nothing else: a stranger's deploys import one component each."""
+"""The wheel alone in an environment: an administrator's deploys import one component each."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mailstack import Settings, {component}
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this tree, and a virtual environment with nothing else; made once for all workers."""
+    """Return the wheel, and a virtual environment with it alone, made once for all workers."""
     own = tmp_path_factory.getbasetemp()
     directory = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheel"
     with locked("wheel"):
@@ -45,13 +45,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(environment: Path) -> Path:
-    """The wheel of this tree."""
+    """Return the wheel of this tree."""
     return next(environment.glob("*.whl"))
 
 
 @pytest.fixture(scope="module")
 def pyinfra(environment: Path) -> Path:
-    """The pyinfra of an environment into which only the wheel was installed."""
+    """Return the pyinfra of an environment into which only the wheel was installed."""
     return environment / "venv" / "bin" / "pyinfra"
 
 
@@ -89,7 +89,7 @@ def test_each_component_alone(bare: Factory, pyinfra: Path, tmp_path: Path) -> N
 
 
 def _runner(pyinfra: Path, directory: Path, container: str) -> Callable[..., None]:
-    """Runs a deploy's text, or an operation; a deploy a second time, too, when it must change nothing."""
+    """Return a function that runs an operation, or a deploy's text twice, which must then change nothing."""
     inventory = directory / "inventory.py"
     inventory.write_text(
         f"hosts = [('@docker/{container}', {{'mail_hostname': {sample_accounts.HOSTNAME!r}}})]\n"

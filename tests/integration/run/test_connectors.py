@@ -12,9 +12,9 @@ from tests.targets.shell import ROOT
 
 
 def test_ssh_with_sudo_deploys_and_the_other_connectors_agree(bare: Factory) -> None:
-    """Also where the login shell is no Bourne shell; csh takes neither a newline in quotes nor a `!`.
+    """The login shell is csh, which accepts neither a newline in quotes nor a `!`.
 
-    The host has a name that Postfix takes for an address; ours is given in `mail_hostname`.
+    The host's own name looks like an address to Postfix; `mail_hostname` is another.
     """
     target = bare("connectors", hostname="12345")
     # as Debian 12's package leaves it, whose script fails for that name

@@ -1,4 +1,4 @@
-"""`--dry --diff` shows everything that a run would do, and does nothing."""
+"""`--dry --diff` shows all changes of a run, and makes none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.targets.pyinfra import PyinfraRun
 
 pytestmark = pytest.mark.postgresql
 
-#: Below these, services write on their own; everywhere else a change would be ours.
+#: Services write below these; everywhere else a change would be mailstack's.
 LIVE = "/var/log /var/cache /var/spool /var/vmail " + " ".join(
     f"/var/lib/{name}" for name in ("systemd", "postgresql", "postfix", "dovecot")
 )
@@ -29,12 +29,12 @@ systemctl list-units --type service --state running --no-legend --plain | cut -d
 
 
 def shown(run: PyinfraRun) -> list[str]:
-    """The files that a diff is shown of."""
+    """Return the files that a diff is shown of."""
     return re.findall(r"\+\+\+ (/\S+)", run.stderr)
 
 
 def dry(target: Target, **more: object) -> PyinfraRun:
-    """A dry run with diffs, after which the host is as it was."""
+    """Return a dry run with diffs, after which the host is as it was."""
     before = target.exec(LOOK).stdout.splitlines()
     run = target.pyinfra("--dry", "--diff", "--json", "deploy.py", data=sample_accounts.data(**more)).check()
     assert target.exec(LOOK).stdout.splitlines() == before

@@ -1,4 +1,4 @@
-"""A run that is killed anywhere is made good by the next, and the daemons have what is on disk."""
+"""The next run completes a run that was killed at any point, and the daemons use the files on disk."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ KILL_SWITCH = "tests/support/kill_switch.py"
 
 
 def killed(target: Target, data: Mapping[str, Any], moment: str) -> bool:
-    """Run pyinfra and kill it at `moment` (see `kill_switch`); false if it was done before that came."""
+    """Run pyinfra and kill it at `moment` (see `kill_switch`); return false if it ended before that."""
     run = target.pyinfra("-y", KILL_SWITCH, "deploy.py", data=data, env={"MAILSTACK_KILL": moment})
     assert run.returncode in (0, -signal.SIGKILL), run.stderr[-3000:]
     return run.returncode != 0
 
 
 def variant(number: int) -> dict[str, Any]:
-    """Settings that differ from those of every other number in what each daemon reads."""
+    """Return settings that differ for each number, for every daemon."""
     return sample_accounts.data(
         mail_hostname=f"mail{number}.example.org",
         mail_db_lookup_password=f"a password {number}",
@@ -39,7 +39,7 @@ def variant(number: int) -> dict[str, Any]:
 
 
 def assert_serves(target: Target, number: int) -> None:
-    """Each daemon shows that it has the settings of `variant(number)`."""
+    """Assert that each daemon has the settings of `variant(number)`."""
     with smtplib.SMTP(timeout=clients.TIMEOUT) as session:
         assert session.connect(target.ip, 25)[1].decode() == f"mail{number}.example.org ESMTP"
     with clients.imap(target, sample_accounts.ALICE, 143) as mailbox:
@@ -61,7 +61,7 @@ def assert_serves(target: Target, number: int) -> None:
 
 
 def test_what_was_installed_and_not_configured_does_not_run(factory: Factory, installed: str) -> None:
-    """The run died after apt, and the host was started anew: Debian's Dovecot would serve PAM logins."""
+    """The run died after apt, and the host rebooted: Debian's Dovecot would accept PAM logins."""
     target = factory("killed", image=installed)
     mail = {"25", "110", "143", "465", "587", "993", "995", "4190"}
     listening = target.exec("ss -Hltn | awk '{print $4}'").stdout.split()

@@ -29,7 +29,7 @@ FROM_CLI, CHANGED_BY_CLI = "password-from-the-environment", "another-from-the-en
 
 
 def data(directory: Path, **more: Any) -> dict[str, Any]:
-    """Settings with every secret that there is."""
+    """Return settings with every kind of secret."""
     certificate, key = self_signed(directory)
     users = [
         {"email": sample_accounts.ALICE, "initial_password": INITIAL},
@@ -49,14 +49,14 @@ def data(directory: Path, **more: Any) -> dict[str, Any]:
 
 
 def secrets_of(settings: dict[str, Any]) -> list[str]:
-    """The given secrets, and how they look in base64."""
+    """Return the given secrets, and how they look in base64."""
     given = [str(settings[name]) for name in GIVEN if name in settings]
     given += [INITIAL, HASHED, FROM_CLI, CHANGED_BY_CLI, settings["mail_tls_key"].splitlines()[3]]
     return given + [base64.b64encode(secret.encode()).decode().rstrip("=") for secret in given]
 
 
 def kept(target: Target) -> list[str]:
-    """What the host keeps: generated passwords, verifiers of the roles, hashes of the users."""
+    """Return the secrets on the host: generated passwords, verifiers of roles, hashes of users."""
     roles = "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"
     psql = "runuser -u postgres -- psql -XAt"
     command = f'cd /; {psql} -c "{roles}"; {psql} -d mail -c "SELECT password FROM mail_users"'
@@ -65,7 +65,7 @@ def kept(target: Target) -> list[str]:
 
 
 def assert_nowhere(target: Target, secrets: list[str], seen: Seen, *runs: PyinfraRun) -> None:
-    """None of them came to light."""
+    """Assert that no secret was seen."""
     shown = [text for run in runs for text in (run.stdout, run.stderr)] + sorted(seen.commands)
     for secret in secrets:
         assert [text for text in shown if secret in text] == [], secret
@@ -82,14 +82,14 @@ def assert_nowhere(target: Target, secrets: list[str], seen: Seen, *runs: Pyinfr
 
 
 def assert_watched(seen: Seen) -> None:
-    """The watching would have seen something."""
+    """Assert that the watch was able to see secrets."""
     for program in ("psql", "postconf", "docker exec"):
         assert any(program in line for line in seen.commands), program
 
 
 @pytest.fixture(scope="module")
 def host(module_factory: Factory, installed: str) -> Target:
-    """A host with the packages, on which nothing was deployed yet."""
+    """Return a host with the packages, on which nothing was deployed yet."""
     return module_factory("secrets", image=installed)
 
 

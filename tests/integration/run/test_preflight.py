@@ -1,4 +1,4 @@
-"""What can be known beforehand stops a run in one sentence, and the host stays as it was."""
+"""A problem that can be known in advance stops a run with one sentence, and the host stays unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.postgresql
 
 @pytest.fixture(scope="module")
 def host(module_factory: Factory) -> Target:
-    """A bare host, with a user who may sudo if a password is given."""
+    """Return a bare host, with a user who may sudo if a password is given."""
     target = module_factory("preflight")
     target.exec("useradd -m -s /bin/bash plain && echo plain:secret | chpasswd && usermod -aG sudo plain")
     target.ssh_key("plain")
@@ -25,7 +25,7 @@ def host(module_factory: Factory) -> Target:
 
 
 def as_plain_user(host: Target, *args: str) -> PyinfraRun:
-    """A run as a user who is not root."""
+    """Return a run as a user who is not root."""
     ssh = {"ssh_user": "plain", "ssh_key_text": host.ssh_key("plain"), "ssh_hostname": host.ip}
     return run_pyinfra(host.name, *args, "deploy.py", data=sample_accounts.data(), ssh=ssh)
 

@@ -1,4 +1,4 @@
-"""A configuration that a daemon would not take stops the run, and the old one goes on running."""
+"""A configuration that a daemon would refuse stops the run, and the old one stays in use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK = (
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server."""
+    """Return a copy of the standard server."""
     target = module_clone("refused")
     deploys.run(target, sample_accounts.data())
     return target

@@ -1,4 +1,4 @@
-"""The second run changes nothing, whatever the settings; and after the first one mail flows."""
+"""The second run changes nothing with any settings, and mail flows after the first."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RELAYED = "someone@elsewhere.example"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, which every test changes further."""
+    """Return a copy of the standard server, which every test changes further."""
     return module_clone("settings")
 
 
@@ -44,7 +44,7 @@ def take(host: Target, data: Mapping[str, Any]) -> None:
 
 
 def postmap(host: Target, key: str, table: str) -> str:
-    """What Postfix finds in a table."""
+    """Return the result of a lookup in a table of Postfix."""
     return host.exec(["postmap", "-q", key, table]).stdout.rstrip("\n")
 
 
@@ -65,7 +65,7 @@ def test_a_run_that_changes_nothing_is_one_command(host: Target) -> None:
 
 
 def test_a_setting_that_changes_is_four_commands(host: Target) -> None:
-    """Everything is read, the files are written, the service is looked at again, and reloaded."""
+    """The run reads everything, writes the files, reads the service again, and reloads it."""
     assert deploys.commands(host, sample_accounts.data(mail_message_size_limit=12_345_678)) == 4
     assert deploys.commands(host, sample_accounts.data()) == 4
 
@@ -209,7 +209,7 @@ def test_back_to_the_standard_server(host: Target) -> None:
 
 
 def versions(host: Target, port: int) -> set[str]:
-    """The versions of TLS that a port speaks."""
+    """Return the versions of TLS that a port speaks."""
     spoken = set()
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         context = clients.tls()
@@ -220,6 +220,6 @@ def versions(host: Target, port: int) -> set[str]:
 
 
 def banner(host: Target, port: int) -> bytes:
-    """What Postfix says first."""
+    """Return the greeting of Postfix."""
     with smtplib.SMTP(timeout=clients.TIMEOUT) as session:
         return session.connect(host.ip, port)[1]

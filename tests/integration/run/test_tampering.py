@@ -1,4 +1,4 @@
-"""Whatever is changed by hand is put right by the next run, and exactly that is reported."""
+"""The next run fixes every change by hand, and reports exactly that."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TABLE = "hash:/etc/postfix/virtual"
 
 @pytest.fixture(scope="module")
 def victim(module_clone: Factory) -> Target:
-    """A copy of the standard server, with a table that is not empty."""
+    """Return a copy of the standard server, with a table that is not empty."""
     target = module_clone("tampering")
     deploys.run(target, DATA)
     return target
@@ -39,7 +39,7 @@ def victim(module_clone: Factory) -> Target:
 
 @pytest.fixture(scope="module")
 def managed(victim: Target) -> list[Managed]:
-    """All paths that mailstack owns there."""
+    """Return all paths that mailstack owns there."""
     return deploys.managed(victim, DATA)
 
 
@@ -101,7 +101,7 @@ def test_modes_and_owners_are_put_right(
 
 @dataclass(frozen=True)
 class Harm:
-    """Something done by hand; what the next run says, and the operations that change something then."""
+    """A change by hand; the output of the next run, and its operations with changes."""
 
     command: str
     said: tuple[str, ...]
@@ -109,12 +109,12 @@ class Harm:
 
 
 def psql(sql: str, database: str = "mail") -> str:
-    """A shell command that runs SQL as the superuser."""
+    """Return a shell command that runs SQL as the superuser."""
     return f"cd /; runuser -u postgres -- psql -Xqv ON_ERROR_STOP=1 -d {database} -c {shlex.quote(sql)}"
 
 
 def index(command: str, path: str, reason: str = "index", *, reload: bool = True) -> Harm:
-    """Harm done to the index of a table."""
+    """Return harm done to the index of a table."""
     harm = Harm(command, (f"{path}: {reason}",), ("Postfix | Write configuration",))
     notice = Harm(command, (*harm.said, "postfix: reload"), (*harm.changed, "Postfix | Run postfix"))
     return notice if reload else harm
@@ -125,13 +125,13 @@ RELOADING = ("Dovecot | Run dovecot", "Postfix | Run postfix")
 
 
 def binary(command: str, reason: str = "index") -> Harm:
-    """Harm done to a compiled Sieve script, which no daemon has to be told of."""
+    """Return harm done to a compiled Sieve script, which needs no reload."""
     said = (f"/etc/dovecot/sieve/before.sieve: {reason}",)
     return Harm(f"cd /etc/dovecot/sieve; {command}", said, ("Dovecot | Write configuration",))
 
 
 def unit(command: str, name: str, component: str, words: str) -> Harm:
-    """Harm done to a service. Those that ask PostgreSQL hear of it when it was started anew."""
+    """Return harm done to a service. Its clients are told when PostgreSQL was restarted."""
     heard = name == "postgresql" and "start" in words
     said, changed = (RELOADED, RELOADING) if heard else ((), ())
     along = ("mailstack-recover: start",) if name == "postfix" and "start" in words else ()
@@ -139,12 +139,12 @@ def unit(command: str, name: str, component: str, words: str) -> Harm:
 
 
 def database(sql: str, *said: str) -> Harm:
-    """Harm done to a role or to the schema."""
+    """Return harm done to a role or to the schema."""
     return Harm(psql(sql), said, ("PostgreSQL | Set up the mail database",))
 
 
 def user(command: str, words: str) -> Harm:
-    """Harm done to vmail."""
+    """Return harm done to vmail."""
     return Harm(command, (f"user vmail: {words}",), ("Dovecot | Make the user vmail",))
 
 
@@ -251,7 +251,7 @@ def test_a_certificate_that_does_not_serve_is_replaced(victim: Target, command: 
 
 
 def test_the_daemons_run_what_is_on_disk(victim: Target) -> None:
-    """Who changed a file may have made the daemon take it, too."""
+    """A daemon may have been reloaded with the changed file too."""
     pg = "/etc/postgresql/*/main"
     victim.exec("postconf 'smtpd_banner = harmed'; postfix reload")
     victim.exec("echo 'login_greeting = harmed' >> /etc/dovecot/dovecot.conf; doveadm reload")
@@ -271,7 +271,7 @@ def test_the_daemons_run_what_is_on_disk(victim: Target) -> None:
 
 
 def greetings(victim: Target) -> tuple[str, str]:
-    """What Postfix and Dovecot say first."""
+    """Return the greetings of Postfix and Dovecot."""
     with smtplib.SMTP(timeout=clients.TIMEOUT) as session:
         postfix_says = session.connect(victim.ip, 25)[1].decode()
     with clients.imap(victim, sample_accounts.ALICE, 143) as mailbox:
@@ -284,7 +284,7 @@ def test_in_the_end_nothing_differs(victim: Target) -> None:
 
 
 def assert_healed(victim: Target, lines: list[str], *operations: str) -> None:
-    """One run says `lines`, changes with `operations`, and lets daemons take notice; nothing else."""
+    """Assert that one run prints `lines`, changes with `operations`, and reloads daemons; nothing else."""
     run = deploys.run(victim, DATA)
     said, changed = deploys.said(run), deploys.changed(run)
     assert [line for line in said if line.startswith("/")] == lines

@@ -32,7 +32,7 @@ SCRIPT = "/etc/dovecot/sieve/before.sieve"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server with such scripts, and a user with one of her own."""
+    """Return a copy of the standard server with such scripts, and a user with one of her own."""
     target = module_clone("scripts")
     run = deploys.run(target, DATA)
     assert deploys.changed(run) == ["Dovecot | Write configuration", "Dovecot | Run dovecot"]
@@ -48,7 +48,7 @@ def host(module_clone: Factory) -> Target:
 
 
 def arrival(host: Target, subject: str, folder: str) -> Message:
-    """A message to Alice with this subject, which must arrive in that folder."""
+    """Return a message to Alice with this subject, which must arrive in that folder."""
     sent = clients.send(host, clients.message(STRANGER, ALICE, subject))
     with clients.imap(host, ALICE) as mailbox:
         mailbox.select(folder)
@@ -80,7 +80,7 @@ def test_who_has_no_script_has_these(host: Target) -> None:
 
 
 def test_what_was_compiled_is_what_runs(host: Target) -> None:
-    """Another script compiled in its place runs, although the source beside it is the old one."""
+    """If another script is compiled to its binary, that one runs, although the source is the old one."""
     other = f"sed -i s/before/compiled/ {SCRIPT}; sievec {SCRIPT}"
     host.exec(f"cp -p {SCRIPT} /root/script; {other}; cp -p /root/script {SCRIPT}")
     assert arrival(host, "any", "Trash").get_all("X-Order") == ["compiled", "own", "after"]

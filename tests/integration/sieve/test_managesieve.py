@@ -1,4 +1,4 @@
-"""Users manage their Sieve scripts on port 4190, never without TLS, within limits; others can do no harm."""
+"""Users manage their Sieve scripts on port 4190, only over TLS, within limits; strangers do no harm."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ KEEP = "keep;\r\n"
 
 @pytest.fixture(scope="module")
 def user(server: Target) -> Iterator[str]:
-    """A user with a script, who has never had mail."""
+    """Yield a user with a script, who has never had mail."""
     with guests(server, "manager") as (email,):
         yield email
 
 
 @pytest.fixture
 def session(server: Target, user: str) -> Iterator[Session]:
-    """A connection of that user."""
+    """Yield a connection of that user."""
     with logged_in(server, user, PASSWORD) as session:
         yield session
 
@@ -91,7 +91,7 @@ def test_a_script_that_is_wrong_is_refused_with_its_line(session: Session) -> No
 
 
 def test_what_a_script_may_use(session: Session) -> None:
-    """The usual extensions and editheader, but nothing that runs programs or asks for the configuration."""
+    """The default extensions and editheader, but none that runs programs or reads the configuration."""
     offered = next(line for line in session.capabilities if line.startswith('"SIEVE"')).split('"')[3].split()
     usual = "body copy date editheader envelope fileinto imap4flags include mailbox regex reject relational"
     assert set(usual.split()) | {"subaddress", "vacation", "variables"} <= set(offered)
@@ -237,7 +237,7 @@ def test_a_literal_that_never_comes(server: Target, user: str) -> None:
 
 
 def refused(session: Session, octets: bytes) -> str:
-    """How the server answers: a connection that it ends without a word is as good as BYE."""
+    """Return the server's answer; a connection that it just closes counts as BYE."""
     try:
         return session.send(octets).status
     except (EOFError, ConnectionError, ssl.SSLError):

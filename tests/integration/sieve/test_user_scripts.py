@@ -1,4 +1,4 @@
-"""Users' scripts at work on real mail, of which they lose none."""
+"""Users' scripts on real mail, without loss."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ elsif header :regex "subject" "^r([0-9]+)$" {{ addheader "X-Regex" "${{1}}"; }}
 
 @pytest.fixture(scope="module")
 def user(server: Target) -> Iterator[str]:
-    """A user with that script."""
+    """Yield a user with that script."""
     with guests(server, "filter") as (email,):
         install(server, email, SCRIPT)
         yield email
@@ -57,7 +57,7 @@ def user(server: Target) -> Iterator[str]:
 
 @pytest.fixture
 def mailbox(server: Target, user: str) -> Iterator[imaplib.IMAP4]:
-    """The user's INBOX."""
+    """Yield the user's INBOX."""
     with clients.imap(server, user, password=PASSWORD) as session:
         yield session
 
@@ -73,12 +73,12 @@ def deliver(
 
 
 def received(mailbox: imaplib.IMAP4, message_id: str) -> Message:
-    """The message with that Message-ID, once it is in the selected mailbox."""
+    """Return the message with that Message-ID, once it is in the selected mailbox."""
     return message_from_bytes(clients.wait_for_mail(mailbox, message_id))
 
 
 def at_peer(peer: Target, message_id: str) -> Message:
-    """The message with that Message-ID, or in reply to it, once the outside world has it."""
+    """Return the message with that Message-ID, or in reply to it, once the outside world has it."""
     return message_from_bytes(clients.wait_at_peer(peer, message_id))
 
 
@@ -94,7 +94,7 @@ def test_a_folder_that_is_not_there(server: Target, user: str, mailbox: imaplib.
 
 
 def test_dots_lead_out_of_no_mailbox(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
-    """They are part of a name, here of a folder of the user's own."""
+    """Dots are part of a name, here of the user's own folder."""
     sent = deliver(server, user, "up")
     clients.eventually(lambda: "../up" in str(mailbox.list()), "there is no such folder")
     mailbox.select('"../up"')
@@ -261,7 +261,7 @@ def test_a_loop_ends_and_the_mail_is_there(server: Target, peer: Target) -> None
 
 
 def copies(server: Target, users: tuple[str, ...], message_id: str) -> int:
-    """How often a message is in the INBOXes of these users."""
+    """Return how often a message is in the INBOXes of these users."""
     count = 0
     for user in users:
         with clients.imap(server, user, password=PASSWORD) as mailbox:

@@ -1,4 +1,4 @@
-"""TLS as clients see it: who the server says it is, and what it does not let them agree on (RFC 9325)."""
+"""TLS as clients see it: the server's certificate, and the versions and suites that it refuses (RFC 9325)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GOOD = {
 
 
 def handshake(peer: Target, port: int, options: str) -> str:
-    """The cipher suite that s_client on the peer agrees on with the server, or nothing."""
+    """Return the cipher suite that s_client on the peer agrees on with the server, or nothing."""
     server = f"{sample_accounts.HOSTNAME}:{port} {PORTS[port]}"
     command = f"openssl s_client -connect {server} -brief {options} </dev/null"
     done = peer.exec(f"timeout 10 {command} 2>&1", check=False)
@@ -42,7 +42,7 @@ def handshake(peer: Target, port: int, options: str) -> str:
 
 
 def accepted(peer: Target, port: int) -> list[str]:
-    """Every suite of TLS 1.2 that the server agrees on, in its order, of all that the peer's OpenSSL has."""
+    """Return every suite of TLS 1.2 that server and peer share, in the server's order."""
     found: list[str] = []
     while suite := handshake(
         peer, port, "-tls1_2 -cipher " + ":!".join(["ALL:COMPLEMENTOFALL:@SECLEVEL=0", *found])
@@ -52,14 +52,14 @@ def accepted(peer: Target, port: int) -> list[str]:
 
 
 def listed(server: Target, ciphers: str) -> set[str]:
-    """What a string in OpenSSL's language comes to there, for a server of TLS 1.2 (ciphers(1))."""
+    """Return the suites of a cipher list on the server, for TLS 1.2 (ciphers(1))."""
     command = ["openssl", "ciphers", "-s", "-tls1_2", ciphers.strip()]
     return set(server.exec(command).stdout.strip().split(":"))
 
 
 @pytest.fixture(autouse=True)
 def known(server: Target, peer: Target) -> None:
-    """The peer knows the server."""
+    """Make the peer know the server."""
     clients.introduce(peer, server)
 
 
@@ -88,7 +88,7 @@ def test_keys_over_elliptic_curves_in_tls_1_3_too(server: Target, peer: Target, 
 
 
 def test_what_is_configured_is_good_with_a_key_of_any_kind(server: Target) -> None:
-    """The server that runs has one key, and shows no more than goes with that."""
+    """The running server has one key, and offers only the suites for that kind."""
     said = server.exec(
         "postconf -hx tls_high_cipherlist smtpd_tls_ciphers smtpd_tls_exclude_ciphers; "
         "doveconf -h ssl_cipher_list"

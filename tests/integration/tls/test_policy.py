@@ -1,4 +1,4 @@
-"""How sure Postfix must be of another server, whose certificate is trusted, or not."""
+"""TLS security levels for another server, with a trusted certificate or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.targets.containers import Target
 
 @pytest.fixture(scope="module")
 def sender(module_clone: Factory) -> Target:
-    """A server that does not trust the peer's certificate, which the peer has signed itself."""
+    """Return a server that does not trust the peer's certificate, which the peer has signed itself."""
     return module_clone("tls-policy")
 
 
@@ -36,7 +36,7 @@ def send(server: Target) -> str:
 
 
 def waits(server: Target) -> str:
-    """Why mail waits; then it is deleted."""
+    """Return the reason why mail waits, and delete it."""
     said = clients.eventually(
         lambda: [line for line in clients.queue(server) if "on its way" not in line], "nothing waits"
     )
@@ -46,7 +46,7 @@ def waits(server: Target) -> str:
 
 @pytest.mark.parametrize("level", ["may", "encrypt", "dane"])
 def test_any_certificate_will_do(sender: Target, peer: Target, level: str) -> None:
-    """`dane` where DNSSEC says nothing is `may`."""
+    """Without DNSSEC records, `dane` is `may`."""
     deploy(sender, level)
     copy = clients.wait_at_peer(peer, send(sender))
     assert b"TLSv1.3" in copy

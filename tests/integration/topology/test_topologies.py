@@ -1,4 +1,4 @@
-"""The database on another host: one of the inventory, or one that nobody here owns."""
+"""The database on another host: one of the inventory, or a server outside it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UPGRADE_PASSWORD = "an: other \\ one"
 
 @pytest.fixture(scope="module")
 def database(network: Network, debian: int) -> Iterator[Target]:
-    """A host of the other Debian release, bare for the first test."""
+    """Yield a host of the other Debian release, bare for the first test."""
     name = f"{networks.WORKER_NAME}-database-{debian}"
     target = Target(name, 25 - debian, network, hostname="db.example.org").create()
     yield target
@@ -107,7 +107,7 @@ def test_the_database_on_a_host_of_its_own(
 
 
 def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: Path) -> None:
-    """By ``--limit``, or because it is away: nothing is done that would need it, and the run says so."""
+    """With ``--limit``, or while it is away, the run does nothing that needs it, and says so."""
     away = sample_accounts.data(mail_address="192.0.2.1", ssh_hostname="127.0.0.1", ssh_port=9)
     inventory = tmp_path / "inventory.py"
     inventory.touch(mode=0o600)
@@ -129,7 +129,7 @@ def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: 
 
 
 def test_mail_received_on_one_host_and_read_on_another(server: Target, tmp_path: Path) -> None:
-    """Refused before a host is touched, whichever of them is in the run."""
+    """The run is refused before a host is touched, with either host in the run."""
     name = f"@docker/{server.name}"
     inventory = tmp_path / "inventory.py"
     inventory.touch(mode=0o600)
@@ -177,7 +177,7 @@ def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, 
 
 
 def _managed_server(target: Target) -> None:
-    """PostgreSQL as a provider runs it: reached over TLS, by an administrator who is no superuser."""
+    """Set PostgreSQL up as a provider does: over TLS, with an administrator who is not a superuser."""
     target.exec(
         "set -e; DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql;"
         " version=$(ls /etc/postgresql);"
