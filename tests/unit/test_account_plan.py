@@ -56,6 +56,13 @@ def test_a_domain_s_quotas_are_put_right() -> None:
     assert rows(there, domains=(Domain(domain_name="example.org"),)) == []
 
 
+def test_an_alias_everywhere_needs_no_domain_of_its_own() -> None:
+    """`info@*` is in each domain, and in none if there is no domain yet."""
+    everywhere = alias(source_email="info@*", destinations=["alice@example.org"])
+    for there in (current("example.org", users=[{"email": "alice@example.org"}]), current()):
+        assert rows(there, aliases=(everywhere,)) == ["+ alias in all domains info -> alice@example.org"]
+
+
 def test_everything_is_new() -> None:
     alice = user(email="alice@example.org", initial_password="geheim")
     dave = user(email="dave@example.org", initial_password="geheim", active=False)

@@ -39,3 +39,12 @@ def test_a_table_that_is_lost_speaks_for_what_was_in_it() -> None:
         "trigger mailstack_fold on mail_users",
     ]
     assert SCHEMA.differences({**state, "recorded": 0}) == ["table mailstack_objects"]
+
+
+def test_drift_is_named_beside_files_that_are_outdated() -> None:
+    """A database that an older version made, and in which somebody has changed a trigger since."""
+    applied = {name: hashlib.sha256(SCHEMA.render(name).encode()).hexdigest() for name in FILES.parts()}
+    drift = ["trigger mailstack_fold on mail_users"]
+    state = {"applied": applied | {"tables.sql": "of an older version"}, "recorded": 57, "drift": drift}
+    assert SCHEMA.differences(state) == ["tables.sql", *drift]
+    assert SCHEMA.differences({**state, "applied": {}}) == list(FILES.parts()), "a database of nobody's"
