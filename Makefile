@@ -34,14 +34,9 @@ lint: .venv/ready  ## ruff, mypy, shellcheck, and whether each package that is i
 	$(bin)/deptry .
 	$(bin)/shellcheck $$(grep -rlE '^#!/bin/(ba)?sh' mailstack/shell bench tests/render/golden tests/targets/recipes)
 
-mutants: .venv/ready  ## break pure code in many small ways, and list what no unit test noticed; minutes
-	$(bin)/pip install --quiet --editable '.[dev,mutants]'
-	$(bin)/mutmut run
-	$(bin)/mutmut results
-
 clean:  ## remove all containers, images, networks and volumes named mailstackâ€¦, and what was made here
 	@$(PYTHON) -m tests.targets clean
-	rm -rf .venv .targets mutants
+	rm -rf .venv .targets
 
 # Debian's own Python has its venv module in a package of its own.
 .venv/ready: pyproject.toml
@@ -50,4 +45,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test quick bench lint mutants clean
+.PHONY: help demo test quick bench lint clean

@@ -29,7 +29,7 @@ def main_cf(**given: str) -> str:
 
 
 def logical_lines(text: str) -> list[tuple[str, str]]:
-    """Return names and values as postconf(5) reads them; a line that begins with a space continues the last."""
+    """Return names and values as postconf(5) reads them: a line that begins with a space continues."""
     lines: list[str] = []
     for line in text.splitlines():
         if line.startswith(" "):
