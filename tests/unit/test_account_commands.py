@@ -114,7 +114,7 @@ def test_the_inventorys_accounts_are_no_command() -> None:
     assert "settings = 'x': must be Settings; mailstack.accounts.declared is for" in refusal("declared", "x")
 
 
-def test_who_is_not_there_gets_nothing(planned: Callable[..., Plan]) -> None:
+def test_a_missing_user_gets_nothing(planned: Callable[..., Plan]) -> None:
     for args in (
         ("sender", "ana@example.org", "x@example.org"),
         ("app_password", "ana@example.org", "phone"),
@@ -126,7 +126,7 @@ def test_who_is_not_there_gets_nothing(planned: Callable[..., Plan]) -> None:
     ]
 
 
-def test_a_new_app_password_comes_from_somewhere(planned: Callable[..., Plan]) -> None:
+def test_a_new_app_password_needs_a_source(planned: Callable[..., Plan]) -> None:
     with pytest.raises(
         OperationValueError, match=r"tablet is new and has no password; allowed: password_to="
     ):
@@ -136,7 +136,7 @@ def test_a_new_app_password_comes_from_somewhere(planned: Callable[..., Plan]) -
     assert str(change) == f"~ app password {ANNA} -> phone: service all -> imap"
 
 
-def test_nobody_to_rename(planned: Callable[..., Plan]) -> None:
+def test_renaming_a_missing_user(planned: Callable[..., Plan]) -> None:
     plan = planned("rename", "ana@example.org", ANNA)
     assert plan.changes == []
     assert plan.warnings == (

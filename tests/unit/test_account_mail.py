@@ -137,7 +137,7 @@ def test_a_renamed_user_keeps_the_quotas_of_its_domain() -> None:
     assert renamed(A, "a@tight.example", there)
 
 
-def test_rights_of_former_addresses_go() -> None:
+def test_rights_of_former_addresses_are_revoked() -> None:
     there: dict[str, Rows] = {**current(), "mail_former_addresses": {("gone@example.org",): {}}}
     changes = [
         Change("-", "mail_users", (A,), {}),
@@ -150,7 +150,7 @@ def test_rights_of_former_addresses_go() -> None:
 
 
 @pytest.mark.parametrize("address", ["a.b@example.org", "o'brien@example.org", "a*$^`|{}~x@example.org"])
-def test_only_rights_of_that_address_go(tmp_path: Path, address: str) -> None:
+def test_only_rights_of_that_address_are_revoked(tmp_path: Path, address: str) -> None:
     kept = [f"user=x{address} lr", f"user={address}x lr", "user=aXb@example.org lr", "owner lrwstipekxa"]
     (tmp_path / "dovecot-acl").write_text("\n".join([f"user={address} lrs", f"-user={address} w", *kept, ""]))
     script = revoke([address], [str(tmp_path), str(tmp_path / "nowhere")])

@@ -93,7 +93,7 @@ def test_a_hash_is_stored_with_its_scheme(given: str, stored: str) -> None:
         ("{SSHA256}not base64!", "not a complete hash of the scheme SSHA256"),
     ],
 )
-def test_any_other_is_refused_with_words_that_say_what_to_write(given: str, said: str) -> None:
+def test_any_other_hash_is_refused_with_advice(given: str, said: str) -> None:
     with pytest.raises(ValueError) as caught:
         password_hash(given)
     assert said in str(caught.value)
@@ -150,7 +150,7 @@ def test_aliases_in_both_forms_are_the_same() -> None:
     assert short[0].destinations == ("a@example.org", "b+c@example.net")
 
 
-def test_where_mail_goes_on_to_keeps_its_case() -> None:
+def test_destinations_keep_their_case() -> None:
     """RFC 5321, 2.4. A key does not, as Postfix looks it up in lower case."""
     remote = "Board+AbC@Remote.example"
     kept = "Board+AbC@remote.example"
@@ -221,7 +221,7 @@ def test_a_digest_without_a_salt_is_refused(scheme: str, salted: str, encoding: 
         password_hash(f"{{{scheme}{encoding}}}{text}")
 
 
-def test_only_what_crypt_knows_may_stand_bare() -> None:
+def test_only_hashes_of_crypt_may_lack_a_scheme() -> None:
     assert spellings(f"{{SSHA512}}{SSHA512}") == (f"{{SSHA512}}{SSHA512}",)
     assert spellings(f"{{ARGON2ID}}{ARGON2ID}") == (f"{{ARGON2ID}}{ARGON2ID}",)
     assert spellings(f"{{BLF-CRYPT}}{BLF}") == (f"{{BLF-CRYPT}}{BLF}", BLF, f"{{CRYPT}}{BLF}")

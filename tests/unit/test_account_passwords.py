@@ -24,7 +24,7 @@ def test_file(tmp_path: Path, ending: str) -> None:
     assert password_source(f"file:{file}", EVE)() == "pässwort"
 
 
-def test_what_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_that_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte order mark is not part of the text."""
     file = tmp_path / "pw"
     file.write_bytes(b"\xef\xbb\xbfbompw\r\n")
@@ -39,7 +39,7 @@ def test_what_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize("content", ["", "\n", "two\nlines\n", "a\0b"])
-def test_what_is_no_password(tmp_path: Path, content: str) -> None:
+def test_texts_that_are_not_passwords(tmp_path: Path, content: str) -> None:
     file = tmp_path / "pw"
     file.write_text(content)
     with pytest.raises(OperationValueError, match="one line, and not empty"):

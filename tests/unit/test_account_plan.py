@@ -47,7 +47,7 @@ def rows(there: dict[str, Rows], absent: Absent | None = None, **accounts: Any) 
     return [str(change) for change in plan(there, Accounts(**accounts), absent)]
 
 
-def test_a_domain_s_quotas_are_put_right() -> None:
+def test_a_domain_s_quotas_are_updated() -> None:
     there = current("example.org")
     wanted = Domain(domain_name="example.org", quota_mb=100, user_quota_mb=10)
     assert rows(there, domains=(wanted,)) == [
@@ -89,7 +89,7 @@ def test_nothing_to_do() -> None:
     assert rows(there, domains=(Domain(domain_name="example.org"),), users=(alice,)) == []
 
 
-def test_what_was_declared_is_put_right() -> None:
+def test_declared_values_are_enforced() -> None:
     there = current("example.org", users=[{"email": "alice@example.org", "quota_mb": 5}])
     alice = user(
         email="alice@example.org",
@@ -105,7 +105,7 @@ def test_what_was_declared_is_put_right() -> None:
     )
 
 
-def test_what_was_not_declared_stays() -> None:
+def test_values_that_are_not_declared_stay() -> None:
     there = current("example.org", users=[{"email": "alice@example.org", "quota_mb": 5, "active": False}])
     assert rows(there, users=(user(email="alice@example.org"),)) == []
 
@@ -177,7 +177,7 @@ def test_impossible(accounts: dict[str, Any], absent: Any, said: str) -> None:
         plan(there, Accounts(**accounts), Absent(absent))
 
 
-def test_a_domain_goes_with_what_is_in_it() -> None:
+def test_a_domain_is_removed_with_its_accounts() -> None:
     there = current("example.org", users=[{"email": "b@example.org"}])
     absent = Absent(
         {"mail_domain": frozenset({("example.org",)}), "mail_users": frozenset({("b@example.org",)})}
@@ -188,7 +188,7 @@ def test_a_domain_goes_with_what_is_in_it() -> None:
 REMOTE = "Board+AbCd@remote.example"
 
 
-def test_a_remote_address_keeps_its_case_and_one_of_ours_does_not() -> None:
+def test_a_remote_address_keeps_its_case_and_a_local_one_does_not() -> None:
     wanted = [
         alias(source_email="info@example.org", destinations=[REMOTE, "Alice@Example.org"]),
         alias(source_email="abuse@*", destinations=["Bob@example.org", REMOTE]),
@@ -207,7 +207,7 @@ def test_a_remote_address_keeps_its_case_and_one_of_ours_does_not() -> None:
     assert undeclared(after, declared).of("mail_alias") == frozenset()
 
 
-def test_the_case_that_was_lost_comes_back_and_no_copy_stays() -> None:
+def test_the_lost_case_is_restored_and_no_copy_stays() -> None:
     """A row of an earlier version has the remote address in lower case."""
     there = current("example.org", aliases=[("info@example.org", REMOTE.lower())])
     wanted = Accounts(aliases=(alias(source_email="info@example.org", destinations=[REMOTE]),))
@@ -220,7 +220,7 @@ def test_the_case_that_was_lost_comes_back_and_no_copy_stays() -> None:
     assert plan(after, wanted) == []
 
 
-def test_an_alias_whose_target_becomes_ours_is_folded() -> None:
+def test_an_alias_whose_target_becomes_local_is_folded() -> None:
     there = current("example.org", aliases=[("info@example.org", REMOTE)])
     wanted = Accounts(
         (Domain(domain_name="remote.example"),),

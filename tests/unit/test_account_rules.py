@@ -123,7 +123,7 @@ THERE = stored(
         ("alcie+tag@example.org", True),
     ],
 )
-def test_an_alias_to_nobody(target: str, warned: bool) -> None:
+def test_an_alias_to_a_missing_address(target: str, warned: bool) -> None:
     destinations: Any = [target]
     wanted = Accounts(aliases=(Alias(source_email="new@example.org", destinations=destinations),))
     changes = plan(THERE, wanted)
@@ -156,7 +156,7 @@ def test_a_user_who_is_renamed_to_an_alias() -> None:
     ]
 
 
-def test_a_setting_that_sends_mail_to_nobody() -> None:
+def test_a_setting_that_sends_mail_to_a_missing_address() -> None:
     data = {
         "mail_hostname": "mail.example.org",
         "mail_postmaster": "Nix@example.org",
@@ -186,7 +186,7 @@ def test_where_a_setting_leads_to_an_address_all_accounts_are_read(given: dict[s
     assert tuple(_declared(settings()).tables) == DOMAINS
 
 
-def test_a_command_that_takes_away_what_a_setting_leads_to() -> None:
+def test_a_command_that_removes_the_target_of_a_setting() -> None:
     found = settings(mail_postmaster="alice@example.org", mail_local_aliases={"cron": ["no@example.org"]})
     gone = Wish(absent=Absent({"mail_users": frozenset({("Alice@example.org",)})}))
     said = Step(found, lambda _: gone).plan(THERE).warnings
@@ -201,7 +201,7 @@ def test_a_catch_all_has_every_address() -> None:
     assert list(dead_ends([key], plan(there, Accounts()), there)) == []
 
 
-def test_what_leaves_an_alias_without_an_end() -> None:
+def test_changes_that_remove_the_target_of_an_alias() -> None:
     absent = Absent({"mail_users": frozenset({("Alice@example.org",)})})
     gone = plan(THERE, Accounts(), absent)
     assert list(dead_ends((), gone, THERE)) == [
@@ -245,7 +245,7 @@ def test_a_disabled_alias_closes_no_circle() -> None:
     assert len(plan(stored(mail_alias=[old]), wanted)) == 1
 
 
-def test_a_user_that_goes_does_not_count_against_the_quota_of_the_domain() -> None:
+def test_a_removed_user_does_not_count_in_the_quota_of_the_domain() -> None:
     there = stored(
         mail_domain=[{"domain_name": "example.org", "quota_mb": 10}],
         mail_users=[{"email": "a@example.org", "quota_mb": 6}],
@@ -255,14 +255,14 @@ def test_a_user_that_goes_does_not_count_against_the_quota_of_the_domain() -> No
     assert list(too_much([Change("-", "mail_users", ("a@example.org",), {}), new], there)) == []
 
 
-def test_nobody_is_to_blame_for_an_old_circle() -> None:
+def test_an_existing_circle_is_ignored() -> None:
     pairs = [("a@example.org", "b@example.org"), ("b@example.org", "a@example.org")]
     there = stored(mail_alias=[{"source_email": a, "destination_email": b} for a, b in pairs])
     destinations: Any = ["x@example.net"]
     assert plan(there, Accounts(aliases=(Alias(source_email="c@example.org", destinations=destinations),)))
 
 
-def test_what_a_user_has_goes_with_it_and_follows_its_name() -> None:
+def test_rows_of_a_user_are_removed_with_it_and_follow_its_name() -> None:
     there = stored(
         mail_users=[{"email": "a@example.org"}],
         mail_sender=[{"email": "a@example.org", "sender_email": "x@example.org"}],

@@ -50,7 +50,7 @@ def test_a_domain_is_stored_in_lower_case_and_as_a_labels(text: str, stored: str
         "ü" * 60 + ".example",
     ],
 )
-def test_what_is_no_domain_is_refused(text: str) -> None:
+def test_texts_that_are_not_domains_are_refused(text: str) -> None:
     with pytest.raises(ValueError):
         addresses.domain_name(text)
 
@@ -82,7 +82,7 @@ def test_the_local_part_of_a_mailbox(local: str) -> None:
         f"{LONG}a",
     ],
 )
-def test_what_is_no_mailbox_is_refused(local: str) -> None:
+def test_invalid_mailboxes_are_refused(local: str) -> None:
     with pytest.raises(ValueError):
         addresses.mailbox_address(f"{local}@example.org")
 
@@ -100,7 +100,7 @@ def test_an_alias_may_point_to_any_dot_atom(local: str) -> None:
     assert addresses.address_key(f"{local}@Example.net") == f"{local.lower()}@example.net"
 
 
-def test_an_address_in_our_domains_is_folded_and_no_other() -> None:
+def test_only_an_address_in_local_domains_is_folded() -> None:
     assert addresses.in_domains("A+B@example.org", {"example.org"}) == "a+b@example.org"
     assert addresses.in_domains("A+B@example.net", {"example.org"}) == "A+B@example.net"
 

@@ -54,6 +54,6 @@ def test_the_cluster_of_the_mail_database(output: str, version: str | None) -> N
         ("cluster 15/main 5432 starts", "the PostgreSQL cluster 15/main has a configuration and no data"),
     ],
 )
-def test_what_is_in_the_way(output: str, said: str | None) -> None:
+def test_conflicts_with_other_clusters(output: str, said: str | None) -> None:
     found = problem(parse(output), "15", 5432)
     assert found is None if said is None else said in (found or "")

@@ -62,7 +62,7 @@ def test_each_finds_its_own_answer() -> None:
     assert ACCOUNTS.parse(output) is None
 
 
-def test_where_nobody_answers_there_is_nothing() -> None:
+def test_without_an_answer_the_result_is_none() -> None:
     assert ROLES.parse("") is None
     assert SCHEMA.parse(f"\f{label(ROLES)}\n{{}}\n\f00000 \n") is None
     assert SCHEMA.parse(f"\f{label(SCHEMA)}\n\f00000 \n") is None
@@ -95,7 +95,9 @@ def test_a_server_that_does_not_answer_may_have_accounts(
     [("", True), ("/usr/bin/mariadb\n\f{}\n", False), ("/usr/bin/mariadb\n\f{}\nno database\n", True)],
     ids=["not installed", "does not run", "has none"],
 )
-def test_so_may_mariadb(monkeypatch: pytest.MonkeyPatch, said: str, known: bool) -> None:
+def test_a_mariadb_that_does_not_answer_may_have_accounts(
+    monkeypatch: pytest.MonkeyPatch, said: str, known: bool
+) -> None:
     output = said.format(mariadb._Query("mail", "accounts").label)
     monkeypatch.setattr(mariadb, "read", lambda probe: probe.parse(output))
     assert mariadb.HostDatabase().is_known("mail", "accounts") is known

@@ -105,7 +105,7 @@ def test_the_first_operation_asks_for_everything_that_was_announced(run: Run) ->
     assert run.asked == [[["one", "two", "three"]]]
 
 
-def test_what_two_operations_want_is_asked_again_for_the_second(run: Run) -> None:
+def test_a_question_of_two_operations_is_asked_again_for_the_second(run: Run) -> None:
     announce(ONE)
     announce(TWO)
     announce(ONE)
@@ -118,7 +118,7 @@ def test_what_two_operations_want_is_asked_again_for_the_second(run: Run) -> Non
     assert run.asked == [[["one", "two"]], [["one", "two"]], [["three"]]]
 
 
-def test_what_is_of_one_kind_is_one_question(run: Run) -> None:
+def test_questions_of_one_kind_are_one_question(run: Run) -> None:
     announce(ONE, A, TWO)
     run.state.is_executing = True
     assert [read(TWO), read(A)] == ["two 1", "a 1"]
@@ -126,14 +126,14 @@ def test_what_is_of_one_kind_is_one_question(run: Run) -> None:
     assert run.asked == [[["a"], ["one", "two"]]]
 
 
-def test_what_nobody_announced_is_asked_too(run: Run) -> None:
+def test_a_question_without_announcement_is_asked_too(run: Run) -> None:
     announce(ONE)
     run.state.is_executing = True
     assert read(THREE) == "three 1"
     assert run.asked == [[["one", "three"]]]
 
 
-def test_what_was_read_in_the_prepare_phase_is_read_again(run: Run) -> None:
+def test_answers_of_the_prepare_phase_are_read_again(run: Run) -> None:
     read(ONE)
     run.state.is_executing = True
     assert read(ONE) == "one 2"
@@ -147,7 +147,7 @@ def test_an_operation_that_changed_nothing_leaves_the_answers_good(run: Run) -> 
     assert read(TWO) == "two 1"
 
 
-def test_after_a_change_what_is_still_wanted_is_asked_again_at_once(run: Run) -> None:
+def test_after_a_change_announced_questions_are_asked_again_at_once(run: Run) -> None:
     announce(ONE, TWO, THREE)
     run.state.is_executing = True
     read(ONE)
@@ -158,7 +158,7 @@ def test_after_a_change_what_is_still_wanted_is_asked_again_at_once(run: Run) ->
     assert run.asked == [[["one", "two", "three"]], [["two", "three"]], [["two"]]]
 
 
-def test_what_is_asked_in_the_same_words_is_the_same_question(run: Run) -> None:
+def test_the_same_command_is_the_same_question(run: Run) -> None:
     announce(Numbers.of("one"), TWO)
     run.state.is_executing = True
     read(Numbers.of("one"))
@@ -177,7 +177,7 @@ def wrong(answer: str) -> str:
     return f"{answer} must not be"
 
 
-def test_what_is_required_is_asked_with_the_rest_and_checked_once(run: Run) -> None:
+def test_requirements_are_read_with_the_rest_and_checked_once(run: Run) -> None:
     checked: list[str] = []
     announce(ONE)
     require(TWO, checked.append)
@@ -189,7 +189,7 @@ def test_what_is_required_is_asked_with_the_rest_and_checked_once(run: Run) -> N
     assert run.asked == [[["one", "two", "three"]], [["three"]]]
 
 
-def test_all_that_is_wrong_is_said_before_anything_is_changed(run: Run) -> None:
+def test_all_problems_are_reported_before_any_change(run: Run) -> None:
     require(ONE, wrong)
     require(THREE, lambda _: None)
     require(A, wrong)
@@ -200,7 +200,7 @@ def test_all_that_is_wrong_is_said_before_anything_is_changed(run: Run) -> None:
     assert run.asked == [[["a"], ["one", "three", "two"]]]
 
 
-def test_what_was_checked_in_the_prepare_phase_is_checked_again(run: Run) -> None:
+def test_requirements_of_the_prepare_phase_are_checked_again(run: Run) -> None:
     checked: list[str] = []
     require(ONE, checked.append)
     assert [read(TWO), read(TWO), checked] == ["two 1", "two 1", ["one 1"]]
@@ -217,7 +217,7 @@ def test_a_host_where_pyinfra_is_not_root_is_told_so(run: Run, executing: bool) 
 
 
 @pytest.mark.parametrize("name", ["_sudo_user", "_su_user", "_doas_user", "_dzdo_user"])
-def test_who_names_another_user_is_not_told_of_sudo(run: Run, name: str) -> None:
+def test_another_named_user_gets_no_hint_to_sudo(run: Run, name: str) -> None:
     run.uid = 1000
     run.host.data._sudo = True
     setattr(run.host.data, name, "op")

@@ -45,7 +45,7 @@ def test_inspect_finds_the_deploy_file_at_once(deploy_file: Path) -> None:
     assert module.__file__ == str(deploy_file)
 
 
-def test_what_is_imported_is_no_longer_looked_through(deploy_file: Path) -> None:
+def test_imported_modules_are_no_longer_searched(deploy_file: Path) -> None:
     looked_through = len(gc.get_objects())
 
     interpreter.spare_work()

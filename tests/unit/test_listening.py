@@ -67,7 +67,7 @@ def test_postfix_hears_of_no_ipv6_that_the_kernel_has_not() -> None:
         ),
     ],
 )
-def test_what_a_host_can_not_do(more: dict[str, Any], platform: Any, said: str) -> None:
+def test_addresses_that_a_host_does_not_have(more: dict[str, Any], platform: Any, said: str) -> None:
     assert said in str(listening.problem(settings(**more), platform))
 
 

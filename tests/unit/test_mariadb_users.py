@@ -41,7 +41,7 @@ def test_nothing_is_done_where_all_is_well() -> None:
     assert changes([DAEMON], state(by_socket, granted, name=DAEMON.name)) == []
 
 
-def test_an_account_is_made_with_what_it_may_do() -> None:
+def test_an_account_is_created_with_its_privileges() -> None:
     (change,) = changes([LOOKUP], state(None))
     assert change.title == "account maillookup@127.0.0.1: created"
     assert change.sql == (
@@ -72,18 +72,18 @@ DRIFT: dict[str, tuple[dict[str, Any], list[list[str]]]] = {
 
 
 @pytest.mark.parametrize("said", DRIFT)
-def test_what_differs_is_named(said: str) -> None:
+def test_differences_are_named(said: str) -> None:
     there, grants = DRIFT[said]
     assert titles(LOOKUP, there=state(there, *grants)) == [f"account maillookup@127.0.0.1: {said}"]
 
 
-def test_other_ways_in_are_closed() -> None:
+def test_other_authentication_is_removed() -> None:
     also = {**NATIVE, "auth_or": [{}, {"plugin": "unix_socket"}]}
     assert titles(LOOKUP, there=state(also, GRANTED)) == ["account maillookup@127.0.0.1: password"]
     assert titles(there=state(NATIVE, GRANTED)) == ["account maillookup@127.0.0.1: unwanted"]
 
 
-def test_nobody_else_may_do_anything_in_the_database() -> None:
+def test_other_accounts_have_no_privileges_in_the_database() -> None:
     granted = [["web@localhost", "mail.*", "SELECT"], ["web@localhost", "mail.mail_users.email", "UPDATE"]]
     (change,) = changes([LOOKUP], state(NATIVE, GRANTED, *granted))
     assert change.title == "account web@localhost: not on mail.*, mail.mail_users.email"

@@ -30,6 +30,6 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert path.read_text() == "other"
 
 
-def test_a_place_that_there_is_not(tmp_path: Path) -> None:
+def test_a_missing_directory(tmp_path: Path) -> None:
     with pytest.raises(OperationValueError, match="is no directory to write in"):
         NewFile(str(tmp_path / "none" / "phone"), "secret")

@@ -36,18 +36,18 @@ def systemctl(tmp_path: Path, names: Sequence[str], apt: str, installed: Sequenc
     return said.read_text().splitlines() if said.exists() else []
 
 
-def test_what_apt_installs_stays_masked(tmp_path: Path) -> None:
+def test_installed_services_stay_masked(tmp_path: Path) -> None:
     names = ["postgresql", "dovecot-imapd", "postfix", "postfix-pgsql"]
     said = systemctl(tmp_path, names, "touch $STATE/postfix $STATE/dovecot-core")
     assert said == ["mask --quiet postfix.service", "mask --quiet dovecot.service"]
 
 
 @pytest.mark.parametrize("apt", ["exit 1", "false", "touch $STATE/postfix-pgsql"])
-def test_what_it_does_not_install_is_freed(tmp_path: Path, apt: str) -> None:
+def test_services_that_are_not_installed_are_unmasked(tmp_path: Path, apt: str) -> None:
     said = systemctl(tmp_path, ["postfix", "postfix-pgsql"], apt)
     assert said == ["mask --quiet postfix.service", "unmask --quiet postfix.service"]
 
 
-def test_a_service_that_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_an_existing_service_is_left_alone(tmp_path: Path) -> None:
     assert systemctl(tmp_path, ["dovecot-pop3d"], "true", installed=["dovecot-core"]) == []
     assert systemctl(tmp_path, ["openssl"], "true") == []

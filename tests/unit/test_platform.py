@@ -48,7 +48,7 @@ def test_without_package_lists_the_release_decides() -> None:
 
 
 @pytest.mark.parametrize("status", ["config-files", "not-installed", "half-installed", "unpacked"])
-def test_what_is_not_installed_does_not_count(status: str) -> None:
+def test_packages_that_are_not_installed_do_not_count(status: str) -> None:
     left = f"dovecot-core={status}=1:2.3.19.1+dfsg1-2.1\npostfix={status}=3.7.11-0+deb12u1\n"
     assert parse(TRIXIE + left + CANDIDATES_OF_13) == Platform(13, "2.4", "3.10", "17")
 

@@ -70,7 +70,7 @@ def test_both_dumps_say_the_same() -> None:
         (f'{{"domain": [], "alias": [], "mailbox": [{QUOTA}]}}', "row 1: quota = 'x' is no number of octets"),
     ],
 )
-def test_what_is_no_dump(text: str, said: str) -> None:
+def test_texts_that_are_not_dumps(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse(text)
 
@@ -85,7 +85,7 @@ def test_a_column_that_is_missing(table: str, column: str) -> None:
         parse(json.dumps(tables))
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_missing_file() -> None:
     with pytest.raises(OperationValueError, match="file = '/no/such': No such file"):
         tables_of("/no/such")
 
@@ -159,7 +159,7 @@ def test_alias_domains_and_backup_domains() -> None:
 
 
 @pytest.mark.parametrize("stored", ["KW5F3m/CYhqgA", "Sommer2024xyw", "$3$other", "$6$is mine"])
-def test_what_may_be_a_password_or_a_hash(stored: str) -> None:
+def test_texts_that_may_be_a_password_or_a_hash(stored: str) -> None:
     tables: dict[str, Any] = {name: [] for name in COLUMNS} | {
         "mailbox": [mailbox("a@a.example", password=stored)]
     }

@@ -24,7 +24,7 @@ def test_literal(value: str | int | bool | None, written: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\udc80"])
-def test_what_can_not_be_stored_is_refused(value: str) -> None:
+def test_text_that_can_not_be_stored_is_refused(value: str) -> None:
     with pytest.raises(ValueError):
         literal(value)
 

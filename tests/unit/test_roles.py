@@ -33,7 +33,7 @@ def current(**different: Any) -> dict[str, Any]:
     }
 
 
-def test_as_it_should_be() -> None:
+def test_a_correct_role_has_no_changes() -> None:
     assert changes(LOOKUP, current(), Password("right")) == []
 
 
@@ -63,7 +63,7 @@ def test_one_difference(different: dict[str, Any], title: str, sql: str) -> None
     assert sql in change.sql
 
 
-def test_settings_of_others_are_taken_back() -> None:
+def test_settings_of_others_are_reset() -> None:
     there = current(settings=[["mail", "app.x=1"], [None, "default_transaction_read_only=on"]])
     (change,) = changes(LOOKUP, there, Password("right"))
     assert change == (
@@ -78,7 +78,7 @@ def test_a_new_role_gets_everything() -> None:
     assert "right" not in "".join(change.sql for change in made)
 
 
-def test_an_administrator_who_is_no_superuser_becomes_a_member_of_the_owner() -> None:
+def test_an_administrator_without_superuser_becomes_a_member_of_the_owner() -> None:
     said = 'GRANT "mailadmin" TO CURRENT_USER;'
     assert said in [change.sql for change in changes(OWNER, None, Password("x"), superuser=False)]
     assert said not in [change.sql for change in changes(OWNER, None, Password("x"))]

@@ -54,5 +54,5 @@ def test_other_iterations_are_no_change() -> None:
     "stored",
     ["", "md5" + "0" * 32, "SCRAM-SHA-256$4096:x$y:z", "SCRAM-SHA-256$0:AAAA$AAAA:AAAA", "pencil"],
 )
-def test_what_is_no_verifier_never_matches(stored: str) -> None:
+def test_other_texts_never_match(stored: str) -> None:
     assert not scram.matches(stored, "pencil")

@@ -73,6 +73,6 @@ def test_mydomain_follows_the_hostname(values: dict[str, str], domain: str) -> N
     assert settings(**values).domain == domain
 
 
-def test_the_committed_reference_is_what_the_model_says() -> None:
+def test_the_committed_reference_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs" / "settings.md"
     assert page.read_text("utf-8") == reference(), "python -m mailstack.settings.reference > docs/settings.md"

@@ -159,13 +159,13 @@ def test_an_impossible_value_is_refused_with_a_reason(name: str, value: object, 
     assert "mail_" in found
 
 
-def test_a_message_names_setting_value_and_what_is_allowed() -> None:
+def test_a_message_names_setting_value_and_allowed_values() -> None:
     assert message(mail_db_port=70000) == (
         "mail_db_port = 70000: must be less than or equal to 65535; allowed: a TCP port, 1 to 65535"
     )
 
 
-def test_all_that_is_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     said = message(mail_db_port=0, mail_inet_protocols="ipv5", mail_hostnam="x")
     assert all(name in said for name in ("mail_db_port", "mail_inet_protocols", "mail_hostnam:"))
 
@@ -288,7 +288,7 @@ def test_settings_that_contradict_each_other_are_refused(values: dict[str, objec
     assert said in message(**values)
 
 
-def test_what_the_database_may_have_is_not_refused() -> None:
+def test_accounts_that_the_database_may_have_are_not_refused() -> None:
     Settings(
         mail_hostname="mail.example.org",
         mail_domains=[{"domain_name": "example.org", "quota_mb": 100}],

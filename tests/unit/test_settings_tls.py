@@ -103,7 +103,9 @@ SOUND = certificate("mail.example.org")
         (SOUND, "/nowhere/key.pem", "mail_tls_key: no readable PEM file"),
     ],
 )
-def test_what_clients_would_refuse_is_refused(pem: str | None, private: str | None, said: str) -> None:
+def test_certificates_that_clients_refuse_are_refused(
+    pem: str | None, private: str | None, said: str
+) -> None:
     with pytest.raises(OperationValueError) as caught:
         settings(mail_tls_certificate=pem, mail_tls_key=private)
     assert said in str(caught.value)

@@ -35,31 +35,31 @@ def test_the_block_comes_first_and_the_rest_stays(theirs: str) -> None:
     ],
     ids=["changed", "less", "more", "twice", "no end", "an end alone", "a begin alone", "end", "gone"],
 )
-def test_a_block_that_was_tampered_with_is_put_right(tampered: str) -> None:
+def test_a_changed_block_is_fixed(tampered: str) -> None:
     assert whole(tampered + THEIRS, ours) == BLOCK + THEIRS
 
 
-def test_a_block_goes_to_the_top_again() -> None:
+def test_a_block_is_moved_to_the_top() -> None:
     assert whole("above\n" + BLOCK + "below\n", ours) == BLOCK + "above\nbelow\n"
 
 
-def test_without_an_end_no_line_of_others_goes() -> None:
+def test_without_an_end_no_line_of_others_is_removed() -> None:
     torn = f"{BEGIN}\nours 1\nharm\n" + THEIRS
     assert whole(torn, ours) == BLOCK + "harm\n" + THEIRS
     assert whole(torn + f"\n{BLOCK}", ours) == BLOCK + "harm\n" + THEIRS + "\n"
 
 
-def test_with_nothing_to_say_there_is_no_block() -> None:
+def test_without_lines_there_is_no_block() -> None:
     assert whole(BLOCK + THEIRS, lambda _: "") == THEIRS
     assert whole(THEIRS, lambda _: "") == THEIRS
 
 
-def test_what_an_earlier_version_wrote_is_all_ours() -> None:
+def test_a_file_of_an_earlier_version_is_replaced_as_a_whole() -> None:
     earlier = "# Written by mailstack; changes made here are undone by the next run. See aliases(5).\nx: y\n"
     assert whole(earlier, ours) == BLOCK
 
 
-def test_a_line_may_be_ours_wherever_it_stands() -> None:
+def test_a_line_outside_the_block_may_be_mailstack_s() -> None:
     assert whole("a 1\nb 2\na 3\n", ours, lambda line: line.startswith("a ")) == BLOCK + "b 2\n"
 
 

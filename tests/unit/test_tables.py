@@ -18,7 +18,7 @@ BY_NAME = {table.name: table for table in TABLES}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_what_is_named_is_there(table: Table) -> None:
+def test_references_exist(table: Table) -> None:
     columns = [column.name for column in table.columns]
     assert len(set(columns)) == len(columns)
     named = [*table.identity, *(column.domain_of for column in table.columns if column.domain_of)]
@@ -39,7 +39,7 @@ def test_what_is_named_is_there(table: Table) -> None:
         assert (reference.to,) in [key.columns for key in other.keys]
 
 
-def test_names_begin_with_ours_and_are_unique_within_a_table() -> None:
+def test_names_have_the_prefix_and_are_unique_within_a_table() -> None:
     """mailstack may drop any rule with this prefix."""
     for table in TABLES:
         keys = [key.name for key in table.keys]
@@ -72,7 +72,7 @@ def test_every_part_is_in_the_sql_of_every_engine(values: Any) -> None:
         ("mail_relay_domain", RelayDomain, {"domain_name", "recipients", "next_hop"}),
     ],
 )
-def test_what_may_be_declared_has_a_column(table: str, model: Any, others: set[str]) -> None:
+def test_declared_fields_have_columns(table: str, model: Any, others: set[str]) -> None:
     """This finds a new field without a column, or with one of another name."""
     assert {*settable(table, model), *others} == set(model.model_fields)
 

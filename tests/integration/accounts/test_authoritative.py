@@ -40,7 +40,7 @@ def taken(host: Target) -> set[str]:
     return {address for address, code in codes.items() if code == 250}
 
 
-def test_who_is_not_declared_goes_and_mail_only_when_asked(module_clone: Factory) -> None:
+def test_undeclared_users_are_removed_and_mail_only_on_request(module_clone: Factory) -> None:
     host = module_clone("authoritative")
     for user in USERS:
         clients.received(host, user, clients.send(host, clients.message(STRANGER, user)))

@@ -108,14 +108,14 @@ def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
         (("delete", EVE), "one of alias, alias_domain, app_password, domain, "),
     ],
 )
-def test_what_is_no_command_is_answered_in_one_line(host: Target, args: tuple[str, ...], said: str) -> None:
+def test_an_unknown_command_is_answered_in_one_line(host: Target, args: tuple[str, ...], said: str) -> None:
     run = call(host, *args)
     assert run.returncode == 1
     assert said in run.stderr
     assert "Traceback" not in run.stderr and "bug report" not in run.stderr
 
 
-def test_what_is_not_there_to_be_removed(host: Target) -> None:
+def test_removing_a_missing_row_is_no_error(host: Target) -> None:
     removals = {
         ("user", "nobody@new.example"): "user nobody@new.example",
         ("domain", "no.example"): "domain no.example",
@@ -134,7 +134,7 @@ def test_what_is_not_there_to_be_removed(host: Target) -> None:
         assert run.changed == []
 
 
-def test_an_alias_to_nobody_is_made_with_a_warning(host: Target, eve: str) -> None:
+def test_an_alias_to_a_missing_address_is_created_with_a_warning(host: Target, eve: str) -> None:
     alias = ("alias", "info@new.example")
     nobody = "alias info@new.example -> eve2@new.example: there is no such address"
     for _ in range(2):
@@ -165,7 +165,7 @@ def test_the_host_s_own_name_is_no_domain(host: Target, args: tuple[str, ...], w
     assert clients.sql(host, "SELECT domain_name FROM mail_domain WHERE domain_name LIKE '%host%'") == ""
 
 
-def test_the_next_run_says_what_somebody_wrote_against_the_settings(host: Target) -> None:
+def test_the_next_run_names_rows_that_break_the_settings(host: Target) -> None:
     for data in (
         sample_accounts.data(),
         sample_accounts.data(mail_domains=[], mail_users=[], mail_aliases=[]),
@@ -180,7 +180,7 @@ def test_the_next_run_says_what_somebody_wrote_against_the_settings(host: Target
         )
 
 
-def test_a_command_needs_what_the_settings_need(host: Target, eve: str) -> None:
+def test_a_command_keeps_the_rules_of_settings(host: Target, eve: str) -> None:
     command = ("mailstack.accounts.user", eve, "detail_folders=true")
     refused = host.pyinfra("-y", *command, data=sample_accounts.data(mail_sieve=False))
     assert refused.returncode == 1 and f"user {eve}: detail_folders needs mail_sieve" in refused.stderr
@@ -253,7 +253,7 @@ def test_alias(host: Target, eve: str) -> None:
     assert call(host, *alias, "present=false").changed
 
 
-def test_mail_goes_only_when_asked(host: Target) -> None:
+def test_mail_is_deleted_only_on_request(host: Target) -> None:
     for asked in ([], ["delete_mail=true"]):
         call(host, "user", EVE, "password_from=env:PW", env={"PW": PASSWORD}).check()
         home = clients.home(host, EVE)

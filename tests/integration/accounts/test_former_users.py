@@ -59,7 +59,7 @@ def assert_new(host: Target, user: str, *former: str) -> None:
         assert host.exec(f"grep -rl 'Subject: secret' {home}/Maildir; ls {home}/.dovecot.sieve").stdout
 
 
-def test_who_gets_an_address_gets_nothing_of_the_former_user(host: Target) -> None:
+def test_a_new_user_gets_nothing_of_a_former_user_of_its_address(host: Target) -> None:
     call(host, "user", USER, "password_from=env:PW")
     first = used(host, USER)
     run = call(host, "user", USER, "present=false")

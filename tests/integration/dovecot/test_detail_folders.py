@@ -67,7 +67,7 @@ def folders(mailbox: imaplib.IMAP4) -> list[str]:
     return sorted(str(line).rpartition(' "/" ')[2] for line in mailbox.list()[1])
 
 
-def test_into_the_folder_of_who_wants_that(server: Target, users: list[str]) -> None:
+def test_mail_goes_into_the_folder_of_users_with_detail_folders(server: Target, users: list[str]) -> None:
     wants, plain = users
     cases = {
         "details+lists@example.org": "lists",
@@ -87,7 +87,7 @@ def test_into_the_folder_of_who_wants_that(server: Target, users: list[str]) -> 
         assert where(mailbox, send(server, b"plain+lists@example.org")) == "INBOX"
 
 
-def test_who_does_not_want_that_has_no_script(server: Target, users: list[str]) -> None:
+def test_other_users_have_no_script(server: Target, users: list[str]) -> None:
     """With any script, each delivery rewrites the list of the whole mailbox."""
     home = clients.home(server, users[1])
     size, inode = (f"stat -c %{what} {home}/Maildir/dovecot-uidlist" for what in "si")

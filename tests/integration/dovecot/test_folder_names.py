@@ -83,7 +83,7 @@ def test_sieve_files_into_it(server: Target, user: str, session: imaplib.IMAP4) 
     assert "chess" not in names(session.list()[1])
 
 
-def test_folders_from_before_are_what_they_were(server: Target, user: str) -> None:
+def test_existing_folders_keep_their_names(server: Target, user: str) -> None:
     maildir = f"{clients.home(server, user)}/Maildir"
     for number, folder in enumerate(BEFORE):
         path = f"{maildir}/{folder}"

@@ -54,7 +54,7 @@ def yescrypt(host: Target) -> str:
     return host.exec(["perl", "-e", script], input=PASSWORD + "\n").stdout
 
 
-def test_app_passwords_open_what_they_are_for(host: Target) -> None:
+def test_app_passwords_open_only_their_service(host: Target) -> None:
     """They open nothing else: no other user, no disabled user, and nothing after they are revoked."""
     secret = {service: generate_app_password() for service in ("all", "imap", "smtp")}
     rows = [(BOB, f"for-{service}", app_digest(text), service) for service, text in secret.items()]

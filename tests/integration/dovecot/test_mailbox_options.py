@@ -92,7 +92,7 @@ def test_mail_is_compressed_from_now_on_and_all_of_it_is_readable(host: Target, 
     assert ZSTD in stored(host, ".")
 
 
-def test_nobody_sees_what_is_not_shared(host: Target) -> None:
+def test_folders_that_are_not_shared_are_hidden(host: Target) -> None:
     with clients.imap(host, BOB) as session:
         assert shared_names(session) == []
         with pytest.raises(imaplib.IMAP4.error):
@@ -120,7 +120,7 @@ def test_a_shared_folder(host: Target, alice: imaplib.IMAP4) -> None:
             texts(session, SHARED)
 
 
-def test_a_right_that_is_taken_back_is_gone(host: Target, alice: imaplib.IMAP4) -> None:
+def test_a_revoked_right_has_no_effect(host: Target, alice: imaplib.IMAP4) -> None:
     assert alice.deleteacl("Projects/Blue", BOB)[0] == "OK"
     with clients.imap(host, BOB) as session:
         assert shared_names(session) == []
@@ -140,7 +140,9 @@ def test_a_shared_folder_with_a_dot_in_its_name(host: Target, alice: imaplib.IMA
     assert alice.delete("chess.com")[0] == "OK"
 
 
-def test_who_gets_an_address_gets_no_rights_of_the_former_user(host: Target, alice: imaplib.IMAP4) -> None:
+def test_a_new_user_gets_no_rights_of_a_former_user_of_its_address(
+    host: Target, alice: imaplib.IMAP4
+) -> None:
     guest, shared = "guest@example.org", f"shared/{ALICE}/For guests"
     same = f"INSERT INTO mail_users (email, password) SELECT '{guest}', password FROM mail_users"
     insert = f"{same} WHERE email = '{ALICE}';"
@@ -171,12 +173,12 @@ def test_who_gets_an_address_gets_no_rights_of_the_former_user(host: Target, ali
     assert clients.sql(host, "SELECT email FROM mail_former_addresses") == ""
 
 
-def test_everybody_at_once_is_nobody(alice: imaplib.IMAP4) -> None:
+def test_rights_for_anyone_are_refused(alice: imaplib.IMAP4) -> None:
     with pytest.raises(imaplib.IMAP4.error, match="disallowed"):
         alice.setacl("Projects/Blue", "anyone", "lr")
 
 
-def test_mail_that_is_old_enough_goes(host: Target) -> None:
+def test_old_mail_is_deleted(host: Target) -> None:
     kept = {"INBOX", "Junk", "Archive"}
     with clients.imap(host, BOB) as session:
         session.create('"Mailing list"')
@@ -190,7 +192,7 @@ def test_mail_that_is_old_enough_goes(host: Target) -> None:
     clients.eventually(lambda: left() == kept, "mail stays")
 
 
-def test_a_warning_says_what_the_inventory_says(host: Target) -> None:
+def test_a_warning_has_the_text_of_the_inventory(host: Target) -> None:
     clients.sql(host, f"UPDATE mail_users SET quota_mb = 1 WHERE email = '{BOB}'")
     with clients.imap(host, BOB) as session:
         session.append("INBOX", "", "", letter("x" * 6_000))

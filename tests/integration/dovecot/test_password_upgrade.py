@@ -96,7 +96,7 @@ def test_hashes_of_other_forms_are_upgraded_too(declared: tuple[Target, dict[str
     deploys.assert_converged(host, data)
 
 
-def test_what_somebody_sets_afterwards_is_put_right_again(
+def test_a_hash_set_by_hand_afterwards_is_replaced(
     declared: tuple[Target, dict[str, object]],
 ) -> None:
     host, data = declared

@@ -101,14 +101,14 @@ def messages(session: imaplib.IMAP4, subject: str) -> list[bytes]:
     return found.split()
 
 
-def test_what_would_not_fit_is_refused_at_rcpt(host: Target) -> None:
+def test_mail_without_room_is_refused_at_rcpt(host: Target) -> None:
     assert rcpt(host, FULL, 20_000_000) == 552
     assert rcpt(host, FULL, 500_000) == 250
     for unlimited in (FREE, ALICE):
         assert rcpt(host, unlimited, 20_000_000) == 250
 
 
-def test_what_was_taken_without_a_size_waits_until_there_is_room(host: Target) -> None:
+def test_mail_accepted_without_a_size_waits_until_there_is_room(host: Target) -> None:
     with clients.imap(host, FULL, password=PASSWORD) as session:
         clients.wait_for_mail(session, deliver(host, FULL, 1_300_000))
         used = session.getquotaroot("INBOX")[1][1][0]
@@ -120,7 +120,7 @@ def test_what_was_taken_without_a_size_waits_until_there_is_room(host: Target) -
         clients.wait_for_mail(session, waiting)
 
 
-def test_no_spelling_goes_round_the_question(host: Target) -> None:
+def test_no_spelling_avoids_the_quota(host: Target) -> None:
     """Postfix folds some spellings itself, but asks Dovecot with the address as the client wrote it."""
     for spelling, code in {
         f"<{FULL}.>": 552,
@@ -161,7 +161,7 @@ def test_an_alias_with_room_somewhere_is_taken(host: Target) -> None:
     assert rcpt(host, "unknown@quota.example") == 550
 
 
-def test_mail_for_two_goes_to_the_one_with_room(host: Target, peer: Target) -> None:
+def test_mail_for_two_is_delivered_to_the_one_with_room(host: Target, peer: Target) -> None:
     """The other copy waits, and comes when there is room."""
     with clients.imap(host, FULL, password=PASSWORD) as session:
         sent = [deliver(host, alias, 500) for alias in ("two@quota.example", "half@quota.example")]
@@ -208,7 +208,7 @@ def test_a_domain_may_count_the_messages_of_each_user(host: Target) -> None:
     clients.eventually(lambda: rcpt(host, few) == 250, "mail taken again")
 
 
-def test_nobody_without_a_limit_is_warned(host: Target) -> None:
+def test_users_without_a_limit_get_no_warning(host: Target) -> None:
     with clients.imap(host, FREE, password=PASSWORD) as session:
         clients.wait_for_mail(session, deliver(host, FREE, 3_000_000))
         assert not messages(session, "full")
@@ -216,7 +216,7 @@ def test_nobody_without_a_limit_is_warned(host: Target) -> None:
             deliver(host, FULL, 3_000_000)
 
 
-def test_nobody_without_a_limit_is_counted(host: Target) -> None:
+def test_mailboxes_without_a_limit_are_not_counted(host: Target) -> None:
     """Counting takes longer the more mail there is. The index has the sum if the mailbox was ever counted."""
     counted = {}
     for user in (COUNTED, FREE):

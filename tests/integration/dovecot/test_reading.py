@@ -40,7 +40,7 @@ def test_the_login_command_takes_any_password(server: Target) -> None:
             assert session.login(user, sample_accounts.PASSWORDS[user.lower()])[0] == "OK"
 
 
-def test_who_may_not_log_in(server: Target) -> None:
+def test_logins_that_are_refused(server: Target) -> None:
     attempts = {
         ALICE: sample_accounts.PASSWORDS[BOB],
         DAVE: sample_accounts.PASSWORDS[DAVE],
@@ -69,7 +69,7 @@ def test_no_login_without_tls(server: Target, peer: Target) -> None:
             session.authenticate("PLAIN", lambda _: f"\0{ALICE}\0{sample_accounts.PASSWORDS[ALICE]}".encode())
 
 
-def test_the_usual_folders_are_there_and_say_what_they_are_for(server: Target) -> None:
+def test_the_usual_folders_exist_with_their_special_use(server: Target) -> None:
     with clients.imap(server, CAROL) as session:
         assert b" SPECIAL-USE" in session.capability()[1][0]
         special = folders(session.list())
@@ -88,7 +88,7 @@ def folders(answer: tuple[str, Sequence[object]]) -> dict[str, set[str]]:
     return {match[2]: set(match[1].split()) for match in found if match}
 
 
-def test_folders_are_made_filled_renamed_and_removed(server: Target) -> None:
+def test_folders_are_created_filled_renamed_and_removed(server: Target) -> None:
     mail = clients.message(CAROL, CAROL).as_bytes()
     with clients.imap(server, CAROL) as session:
         for name in ("Projekte/2026", "Projekte/2027"):

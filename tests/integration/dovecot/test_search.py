@@ -67,7 +67,7 @@ def found(session: imaplib.IMAP4, query: str) -> set[int]:
 
 
 @pytest.mark.parametrize("query", KNOWN)
-def test_what_an_index_gets_wrong(session: imaplib.IMAP4, query: str) -> None:
+def test_searches_that_an_index_gets_wrong(session: imaplib.IMAP4, query: str) -> None:
     assert found(session, query) == KNOWN[query]
 
 

@@ -87,7 +87,7 @@ def test_the_index_answers_as_the_mail_does_or_the_docs_say_how(host: Target) ->
     assert differs == {kind for kind, what in said.items() if what != SAME}
 
 
-def test_the_first_search_makes_the_index_and_the_next_ones_use_it(host: Target) -> None:
+def test_the_first_search_builds_the_index_and_the_next_ones_use_it(host: Target) -> None:
     """The word on disk is changed after the first search."""
     message_id = clients.send(host, clients.message(STRANGER, BOB, body="unmistakable zanzibar\n"))
     with clients.imap(host, BOB) as session:
@@ -104,7 +104,7 @@ def test_the_first_search_makes_the_index_and_the_next_ones_use_it(host: Target)
         assert session.search(None, "BODY", "zanzibar")[1] == [b""]
 
 
-def test_an_index_that_was_lost_is_made_again(host: Target, session: imaplib.IMAP4) -> None:
+def test_a_lost_index_is_rebuilt(host: Target, session: imaplib.IMAP4) -> None:
     before = session.search(None, "BODY", "invoice")[1]
     host.exec(["doveadm", "fts", "rescan", "-u", BOB])
     assert session.search(None, "BODY", "invoice")[1] == before != [b""]

@@ -50,7 +50,7 @@ def use(host: Target, peer: Target) -> None:
         mailbox.expunge()
 
 
-def test_what_debian_s_own_dovecot_left_behind_goes(host: Target) -> None:
+def test_the_socket_of_debian_s_own_dovecot_is_removed(host: Target) -> None:
     """Otherwise each new auth process waits five seconds for an answer on that socket, and logs an error."""
     run = deploys.run(host, sample_accounts.data())
     assert f"{LEFT_OVER}: unwanted" in deploys.said(run)

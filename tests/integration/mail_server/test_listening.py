@@ -115,7 +115,7 @@ def test_a_kernel_without_the_ipv6_that_is_asked_for(clone: Factory) -> None:
 
 
 @pytest.mark.postgresql
-def test_postgresql_starts_anew_where_its_settings_want_that(host: Target) -> None:
+def test_postgresql_restarts_for_settings_that_need_it(host: Target) -> None:
     """It does not restart for changes of pg_hba.conf, nor for a setting that equals the default."""
     directory = "/etc/postgresql/*/main"
 

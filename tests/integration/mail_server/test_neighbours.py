@@ -98,7 +98,7 @@ def test_an_application_keeps_its_database(host: Target) -> None:
     assert hba(host).endswith(HBA)
 
 
-def test_who_logs_in_to_the_database_postgres_still_does(host: Target) -> None:
+def test_logins_to_the_database_postgres_still_work(host: Target) -> None:
     """The mail database was created from there."""
     assert monitoring_answers(host)
     assert "template1" not in hba(host)
@@ -125,7 +125,7 @@ def test_aliases_of_others_are_kept(host: Target) -> None:
         assert clients.received(host, ALICE, message_id)
 
 
-def test_ours_win_over_those_and_go_again(host: Target) -> None:
+def test_mailstack_s_aliases_win_over_those_and_are_removed_again(host: Target) -> None:
     data = sample_accounts.data(mail_local_aliases={"root": [sample_accounts.BOB], "ops": "root"})
     deploys.run(host, data)
     assert host.read("/etc/aliases").endswith(ALIASES)
@@ -143,7 +143,9 @@ def test_ours_win_over_those_and_go_again(host: Target) -> None:
     ("path", "line"),
     [("/etc/aliases", "www: root"), ("/etc/postgresql/*/main/pg_hba.conf", "local shop all peer")],
 )
-def test_a_change_by_hand_stays_outside_the_block_and_goes_inside(host: Target, path: str, line: str) -> None:
+def test_a_change_by_hand_stays_outside_the_block_and_is_undone_inside(
+    host: Target, path: str, line: str
+) -> None:
     data = sample_accounts.data(mail_local_aliases={"ops": "root"})
     deploys.run(host, data)
     (name,) = host.exec(f"echo {path}").stdout.split()
@@ -154,14 +156,14 @@ def test_a_change_by_hand_stays_outside_the_block_and_goes_inside(host: Target, 
     deploys.assert_converged(host, data)
 
 
-def test_an_alias_of_others_is_looked_up_though_nobody_ran_newaliases(host: Target) -> None:
+def test_an_alias_of_others_is_found_without_newaliases(host: Target) -> None:
     host.exec("echo 'later: root' >> /etc/aliases")
     run = deploys.run(host, sample_accounts.data(mail_local_aliases={"ops": "root"}))
     assert deploys.said(run) == ["/etc/aliases: index", "postfix: reload"]
     assert clients.replies(host, f"later@{sample_accounts.HOSTNAME}") == 250
 
 
-def test_what_was_found_is_kept_as_it_was_once(host: Target) -> None:
+def test_replaced_files_are_kept_once(host: Target) -> None:
     found = {"/etc/postfix/main.cf": MAIN, RELAY: SECRET}
     deploys.run(host, sample_accounts.data(mail_message_size_limit=100_000))
     for path, text in found.items():
@@ -228,7 +230,7 @@ def test_the_queue_that_exim4_left_is_named_and_can_be_delivered(host: Target) -
     deploys.assert_converged(host, sample_accounts.data())
 
 
-def test_who_else_uses_the_mail_database_is_named_before_anything_is_changed(
+def test_other_clients_of_the_mail_database_are_named_before_any_change(
     factory: Factory, installed: str
 ) -> None:
     target = factory("taken", image=installed)

@@ -18,7 +18,7 @@ def messages(peer: Target) -> dict[str, bytes]:
     return real_messages.messages(peer)
 
 
-def test_the_corpus_has_what_is_hard(messages: dict[str, bytes]) -> None:
+def test_the_corpus_has_hard_messages(messages: dict[str, bytes]) -> None:
     real = [mail for name, mail in messages.items() if name.startswith("msg_")]
     assert len(real) >= 30
     assert sum(b"multipart/" in mail for mail in real) >= 10

@@ -66,14 +66,14 @@ def test_a_message_of_the_host_itself_may_have_utf_8_in_its_header(server: Targe
     assert clients.received(server, ALICE, message_id)
 
 
-def test_only_what_dovecot_can_take_is_offered(server: Target) -> None:
+def test_smtp_offers_only_extensions_that_dovecot_has(server: Target) -> None:
     for port in (25, 587):
         with clients.smtp(server, port, starttls=True) as session:
             assert not session.has_extn("smtputf8")
             assert session.has_extn("8bitmime")
 
 
-def test_nobody_may_ask_who_is_there(server: Target) -> None:
+def test_vrfy_and_expn_are_refused(server: Target) -> None:
     with clients.smtp(server) as session:
         assert session.verify(ALICE)[0] == 502
         assert session.docmd("EXPN", "team")[0] // 100 == 5

@@ -46,7 +46,7 @@ TAMPERED = {
 }
 
 
-def test_what_was_changed_is_named_and_put_right(host: Target) -> None:
+def test_changes_by_hand_are_named_and_fixed(host: Target) -> None:
     """One run names and fixes all of them."""
     clients.sql(host, "; ".join(TAMPERED))
     said = " ".join(deploys.said(deploys.run(host, sample_accounts.data())))
@@ -61,7 +61,7 @@ def test_what_was_changed_is_named_and_put_right(host: Target) -> None:
         )
 
 
-def test_a_schema_that_was_cut_off_is_made_good(host: Target) -> None:
+def test_the_next_run_completes_an_interrupted_schema(host: Target) -> None:
     """MariaDB commits with every change of a table, so a killed run leaves this state."""
     clients.sql(
         host,

@@ -47,7 +47,7 @@ def codes_of(session: smtplib.SMTP, commands: list[str]) -> list[int]:
 @pytest.mark.parametrize(
     ("name", "code"), [("localhost", 504), ("-mail-.example.net", 501), ("203.0.113.7", 504)]
 )
-def test_what_strangers_may_not_call_themselves(server: Target, name: str, code: int) -> None:
+def test_helo_names_refused_of_strangers(server: Target, name: str, code: int) -> None:
     with smtplib.SMTP(server.ip, timeout=clients.TIMEOUT) as session:
         session.ehlo(name)
         session.mail(sample_accounts.STRANGER)
@@ -58,9 +58,7 @@ def test_what_strangers_may_not_call_themselves(server: Target, name: str, code:
 
 
 @pytest.mark.parametrize("port", [465, 587])
-def test_users_call_themselves_what_they_like_and_nobody_learns_whence_they_write(
-    server: Target, port: int
-) -> None:
+def test_users_may_use_any_helo_name_and_their_address_is_hidden(server: Target, port: int) -> None:
     mail = clients.message(sample_accounts.ALICE, sample_accounts.BOB)
     mail["Received"] = "from before.example.net (before.example.net [203.0.113.9]) by mail.example.com; now"
     with clients.smtp(server, port, sample_accounts.ALICE) as session:
@@ -77,7 +75,7 @@ def test_users_call_themselves_what_they_like_and_nobody_learns_whence_they_writ
     assert "203.0.113.9" in head, "what the user's own program wrote stays"
 
 
-def test_whence_a_stranger_writes_is_written_down(server: Target) -> None:
+def test_received_has_the_address_of_a_stranger(server: Target) -> None:
     mail = clients.message(sample_accounts.STRANGER, sample_accounts.BOB)
     with clients.smtp(server) as session:
         ours = session.sock.getsockname()[0] if session.sock else "?"

@@ -74,7 +74,7 @@ def test_each_address_reaches_its_mailbox_and_no_other(host: Target) -> None:
         assert found == [address for address in WHERE if WHERE[address] == user]
 
 
-def test_what_leads_nowhere_is_refused_catch_all_or_not(host: Target) -> None:
+def test_aliases_without_a_target_are_refused_with_or_without_a_catch_all(host: Target) -> None:
     refused = [
         "nobody@alias.example",
         "dave@alias.example",
@@ -91,7 +91,7 @@ def test_what_leads_nowhere_is_refused_catch_all_or_not(host: Target) -> None:
         assert clients.replies(host, f"postmaster@{domain}") == 250
 
 
-def test_senders_of_an_alias_domain_are_ours(host: Target) -> None:
+def test_strangers_may_not_use_senders_of_an_alias_domain(host: Target) -> None:
     assert clients.replies(host, BOB, sender="anybody@alias.example") == 550
 
 
@@ -109,7 +109,7 @@ def test_users_send_as_the_aliases_that_lead_to_them(host: Target) -> None:
     assert not may(BOB, "abuse@example.org") and not may(ALICE, "whatever@example.com")
 
 
-def test_an_alias_domain_comes_and_goes(host: Target) -> None:
+def test_an_alias_domain_is_added_and_removed(host: Target) -> None:
     def run(name: str, *arguments: str) -> str:
         done = host.pyinfra("-y", f"mailstack.accounts.{name}", *arguments, data=sample_accounts.data())
         return done.stderr if done.returncode else ""

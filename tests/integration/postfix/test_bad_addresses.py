@@ -104,7 +104,7 @@ def take(server: Target, sender: bytes, recipient: bytes, these: list[bytes], su
 @pytest.mark.parametrize(
     ("sender", "recipient", "these"), ENVELOPES, ids=[f"{a.decode()} {b.decode()}" for a, b, _ in ENVELOPES]
 )
-def test_what_is_taken_arrives_whatever_byte_is_in_its_envelope(
+def test_accepted_mail_arrives_with_any_byte_in_its_envelope(
     server: Target, sender: bytes, recipient: bytes, these: list[bytes]
 ) -> None:
     subject = uuid.uuid4().hex

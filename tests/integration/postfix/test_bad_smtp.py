@@ -76,7 +76,7 @@ def test_before_tls_and_before_the_login(server: Target) -> None:
 
 
 @pytest.mark.parametrize("port", [25, 587])
-def test_nothing_said_in_clear_counts_after_starttls(server: Target, port: int) -> None:
+def test_nothing_sent_in_clear_counts_after_starttls(server: Target, port: int) -> None:
     """CVE-2011-0411: commands in one packet with STARTTLS must not count as sent over TLS."""
     with dialogue(server, port, greeted=True) as connection:
         answer = connection.code(b"STARTTLS\r\nRSET\r\nHELP\r\n")
@@ -87,7 +87,7 @@ def test_nothing_said_in_clear_counts_after_starttls(server: Target, port: int) 
             assert answer == 554
 
 
-def test_who_does_not_wait_for_an_answer_is_refused(server: Target) -> None:
+def test_clients_that_do_not_wait_for_an_answer_are_refused(server: Target) -> None:
     """The client sends before the greeting, before the answer to EHLO, or before the one to DATA."""
     marker = uuid.uuid4().hex
     envelope = MAIL[0] + b"\r\n" + RCPT[0] + b"\r\nDATA\r\n"
@@ -164,7 +164,7 @@ def test_commands_that_end_in_a_bare_lf(server: Target) -> None:
         ] * 3
 
 
-def test_what_is_taken_arrives(server: Target) -> None:
+def test_accepted_mail_arrives(server: Target) -> None:
     run = uuid.uuid4().hex[:12]
     addresses = {name: f"alice+{run}-{number}@example.org" for number, name in enumerate(TAKEN)}
     for name, content in TAKEN.items():

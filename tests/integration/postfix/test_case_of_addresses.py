@@ -54,7 +54,7 @@ def destinations(host: Target, source: str) -> list[str]:
 
 
 @pytest.mark.parametrize("address", WHERE)
-def test_mail_arrives_there_in_that_case(host: Target, peer: Target, address: str) -> None:
+def test_mail_arrives_at_the_peer_in_that_case(host: Target, peer: Target, address: str) -> None:
     mail = clients.message(STRANGER, address)
     if address.startswith("root"):
         host.exec(["sendmail", "-i", "root"], input=mail.as_string())
@@ -82,7 +82,7 @@ def test_rows_by_sql(host: Target) -> None:
     clients.sql(host, "DELETE FROM mail_wildcard WHERE local_part = 'sql'")
 
 
-def test_a_target_that_becomes_ours_later(host: Target) -> None:
+def test_a_target_whose_domain_is_added_later(host: Target) -> None:
     clients.sql(
         host,
         f"{INSERT} ('later@example.org', 'Later.Box@later.example'), ('v@example.org', 'W@later.example');"

@@ -56,7 +56,7 @@ def forget(server: Target, resolver: str) -> None:
     clients.restart(server, "rm -f /var/lib/postfix/postscreen_cache.db")
 
 
-def test_a_listed_client_is_refused_and_nobody_is_if_the_list_is_down(
+def test_a_listed_client_is_refused_and_none_if_the_list_is_down(
     guarded: Target, dns: None, peer: Target
 ) -> None:
     assert clients.replies(guarded, sample_accounts.ALICE) == 550
@@ -70,7 +70,7 @@ def test_a_listed_client_is_refused_and_nobody_is_if_the_list_is_down(
             clients.wait_for_mail(mailbox, mail["Message-ID"])
 
 
-def test_who_talks_before_the_greeting_is_refused(guarded: Target) -> None:
+def test_a_client_that_speaks_before_the_greeting_is_refused(guarded: Target) -> None:
     forget(guarded, "")
     with socket.create_connection((guarded.ip, 25), timeout=clients.TIMEOUT) as early:
         early.sendall(b"EHLO remote.example.net\r\n")

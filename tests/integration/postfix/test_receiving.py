@@ -130,7 +130,7 @@ def test_chains_and_circles_of_aliases_end_at_the_mailboxes(host: Target) -> Non
         delivered(host, address, address)
 
 
-def test_a_catch_all_takes_what_is_left_over(host: Target) -> None:
+def test_a_catch_all_gets_all_other_mail(host: Target) -> None:
     delivered(host, "whatever@all.example", ALICE)
     delivered(host, "named@all.example", BOB)
     message_id = clients.send(host, clients.message(STRANGER, "real@all.example"))
@@ -140,7 +140,7 @@ def test_a_catch_all_takes_what_is_left_over(host: Target) -> None:
         assert not clients.find(session, message_id)
 
 
-def test_what_does_not_exist_is_refused_at_once(host: Target) -> None:
+def test_missing_recipients_are_refused_at_once(host: Target) -> None:
     addresses = [
         "unknown@example.org",
         "unknown+tag@example.org",
@@ -204,7 +204,7 @@ def test_nothing_is_relayed(host: Target) -> None:
     assert {trick: clients.replies(host, f"<{trick}>") // 100 for trick in tricks} == dict.fromkeys(tricks, 5)
 
 
-def test_a_stranger_may_not_use_a_sender_of_ours(host: Target) -> None:
+def test_a_stranger_may_not_use_a_sender_of_this_server(host: Target) -> None:
     ours = [BOB, BOB.upper(), "info@example.org", "unknown@example.org", ERIN, "bob+tag@example.org"]
     ours += [f"root@{sample_accounts.HOSTNAME}", f"anybody@{sample_accounts.HOSTNAME.upper()}"]
     assert {sender: clients.replies(host, ALICE, sender) for sender in ours} == dict.fromkeys(ours, 550)
@@ -223,11 +223,11 @@ def test_letters_are_the_same_in_either_case(host: Target) -> None:
     delivered(host, "Team@Example.Org", ALICE, BOB, CAROL)
 
 
-def test_bounces_are_taken(host: Target) -> None:
+def test_bounces_are_accepted(host: Target) -> None:
     assert delivered(host, ALICE, ALICE, sender="").startswith(b"Return-Path: <>\r\n")
 
 
-def test_odd_local_parts_are_taken_and_delivered(host: Target) -> None:
+def test_odd_local_parts_are_accepted_and_delivered(host: Target) -> None:
     for local in ODD:
         delivered(host, f"{local}@example.org", f"{local}@example.org")
 
@@ -239,13 +239,13 @@ def test_every_domain_has_a_postmaster(host: Target) -> None:
         clients.wait_for_local_mail(host, f"Message-ID: {message_id}")
 
 
-def test_what_is_too_large_is_refused_before_it_is_sent(host: Target) -> None:
+def test_too_large_mail_is_refused_before_it_is_sent(host: Target) -> None:
     with clients.smtp(host) as session:
         limit = int(session.esmtp_features["size"])
         assert session.mail(STRANGER, [f"SIZE={limit + 1}"])[0] == 552
 
 
-def test_nothing_was_put_off_or_bounced(host: Target) -> None:
+def test_no_mail_was_deferred_or_bounced(host: Target) -> None:
     clients.wait_for_empty_queue(host)
     assert len(clients.log(host, "status=sent")) > 30
     assert clients.log(host, "status=(deferred|bounced|expired)|sender non-delivery") == []

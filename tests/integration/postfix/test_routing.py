@@ -89,7 +89,7 @@ def away(primary: Target) -> Iterator[None]:
         clients.eventually(lambda: primary.exec("ss -tlnH sport = :25").stdout, "the peer does not listen")
 
 
-def test_whom_the_primary_does_not_know_is_refused(host: Target) -> None:
+def test_recipients_that_the_primary_does_not_have_are_refused(host: Target) -> None:
     expected = {
         "anna@backup.example": 250,
         "ANNA+tag@Backup.Example": 250,
@@ -109,7 +109,7 @@ def test_whom_the_primary_does_not_know_is_refused(host: Target) -> None:
     assert {address: clients.replies(host, f"<{address}>") for address in expected} == expected
 
 
-def test_a_relay_domain_is_not_ours(host: Target) -> None:
+def test_a_relay_domain_has_no_mailboxes(host: Target) -> None:
     assert clients.replies(host, ALICE, sender="anna@backup.example") == 250
     with clients.smtp(host, 587, ALICE) as session:
         session.mail("anna@backup.example")
@@ -134,7 +134,7 @@ def relay_domain(host: Target, *arguments: str) -> str:
     return run.stderr if run.returncode else ""
 
 
-def test_a_relay_domain_comes_and_goes(host: Target) -> None:
+def test_a_relay_domain_is_added_and_removed(host: Target) -> None:
     def code(address: str) -> int:
         return clients.replies(host, address)
 
@@ -161,7 +161,7 @@ def test_a_relay_domain_comes_and_goes(host: Target) -> None:
         "mail_relay_recipient (address) VALUES ('@backup.example')",
     ],
 )
-def test_what_the_database_refuses(host: Target, rows: str) -> None:
+def test_rows_that_the_database_refuses(host: Target, rows: str) -> None:
     with pytest.raises(TargetError, match=r"mailstack_|would be a domain of ours and a relay domain"):
         clients.sql(host, f"INSERT INTO {rows}")
 
@@ -224,7 +224,7 @@ def test_transport_for_a_domain_and_for_one_address_in_it(host: Target, primary:
     assert RELAYED.encode() not in copy
 
 
-def test_root_and_postmaster_are_persons(host: Target) -> None:
+def test_mail_to_root_and_postmaster_is_forwarded(host: Target) -> None:
     subject = f"cron, {uuid.uuid4()}"
     cron = ["runuser", "-u", "nobody", "--", "sendmail", "-i", "-FCronDaemon", "root"]
     message_id = f"<{uuid.uuid4()}@{HOSTNAME}>"

@@ -60,7 +60,7 @@ def test_users_send_as_addresses_that_were_granted(office: Target) -> None:
     assert [may_send(office, ALICE, sender) for sender in others] == [False] * 4
 
 
-def test_a_grant_comes_and_goes(office: Target) -> None:
+def test_a_grant_is_added_and_revoked(office: Target) -> None:
     grant = ("-y", "mailstack.accounts.sender", BOB, "press@example.com")
     office.pyinfra(*grant, data=sample_accounts.data()).check()
     assert may_send(office, BOB, "press@example.com")
@@ -81,7 +81,7 @@ def deliver(server: Target, recipient: str) -> str:
     return str(mail["Message-ID"])
 
 
-def test_who_only_receives(office: Target) -> None:
+def test_users_who_only_receive(office: Target) -> None:
     with clients.imap(office, READER, password=PASSWORD) as session:
         clients.wait_for_mail(session, deliver(office, READER))
     for port in (587, 465):
@@ -93,7 +93,7 @@ def test_who_only_receives(office: Target) -> None:
         assert refused.value.smtp_code == 535
 
 
-def test_who_only_sends(office: Target) -> None:
+def test_users_who_only_send(office: Target) -> None:
     mail = clients.message(WRITER, BOB)
     with clients.smtp(office, 587) as session:
         clients.login(session, WRITER, PASSWORD)
@@ -106,7 +106,7 @@ def test_who_only_sends(office: Target) -> None:
         assert clients.replies(office, address) == 550
 
 
-def test_who_is_suspended(office: Target) -> None:
+def test_disabled_users(office: Target) -> None:
     for address in (DAVE, "dave+tag@example.org"):
         assert clients.replies(office, address) == 550
     with pytest.raises(imaplib.IMAP4.error), clients.imap(office, DAVE):
@@ -115,13 +115,13 @@ def test_who_is_suspended(office: Target) -> None:
         clients.login(session, DAVE, sample_accounts.PASSWORDS[DAVE])
 
 
-def test_mail_of_one_who_left_goes_on_to_another(office: Target) -> None:
+def test_mail_to_a_former_user_is_forwarded(office: Target) -> None:
     for user, address in ((BOB, LEFT), (CAROL, "whoever@example.org")):
         with clients.imap(office, user) as mailbox:
             clients.wait_for_mail(mailbox, deliver(office, address))
 
 
-def test_trusted_forwarders_use_our_senders_and_do_not_relay(office: Target, peer: Target) -> None:
+def test_trusted_forwarders_may_use_local_senders_and_not_relay(office: Target, peer: Target) -> None:
     for ipv6 in (False, True):
         run = clients.swaks(peer, office, "--from", ALICE, "--to", BOB, ipv6=ipv6)
         assert run.returncode == 0, run.stdout

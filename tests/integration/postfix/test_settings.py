@@ -72,7 +72,7 @@ def test_a_second_run_changes_nothing(host: Target, server: Target, peer: Target
     assert run.changed == []
 
 
-def test_mail_to_elsewhere_goes_through_the_relay_host_with_a_login(host: Target, peer: Target) -> None:
+def test_mail_to_other_servers_is_relayed_with_a_login(host: Target, peer: Target) -> None:
     message_id = clients.send(
         host, clients.message(ALICE, f"someone@{REMOTE}"), sender=ALICE, port=587, user=ALICE
     )
@@ -176,7 +176,7 @@ def test_pop3_reads_with_tls(host: Target, port: int) -> None:
     assert sum(f"Message-ID: {message_id}".encode() in mail for mail in mails) == 1
 
 
-def test_what_is_misspelt_stops_before_the_host_is_touched(host: Target) -> None:
+def test_a_misspelt_setting_stops_before_the_host_is_touched(host: Target) -> None:
     before = host.exec("find /etc /var/lib/mailstack -printf '%p %T@\\n' | sort").stdout
     run = host.pyinfra("-y", "deploy.py", data=sample_accounts.data(mail_postfix_main={"smtpd_bannner": "x"}))
     assert run.returncode != 0
@@ -196,7 +196,7 @@ def test_a_value_that_postfix_could_not_start_with_stops_before_the_host_is_touc
     assert clients.replies(host, ALICE) == 250
 
 
-def test_the_parameters_that_we_know_are_those_of_the_host(server: Target) -> None:
+def test_the_known_parameters_are_those_of_the_host(server: Target) -> None:
     version = server.exec("postconf -dh mail_version").stdout.strip()
     assert differences(version, server.exec("postconf -dH").stdout.split()) == (set(), set())
 
@@ -220,7 +220,7 @@ NOT_READ = {
 """Parameters that no idle program reads."""
 
 
-def test_the_kinds_that_we_know_are_those_that_its_programs_insist_on(host: Target) -> None:
+def test_the_known_kinds_are_those_that_postfix_checks(host: Target) -> None:
     version = nearest_version(host.exec("postconf -dh mail_version").stdout.strip())
     known = {name: row.kind for name, row in table().items() if version in row.versions}
     names = [name for name, kind in known.items() if kind != "text"]
@@ -236,7 +236,7 @@ def test_the_kinds_that_we_know_are_those_that_its_programs_insist_on(host: Targ
     assert found == {name: known[name] for name in names if name not in NOT_READ}
 
 
-def test_the_defaults_are_of_the_kinds_that_we_know(host: Target) -> None:
+def test_the_defaults_are_of_the_known_kinds(host: Target) -> None:
     version = nearest_version(host.exec("postconf -dh mail_version").stdout.strip())
     defaults = host.exec("postconf -dx").stdout.splitlines()
     values = {name: value.strip() for name, _, value in (line.partition(" =") for line in defaults)}

@@ -34,7 +34,7 @@ def test_each_user_sends_to_a_colleague(server: Target, user: str, port: int) ->
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_mail_to_elsewhere_arrives_there(server: Target, peer: Target, port: int) -> None:
+def test_mail_to_other_servers_arrives(server: Target, peer: Target, port: int) -> None:
     recipients = [f"someone@{REMOTE}", f"Some.One+tag@{REMOTE}"]
     mail = clients.message(ALICE, ", ".join(recipients))
     clients.send(server, mail, *recipients, sender=ALICE, port=port, user=ALICE)
@@ -88,7 +88,7 @@ def test_no_logins_on_25(server: Target) -> None:
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_who_may_not_log_in(server: Target, port: int) -> None:
+def test_logins_that_are_refused(server: Target, port: int) -> None:
     attempts = {
         ALICE: sample_accounts.PASSWORDS[BOB],
         BOB: sample_accounts.PASSWORDS[BOB] + " ",
@@ -111,7 +111,7 @@ def test_who_may_not_log_in(server: Target, port: int) -> None:
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_who_is_not_logged_in_sends_nothing(server: Target, port: int) -> None:
+def test_clients_without_a_login_send_nothing(server: Target, port: int) -> None:
     with clients.smtp(server, port) as session:
         session.mail(ALICE)
         assert session.rcpt(BOB)[0] // 100 == 5
@@ -142,7 +142,7 @@ def test_users_do_not_send_in_the_name_of_others(server: Target, port: int) -> N
     assert found == dict.fromkeys(others, 553)
 
 
-def test_what_does_not_exist_here_is_refused_while_the_user_still_sees_it(server: Target) -> None:
+def test_missing_recipients_are_refused_during_submission(server: Target) -> None:
     addresses = ["unknown@example.org", DAVE, ERIN, "old@example.org", "unknown@disabled.example"]
     found = {address: from_and_to(server, ALICE, ALICE, address)[1] for address in addresses}
     assert found == dict.fromkeys(addresses, 550)

@@ -77,7 +77,7 @@ def test_authoritative(database: Scratch) -> None:
     assert database.run("SELECT count(*) FROM mail_users") == "0"
 
 
-def test_attributes_are_put_right(database: Scratch) -> None:
+def test_attributes_are_updated(database: Scratch) -> None:
     write(database, accounts(1))
     changed = accounts(1, quota_mb=5, active=False, home_directory="/var/vmail/x")
     said = "home_directory none -> /var/vmail/x, quota_mb none -> 5, active true -> false"
@@ -103,7 +103,7 @@ def test_thousands_are_quick(database: Scratch) -> None:
     assert time.monotonic() - start < 20
 
 
-def test_before_the_schema_is_there(server: Target) -> None:
+def test_before_the_schema_exists(server: Target) -> None:
     with scratch(server, "nothing") as made:
         assert json.loads(made.run(account_sql.query(dialect))) == {
             "mail_domain": [],

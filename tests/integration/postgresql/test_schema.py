@@ -196,14 +196,14 @@ TAMPERED = {
 
 
 @pytest.mark.parametrize("tampered", TAMPERED)
-def test_what_was_changed_is_named_and_put_right(
+def test_changes_by_hand_are_named_and_fixed(
     database: Scratch, objects: dict[str, str], tampered: str
 ) -> None:
     assert database.differences(after=tampered) == TAMPERED[tampered]
     assert database.healed() == ([], objects)
 
 
-def test_what_is_not_ours_is_left_alone(database: Scratch) -> None:
+def test_objects_of_others_are_left_alone(database: Scratch) -> None:
     database.run(
         "ALTER TABLE mail_users ADD COLUMN note text, ADD CONSTRAINT short CHECK (length(note) < 9);"
         "CREATE INDEX by_note ON mail_users (note); CREATE TABLE audit (entry text)"

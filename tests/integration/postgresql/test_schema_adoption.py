@@ -80,7 +80,7 @@ def test_adopted(database: Scratch, by_hand: str) -> None:
         assert f"column mail_{column}" in objects
 
 
-def test_a_missing_yes_is_a_no(database: Scratch) -> None:
+def test_a_missing_active_is_false(database: Scratch) -> None:
     """No lookup has ever found such a row."""
     database.run(PLAIN)
     _, objects = database.healed()
@@ -112,7 +112,7 @@ def test_rules_that_old_rows_break_hold_for_new_ones(database: Scratch) -> None:
         assert name in database.refused(insert)
 
 
-def test_drift_of_an_adopted_database_is_put_right(database: Scratch) -> None:
+def test_drift_of_an_adopted_database_is_fixed(database: Scratch) -> None:
     database.run(ODD)
     _, objects = database.healed()
     tampered = (
@@ -129,7 +129,7 @@ def test_drift_of_an_adopted_database_is_put_right(database: Scratch) -> None:
     assert database.healed() == ([], objects)
 
 
-def test_a_rule_is_validated_once_the_old_rows_are_gone(database: Scratch) -> None:
+def test_a_rule_is_validated_once_the_old_rows_are_deleted(database: Scratch) -> None:
     database.run(ODD)
     database.apply()
     database.run("DELETE FROM mail_users WHERE email LIKE 'o%'; DELETE FROM mail_alias")
@@ -153,7 +153,7 @@ def test_a_rule_is_validated_once_the_old_rows_are_gone(database: Scratch) -> No
         ),
     ],
 )
-def test_what_can_not_be_adopted_is_said_and_left(database: Scratch, row: str, said: str) -> None:
+def test_rows_that_can_not_be_adopted_are_named_and_left(database: Scratch, row: str, said: str) -> None:
     database.run(PLAIN + row)
     before = database.json(ROWS)
     assert said in database.refused(f"BEGIN;\n{database.schema.script()}\nCOMMIT;")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.postgresql
 MAIN_CF = "/etc/postfix/main.cf"
 
 
-def test_the_kit_is_what_we_deploy(clone: Factory, debian: int, tmp_path: Path) -> None:
+def test_the_kit_is_the_deployed_server(clone: Factory, debian: int, tmp_path: Path) -> None:
     host = clone()
     kit = Kit.of(debian, sample_accounts.data(), tmp_path)
     kit.check(host)

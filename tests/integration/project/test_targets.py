@@ -49,7 +49,7 @@ def test_the_peer_takes_mail_and_keeps_it(peer: Target, address: str) -> None:
     )
 
 
-def test_the_peer_relays_for_those_who_log_in(peer: Target) -> None:
+def test_the_peer_relays_after_a_login(peer: Target) -> None:
     mail = clients.message("someone@example.org", "anyone@elsewhere.example")
     with smtplib.SMTP(peer.ip, 587, timeout=clients.TIMEOUT) as session:
         session.starttls(context=clients.tls())
@@ -64,7 +64,7 @@ def test_the_peer_relays_for_those_who_log_in(peer: Target) -> None:
     assert clients.wait_at_peer(peer, mail["Message-ID"])
 
 
-def test_a_range_is_taken_from_an_idle_network_of_ours_and_from_no_other(peer: Target) -> None:
+def test_a_range_is_taken_only_from_an_idle_test_network(peer: Target) -> None:
     subnet6 = peer.network.subnet6
     in_use = Network(
         f"{peer.network.name}-b", peer.network.subnet, subnet6.replace("2001:db8:", "2001:db8:f")
@@ -94,7 +94,7 @@ def test_targets_find_the_peer_by_name(peer: Target, bare: Factory) -> None:
 
 
 @pytest.mark.parametrize("given", ["", "\n", "a 'line'\nand ünïcode $HOME `id`\\\n", "x" * 300_000], ids=len)
-def test_a_command_reads_what_it_is_given(peer: Target, given: str) -> None:
+def test_a_command_gets_its_standard_input(peer: Target, given: str) -> None:
     assert peer.exec(["cat"], input=given).stdout == given
     peer.write("/root/given", given.encode())
     assert peer.read("/root/given") == given.encode()

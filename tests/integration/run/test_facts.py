@@ -74,7 +74,7 @@ def lines(host: Target, command: str) -> list[str]:
     return host.exec(command, check=False).stdout.splitlines()
 
 
-def test_each_fact_says_what_the_host_says(server: Target, debian: int) -> None:
+def test_each_fact_has_the_values_of_the_host(server: Target, debian: int) -> None:
     said = read(server)
     assert said["HostPlatform"]["debian"] == debian
     assert said["HostPlatform"]["postfix"] in lines(server, "postconf -hd mail_version")[0]

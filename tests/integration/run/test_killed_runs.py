@@ -60,7 +60,7 @@ def assert_serves(target: Target, number: int) -> None:
     ]
 
 
-def test_what_was_installed_and_not_configured_does_not_run(factory: Factory, installed: str) -> None:
+def test_installed_services_without_configuration_do_not_run(factory: Factory, installed: str) -> None:
     """The run died after apt, and the host rebooted: Debian's Dovecot would accept PAM logins."""
     target = factory("killed", image=installed)
     mail = {"25", "110", "143", "465", "587", "993", "995", "4190"}

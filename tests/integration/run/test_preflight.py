@@ -36,7 +36,7 @@ def as_plain_user(host: Target, *args: str) -> PyinfraRun:
     [((), "mailstack needs root"), (("--sudo",), "sudo wants a password on this host")],
     ids=["no-root", "sudo-password"],
 )
-def test_who_is_not_root(host: Target, how: str, args: tuple[str, ...], said: str) -> None:
+def test_users_other_than_root_are_refused(host: Target, how: str, args: tuple[str, ...], said: str) -> None:
     before = host.exec(LOOK).stdout
     refused(host, as_plain_user(host, how, *args), said)
     assert host.exec(LOOK).stdout == before
@@ -71,7 +71,7 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", IMPOSSIBLE)
-def test_accounts_that_can_not_be(host: Target, what: str) -> None:
+def test_impossible_accounts(host: Target, what: str) -> None:
     more, said = IMPOSSIBLE[what]
     users = [
         {"email": email, "initial_password": "x"} for email in (sample_accounts.ALICE, sample_accounts.BOB)

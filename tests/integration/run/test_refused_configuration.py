@@ -32,7 +32,7 @@ def host(module_clone: Factory) -> Target:
         ("mail_plugins = nosuch", "nosuch"),
     ],
 )
-def test_what_dovecot_does_not_understand(host: Target, text: str, said: str) -> None:
+def test_configuration_that_dovecot_does_not_understand(host: Target, text: str, said: str) -> None:
     before = host.exec(LOOK).stdout
     run = host.pyinfra("-y", "deploy.py", data=sample_accounts.data(mail_dovecot_extra=text))
     assert run.returncode != 0
@@ -40,7 +40,7 @@ def test_what_dovecot_does_not_understand(host: Target, text: str, said: str) ->
     assert host.exec(LOOK).stdout == before
 
 
-def test_a_host_that_runs_something_else(host: Target) -> None:
+def test_a_host_with_another_distribution(host: Target) -> None:
     host.exec("rm /etc/os-release; sed s/^ID=debian/ID=ubuntu/ /usr/lib/os-release > /etc/os-release")
     before = host.exec(LOOK).stdout
     run = host.pyinfra("-y", "deploy.py", data=sample_accounts.data(mail_pop3=True))

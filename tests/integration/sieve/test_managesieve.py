@@ -35,7 +35,7 @@ def login_works(server: Target, user: str) -> bool:
         return session.command("LISTSCRIPTS").status == "OK"
 
 
-def test_nobody_logs_in_before_tls(server: Target, user: str) -> None:
+def test_no_login_before_tls(server: Target, user: str) -> None:
     with connected(server, tls=False) as session:
         assert '"STARTTLS"' in session.capabilities
         assert '"SASL" ""' in session.capabilities
@@ -54,7 +54,7 @@ def test_the_certificate_is_the_servers(server: Target) -> None:
             assert secured.version() in ("TLSv1.2", "TLSv1.3")
 
 
-def test_who_may_log_in_here_is_who_may_anywhere(server: Target) -> None:
+def test_the_same_users_may_log_in_as_by_imap(server: Target) -> None:
     for email, welcome in (
         (sample_accounts.ALICE, "OK"),
         (sample_accounts.DAVE, "NO"),
@@ -90,7 +90,7 @@ def test_a_script_that_is_wrong_is_refused_with_its_line(session: Session) -> No
     session.command('DELETESCRIPT "right"')
 
 
-def test_what_a_script_may_use(session: Session) -> None:
+def test_extensions_that_a_script_may_use(session: Session) -> None:
     """The default extensions and editheader, but none that runs programs or reads the configuration."""
     offered = next(line for line in session.capabilities if line.startswith('"SIEVE"')).split('"')[3].split()
     usual = "body copy date editheader envelope fileinto imap4flags include mailbox regex reject relational"
@@ -145,7 +145,7 @@ HOSTILE_BEFORE_LOGIN = {
 
 
 @pytest.mark.parametrize("octets", HOSTILE_BEFORE_LOGIN.values(), ids=HOSTILE_BEFORE_LOGIN)
-def test_what_a_stranger_may_send(server: Target, user: str, octets: bytes) -> None:
+def test_hostile_bytes_of_a_stranger(server: Target, user: str, octets: bytes) -> None:
     with connected(server) as session:
         assert refused(session, octets) in ("NO", "BYE")
     assert login_works(server, user)
@@ -167,7 +167,7 @@ LOGINS = [
 ]
 
 
-def test_nobody_logs_in_under_such_a_name(server: Target, user: str) -> None:
+def test_no_login_with_such_a_name(server: Target, user: str) -> None:
     def status(name: str) -> str:
         with connected(server) as session:
             return session.login(name, PASSWORD).status
@@ -218,7 +218,7 @@ HOSTILE_USERS = {
 
 
 @pytest.mark.parametrize("octets", HOSTILE_USERS.values(), ids=HOSTILE_USERS)
-def test_what_a_user_may_send(server: Target, user: str, octets: bytes) -> None:
+def test_hostile_bytes_of_a_user(server: Target, user: str, octets: bytes) -> None:
     with logged_in(server, user, PASSWORD) as session:
         session.put("precious", KEEP)
         assert refused(session, octets) in ("NO", "BYE")

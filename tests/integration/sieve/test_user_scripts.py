@@ -88,7 +88,7 @@ def test_fileinto(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
     assert received(mailbox, sent)
 
 
-def test_a_folder_that_is_not_there(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
+def test_a_missing_folder(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
     assert received(mailbox, deliver(server, user, "nowhere"))
     assert "There is none" not in str(mailbox.list())
 
@@ -118,7 +118,7 @@ def test_editheader(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
     assert (mail["X-Filtered"], mail["X-Unwanted"], mail.get_all("Subject")) == ("yes", None, ["new"])
 
 
-def test_what_delivery_and_the_end_of_loops_depend_on_stays(
+def test_fields_for_delivery_and_loop_detection_stay(
     server: Target, user: str, mailbox: imaplib.IMAP4
 ) -> None:
     mail = received(mailbox, deliver(server, user, "protected", Auto_Submitted="no"))
@@ -135,9 +135,7 @@ def test_tests_of_several_kinds(server: Target, user: str, mailbox: imaplib.IMAP
     assert received(mailbox, regex)["X-Regex"] == "42"
 
 
-def test_redirect_goes_out_in_the_users_name(
-    server: Target, user: str, peer: Target, mailbox: imaplib.IMAP4
-) -> None:
+def test_redirect_sends_as_the_user(server: Target, user: str, peer: Target, mailbox: imaplib.IMAP4) -> None:
     moved, copied, bounce = (
         deliver(server, user, "redirect"),
         deliver(server, user, "copy"),
@@ -248,7 +246,7 @@ def blind_copy(server: Target, user: str, sender: str, **headers: str) -> str:
     return clients.send(server, mail, user, sender=sender)
 
 
-def test_a_loop_ends_and_the_mail_is_there(server: Target, peer: Target) -> None:
+def test_a_loop_ends_and_the_mail_arrives(server: Target, peer: Target) -> None:
     with guests(server, "ping", "pong", "echo") as (ping, pong, echo):
         for user, target in ((ping, pong), (pong, ping), (echo, echo)):
             install(server, user, f'redirect "{target}";')

@@ -64,7 +64,7 @@ def known(server: Target, peer: Target) -> None:
 
 
 @pytest.mark.parametrize("port", PORTS)
-def test_only_today_s_protocols(server: Target, peer: Target, port: int) -> None:
+def test_only_current_protocols(server: Target, peer: Target, port: int) -> None:
     old = {version: handshake(peer, port, f"{version} -cipher ALL:@SECLEVEL=0") for version in OLD}
     assert old == dict.fromkeys(OLD, "")
     assert handshake(peer, port, "-tls1_2")
@@ -87,7 +87,7 @@ def test_keys_over_elliptic_curves_in_tls_1_3_too(server: Target, peer: Target, 
     assert agreed == {"X25519": True, "P-256": True, "ffdhe2048": False, "ffdhe3072": False}
 
 
-def test_what_is_configured_is_good_with_a_key_of_any_kind(server: Target) -> None:
+def test_the_configured_suites_are_good_with_a_key_of_any_kind(server: Target) -> None:
     """The running server has one key, and offers only the suites for that kind."""
     said = server.exec(
         "postconf -hx tls_high_cipherlist smtpd_tls_ciphers smtpd_tls_exclude_ciphers; "

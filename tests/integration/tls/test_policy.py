@@ -45,7 +45,7 @@ def waits(server: Target) -> str:
 
 
 @pytest.mark.parametrize("level", ["may", "encrypt", "dane"])
-def test_any_certificate_will_do(sender: Target, peer: Target, level: str) -> None:
+def test_any_certificate_is_accepted(sender: Target, peer: Target, level: str) -> None:
     """Without DNSSEC records, `dane` is `may`."""
     deploy(sender, level)
     copy = clients.wait_at_peer(peer, send(sender))
@@ -68,7 +68,7 @@ def test_a_certificate_must_be_trusted_and_have_the_name(sender: Target, peer: T
     assert "not verified" in waits(sender)
 
 
-def test_without_tls_nothing_goes_out(sender: Target, peer: Target) -> None:
+def test_without_tls_nothing_is_sent(sender: Target, peer: Target) -> None:
     try:
         peer.exec("postconf -e smtpd_tls_security_level=none && postfix reload")
         deploy(sender, "encrypt")

@@ -146,7 +146,7 @@ def test_mail_received_on_one_host_and_read_on_another(server: Target, tmp_path:
         assert "Traceback" not in said and "Starting operation" not in said
 
 
-def test_a_database_that_no_host_of_ours_owns(factory: Factory, installed: str, database: Target) -> None:
+def test_a_database_outside_the_inventory(factory: Factory, installed: str, database: Target) -> None:
     _managed_server(database)
     mail = factory("mail", image=installed)
     data = sample_accounts.data(
