@@ -34,9 +34,16 @@ lint: .venv/ready  ## ruff, mypy, shellcheck, and whether each package that is i
 	$(bin)/deptry .
 	$(bin)/shellcheck $$(grep -rlE '^#!/bin/(ba)?sh' mailstack/shell bench tests/render/golden tests/targets/recipes)
 
+# mutmut never cancels its timeouts: it sends SIGXCPU to ids of children that have ended, which by then may be those
+# of other processes. In a PID namespace of its own it reaches none of them.
+mutants: .venv/ready  ## break pure code in many small ways, and list what no unit test notices; some minutes
+	$(bin)/pip install --quiet --editable '.[dev,mutants]'
+	unshare --map-root-user --pid --fork --kill-child --mount-proc $(bin)/mutmut run $(if $(MUTANTS),'$(MUTANTS)')
+	$(bin)/mutmut results | sed '/: not checked$$/d'
+
 clean:  ## remove all containers, images, networks and volumes named mailstackâ€¦, and what was made here
 	@$(PYTHON) -m tests.targets clean
-	rm -rf .venv .targets
+	rm -rf .venv .targets mutants
 
 # Debian's own Python has its venv module in a package of its own.
 .venv/ready: pyproject.toml
@@ -45,4 +52,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test quick bench lint clean
+.PHONY: help demo test quick bench lint mutants clean

@@ -48,3 +48,16 @@ def test_drift_is_named_beside_files_that_are_outdated() -> None:
     state = {"applied": applied | {"tables.sql": "of an older version"}, "recorded": 57, "drift": drift}
     assert SCHEMA.differences(state) == ["tables.sql", *drift]
     assert SCHEMA.differences({**state, "applied": {}}) == list(FILES.parts()), "a database of nobody's"
+
+
+def test_another_search_path_speaks_for_the_definitions_that_it_shortens() -> None:
+    applied = {name: hashlib.sha256(SCHEMA.render(name).encode()).hexdigest() for name in FILES.parts()}
+    shortened = [
+        "constraint mail_users_email on mail_users",
+        "index a on mail_alias",
+        "trigger b on mail_users",
+    ]
+    drift = ["column mail_alias.active", *shortened, "search_path of database"]
+    state = {"applied": applied, "recorded": 57, "drift": drift}
+    assert SCHEMA.differences(state) == ["column mail_alias.active", "search_path of database"]
+    assert SCHEMA.differences({**state, "drift": shortened}) == shortened
