@@ -111,7 +111,7 @@ def plan(
 
 def _differences(file: File, now: Found | None, values: secrets.Secrets) -> list[str]:
     if file.content is None:
-        return [] if now is None else ["unwanted"]
+        return [] if now is None or _is_mask(file, now) else ["unwanted"]
     if now is None:
         return ["missing"]
     if now.kind != "regular file":
@@ -119,6 +119,11 @@ def _differences(file: File, now: Found | None, values: secrets.Secrets) -> list
     content = secrets.fill_in(file.content, values)
     same = content is not None and hashlib.sha256(_encoded(content)).hexdigest() == now.sha256
     return ([] if same else ["content"]) + _differences_of_attributes(file, now)
+
+
+def _is_mask(file: File, now: Found) -> bool:
+    """Return whether it is what ``systemctl mask`` leaves; mailstack's own files are no links."""
+    return file.path.startswith("/etc/systemd/system/") and now.kind == "symbolic link"
 
 
 def _differences_of_attributes(entry: Directory | Kept | File, now: Found) -> list[str]:

@@ -34,7 +34,7 @@ FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
 """The folders that every account has; each has the special use (RFC 6154) of that name."""
 
 # what comes meanwhile is told "Shutting down", and waits
-_RELOAD = "systemctl reload dovecot && systemctl restart --no-block mailstack-flush"
+_RELOAD = "systemctl reload dovecot && { systemctl restart --no-block mailstack-flush || :; }"
 
 FOR_POSTFIX = ("/var/spool/postfix/private/auth", "/var/spool/postfix/private/dovecot-lmtp")
 """The sockets at which Postfix asks for logins and delivers."""
@@ -225,6 +225,18 @@ def _message(subject: str, text: str) -> str:
     return message.as_string()
 
 
+def unit() -> Unit:
+    """Return the service."""
+    return Unit(
+        "dovecot",
+        program="/usr/sbin/dovecot",
+        pid_file="/run/dovecot/master.pid",
+        drop_in=True,
+        reload=_RELOAD,
+        listens=FOR_POSTFIX,
+    )
+
+
 @component("Dovecot")
 def deploy(settings: Settings) -> None:
     """Install and run Dovecot.
@@ -252,5 +264,4 @@ def deploy(settings: Settings) -> None:
         store=database_passwords.store(settings),
         check=script("check_dovecot", *dovecot_sieve.scripts(settings)),
     )
-    unit = Unit("dovecot", program="/usr/sbin/dovecot", drop_in=True, reload=_RELOAD, listens=FOR_POSTFIX)
-    units.running("dovecot", lambda _: [unit])
+    units.running("dovecot", lambda _: [unit()])

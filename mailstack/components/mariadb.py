@@ -40,6 +40,17 @@ def files(settings: Settings, *, with_dovecot: bool = True) -> list[Entry]:
     ]
 
 
+def unit(settings: Settings) -> Unit:
+    """Return the service."""
+    return Unit(
+        "mariadb",
+        clients=("dovecot", "postfix"),
+        program="/usr/sbin/mariadbd",
+        drop_in=True,
+        listens=(engine_of(settings).socket,),
+    )
+
+
 @component("MariaDB")
 def deploy(settings: Settings) -> None:
     """Install MariaDB and make the mail database in it.
@@ -52,13 +63,6 @@ def deploy(settings: Settings) -> None:
     with_dovecot = hosts.checked(settings).here.has_mail
     entries = files(settings, with_dovecot=with_dovecot)
     config_files(lambda _: entries, component="mariadb", units=["mariadb"])
-    unit = Unit(
-        "mariadb",
-        clients=("dovecot", "postfix"),
-        program="/usr/sbin/mariadbd",
-        drop_in=True,
-        listens=(engine_of(settings).socket,),
-    )
-    units.running("mariadb", lambda _: [unit])
+    units.running("mariadb", lambda _: [unit(settings)])
     database_passwords.generate(settings)
     sql.converge(settings, database_passwords.store(settings))

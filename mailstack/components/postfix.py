@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 DIRECTORY = "/etc/postfix"
 SQL_DIRECTORY = f"{DIRECTORY}/sql"
 INSTANCE = "postfix@-"
+_LOCK = "/var/lib/postfix/master.lock"
 _SERVICE_FILE = f"{DIRECTORY}/pg_service.conf"
 
 
@@ -72,6 +73,7 @@ def unit(settings: Settings, platform: Platform) -> Unit:
         INSTANCE if old else None,
         reload="postfix reload >/dev/null 2>&1",
         program="/usr/lib/postfix/sbin/master",
+        pid_file=_LOCK,
         drop_in=True,
         listens=postfix_services.ports(_services(settings)),
         replaces=None if old else INSTANCE,
@@ -124,6 +126,7 @@ def _service_files(service: str) -> list[Entry]:
             service,
             after=(*UNITS, "dovecot.service"),
             pid_file="/var/spool/postfix/pid/master.pid",
+            lock=_LOCK,
             stop="/usr/sbin/postmulti -i %i -p stop" if service == INSTANCE else "postfix stop",
             after_start=systemd.FLUSH,
         ),

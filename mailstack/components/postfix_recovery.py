@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mailstack.endpoint import Endpoint
     from mailstack.settings import Settings
 
-_UNIT_FILE = "/etc/systemd/system/mailstack-recover.service"
+_NAME = "mailstack-recover"
 _SCRIPT = "/usr/local/lib/mailstack/recover"
 
 
@@ -24,7 +24,7 @@ def unit(service: str) -> Unit:
 
     + service: the unit whose processes are Postfix
     """
-    return Unit("mailstack-recover", unit_file=_UNIT_FILE, wanted_by=service)
+    return Unit(_NAME, unit_file=systemd.unit_file(f"{_NAME}.service"), wanted_by=service)
 
 
 def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
@@ -37,8 +37,8 @@ def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
     return [
         *systemd.new_auth(),
         File(_SCRIPT, script, mode=0o755, activation=None),
-        File(
-            _UNIT_FILE,
+        *systemd.unit_files(
+            f"{_NAME}.service",
             render(
                 "postfix/recover.service",
                 service=service,
@@ -46,6 +46,5 @@ def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
                 script=_SCRIPT,
                 checksum=hashlib.sha256(script.encode()).hexdigest(),
             ),
-            activation=None,
         ),
     ]

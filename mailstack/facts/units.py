@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from mailstack.facts.fact import Fact, Names, Value, listed
 from mailstack.shell import script
@@ -27,12 +28,16 @@ class Units(Value):
     + times: when each file was put there, and when it was written, in seconds since 1970, by its path. A
       package brings the second along
     + listeners: what is listened on: TCP ports as numbers in text, Unix-domain sockets by their paths
+    + halted: processes that a signal has stopped (``T`` in proc(5)), by number
+    + masters: of each file with the number of a process that lives: that, its name, and its service
     """
 
     properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     marks: frozenset[str] = frozenset()
     times: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     listeners: frozenset[str] = frozenset()
+    halted: frozenset[str] = frozenset()
+    masters: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
     def is_active(self, unit: str) -> bool:
         """Return whether systemd takes the unit for running."""
@@ -41,6 +46,20 @@ class Units(Value):
     def is_enabled(self, unit: str) -> bool:
         """Return whether the unit starts at boot."""
         return self.properties.get(unit, {}).get("UnitFileState") == "enabled"
+
+    def is_masked(self, unit: str) -> bool:
+        """Return whether the unit can't be started."""
+        return self.properties.get(unit, {}).get("UnitFileState") in ("masked", "masked-runtime")
+
+    def is_halted(self, unit: str) -> bool:
+        """Return whether a signal has stopped its master, which does nothing until another continues it."""
+        return self.properties.get(unit, {}).get("MainPID") in self.halted
+
+    def stray(self, unit: str, program: str, pid_file: str) -> str | None:
+        """Return the process with its number in the file, if it runs the program outside of the unit."""
+        process, name, service = self.masters.get(pid_file, ("", "", ""))
+        # proc(5): the kernel keeps 15 letters of the name
+        return process if name == PurePosixPath(program).name[:15] and service != unit else None
 
     def is_wanted_by(self, unit: str, other: str) -> bool:
         """Return whether the unit starts with the other: it may be enabled for that of an older release."""
@@ -67,6 +86,8 @@ class Units(Value):
         properties = self.properties.get(unit, {})
         if properties.get("MainPID", "0") == "0":
             return "its master is dead"
+        if self.is_halted(unit):
+            return "its master was stopped by a signal"
         started = properties.get("ExecMainStartTimestamp", "").removeprefix("@")
         dates = {program: self.times.get(program or "", (0, 0))[0]}
         dates[unit_file] = self.times.get(unit_file or "", (0, 0))[1]
@@ -80,7 +101,7 @@ class Units(Value):
 _PROPERTIES = (
     "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
 )
-_UNIT, _FILE = "unit", "file"
+_UNIT, _FILE, _PID_FILE = "unit", "file", "pid file"
 
 
 class UnitStates(Fact[Units]):
@@ -88,29 +109,32 @@ class UnitStates(Fact[Units]):
 
     + units: named without ``.service``
     + files: whose age matters: programs and unit files
+    + pid_files: with the number of a process that may be none of the unit's
     """
 
     default = Units
 
-    def command(self, units: Names, files: Names = ()) -> str:
+    def command(self, units: Names, files: Names = (), pid_files: Names = ()) -> str:
         """Ask systemd for these units, and stat(1) for the files."""
-        return self.asking(
-            [*((_UNIT, unit) for unit in listed(units)), *((_FILE, path) for path in listed(files))]
-        )
+        asked = {_UNIT: units, _FILE: files, _PID_FILE: pid_files}
+        return self.asking((kind, name) for kind, names in asked.items() for name in listed(names))
 
     @staticmethod
     def ask(about: Sequence[tuple[str, str]]) -> str:
         """See ``Question.ask``."""
         names = shlex.join(f"{name}.service" for kind, name in about if kind == _UNIT)
+        pid_files = [path for kind, path in about if kind == _PID_FILE]
         files = shlex.join(sorted(path for kind, path in about if kind == _FILE) or ["/"])
         return f"""ls {PENDING}; echo =
 systemctl show --timestamp=unix -p {_PROPERTIES} {names}; echo =
 stat -c '%Z %Y %n' {files}; echo =
-{script("listeners")}"""
+{script("listeners")}
+echo =
+{script("masters", *pid_files)}"""
 
     def parse(self, output: str) -> Units:
         """See ``Question.parse``."""
-        marks, shown, installed, listening = _sections(output)
+        marks, shown, installed, listening, processes = _sections(output)
         properties = {}
         for block in "\n".join(shown).split("\n\n"):
             values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
@@ -120,18 +144,21 @@ stat -c '%Z %Y %n' {files}; echo =
         times = (line.split(" ", 2) for line in installed)
         # Debian says /var/run, which is a link to /run
         sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
+        masters = [line.split("\t") for line in processes if "\t" in line]
         ports = (str(int(line, 16)) for line in listening if line and "/" not in line)
         return Units(
             properties,
             frozenset(marks),
             {path: (int(put), int(written)) for put, written, path in times if (_FILE, path) in self.about},
             frozenset([*sockets, *ports]),
+            frozenset(line for line in processes if line.isdigit()),
+            {path: (pid, name, service) for pid, path, name, service in masters},
         )
 
 
 def _sections(output: str) -> list[list[str]]:
-    """Return the lines of the four answers."""
-    sections: list[list[str]] = [[], [], [], []]
+    """Return the lines of the five answers."""
+    sections: list[list[str]] = [[], [], [], [], []]
     number = 0
     for line in output.splitlines():
         if line == "=":

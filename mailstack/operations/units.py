@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
+from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.context import host
 
@@ -22,12 +23,13 @@ class Unit(NamedTuple):
 
     + name: without ``.service``; marks carry this name
     + instance: the unit whose processes do the work, where ``name`` is only a wrapper
-    + clients: services that reload, if they run on this host, once this one was started anew: left alone
-      they may wait for a minute before they connect again
+    + clients: services on this host that get a mark to reload when a run starts or restarts this one, so that
+      they forget connections that broke. After other restarts ``mailstack-recover`` does that
     + reload: how to reload it, where systemd would do the same and take as long again for that
     + program: what its master runs: newer than the process, if an upgrade did not restart it
     + unit_file: its path, for a service of mailstack's own: a newer one takes a restart
     + listens: TCP ports, as text, and paths of Unix-domain sockets that it listens on
+    + pid_file: has the number of its master, also of one that somebody started outside of the unit
     + drop_in: whether ``components.systemd.drop_in`` has written one for it
     + replaces: a unit that ran the same daemon before an upgrade of Debian
     + wanted_by: the service that it starts with, which may have been another before an upgrade
@@ -40,6 +42,7 @@ class Unit(NamedTuple):
     program: str | None = None
     unit_file: str | None = None
     listens: tuple[str, ...] = ()
+    pid_file: str | None = None
     drop_in: bool = False
     replaces: str | None = None
     wanted_by: str | None = None
@@ -72,6 +75,13 @@ def running(name: str, units: ByPlatform[Sequence[Unit]] | None = None) -> None:
 @operation
 def _running(by_platform: ByPlatform[Sequence[Unit]]) -> Generator[StringCommand]:
     units = here(by_platform)
+    for unit in units:
+        if is_switched_off(unit, read(_states(unit))):
+            host.log_styled(
+                f"{unit.name} is masked and left alone, until `systemctl unmask {unit.name}`",
+                fg="yellow",
+                log_func=logger.warning,
+            )
     plans = [(unit, steps) for unit in units if (steps := plan(unit, read(_states(unit))))]
     for unit, steps in plans:
         host.log(f"{unit.name}: {', '.join(step.title for step in steps)}")
@@ -100,7 +110,12 @@ def _tell(client: str) -> str:
 def _states(unit: Unit) -> UnitStates:
     units = dict.fromkeys([unit.process, unit.name, *([unit.replaces] if unit.replaces else [])])
     file = unit.program or unit.unit_file
-    return UnitStates.of(units, [file] if file else [])
+    return UnitStates.of(units, [file] if file else [], [unit.pid_file] if unit.pid_file else [])
+
+
+def is_switched_off(unit: Unit, states: Units) -> bool:
+    """Return whether it is a service of mailstack's own that an administrator has masked; no run does."""
+    return unit.unit_file is not None and states.is_masked(unit.name)
 
 
 class Step(NamedTuple):
@@ -119,8 +134,10 @@ class Step(NamedTuple):
 def plan(unit: Unit, states: Units) -> list[Step]:
     """Decide what to do, in order."""
     name, process = shlex.quote(unit.name), shlex.quote(unit.process)
+    if is_switched_off(unit, states):
+        return []
     steps = []
-    masked = [each for each, values in states.properties.items() if values.get("UnitFileState") == "masked"]
+    masked = [each for each in states.properties if states.is_masked(each)]
     if masked:
         steps.append(Step("unmask", f"systemctl unmask {shlex.join(masked)}"))
     changed = any(values.get("NeedDaemonReload") == "yes" for values in states.properties.values())
@@ -135,6 +152,10 @@ def plan(unit: Unit, states: Units) -> list[Step]:
         # both units name the same master: systemd stops one when it starts or reloads the other
         steps.append(Step(f"stop {unit.replaces}", f"systemctl stop {shlex.quote(unit.replaces)} {process}"))
         active = False
+    if not active and (stray := _stray(unit, states)):
+        # whoever started it by hand: the unit can't start beside it
+        stop = f"kill {stray} && timeout 60 tail --pid={stray} -f /dev/null"
+        steps.append(Step(f"stop process {stray}", stop, "it runs outside of the unit"))
     if not (active and states.is_active(unit.name)):
         # systemd refuses to start a unit that hit its start limit
         reset = f"systemctl reset-failed {name} {process} 2>/dev/null"
@@ -143,7 +164,16 @@ def plan(unit: Unit, states: Units) -> list[Step]:
     if active:
         fault = states.fault(unit.process, unit.program, unit.unit_file, unit.listens)
         if fault or f"{unit.name}.restart" in states.marks:
-            steps.append(Step("restart", f"systemctl restart {process}", fault))
+            restart = f"systemctl restart {process}"
+            if states.is_halted(unit.process):  # it would not hear that it should end
+                restart = f"{{ systemctl kill -s CONT {process}; {restart}; }}"
+            steps.append(Step("restart", restart, fault))
         elif f"{unit.name}.reload" in states.marks:
             steps.append(Step("reload", unit.reload or f"systemctl reload {process}"))
     return steps
+
+
+def _stray(unit: Unit, states: Units) -> str | None:
+    if not (unit.program and unit.pid_file):
+        return None
+    return states.stray(unit.process, unit.program, unit.pid_file)

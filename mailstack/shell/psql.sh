@@ -1,11 +1,12 @@
 #!/bin/sh
 # as_superuser PORT ARGUMENT...: psql as the user postgres, through the socket.
 # The program itself: Debian's psql is a Perl script around it that takes longer than a query. setpriv opens no
-# session of PAM. terse: a DETAIL would show the row that breaks a rule, hash and all.
+# session of PAM. terse: a DETAIL would show the row that breaks a rule, hash and all. One whose process is stopped by a
+# signal never answers.
 as_superuser() {
   port=$1
   shift
-  setpriv --reuid=postgres --regid=postgres --init-groups -- \
+  PGCONNECT_TIMEOUT=10 setpriv --reuid=postgres --regid=postgres --init-groups -- \
     "$(latest psql)" -XqAtw -p "$port" -v VERBOSITY=terse "$@"
 }
 

@@ -59,6 +59,9 @@ ActiveState=inactive
 024B
 /var/run/postgresql/.s.PGSQL.5432
 private/smtp
+=
+17
+23\t/run/dovecot/master.pid\tdovecot\t
 """
 KEY, OTHER_KEY = (f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n" for text in "ab")
 END, MATCHES = "notAfter=Nov 19 22:10:00 2099 GMT\n", "Hostname mail.example.org does match certificate\n"
@@ -83,16 +86,18 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
         {"postfix"},
     ),
     (
-        UnitStates.of("postfix", "/usr/lib/postfix/sbin/master"),
+        UnitStates.of("postfix", "/usr/lib/postfix/sbin/master", "/run/dovecot/master.pid"),
         UNITS,
         Units(
             {"postfix": {"Id": "postfix.service", "ActiveState": "active"}},
             frozenset({"postfix.reload"}),
             {"/usr/lib/postfix/sbin/master": (1234, 99)},
             frozenset({"25", "587", "/run/postgresql/.s.PGSQL.5432"}),
+            frozenset({"17"}),
+            {"/run/dovecot/master.pid": ("23", "dovecot", "")},
         ),
     ),
-    (UnitStates.of("postfix"), "=\n=\n=\n", Units()),
+    (UnitStates.of("postfix"), "=\n=\n=\n=\n", Units()),
     (
         SystemUsers.of(["vmail", 5001]),
         "vmail:x:5000:5001::/var/vmail:/sbin/nologin\nbin:x:2:2::/bin:/sbin/nologin\n\nothers:x:5001:bob\n",

@@ -194,3 +194,10 @@ def test_a_diff_shows_neither_the_new_secret_nor_the_old_one() -> None:
     assert "*MASKED*" in shown
     assert "old" not in shown
     assert "user = x" not in shown, "who knows what lies in a file that not everybody may read"
+
+
+def test_a_masked_unit_stays_masked() -> None:
+    gone = File("/etc/systemd/system/helper.service", None)
+    assert plan([gone], {gone.path: found("", kind="symbolic link")}, {}, {}) == []
+    assert [change.entry for change in plan([gone], {gone.path: found("")}, {}, {})] == [gone]
+    assert plan([GONE], {GONE.path: found("", kind="symbolic link")}, {}, {}) != []

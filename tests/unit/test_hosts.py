@@ -15,7 +15,7 @@ from pyinfra.api.state import State
 from mailstack import Settings
 from mailstack.endpoint import Endpoint
 from mailstack.engines.postgresql import ENGINE as POSTGRESQL
-from mailstack.hosts import topology_of
+from mailstack.hosts import checked, topology_of
 
 HOSTS = {"one": "192.0.2.1", "two": "192.0.2.2", "three": "2001:db8::3"}
 
@@ -127,3 +127,13 @@ def test_a_host_that_others_talk_to_says_where_it_is() -> None:
     hosts = inventory(addresses=False, db=["one"], mx=["two", "three"])
     with pytest.raises(OperationValueError, match=r"mail_address: one has none.* in the group db"):
         topology_of(hosts["two"]).database_endpoint(settings())
+
+
+def test_settings_that_changed_are_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = inventory(db=["two"], mx=["one"], imap=["one"])["one"]
+    monkeypatch.setattr("mailstack.hosts.current_host", lambda: host)
+    given = settings()
+    assert checked(given) is checked(settings()), "the same settings are checked once"
+    with pytest.raises(OperationValueError, match="mail_db_lookup_password: is required"):
+        checked(settings(mail_db_host="db.example.net"))
+    assert checked(given).here.name == "one"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Generator
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import pytest
+from paramiko import SSHException
 from pyinfra.api.command import FunctionCommand, PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.api.host import Host
@@ -74,9 +75,13 @@ def answering(said: str) -> Callable[..., tuple[bool, CommandOutput]]:
     return run_shell_command
 
 
-def lost(command: StringCommand, **_: Any) -> tuple[bool, CommandOutput]:
-    """Raise the error of a lost connection."""
-    raise OSError("connection reset")
+def lost(error: Exception) -> Callable[..., NoReturn]:
+    """Return a connection that breaks."""
+
+    def run_shell_command(command: StringCommand, **_: Any) -> NoReturn:
+        raise error
+
+    return run_shell_command
 
 
 def refuse() -> None:
@@ -151,13 +156,14 @@ def test_what_goes_wrong_fails_one_host(
     assert "hunter2" not in output
 
 
-def test_a_host_whose_peer_can_not_be_asked_fails(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [OSError("reset"), TimeoutError(), SSHException("no session")])
+def test_a_host_whose_peer_can_not_be_asked_fails(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     """The asked host fails in its own operation, not in that of another host."""
     hosts = inventory()
     for each in hosts.values():
         each.run_shell_command = answering("")  # type: ignore[method-assign]
         each.connected = True
-    hosts["one"].run_shell_command = lost  # type: ignore[method-assign]
+    hosts["one"].run_shell_command = lost(error)  # type: ignore[method-assign]
     assert run(hosts, ask_the_first) == {"one", BROKEN}
     expected = "db-lookup: one keeps it, and one could not be asked: could not read the state of the host"
     assert expected in caplog.text

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from mailstack.facts.units import Units, UnitStates
-from mailstack.operations.units import Step, Unit, mark, plan
+from mailstack.operations.units import Step, Unit, _script, _states, mark, plan
+from mailstack.shell import script
 
 PLAIN = Unit("dovecot")
 WRAPPED = Unit("postgresql", "postgresql@15-main")
@@ -83,7 +89,7 @@ def test_a_service_may_be_reloaded_without_systemd() -> None:
 
 def test_a_unit_that_is_unknown_does_not_run() -> None:
     shown = "Id=dovecot.service\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
-    states = UnitStates.of("dovecot").parse(f"=\n{shown}=\n=\n")
+    states = UnitStates.of("dovecot").parse(f"=\n{shown}=\n=\n=\n")
     assert not states.is_active("dovecot")
     assert not states.is_enabled("dovecot")
     assert not states.is_active("postfix")
@@ -129,3 +135,112 @@ def test_a_drop_in_that_systemd_has_not_read_is_read() -> None:
     assert words(unit) == ["daemon-reload"]
     read = {"DropInPaths": "/etc/systemd/system/dovecot.service.d/mailstack.conf /other.conf"}
     assert words(unit, wrapper=read) == []
+
+
+def test_a_master_that_a_signal_has_stopped_is_restarted() -> None:
+    states = Units({"dovecot": UP}, halted=frozenset({"7"}))
+    (step,) = plan(PLAIN, states)
+    assert step.title == "restart (its master was stopped by a signal)"
+    assert step.command == "{ systemctl kill -s CONT dovecot; systemctl restart dovecot; }"
+    assert plan(PLAIN, Units({"dovecot": UP}, halted=frozenset({"8"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "holder", "planned"),
+    [
+        ("inactive", ("23", "dovecot", ""), ["stop process 23", "start"]),
+        ("failed", ("23", "dovecot", "ssh"), ["stop process 23", "start"]),
+        ("activating", ("23", "dovecot", "dovecot"), ["start"]),
+        ("inactive", ("23", "other", ""), ["start"]),  # it has the number by chance
+        ("active", ("23", "dovecot", ""), []),
+    ],
+)
+def test_a_master_outside_of_its_unit_is_stopped_first(
+    state: str, holder: tuple[str, str, str], planned: list[str]
+) -> None:
+    unit = Unit("dovecot", program="/usr/sbin/dovecot", pid_file="/run/dovecot/master.pid")
+    steps = plan(
+        unit, Units({"dovecot": {**UP, "ActiveState": state}}, masters={unit.pid_file or "": holder})
+    )
+    assert [step.word for step in steps] == planned
+    if "stop process 23" in planned:
+        assert steps[0].title == "stop process 23 (it runs outside of the unit)"
+        assert steps[0].command.startswith("kill 23 && ")
+
+
+def test_a_service_of_our_own_that_is_masked_is_left_alone() -> None:
+    masked = {"UnitFileState": "masked", "ActiveState": "inactive"}
+    assert words(Unit("helper", unit_file="/usr/local/lib/helper.service"), wrapper=masked) == []
+    assert words(Unit("helper"), wrapper=masked) != []
+
+
+# What is done with a step, and what is asked of the host
+
+
+def commands(unit: Unit, **states: dict[str, str]) -> dict[str, str]:
+    """What each step runs."""
+    properties = {name: {**UP, **values} for name, values in states.items()}
+    return {step.word: step.command for step in plan(unit, Units(properties))}
+
+
+def test_both_units_stop_before_the_new_one_starts() -> None:
+    """systemd would end the one when it starts or reloads the other."""
+    unit = Unit("new", replaces="old")
+    assert commands(unit, new={}, old={})["stop old"] == "systemctl stop old new"
+
+
+def test_a_unit_that_hit_its_start_limit_is_forgiven() -> None:
+    start = commands(WRAPPED, postgresql={}, **{"postgresql@15-main": {"ActiveState": "failed"}})["start"]
+    names = "postgresql postgresql@15-main"
+    assert start == f"{{ systemctl reset-failed {names} 2>/dev/null; systemctl start {names}; }}"
+
+
+@pytest.mark.parametrize("word", ["start", "restart"])
+def test_clients_hear_of_a_new_server(word: str) -> None:
+    unit = Unit("postgresql", clients=("dovecot",))
+    told = "if systemctl is-active --quiet dovecot; then mkdir -p"
+    assert told in _script(unit, [Step(word, "true")])
+    assert told not in _script(unit, [Step("reload", "true")])
+
+
+def test_all_that_matters_is_asked() -> None:
+    unit = Unit("postfix", "postfix@-", program="/master", pid_file="/pid", replaces="other")
+    assert _states(unit) == UnitStates.of(["postfix@-", "postfix", "other"], "/master", "/pid")
+    helper = Unit("helper", unit_file="/helper.service")
+    assert _states(helper) == UnitStates.of("helper", "/helper.service")
+
+
+def test_systemd_is_asked_for_all_that_counts() -> None:
+    """When a master started is one: without it no program would ever be newer."""
+    command = UnitStates().command("dovecot", "/usr/sbin/dovecot", "/run/dovecot/master.pid")
+    (asked,) = re.findall(r"systemctl show --timestamp=unix -p (\S+) dovecot.service;", command)
+    assert {"ActiveState", "MainPID", "ExecMainStartTimestamp"} <= set(asked.split(","))
+    assert "stat -c '%Z %Y %n' /usr/sbin/dovecot;" in command  # when it was put there, and when written
+    assert "set -- /run/dovecot/master.pid\n" in command
+
+
+def test_ports_of_both_versions_of_ip_count() -> None:
+    assert "/proc/net/tcp /proc/net/tcp6 " in script("listeners")
+
+
+def test_masters_are_found_by_their_files(tmp_path: Path) -> None:
+    def said(*files: Path) -> list[str]:
+        given = script("masters", *map(str, files))
+        done = subprocess.run(["sh"], input=given, capture_output=True, text=True, timeout=60)
+        return done.stdout.splitlines()
+
+    sleeper = subprocess.Popen(["sleep", "60"])
+    pid = str(sleeper.pid)
+    other, file, missing = tmp_path / "other", tmp_path / "file", tmp_path / "missing"
+    other.write_text("4194305\n")  # more than any process has
+    file.write_text(f"        {pid}\nmore\n")
+    try:
+        assert [line.split("\t")[:3] for line in said(missing, other, file) if "\t" in line] == [
+            [pid, str(file), "sleep"]
+        ]
+        assert pid not in said()
+        sleeper.send_signal(signal.SIGSTOP)
+        assert pid in said()
+    finally:
+        sleeper.kill()
+        sleeper.wait()

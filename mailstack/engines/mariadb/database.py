@@ -24,7 +24,7 @@ SOCKET = "/run/mysqld/mysqld.sock"
 # binary-mode: the client reads no commands of its own in the text, except DELIMITER
 _CLIENT = (
     f"mariadb --no-defaults --protocol=socket --socket={SOCKET} --user=root --default-character-set=utf8mb4"
-    " --batch --raw --skip-column-names --binary-mode --loose-skip-print-query-on-error"
+    " --batch --raw --skip-column-names --binary-mode --loose-skip-print-query-on-error --connect-timeout=10"
 )
 
 
