@@ -1,5 +1,5 @@
--- As JSON: whether the database is there, the accounts that are called {users}, and what those may do anywhere
--- and everybody else in the database.
+-- As JSON: whether the database exists, the accounts named {users}, their privileges, and those of other accounts in the
+-- database.
 SELECT JSON_OBJECT(
     'database', (SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = {database}),
     'accounts', (

@@ -1,7 +1,7 @@
--- What precedes all else. MariaDB ends a transaction with every CREATE and ALTER, so each statement
--- here can be repeated, and what was applied is recorded last: a run that is cut off is made good by the next.
+-- The first statements. MariaDB commits with every CREATE and ALTER. So each statement here can be repeated, and the
+-- applied files are recorded last: the next run completes an interrupted one.
 
--- Two control machines at once: the second waits.
+-- Of two concurrent runs, the second waits.
 DELIMITER //
 BEGIN NOT ATOMIC
     IF NOT GET_LOCK('mailstack', 300) THEN
@@ -10,7 +10,7 @@ BEGIN NOT ATOMIC
 END //
 DELIMITER ;
 
--- What the files apply, and what they made of it: see objects.sql. And a row for writers to wait at.
+-- The record of applied files, and of the resulting objects: see objects.sql. And a row on which writers wait.
 CREATE TABLE IF NOT EXISTS mailstack_schema (
     file_name VARCHAR(64) NOT NULL PRIMARY KEY,
     sha256 CHAR(64) NOT NULL,
@@ -23,5 +23,5 @@ CREATE TABLE IF NOT EXISTS mailstack_objects (
 CREATE TABLE IF NOT EXISTS mailstack_lock (name VARCHAR(16) NOT NULL PRIMARY KEY) {table};
 INSERT IGNORE INTO mailstack_lock VALUES ('circle');
 
--- Old rows may break a rule, which then holds for every row that is written from now on.
+-- Existing rows may break a rule, which is then enforced for new rows only.
 SET SESSION check_constraint_checks = 0, SESSION foreign_key_checks = 0;

@@ -1,7 +1,7 @@
--- What is done once for the rows from before, while what it makes is not there yet. Each step has a name, and can go
--- when no database needs it any more.
+-- One-time changes of existing rows; each runs if its result does not exist yet. Each step has a name. Remove it once
+-- no database needs it.
 
--- mail_directory: accounts from before this column keep the directory that they had, which followed from the address.
+-- mail_directory: users from before this column keep their directory, which was derived from the address.
 ALTER TABLE IF EXISTS mail_users
     ADD COLUMN IF NOT EXISTS mail_directory {text_type} NOT NULL DEFAULT (
         LOWER(CONCAT(SUBSTRING_INDEX(email, '@', -1), '/', SUBSTRING_INDEX(email, '@', 1)))

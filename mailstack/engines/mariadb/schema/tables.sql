@@ -1,9 +1,8 @@
--- The tables of mailstack/engines/tables.py: what is missing is made, tables that somebody made by hand are adopted,
--- and what was changed is healed. No row is lost. Addresses differ in every byte, trailing spaces included: hence the
--- collation.
+-- The tables of mailstack/engines/tables.py: missing ones are created, those made by hand are adopted, and changed ones
+-- are fixed. No row is lost. The collation compares addresses byte by byte, with trailing spaces.
 
--- Rules and triggers are dropped and made anew, so that they are as written whatever they were. A function is
--- replaced: who may call it would be lost with it.
+-- Rules and triggers are dropped and created again, which fixes changed ones. Functions are replaced, as dropping one
+-- would also drop its grants.
 DELIMITER //
 BEGIN NOT ATOMIC
     FOR rule IN (
@@ -33,8 +32,7 @@ DELIMITER ;
 
 {make_tables}
 
--- The domain that an address belongs to, which the server derives; a column of that name that says the same
--- but was filled by hand gives way to it.
+-- The domain of an address, which the server derives. It replaces a column of that name with the same values.
 DELIMITER //
 BEGIN NOT ATOMIC
     DECLARE differs BOOLEAN DEFAULT FALSE;
@@ -61,10 +59,10 @@ BEGIN NOT ATOMIC
 END //
 DELIMITER ;
 
--- NULL meant no: no lookup has ever found such a row.
+-- NULL meant false: no lookup has ever found such a row.
 {no_nulls}
 
--- Columns, keys and indexes as they should be.
+-- Columns, keys and indexes.
 {drop_derived}
 {columns_and_keys}
 

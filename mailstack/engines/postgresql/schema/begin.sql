@@ -1,13 +1,13 @@
--- What precedes all else, in the same transaction. Run by an administrator: a superuser, or on a
--- managed server a member of {owner}.
+-- The first statements of the transaction. An administrator runs them: a superuser, or on a managed server a member of
+-- {owner}.
 
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, pg_temp;
 
--- Two control machines at once: the second waits.
+-- Of two concurrent runs, the second waits.
 DO $mailstack$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('mailstack')); END $mailstack$;
 
--- Everything belongs to {owner}, also what somebody else made or took.
+-- All objects belong to {owner}, also those that another role created or took over.
 DO $mailstack$
 DECLARE
     object record;
@@ -41,10 +41,10 @@ DO $mailstack$ BEGIN
     EXECUTE format('ALTER DATABASE %I RESET search_path', current_database());
 END $mailstack$;
 
--- From here on with the owner's privileges: nothing below needs more.
+-- From here on the owner's privileges are enough.
 SET LOCAL ROLE {owner};
 
--- What the files apply, and what they made of it: see objects.sql.
+-- The record of applied files, and of the resulting objects: see objects.sql.
 CREATE TABLE IF NOT EXISTS mailstack_schema (
     file_name text PRIMARY KEY,
     sha256 text NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS mailstack_objects (
     md5 text NOT NULL
 );
 
--- Nobody but the owner may do anything; the files after this grant what is needed.
+-- Only the owner has rights; the following files grant the others.
 DO $mailstack$
 DECLARE
     object record;

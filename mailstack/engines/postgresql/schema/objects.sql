@@ -1,5 +1,5 @@
--- Every object of ours as it is now, as (name, definition). What begins with "mailstack_" is ours, so are
--- the tables and columns that {tables} and {columns} list; columns or indexes that somebody added are not.
+-- The current objects of mailstack, as (name, definition): those whose names begin with "mailstack_", and the tables and
+-- columns in {tables} and {columns}. Columns and indexes added by others are left out.
 WITH tables AS (
     SELECT * FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname IN ({tables})

@@ -1,8 +1,8 @@
--- What is done once for the rows from before, while what it makes is not there yet. Each step has a name, and can go
--- when no database needs it any more.
+-- One-time changes of existing rows; each runs if its result does not exist yet. Each step has a name. Remove it once
+-- no database needs it.
 
--- mail_directory: accounts from before this column keep the directory that they had, which followed from the
--- address. A generated column fills it in without an UPDATE, which would fire the triggers of others.
+-- mail_directory: users from before this column keep their directory, which was derived from the address. A generated
+-- column fills it in without an UPDATE, which would fire triggers of others.
 DO $mailstack$ BEGIN
     IF EXISTS (
         SELECT FROM pg_attribute

@@ -1,14 +1,13 @@
--- The tables of mailstack/engines/tables.py: what is missing is made, tables that somebody made by hand are adopted,
--- and what was changed is healed. No row is lost. Old rows may break a rule: it then stands NOT VALID, and holds for
--- every row that is written from now on.
+-- The tables of mailstack/engines/tables.py: missing ones are created, those made by hand are adopted, and changed ones
+-- are fixed. No row is lost. If existing rows break a rule, it stays NOT VALID, and is enforced for new rows only.
 
--- Triggers, functions and rules are made anew, so that they are as written whatever they were, and those of earlier
--- versions are gone. Keys and indexes take long, so these are only made if they differ.
+-- Triggers, functions and rules are dropped and created again, which fixes changed ones and removes those of earlier
+-- versions. Keys and indexes take long, so these are only created if they differ.
 DO $mailstack$
 DECLARE
     object record;
 BEGIN
-    -- first of all: with what a trigger has yet to do at the end, tables could not be altered
+    -- before anything else: tables with pending events of deferred triggers can't be altered
     FOR object IN
         SELECT tgname, tgrelid::regclass AS relation FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
         WHERE relnamespace = 'public'::regnamespace AND relname IN ({tables})
@@ -42,8 +41,8 @@ BEGIN
     END LOOP;
 END $mailstack$;
 
--- Columns: name, type, whether NULL is refused, default. A type that differs is changed by way of text, so
--- that 0, 1, 't' and 'no' become booleans.
+-- Columns: name, type, NOT NULL, default. A different type is converted through text, so that 0, 1, 't' and 'no' become
+-- booleans.
 DO $mailstack$
 DECLARE
     wanted record;
@@ -71,7 +70,7 @@ BEGIN
                 EXECUTE format('ALTER TABLE %I ALTER %I DROP EXPRESSION', wanted.relation, wanted.name);
             END IF;
             IF existing.type <> wanted.type THEN
-                FOR generated IN -- those that are generated from this one stand in the way
+                FOR generated IN -- columns generated from this one prevent the change
                     SELECT attname FROM pg_attribute
                     WHERE attrelid = wanted.relation::regclass AND attgenerated = 's'
                         AND (wanted.relation, attname) IN ({derived_names})
@@ -91,7 +90,7 @@ BEGIN
         );
         IF existing.required IS DISTINCT FROM wanted.required THEN
             IF wanted.required AND wanted.type = 'boolean' THEN
-                -- NULL meant no: no lookup has ever found such a row
+                -- NULL meant false: no lookup has ever found such a row
                 EXECUTE format('UPDATE %1$I SET %2$I = false WHERE %2$I IS NULL', wanted.relation, wanted.name);
             END IF;
             BEGIN
@@ -106,8 +105,7 @@ BEGIN
     END LOOP;
 END $mailstack$;
 
--- The domain that an address belongs to, which the server derives; a column of that name that says the same
--- but was filled by hand gives way to it.
+-- The domain of an address, which the server derives. It replaces a column of that name with the same values.
 DO $mailstack$
 DECLARE
     wanted record;
@@ -143,7 +141,7 @@ BEGIN
     END LOOP;
 END $mailstack$;
 
--- Keys. One that is there under another name is renamed; a table with another primary key gets a unique one.
+-- Keys. An existing key of another name is renamed; a table with another primary key gets a unique key.
 DO $mailstack$
 DECLARE
     wanted record;
@@ -215,7 +213,7 @@ BEGIN
     END LOOP;
 END $mailstack$;
 
--- Indexes: those of ours that are as they should be stay, others go.
+-- Indexes: correct ones stay, mailstack's others are dropped.
 DO $mailstack$
 DECLARE
     wanted text[] := ARRAY[
@@ -244,7 +242,7 @@ BEGIN
     END LOOP;
 END $mailstack$;
 
--- Postfix and Dovecot may look up, and nothing else.
+-- Postfix and Dovecot may only read.
 DO $mailstack$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO {lookup}', current_database()); END $mailstack$;
 GRANT USAGE ON SCHEMA public TO {lookup};
 GRANT SELECT ON {looked_up} TO {lookup};

@@ -1,10 +1,10 @@
--- No alias goes in a circle, and a domain has addresses of its own or those of another one.
+-- Aliases in a circle are refused, and so are addresses in an alias domain.
 
 DELIMITER //
 
--- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
--- is none, and a +detail or upper case does not tell addresses apart. Two writers at once wait for each other, so
--- that neither closes the other's circle.
+-- Mail to a circle would always be 550. An alias with its own address among its destinations keeps a copy, and is no
+-- circle. Addresses that differ only in +detail or case are the same. Concurrent writers wait for each other, so that
+-- neither closes a circle with the other's rows.
 CREATE OR REPLACE FUNCTION mailstack_bare(address {address_type}) RETURNS {address_type}
     DETERMINISTIC NO SQL
     RETURN LOWER(CONCAT(
@@ -43,7 +43,7 @@ CREATE TRIGGER mailstack_circle_insert AFTER INSERT ON mail_alias FOR EACH ROW
 CREATE TRIGGER mailstack_circle_update AFTER UPDATE ON mail_alias FOR EACH ROW
     CALL mailstack_check_alias(NEW.source_email, NEW.destination_email, NEW.active) //
 
--- A domain has addresses of its own or those of another one.
+-- A domain has its own addresses, or as an alias domain those of another one.
 CREATE OR REPLACE PROCEDURE mailstack_check_domain(domain {domain_type}, is_alias BOOLEAN)
     READS SQL DATA
 BEGIN

@@ -1,6 +1,6 @@
 DELIMITER //
 
--- A domain is in one of Postfix's address classes: its mailboxes are here, or its mail goes on.
+-- A domain is in one of Postfix's address classes (ADDRESS_CLASS_README): it has mailboxes, or its mail is relayed.
 CREATE OR REPLACE PROCEDURE mailstack_check_class(domain {domain_type})
     READS SQL DATA
 BEGIN

@@ -1,7 +1,7 @@
--- Where the mail of an account lies. What is on disk belongs to the account and not to its address: whoever gets
--- an address that somebody else had finds nothing of that account, neither mail nor Sieve scripts nor rights.
+-- The directories of users' mail. Files on disk belong to a user and not to its address: a new user with the address
+-- of a removed one does not get its mail, Sieve scripts or rights.
 
--- What a removed account leaves behind.
+-- The records of removed users.
 DELIMITER //
 CREATE TRIGGER mailstack_keep_former AFTER DELETE ON mail_users FOR EACH ROW
 BEGIN

@@ -1,6 +1,6 @@
--- Addresses of ours are stored in lower case, because Postfix and Dovecot look them up so.
+-- Addresses in this server's domains are stored in lower case, as Postfix and Dovecot look them up.
 
--- Where an alias points to: in lower case if it is ours; elsewhere the local part keeps its case (RFC 5321, 2.4).
+-- A destination: in lower case in this server's domains; elsewhere the local part keeps its case (RFC 5321, 2.4).
 DELIMITER //
 CREATE OR REPLACE FUNCTION mailstack_destination(address {address_type}) RETURNS {address_type}
     READS SQL DATA

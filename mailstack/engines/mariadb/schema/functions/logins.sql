@@ -1,10 +1,9 @@
--- Logins: when a user last logged in, and hashes that are replaced by better ones.
+-- Logins: the last login of a user, and the upgrade of hashes.
 
 DELIMITER //
 
--- Record a good login, unless one is recorded of the last so many minutes. Returns false: Dovecot asks after a
--- login, and must not take anything for an answer. Whatever goes wrong is no error, which would cost Dovecot the
--- connection.
+-- Record a login, unless one was recorded in the last so many minutes. Returns false: Dovecot runs this after a login,
+-- and would use any row as a result. Errors are ignored, as Dovecot would drop the connection.
 CREATE OR REPLACE FUNCTION mailstack_record_login(login {address_type}, used {address_type}, minutes INT)
     RETURNS BOOLEAN MODIFIES SQL DATA SQL SECURITY DEFINER
 BEGIN
@@ -19,9 +18,9 @@ BEGIN
     RETURN FALSE;
 END //
 
--- Put a hash of today's scheme in the place of an older one, and never in the place of another. What is
--- declared is the older one: password_origin tells, for these two hashes together, that one came from the
--- other. It is not recorded of a hash without a salt, which it would help to guess.
+-- Replace a hash of an older scheme with one of the current scheme, and never the other way. The inventory may still
+-- declare the older one: password_origin, a digest of both hashes, proves that one replaced the other. It is not
+-- stored for a hash without a salt, as it would help to guess that.
 CREATE OR REPLACE FUNCTION mailstack_upgrade_password(login {address_type}, upgraded {text_type})
     RETURNS BOOLEAN MODIFIES SQL DATA SQL SECURITY DEFINER
 BEGIN

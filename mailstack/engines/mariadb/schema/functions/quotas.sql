@@ -1,12 +1,12 @@
--- Quotas: what a mailbox may hold, in MiB and in messages, and what those of a domain may add up to.
+-- Quotas: the largest mailbox, in MiB and in messages, and the largest sum of these for a domain.
 --
--- A user without a quota of its own has the one that its domain gives to users. NULL or 0 is no limit.
+-- A user without a quota has its domain's default for users. NULL or 0 is no limit.
 
 DELIMITER //
 
--- The quotas of a domain's users add up to its own at most, and so does their mail: nobody has to count it.
--- MariaDB looks at every row at once. Who changes users and domains together sets @mailstack_later, and calls
--- this with NULL, for all domains, before the transaction ends.
+-- The sum of users' quotas is at most their domain's, and so is their mail, without counting it. MariaDB checks each row
+-- at once. To change users and domains together, set @mailstack_later, and call this with NULL, for all domains, before
+-- the end of the transaction.
 CREATE OR REPLACE PROCEDURE mailstack_check_quotas(domain {domain_type})
     READS SQL DATA
 BEGIN

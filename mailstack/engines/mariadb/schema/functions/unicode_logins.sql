@@ -1,8 +1,8 @@
--- Logins with a domain in its own letters: user@bücher.example for user@xn--bcher-kva.example.
+-- Logins with a domain in Unicode: user@bücher.example for user@xn--bcher-kva.example.
 
 DELIMITER //
 
--- The label in its own letters (RFC 3492, 6.2), or as it is if it is no A-label.
+-- The label in Unicode (RFC 3492, 6.2), or unchanged if it is not an A-label.
 CREATE OR REPLACE FUNCTION mailstack_unicode_label(label {domain_type}) RETURNS {text_type} DETERMINISTIC NO SQL
 BEGIN
     DECLARE decoded {text_type} DEFAULT '';
@@ -10,7 +10,7 @@ BEGIN
     DECLARE code, weight BIGINT DEFAULT 128;
     DECLARE place, earlier, delta BIGINT DEFAULT 0;
     DECLARE bias, k, threshold, digit INT DEFAULT 72;
-    DECLARE EXIT HANDLER FOR SQLEXCEPTION RETURN label; -- a number that is too great, or no character
+    DECLARE EXIT HANDLER FOR SQLEXCEPTION RETURN label; -- a number too large, or not a character
     IF label NOT LIKE 'xn--_%' THEN
         RETURN label;
     END IF;
@@ -59,9 +59,9 @@ BEGIN
     RETURN own;
 END //
 
--- Whose name has this SHA-256, which is how Dovecot asks for a name that is not ASCII. Some programs begin a name
--- with a capital letter, and some put a space behind it. It counts as DETERMINISTIC so that it is asked once a
--- query and not for each user.
+-- The user whose name has this SHA-256, by which Dovecot looks up a name that is not ASCII. Some mail programs begin a
+-- name with a capital letter, or add a space at the end. It is declared DETERMINISTIC so that a query calls it once, and
+-- not for each user.
 CREATE OR REPLACE FUNCTION mailstack_unicode_login(asked {address_type}) RETURNS {address_type}
     DETERMINISTIC READS SQL DATA
 RETURN (

@@ -1,8 +1,8 @@
--- No alias goes in a circle, and a domain has addresses of its own or those of another one.
+-- Aliases in a circle are refused, and so are addresses in an alias domain.
 
--- A circle would be 550 for ever. An alias that has its own address among its destinations keeps a copy and
--- is none, and a +detail or upper case does not tell addresses apart. Two writers at once wait for each other, so
--- that neither closes the other's circle.
+-- Mail to a circle would always be 550. An alias with its own address among its destinations keeps a copy, and is no
+-- circle. Addresses that differ only in +detail or case are the same. Concurrent writers wait for each other, so that
+-- neither closes a circle with the other's rows.
 CREATE FUNCTION mailstack_in_circle(source text, destination text) RETURNS boolean LANGUAGE sql STABLE AS $circle$
     WITH RECURSIVE target (local, domain) AS (
         SELECT split_part(split_part(folded, '@', 1), '+', 1), split_part(folded, '@', 2)
@@ -32,7 +32,7 @@ REVOKE ALL ON FUNCTION mailstack_in_circle(text, text), mailstack_alias_circle()
 CREATE TRIGGER mailstack_circle AFTER INSERT OR UPDATE ON mail_alias
     FOR EACH ROW EXECUTE FUNCTION mailstack_alias_circle();
 
--- A domain has addresses of its own or those of another one.
+-- A domain has its own addresses, or as an alias domain those of another one.
 CREATE FUNCTION mailstack_one_meaning() RETURNS trigger LANGUAGE plpgsql AS $meaning$
 DECLARE
     name text := to_jsonb(NEW) ->> TG_ARGV[0];

@@ -1,4 +1,4 @@
--- A domain is in one of Postfix's address classes: its mailboxes are here, or its mail goes on.
+-- A domain is in one of Postfix's address classes (ADDRESS_CLASS_README): it has mailboxes, or its mail is relayed.
 CREATE FUNCTION mailstack_one_class() RETURNS trigger LANGUAGE plpgsql AS $class$
 DECLARE
     name text := to_jsonb(NEW) ->> TG_ARGV[0];

@@ -1,7 +1,7 @@
--- Where the mail of an account lies. What is on disk belongs to the account and not to its address: whoever gets
--- an address that somebody else had finds nothing of that account, neither mail nor Sieve scripts nor rights.
+-- The directories of users' mail. Files on disk belong to a user and not to its address: a new user with the address
+-- of a removed one does not get its mail, Sieve scripts or rights.
 
--- DOMAIN/LOCAL-PART.RANDOM: the name shows whose it was at first, and no other account ever had it.
+-- DOMAIN/LOCAL-PART.RANDOM: the name shows the first address, and no other user ever had it.
 CREATE FUNCTION mailstack_give_directory() RETURNS trigger LANGUAGE plpgsql AS $give$
 BEGIN
     NEW.mail_directory := coalesce(
@@ -14,7 +14,7 @@ END $give$;
 CREATE TRIGGER mailstack_give_directory BEFORE INSERT ON mail_users
     FOR EACH ROW EXECUTE FUNCTION mailstack_give_directory();
 
--- What a removed account leaves behind.
+-- The records of removed users.
 CREATE FUNCTION mailstack_keep_former() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $former$
 BEGIN
@@ -28,7 +28,7 @@ CREATE TRIGGER mailstack_keep_former AFTER DELETE ON mail_users
 CREATE FUNCTION mailstack_keep_address() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $former$
 BEGIN
-    -- NEW is not there for a DELETE, so that this stands in an IF of its own
+    -- a separate IF, as a DELETE has no NEW
     IF TG_OP = 'UPDATE' THEN
         IF lower(NEW.email COLLATE "C") = lower(OLD.email COLLATE "C") THEN
             RETURN NULL;

@@ -1,8 +1,8 @@
--- Logins: when a user last logged in, and hashes that are replaced by better ones.
+-- Logins: the last login of a user, and the upgrade of hashes.
 
--- Record a good login, unless one is recorded of the last so many minutes. Returns no row: Dovecot asks after
--- a login, and must not take anything for an answer. Whatever goes wrong is a warning in PostgreSQL's log and no
--- error, which would cost Dovecot the connection; and a row that somebody holds is not waited for.
+-- Record a login, unless one was recorded in the last so many minutes. Returns no row: Dovecot runs this after a login,
+-- and would use any row as a result. An error only causes a warning in PostgreSQL's log, as Dovecot would drop the
+-- connection. It does not wait for a locked row.
 CREATE FUNCTION mailstack_record_login(login text, used text, minutes integer) RETURNS SETOF text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $record$
 BEGIN
@@ -17,9 +17,9 @@ EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'login not recorded: %', SQLERRM;
 END $record$;
 
--- Put a hash of today's scheme in the place of an older one, and never in the place of another. What is
--- declared is the older one: password_origin tells, for these two hashes together, that one came from the
--- other. It is not recorded of a hash without a salt, which it would help to guess.
+-- Replace a hash of an older scheme with one of the current scheme, and never the other way. The inventory may still
+-- declare the older one: password_origin, a digest of both hashes, proves that one replaced the other. It is not
+-- stored for a hash without a salt, as it would help to guess that.
 CREATE FUNCTION mailstack_upgrade_password(login text, upgraded text) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $upgrade$
 DECLARE
@@ -32,7 +32,7 @@ BEGIN
         END
     WHERE email = login AND password !~* '^[{]{current_scheme}[}]' AND upgraded ~ {current_hash};
     done := FOUND;
-    SET CONSTRAINTS ALL IMMEDIATE; -- at the end of the transaction they would be checked as who may read nothing
+    SET CONSTRAINTS ALL IMMEDIATE; -- at the end of the transaction the role without rights would check them
     RETURN done;
 END $upgrade$;
 REVOKE ALL ON FUNCTION mailstack_record_login(text, text, integer) FROM PUBLIC;
@@ -40,7 +40,7 @@ REVOKE ALL ON FUNCTION mailstack_upgrade_password(text, text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION mailstack_record_login(text, text, integer) TO {lookup};
 
--- What upgrades hashes can do that, and read nothing.
+-- The role that upgrades hashes can do only that, and can't read.
 DO $mailstack$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO {upgrade}', current_database()); END $mailstack$;
 GRANT USAGE ON SCHEMA public TO {upgrade};
 GRANT EXECUTE ON FUNCTION mailstack_upgrade_password(text, text) TO {upgrade};

@@ -1,15 +1,15 @@
--- Where the mail of an address goes. In functions, as PostgreSQL keeps the plans of a function as long as a
--- connection lasts: to plan these queries takes longer than to answer them. And always by an index, as the plan
--- may be older than what fills the tables.
+-- The targets of an address. These are functions, because PostgreSQL keeps their plans for the life of a connection, and
+-- planning these queries takes longer than running them. They always use an index, as the plan may be older than the
+-- rows.
 
--- All that an address leads to, itself first and without an address: by its aliases and the other name of its
--- domain, which are its own; and with left_over else by the wildcard for its local part, else by the domain's
--- catch-all. A mailbox or an alias, active or not, has its address to itself. tagged: behind some +detail. What an
--- alias points to may have come to us only after it was written, so it may be in upper case yet: local and domain
--- are in lower case, as the keys of our tables, and address is as it stands there.
+-- All addresses to which an address leads. The first row is the address itself, without a value in address. It follows
+-- aliases and alias domains; with left_over otherwise the wildcard of the local part, or else the domain's catch-all. A
+-- mailbox or alias, even a disabled one, excludes wildcard and catch-all. tagged: some +detail was on the way. A target
+-- may still be in upper case if its domain was added later. So local and domain are in lower case, as the keys of the
+-- tables, and address is as stored.
 --
--- Each condition is a scalar subquery, of one row by its key: for joins or EXISTS PostgreSQL would read whole
--- indexes, as it can't know that chains of aliases are short.
+-- Each condition is a scalar subquery for one row by its key. For joins or EXISTS, PostgreSQL would read whole indexes,
+-- as it can't know that chains of aliases are short.
 CREATE FUNCTION mailstack_hops(asked_local text, asked_domain text, left_over boolean)
 RETURNS TABLE (local text, domain text, address text, tagged boolean)
 LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $hops$
@@ -52,10 +52,9 @@ BEGIN
     SELECT hop.local, hop.domain, hop.address, hop.tagged FROM hop;
 END $hops$;
 
--- Where an alias leads in the end, and only what can be delivered: mailboxes that are active, and remote
--- addresses. An alias that leads nowhere, or in a circle, so does not exist, and is 550 at RCPT rather than a
--- bounce or a 451 for ever. Where a circle adds a +detail, Postfix would add it again and again, so that none
--- of its aliases is one.
+-- The final, deliverable targets of an alias: active mailboxes, and remote addresses. So an alias without a target, or
+-- in a circle, does not exist: it is 550 at RCPT, and not a bounce or a permanent 451. In a circle with a +detail,
+-- Postfix would add the detail repeatedly, so none of its aliases exists.
 CREATE FUNCTION mailstack_targets(asked_local text, asked_domain text) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $targets$
 BEGIN
@@ -81,8 +80,8 @@ BEGIN
         );
 END $targets$;
 
--- All that Postfix wants to know of a recipient: where an alias leads, else that there is such a mailbox, else
--- who gets the mail of every domain's postmaster (RFC 5321, 4.5.1), even if nobody made one.
+-- The answer to Postfix for a recipient: the targets of an alias, else the mailbox itself, else for postmaster the
+-- recipient for every domain (RFC 5321, 4.5.1), even if no alias exists.
 CREATE FUNCTION mailstack_recipient(asked_local text, asked_domain text, postmaster text) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $recipient$
 BEGIN

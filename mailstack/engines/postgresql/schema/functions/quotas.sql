@@ -1,11 +1,11 @@
--- Quotas: what a mailbox may hold, in MiB and in messages, and what those of a domain may add up to.
+-- Quotas: the largest mailbox, in MiB and in messages, and the largest sum of these for a domain.
 --
--- A user without a quota of its own has the one that its domain gives to users. NULL or 0 is no limit.
+-- A user without a quota has its domain's default for users. NULL or 0 is no limit.
 
--- The quotas of a domain's users add up to its own at most, and so does their mail: nobody has to count it.
--- Looked at when the transaction ends, so that users and domains may change in any order; and then once for a
--- domain: a sum for each of its users would be a hundred million rows for ten thousand of them. What has been
--- added up is in mailstack.added_up, until the next statement changes anything.
+-- The sum of users' quotas is at most their domain's, and so is their mail, without counting it. This is checked at the
+-- end of the transaction, so that users and domains may change in any order. It is checked once for each domain: a sum
+-- for each of ten thousand users would read a hundred million rows. mailstack.added_up has the domains that were
+-- checked, until the next statement changes a row.
 CREATE FUNCTION mailstack_quota() RETURNS trigger LANGUAGE plpgsql AS $quota$
 DECLARE
     one record;
@@ -15,7 +15,7 @@ BEGIN
         IF (NEW.email, NEW.quota_mb, NEW.quota_messages)
             IS NOT DISTINCT FROM (OLD.email, OLD.quota_mb, OLD.quota_messages)
         THEN
-            RETURN NULL; -- a new password, say
+            RETURN NULL; -- such as a new password
         END IF;
     END IF;
     IF strpos(done, format(' %s ', NEW.domain_name)) > 0 OR NOT EXISTS (

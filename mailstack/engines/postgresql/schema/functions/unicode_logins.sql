@@ -1,6 +1,6 @@
--- Logins with a domain in its own letters: user@bücher.example for user@xn--bcher-kva.example.
+-- Logins with a domain in Unicode: user@bücher.example for user@xn--bcher-kva.example.
 
--- The label in its own letters (RFC 3492, 6.2), or as it is if it is no A-label.
+-- The label in Unicode (RFC 3492, 6.2), or unchanged if it is not an A-label.
 CREATE FUNCTION mailstack_unicode_label(label text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $label$
 DECLARE
     coded text := substr(label, 5);
@@ -51,11 +51,11 @@ BEGIN
     END LOOP;
     RETURN decoded;
 EXCEPTION WHEN OTHERS THEN
-    RETURN label; -- a number that is too great, or no character
+    RETURN label; -- a number too large, or not a character
 END $label$;
 
--- Whose name has this SHA-256, which is how Dovecot asks for a name that is not ASCII. Some programs begin a name
--- with a capital letter, and some put a space behind it.
+-- The user whose name has this SHA-256, by which Dovecot looks up a name that is not ASCII. Some mail programs begin a
+-- name with a capital letter, or add a space at the end.
 CREATE FUNCTION mailstack_unicode_login(digest text) RETURNS text LANGUAGE sql STABLE AS $login$
     SELECT u.email
     FROM mail_domain d
