@@ -8,7 +8,7 @@ ifneq ($(filter-out $(parts),$(PART)),)
 $(error no part named $(filter-out $(parts),$(PART)): there are $(parts))
 endif
 
-help:  ## what there is
+help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/'
 
 demo: DEBIAN ?= 12
@@ -19,7 +19,7 @@ test: $(if $(PART),,lint) .venv/ready  ## everything: lint, types, unit, render 
 	$(if $(filter-out unit render,$(or $(PART),all)),$(bin)/python -m tests.targets images)
 	$(bin)/python -m pytest -n 4 $(DEBIAN:%=--debian %) $(wildcard $(PART:%=tests/%) $(PART:%=tests/integration/%))
 
-quick: lint  ## what needs no Docker: lint, types, unit and render tests
+quick: lint  ## without Docker: lint, types, unit and render tests
 	$(bin)/python -m pytest --ignore tests/integration
 
 bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench --help has the parts
@@ -27,7 +27,7 @@ bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench 
 	@$(bin)/python -m tests.targets images
 	@$(bin)/python -m bench
 
-lint: .venv/ready  ## ruff, mypy, shellcheck, and whether each package that is imported is declared
+lint: .venv/ready  ## ruff, mypy, shellcheck, and a check that each imported package is declared
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
@@ -41,11 +41,11 @@ mutants: .venv/ready  ## break pure code in many small ways, and list what no un
 	unshare --map-root-user --pid --fork --kill-child --mount-proc $(bin)/mutmut run $(if $(MUTANTS),'$(MUTANTS)')
 	$(bin)/mutmut results | sed '/: not checked$$/d'
 
-clean:  ## remove all containers, images, networks and volumes named mailstack…, and what was made here
+clean:  ## remove all containers, images, networks and volumes named mailstack…, and the files made here
 	@$(PYTHON) -m tests.targets clean
 	rm -rf .venv .targets mutants
 
-# Debian's own Python has its venv module in a package of its own.
+# Debian's own Python has its venv module in a separate package.
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv || { apt-get update -q && apt-get install -qy python3-venv && $(PYTHON) -m venv --clear .venv; }
 	$(bin)/pip install --quiet --editable '.[dev]'

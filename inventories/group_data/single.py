@@ -1,4 +1,4 @@
-"""Settings of a single host. All that there are: docs/settings.md."""
+"""Settings of a single host. docs/settings.md lists all."""
 
 mail_hostname = "mail.example.org"
 mail_domains = ["example.org"]
