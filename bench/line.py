@@ -18,7 +18,7 @@ class Line:
 
     + port: the port on 127.0.0.1 where the line begins
     + round_trips: one for each connection, and one each time that the client sends after it has received
-    data, whether it has waited for that or not
+      data, whether it has waited for that or not
     """
 
     def __init__(self, address: str, port: int, delay: float) -> None:

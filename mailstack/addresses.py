@@ -92,9 +92,9 @@ def destination_address(text: str) -> str:
     return _address(text, LOCAL_PART, str)
 
 
-def in_domains(address: str, ours: Container[str]) -> str:
+def in_domains(address: str, domains: Container[str]) -> str:
     """Return an address in lower case if its domain is one of ``ours``, else unchanged."""
-    return address.lower() if address.rpartition("@")[2] in ours else address
+    return address.lower() if address.rpartition("@")[2] in domains else address
 
 
 def address_key(text: str) -> str:

@@ -68,8 +68,8 @@ def reason(error: Exception) -> str:
     if isinstance(error, PyinfraError):
         return str(error)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames
-    place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}"
+    inner = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames
+    place = f"{Path(inner[-1].filename).name}, line {inner[-1].lineno}"
     return f"unexpected {type(error).__name__} in {place}: please report this as a fault of mailstack"
 
 

@@ -24,12 +24,12 @@ _LEGIBLE = "abcdefghijkmnpqrstuvwxyz23456789"
 
 def hash_password(password: str) -> str:
     """Return ``{ARGON2ID}…`` with a new salt; 64 MiB and two passes, libsodium's limits for logins."""
-    made = pwhash.argon2id.str(
+    hashed = pwhash.argon2id.str(
         password.encode(),
         opslimit=pwhash.argon2id.OPSLIMIT_INTERACTIVE,
         memlimit=pwhash.argon2id.MEMLIMIT_INTERACTIVE,
     )
-    return f"{{{CURRENT_SCHEME}}}" + made.decode("ascii")
+    return f"{{{CURRENT_SCHEME}}}" + hashed.decode("ascii")
 
 
 def verify(stored: str, password: str) -> bool | None:

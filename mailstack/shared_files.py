@@ -21,11 +21,11 @@ def whole(text: str, compose: Compose, claimed: Callable[[str], bool] | None = N
     + compose: returns the block's lines
     + claimed: whether a line outside the block is mailstack's too, and is removed
     """
-    theirs = _others(text, set(compose("").split("\n")))
+    others = _others(text, set(compose("").split("\n")))
     if claimed:
-        theirs = "\n".join(line for line in theirs.split("\n") if not claimed(line))
-    block = compose(theirs)
-    return f"{BEGIN}\n{block}{END}\n{theirs}" if block else theirs
+        others = "\n".join(line for line in others.split("\n") if not claimed(line))
+    block = compose(others)
+    return f"{BEGIN}\n{block}{END}\n{others}" if block else others
 
 
 def has_ours(text: str) -> bool:
@@ -38,7 +38,7 @@ def block(lines: Sequence[str]) -> Sequence[str]:
     return lines[: lines.index(END) + 1] if END in lines else lines
 
 
-def _others(text: str, ours: set[str]) -> str:
+def _others(text: str, lines: set[str]) -> str:
     """Return all lines outside the block.
 
     If its end is missing, only the lines that mailstack would write are taken as the block's.
@@ -49,15 +49,15 @@ def _others(text: str, ours: set[str]) -> str:
     block: list[str] | None = None
     for line in text.split("\n"):
         if line.startswith(_MARK):
-            kept += _not_ours(block, ours)
+            kept += _not_ours(block, lines)
             block = []
         elif line == END:
             block = None
         else:
             (kept if block is None else block).append(line)
-    return "\n".join(kept + _not_ours(block, ours))
+    return "\n".join(kept + _not_ours(block, lines))
 
 
-def _not_ours(block: list[str] | None, ours: set[str]) -> list[str]:
+def _not_ours(block: list[str] | None, lines: set[str]) -> list[str]:
     # the empty last line follows the last newline
-    return [line for line in block or [] if line not in ours or not line]
+    return [line for line in block or [] if line not in lines or not line]

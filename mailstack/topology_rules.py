@@ -95,8 +95,8 @@ def _mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
         elif node.has_role("db"):  # the usual case, in which no other host's data is read
             shares = node == owner
         else:
-            theirs = None if _server_of(node) else topology.of(node).database_node(settings)
-            shares = theirs is not None and theirs == owner
+            used = None if _server_of(node) else topology.of(node).database_node(settings)
+            shares = used is not None and used == owner
         if shares:
             yield node
 

@@ -40,14 +40,14 @@ def alias(
     true_or_false(present=present)
     targets = [destinations] if isinstance(destinations, str) else list(destinations)
     if present or targets:
-        made = Alias(**given(source_email=source_email, destinations=targets, active=active))
-        source_email, targets = made.source_email, list(made.destinations)
+        wanted = Alias(**given(source_email=source_email, destinations=targets, active=active))
+        source_email, targets = wanted.source_email, list(wanted.destinations)
     else:
         source_email = _alias_source(source_email)
 
     def wish(current: Current) -> Wish:
         if present:
-            return Wish(Accounts(aliases=(made,)))
+            return Wish(Accounts(aliases=(wanted,)))
         table = "mail_wildcard" if source_email.endswith("@*") else "mail_alias"
         source = source_email.removesuffix("@*")
         listed = [(source, target) for target in targets] or _aliases_of(current[table], source)
@@ -59,7 +59,7 @@ def alias(
 
 
 def _aliases_of(rows: Rows, source: str) -> list[Key]:
-    return [(source, target.lower()) for there, target in rows if there.lower() == source]
+    return [(source, target.lower()) for stored, target in rows if stored.lower() == source]
 
 
 def _alias_source(text: str) -> str:

@@ -54,13 +54,13 @@ def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, ob
         return f"there is no argument {unknown[0]}{nearest(unknown[0], names)}"
     if len(args) <= len(positional):
         return None
-    said = "too many arguments without a name"  # not quoted, as one of them may be a password
+    message = "too many arguments without a name"  # not quoted, as one of them may be a password
     if "list[" in str(positional[-1].annotation):
         listed = json.dumps([str(address) for address in args[len(positional) - 1 :]])
-        said += (
+        message += (
             f"; several {positional[-1].name} are one list: {listed}, in single quotes on the command line"
         )
-    return said
+    return message
 
 
 def _parameters(function: Function) -> list[Parameter]:

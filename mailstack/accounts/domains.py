@@ -42,7 +42,7 @@ def domain(
     Raises ``OperationValueError`` for a malformed domain.
     """
     true_or_false(present=present)
-    made = Domain(
+    wanted = Domain(
         **given(
             domain_name=domain_name,
             active=active,
@@ -52,10 +52,12 @@ def domain(
             user_quota_messages=user_quota_messages,
         )
     )
-    key = (made.domain_name,)
+    key = (wanted.domain_name,)
     return fulfil(
-        lambda current: Wish(Accounts(domains=(made,))) if present else without(current, "mail_domain", key),
-        f"Domain {made.domain_name}",
+        lambda current: (
+            Wish(Accounts(domains=(wanted,))) if present else without(current, "mail_domain", key)
+        ),
+        f"Domain {wanted.domain_name}",
     )
 
 
@@ -78,17 +80,17 @@ def alias_domain(
     Raises ``OperationValueError`` for a malformed domain.
     """
     true_or_false(present=present)
-    made = AliasDomain(
+    wanted = AliasDomain(
         **given(alias_domain=alias_domain, domain_name=domain_name or alias_domain, active=active)
     )
     if present and domain_name is None:
         raise OperationValueError("domain_name: which domain is it another name for?")
-    key = (made.alias_domain,)
+    key = (wanted.alias_domain,)
     return fulfil(
         lambda current: (
-            Wish(Accounts(alias_domains=(made,))) if present else without(current, "mail_alias_domain", key)
+            Wish(Accounts(alias_domains=(wanted,))) if present else without(current, "mail_alias_domain", key)
         ),
-        f"Alias domain {made.alias_domain}",
+        f"Alias domain {wanted.alias_domain}",
     )
 
 
@@ -114,19 +116,19 @@ def relay_domain(
     """
     true_or_false(present=present)
     targets = [recipients] if isinstance(recipients, str) else list(recipients)
-    made = RelayDomain(
+    wanted = RelayDomain(
         **given(domain_name=domain_name, recipients=targets, any_recipient=any_recipient, active=active)
     )
 
     def wish(current: Current) -> Wish:
         if present:
-            return Wish(Accounts(relay_domains=(made,)))
-        if made.recipients:
-            return without(current, "mail_relay_recipient", *((address,) for address in made.recipients))
-        known = [key for key in current["mail_relay_recipient"] if key[0].endswith(f"@{made.domain_name}")]
-        domains = stored(current, "mail_relay_domain", (made.domain_name,))
-        gone = {"mail_relay_domain": frozenset(domains), "mail_relay_recipient": frozenset(known)}
-        missing = () if domains else (f"relay domain {made.domain_name}",)
-        return Wish(absent=Absent(gone), missing=missing)
+            return Wish(Accounts(relay_domains=(wanted,)))
+        if wanted.recipients:
+            return without(current, "mail_relay_recipient", *((address,) for address in wanted.recipients))
+        known = [key for key in current["mail_relay_recipient"] if key[0].endswith(f"@{wanted.domain_name}")]
+        domains = stored(current, "mail_relay_domain", (wanted.domain_name,))
+        absent = {"mail_relay_domain": frozenset(domains), "mail_relay_recipient": frozenset(known)}
+        missing = () if domains else (f"relay domain {wanted.domain_name}",)
+        return Wish(absent=Absent(absent), missing=missing)
 
-    return fulfil(wish, f"Relay domain {made.domain_name}")
+    return fulfil(wish, f"Relay domain {wanted.domain_name}")

@@ -38,10 +38,10 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     """
     settings = deployed_with() or Settings.from_data(host.data)
     try:
-        ours = topology_rules.does_accounts(settings, hosts.topology())
+        runs_here = topology_rules.does_accounts(settings, hosts.topology())
     except OperationValueError as error:
         leave_out(str(error))
-    if not ours:
+    if not runs_here:
         return _apply(step=None, name=_called(name))
     step = following(Step(settings, wish))
     if not is_executing():
@@ -84,11 +84,11 @@ class _Work(NamedTuple):
 def _work(step: Step, current: Current) -> _Work:
     """Plan the changes. Raises ``OperationValueError`` if they are impossible."""
     plan, root = step.plan(current), step.settings.mail_home_root
-    gone = [change.key for change in plan.changes if (change.sign, change.table) == ("-", "mail_users")]
+    removed = [change.key for change in plan.changes if (change.sign, change.table) == ("-", "mail_users")]
     if not plan.wish.delete_mail:
-        gone = []
+        removed = []
     try:
-        homes = deletable_homes(gone, current["mail_users"], root) if gone else []
+        homes = deletable_homes(removed, current["mail_users"], root) if removed else []
     except PlanError as error:
         raise OperationValueError(str(error)) from None
     here = hosts.topology().here
@@ -97,7 +97,7 @@ def _work(step: Step, current: Current) -> _Work:
             f"delete_mail: {homes[0]} is not on {here.name}, {here.because}, but on the one in imap"
         )
     changes = with_mail_named(plan.changes, current, root, plan.wish.delete_mail)
-    deleted = [former_key(current["mail_users"][key]) for key in gone]
+    deleted = [former_key(current["mail_users"][key]) for key in removed]
     shares = step.settings.mail_shared_folders and here.has_role("imap")
     former = former_addresses(current, changes) if shares else []
     places = mail_places(current["mail_users"], root) if former else []

@@ -30,7 +30,7 @@ def postfixadmin(
     + file: a dump of its tables ``domain``, ``mailbox``, ``alias`` and ``alias_domain``, on the machine that
       runs pyinfra: ``mysqldump --xml``, or JSON (docs/adopting.md)
     + cleartext: whether PostfixAdmin had ``$CONF['encrypt'] = 'cleartext'``; required if a password looks
-    like a hash
+      like a hash
 
     Existing rows stay unchanged, so a second run changes nothing. Raises ``OperationValueError`` if the file
     is not such a dump, or has an address that is not allowed here.
@@ -58,18 +58,18 @@ def tables_of(file: str) -> postfixadmin_tables.Tables:
 def new_to(current: Current, accounts: Accounts) -> Accounts:
     """Return the accounts without an existing row."""
 
-    def there(table: str, key: str) -> bool:
+    def exists(table: str, key: str) -> bool:
         return bool(stored(current, table, (key,)))
 
     sources = {source.lower() for source, _ in current["mail_alias"]}
     return Accounts(
-        domains=tuple(d for d in accounts.domains if not there("mail_domain", d.domain_name)),
-        users=tuple(u for u in accounts.users if not there("mail_users", u.email)),
+        domains=tuple(d for d in accounts.domains if not exists("mail_domain", d.domain_name)),
+        users=tuple(u for u in accounts.users if not exists("mail_users", u.email)),
         aliases=tuple(a for a in accounts.aliases if a.source_email not in sources),
         alias_domains=tuple(
-            d for d in accounts.alias_domains if not there("mail_alias_domain", d.alias_domain)
+            d for d in accounts.alias_domains if not exists("mail_alias_domain", d.alias_domain)
         ),
         relay_domains=tuple(
-            d for d in accounts.relay_domains if not there("mail_relay_domain", d.domain_name)
+            d for d in accounts.relay_domains if not exists("mail_relay_domain", d.domain_name)
         ),
     )

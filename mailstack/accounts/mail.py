@@ -62,21 +62,21 @@ def with_mail_named(
     return [named(change) for change in changes]
 
 
-def deletable_homes(gone: Iterable[Key], users: Rows, root: str) -> list[str]:
+def deletable_homes(removed: Iterable[Key], users: Rows, root: str) -> list[str]:
     """Return the directories with the mail of removed users.
 
-    + gone: the keys of these users
+    + removed: the keys of these users
     + users: all existing users
     + root: the directory of all mail
 
     Raises ``PlanError`` if one of them is not below ``root``, or has the mail of a remaining user.
     """
-    root, gone = posixpath.normpath(root), set(gone)
+    root, removed = posixpath.normpath(root), set(removed)
     homes = {key: home_of(row, root) for key, row in users.items()}
-    for key in sorted(gone):
+    for key in sorted(removed):
         if not homes[key].startswith(f"{root}/"):
             raise PlanError(f"delete_mail: {homes[key]} of {key[0]} is not below {root}")
-        for other in sorted(homes.keys() - gone):
+        for other in sorted(homes.keys() - removed):
             if f"{homes[other]}/".startswith(f"{homes[key]}/"):
                 raise PlanError(f"delete_mail: {homes[key]} of {key[0]} has the mail of {other[0]} too")
-    return sorted({homes[key] for key in gone})
+    return sorted({homes[key] for key in removed})

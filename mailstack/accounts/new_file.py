@@ -31,10 +31,10 @@ class NewFile:
     def write(self) -> None:
         """Create the file. Raises ``OperationValueError`` if it exists by now."""
         try:
-            made = os.open(self._place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(self._place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             raise OperationValueError(self._there) from None
-        with os.fdopen(made, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(self.text + "\n")
 
     @property

@@ -117,27 +117,27 @@ def undeclared(current: Mapping[str, Rows], accounts: Accounts) -> Absent:
     )
 
 
-def _misspelt_domains(wanted: Mapping[str, list[Wanted]], there: Rows) -> list[Wanted]:
+def _misspelt_domains(wanted: Mapping[str, list[Wanted]], existing: Rows) -> list[Wanted]:
     """Return the domains stored in upper case to which an address to be written refers."""
     declared = {row.key for row in wanted["mail_domain"]}
     needed = {(_domain_of(row.key[0]),) for table in ("mail_users", "mail_alias") for row in wanted[table]}
-    find = _finder(there)
+    find = _finder(existing)
     return [Wanted(key, {}, {}) for key in sorted(needed - declared) if find(key) not in (None, key)]
 
 
 def _fold_ours(wanted: dict[str, list[Wanted]], current: Current) -> None:
     """Write destinations in this server's domains in lower case; others keep their case (RFC 5321 2.4)."""
     tables = ("mail_domain", "mail_alias_domain")
-    ours = {folded(key)[0] for table in tables for key in current[table]}
-    ours |= {row.key[0] for table in tables for row in wanted[table]}
+    local = {folded(key)[0] for table in tables for key in current[table]}
+    local |= {row.key[0] for table in tables for row in wanted[table]}
     for table in ("mail_alias", "mail_wildcard"):
         wanted[table] = [
-            row._replace(key=(row.key[0], addresses.in_domains(row.key[1], ours))) for row in wanted[table]
+            row._replace(key=(row.key[0], addresses.in_domains(row.key[1], local))) for row in wanted[table]
         ]
 
 
-def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[Change]:
-    find = _finder(there)
+def _differences(table: str, wanted: Iterable[Wanted], existing: Rows) -> Iterator[Change]:
+    find = _finder(existing)
     for row in wanted:
         stored = find(row.key)
         if stored is None:
@@ -150,8 +150,8 @@ def _differences(table: str, wanted: Iterable[Wanted], there: Rows) -> Iterator[
             lower = row.key == folded(row.key)
             notes.append("in lower case" if lower else f"written {row.key[-1]}")
         for name, value in row.enforced.items():
-            before = there[stored].get(name)
-            if before == value or (name == "password" and _same_password(there[stored], value)):
+            before = existing[stored].get(name)
+            if before == value or (name == "password" and _same_password(existing[stored], value)):
                 continue
             values[name] = value
             notes.append("password" if name in SECRETS else f"{name} {_shown(before)} -> {_shown(value)}")
@@ -196,10 +196,10 @@ def _domain_of(address: str) -> str:
     return address.rpartition("@")[2].lower()
 
 
-def _finder(there: Rows) -> Callable[[Key], Key | None]:
+def _finder(existing: Rows) -> Callable[[Key], Key | None]:
     """Return a function that finds a key as it is stored, maybe in another case, or returns ``None``."""
-    stored = {folded(key): key for key in sorted(there)}
-    return lambda key: key if key in there else stored.get(folded(key))
+    stored = {folded(key): key for key in sorted(existing)}
+    return lambda key: key if key in existing else stored.get(folded(key))
 
 
 def _same_password(row: Values, declared: str) -> bool:

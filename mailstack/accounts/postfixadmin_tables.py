@@ -96,7 +96,7 @@ def accounts(tables: Tables, cleartext: bool | None = None) -> Moved:
         row for row in tables["domain"] if row["domain"] != "ALL"
     ]  # "ALL" is the domain of administrators of every domain
     relayed = {row["domain"].lower() for row in domains if _true(row.get("backupmx"))}
-    ours = [row for row in domains if row["domain"].lower() not in names | relayed]
+    local = [row for row in domains if row["domain"].lower() not in names | relayed]
     users = [
         _user(row, cleartext) for row in tables["mailbox"] if not _elsewhere(row["username"], names, left_out)
     ]
@@ -112,7 +112,7 @@ def accounts(tables: Tables, cleartext: bool | None = None) -> Moved:
             )
     return Moved(
         Accounts(
-            domains=tuple(Domain(domain_name=row["domain"], active=_true(row["active"])) for row in ours),
+            domains=tuple(Domain(domain_name=row["domain"], active=_true(row["active"])) for row in local),
             users=tuple(users),
             aliases=tuple(aliases),
             alias_domains=tuple(

@@ -19,13 +19,13 @@ def former_addresses(current: Mapping[str, Rows], changes: Iterable[Change]) -> 
 
     + current: the rows of each table
     """
-    gone = {
+    former = {
         change.key[0].lower()
         for change in changes
         if change.table == "mail_users"
         and (change.sign == "-" or change.values.get("email", change.key[0]).lower() != change.key[0].lower())
     }
-    return sorted(gone | {address for (address,) in current[ADDRESSES]})
+    return sorted(former | {address for (address,) in current[ADDRESSES]})
 
 
 def mail_places(users: Rows, root: str) -> list[str]:

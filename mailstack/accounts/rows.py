@@ -85,7 +85,7 @@ def applied(current: Current, changes: Sequence[Change]) -> Current:
         if sign != "-":
             after[table][tuple(row[name] for name in KEYS[table])] = row
     for table, owner in _OWNED.items():
-        gone = {key for sign, place, key, *_ in changes if (sign, place) == ("-", owner)}
+        removed = {key for sign, place, key, *_ in changes if (sign, place) == ("-", owner)}
         moved = {
             key[0]: values["email"]
             for _, place, key, values, _ in changes
@@ -94,6 +94,6 @@ def applied(current: Current, changes: Sequence[Change]) -> Current:
         after[table] = {
             (moved.get(key[0], key[0]), *key[1:]): row
             for key, row in after[table].items()
-            if key[:1] not in gone
+            if key[:1] not in removed
         }
     return after

@@ -57,9 +57,9 @@ def script(
         statements += _delete(table, [c for c in changes if c.table == table and c.sign == "-"], written)
     statements += _delete(FORMER, [Change("-", FORMER, key, {}) for key in deleted], written)
     for table in KEYS:
-        ours = [change for change in changes if change.table == table]
-        statements += [_update(change, written) for change in ours if change.sign == "~"]
-        statements += _insert(dialect, table, [change for change in ours if change.sign == "+"], written)
+        selected = [change for change in changes if change.table == table]
+        statements += [_update(change, written) for change in selected if change.sign == "~"]
+        statements += _insert(dialect, table, [change for change in selected if change.sign == "+"], written)
     return "\n".join([*statements, *dialect.end()])
 
 

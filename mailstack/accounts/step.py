@@ -47,7 +47,7 @@ class Wish(NamedTuple):
 
 def stored(current: Current, table: str, key: Key) -> list[Key]:
     """Return the stored keys that equal this key, in any case of letters."""
-    return [there for there in current[table] if folded(there) == folded(key)]
+    return [row for row in current[table] if folded(row) == folded(key)]
 
 
 def need_user(current: Current, email: str) -> None:
@@ -59,8 +59,8 @@ def need_user(current: Current, email: str) -> None:
 def without(current: Current, table: str, *keys: Key) -> Wish:
     """Return the wish to remove these rows."""
     found = {key: stored(current, table, key) for key in keys}
-    absent = Absent({table: frozenset(key for there in found.values() for key in there)})
-    missing = tuple(f"{WORDS[table]} {' -> '.join(key)}" for key, there in found.items() if not there)
+    absent = Absent({table: frozenset(key for rows in found.values() for key in rows)})
+    missing = tuple(f"{WORDS[table]} {' -> '.join(key)}" for key, rows in found.items() if not rows)
     return Wish(absent=absent, missing=missing)
 
 
@@ -143,14 +143,14 @@ class Step:
             raise OperationValueError(str(error)) from None
         rows = asked.accounts.rows()
         aliases = [row.key for table in ("mail_alias", "mail_wildcard") for row in rows[table]]
-        said = [*_not_there(asked, changes), *dead_ends(aliases, changes, current)]
-        said += shadowed(changes, current)
+        notes = [*_not_there(asked, changes), *dead_ends(aliases, changes, current)]
+        notes += shadowed(changes, current)
         # a command changes no setting, but may remove the address that a setting sends mail to
         before = () if self.all_rows else tuple(dead_settings(given.targets, current))
-        said += [
+        notes += [
             text for text in dead_settings(given.targets, applied(current, changes)) if text not in before
         ]
-        return Plan(asked, changes, tuple(said))
+        return Plan(asked, changes, tuple(notes))
 
 
 class Plan(NamedTuple):

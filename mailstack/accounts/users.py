@@ -43,7 +43,7 @@ def user(
 
     + email: the address, which is also the login name
     + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; for a new
-    user by default ``prompt``. An existing user gets this as the new password
+      user by default ``prompt``. An existing user gets this as the new password
     + quota_mb, quota_messages: the largest size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: the directory of the mail; by default a new one below ``mail_home_root``
     + can_send, can_receive: whether the user may send, and receive, mail
@@ -62,7 +62,7 @@ def user(
         pyinfra INVENTORY mailstack.accounts.user alice@example.org password_from=file:alice.txt quota_mb=500
     """
     true_or_false(present=present, delete_mail=delete_mail)
-    made = User(
+    wanted = User(
         **given(
             email=email,
             quota_mb=quota_mb,
@@ -77,23 +77,23 @@ def user(
     )
     if delete_mail and present:
         raise OperationValueError("delete_mail: only with present=false")
-    source = password_source(password_from, made.email)
+    source = password_source(password_from, wanted.email)
 
     def wish(current: Current) -> Wish:
-        key = (made.email,)
+        key = (wanted.email,)
         if not present:
             return without(current, "mail_users", key)._replace(delete_mail=delete_mail)
-        there = stored(current, "mail_users", key)
-        if password_from is None and there:
-            return Wish(Accounts(users=(made,)))
+        existing = stored(current, "mail_users", key)
+        if password_from is None and existing:
+            return Wish(Accounts(users=(wanted,)))
         password = source()
-        if not there:
-            return Wish(Accounts(users=(_with(made, initial_password=password),)))
-        if _is_password(current["mail_users"][there[0]].get("password"), password):
-            return Wish(Accounts(users=(made,)))
-        return Wish(Accounts(users=(_with(made, password_hash=hash_password(password)),)))
+        if not existing:
+            return Wish(Accounts(users=(_with(wanted, initial_password=password),)))
+        if _is_password(current["mail_users"][existing[0]].get("password"), password):
+            return Wish(Accounts(users=(wanted,)))
+        return Wish(Accounts(users=(_with(wanted, password_hash=hash_password(password)),)))
 
-    return fulfil(wish, f"User {made.email}")
+    return fulfil(wish, f"User {wanted.email}")
 
 
 @command
@@ -132,7 +132,7 @@ def app_password(
     + app_name: its name, such as ``phone``
     + service: ``imap`` for reading mail, ``smtp`` for sending it, ``all`` for both and ManageSieve
     + password_to: the path of a new file on the machine that runs pyinfra. A password is generated and
-    written to it, readable by you alone, and shown nowhere else
+      written to it, readable by you alone, and shown nowhere else
     + password_from: the source of a password that you generated, as for ``user``
     + present: false removes it
 
@@ -147,28 +147,28 @@ def app_password(
     true_or_false(present=present)
     if password_to is not None and password_from is not None:
         raise OperationValueError("password_to: not with password_from")
-    made = AppPassword(**given(name=app_name, service=service))
+    wanted = AppPassword(**given(name=app_name, service=service))
     user = User(email=email)
     source = password_source(password_from, f"{app_name} of {user.email}") if password_from else None
     file = NewFile(password_to, generate_app_password()) if password_to is not None else None
 
     def wish(current: Current) -> Wish:
-        key = (user.email, made.name)
+        key = (user.email, wanted.name)
         if not present:
             return without(current, "mail_app_password", key)
         need_user(current, user.email)
         if not (source or file or stored(current, "mail_app_password", key)):
             raise OperationValueError(
-                f"app password {user.email}: {made.name} is new and has no password; allowed: "
+                f"app password {user.email}: {wanted.name} is new and has no password; allowed: "
                 "password_to=FILE (a new one is generated and written there), or password_from=env:NAME, "
                 "password_from=file:PATH or password_from=prompt"
             )
         password = source() if source else file.text if file else None
-        app = AppPassword(**made.model_dump(exclude_unset=True), **given(password=password))
+        app = AppPassword(**wanted.model_dump(exclude_unset=True), **given(password=password))
         asked = Accounts(users=(User(email=email, app_passwords=(app,)),))
         return Wish(asked, first=file.write if file else None)
 
-    return fulfil(wish, f"App password {made.name} of {user.email}")
+    return fulfil(wish, f"App password {wanted.name} of {user.email}")
 
 
 @command
@@ -184,16 +184,16 @@ def sender(
     Raises ``OperationValueError`` for a malformed address.
     """
     true_or_false(present=present)
-    made = User(email=email, senders=(sender_email,))
-    key = (made.email, made.senders[0])
+    wanted = User(email=email, senders=(sender_email,))
+    key = (wanted.email, wanted.senders[0])
 
     def wish(current: Current) -> Wish:
         if not present:
             return without(current, "mail_sender", key)
-        need_user(current, made.email)
-        return Wish(Accounts(users=(made,)))
+        need_user(current, wanted.email)
+        return Wish(Accounts(users=(wanted,)))
 
-    return fulfil(wish, f"Sender {made.email}")
+    return fulfil(wish, f"Sender {wanted.email}")
 
 
 def _is_password(stored: str | SecretStr | None, password: str) -> bool:
@@ -203,6 +203,8 @@ def _is_password(stored: str | SecretStr | None, password: str) -> bool:
     return bool(verify(stored or "", password))
 
 
-def _with(made: User, **secret: str) -> User:
-    said: dict[str, Any] = made.model_dump(exclude_unset=True)
-    return User(**said, **cast("dict[str, Any]", {name: SecretStr(value) for name, value in secret.items()}))
+def _with(user: User, **secret: str) -> User:
+    values: dict[str, Any] = user.model_dump(exclude_unset=True)
+    return User(
+        **values, **cast("dict[str, Any]", {name: SecretStr(value) for name, value in secret.items()})
+    )

@@ -49,10 +49,12 @@ def own_senders(local: Iterable[str]) -> str:
     ``%d``.
     """
     names = ", ".join(f"'{name}'" for name in local)
-    ours = VIRTUAL_DOMAINS.replace("%s", "%d")
+    domains = VIRTUAL_DOMAINS.replace("%s", "%d")
     if names:
-        ours += f" UNION ALL SELECT name FROM (SELECT '%d' AS name) AS asked WHERE name IN ({names})"
-    return f"SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587' FROM ({ours}) AS ours"
+        domains += f" UNION ALL SELECT name FROM (SELECT '%d' AS name) AS asked WHERE name IN ({names})"
+    return (
+        f"SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587' FROM ({domains}) AS ours"
+    )
 
 
 def sender_logins(behind: str) -> str:

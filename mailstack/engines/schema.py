@@ -41,7 +41,7 @@ def names(columns: Mapping[str, tuple[str, ...]], literal: Callable[[str], str])
 
     + literal: the engine's function for constants
     """
-    pairs = ((table, column) for table, ours in columns.items() for column in ours)
+    pairs = ((table, column) for table, own in columns.items() for column in own)
     return {
         "tables": ", ".join(map(literal, columns)),
         "columns": ", ".join(f"({literal(table)}, {literal(column)})" for table, column in pairs),

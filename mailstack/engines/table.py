@@ -21,7 +21,7 @@ class Column(NamedTuple):
     + default: the value for new rows, and for existing rows when the column is added
     + domain_of: the column with the address whose domain this is; the server derives it
     + fold: how the server writes an address: in lower case, or as a destination. That is lower case in this
-    server's domains; elsewhere the local part keeps its case (RFC 5321, 2.4)
+      server's domains; elsewhere the local part keeps its case (RFC 5321, 2.4)
     + secret: whether its values are never shown
     """
 

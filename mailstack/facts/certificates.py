@@ -69,11 +69,11 @@ class Certificate(Fact[CertificateState]):
     def parse(self, output: str) -> CertificateState:
         """See ``Question.parse``."""
         (pair,) = self.about
-        said = output.partition(f"\f{pair.hostname} {pair.certificate}\n")[2].partition("\f")[0]
-        keys = re.findall(r"^-----BEGIN PUBLIC KEY-----$.*?^-----END PUBLIC KEY-----$", said, re.M | re.S)
-        end = re.search(r"^notAfter=(.*)$", said, re.M)
+        text = output.partition(f"\f{pair.hostname} {pair.certificate}\n")[2].partition("\f")[0]
+        keys = re.findall(r"^-----BEGIN PUBLIC KEY-----$.*?^-----END PUBLIC KEY-----$", text, re.M | re.S)
+        end = re.search(r"^notAfter=(.*)$", text, re.M)
         return CertificateState(
-            matches_hostname=" does match certificate" in said,
+            matches_hostname=" does match certificate" in text,
             matches_key=len(keys) == 2 and keys[0] == keys[1],
             expires=datetime.fromtimestamp(cert_time_to_seconds(end[1]), UTC) if end else None,
         )

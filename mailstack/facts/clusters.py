@@ -27,8 +27,8 @@ class Cluster(Value):
     """One cluster, as its configuration describes it.
 
     + flags: ``binaries``: its version is installed; ``data``: its data directory exists; ``ours``: mailstack
-    has configured it; ``block``: its ``pg_hba.conf`` has mailstack's block; ``starts``: it is running, or
-    starts at boot
+      has configured it; ``block``: its ``pg_hba.conf`` has mailstack's block; ``starts``: it is running, or
+      starts at boot
     """
 
     version: str

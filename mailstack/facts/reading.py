@@ -154,9 +154,9 @@ def _check(host: Host, readings: _Readings, wanted: Question[Any]) -> None:
         return
     _know(host, readings, [*(requirement.question for requirement in unchecked), wanted])
     wrong = [requirement.problem(_answer(host, readings, requirement.question)) for requirement in unchecked]
-    if said := "; ".join(dict.fromkeys(filter(None, wrong))):
-        readings.refused = said
-        raise OperationError(said)
+    if problems := "; ".join(dict.fromkeys(filter(None, wrong))):
+        readings.refused = problems
+        raise OperationError(problems)
 
 
 def _know(host: Host, readings: _Readings, questions: Iterable[Question[Any]]) -> None:
@@ -185,14 +185,14 @@ def _ask(host: Host, questions: Iterable[Question[Any]]) -> list[_Answer]:
     done = run_script(
         host, f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo"
     )
-    said = base64.b64decode(done.output).decode(errors="surrogateescape").split("\0")
-    if not done.succeeded or len(said) != len(asked) + 2:
+    answers = base64.b64decode(done.output).decode(errors="surrogateescape").split("\0")
+    if not done.succeeded or len(answers) != len(asked) + 2:
         raise OperationError(f"could not read the state of the host: {' '.join(done.errors.split())}")
-    if (uid := said[0].strip()) != "0":
+    if (uid := answers[0].strip()) != "0":
         raise OperationError(_not_root(uid, connector_arguments(host)))
     return [
         _Answer(ask, frozenset(about), answer)
-        for (ask, about), answer in zip(asked.items(), said[1:-1], strict=True)
+        for (ask, about), answer in zip(asked.items(), answers[1:-1], strict=True)
     ]
 
 

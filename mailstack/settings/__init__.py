@@ -151,9 +151,9 @@ class Settings(
         every, name = (
             (data, None) if isinstance(data, Mapping) else (data.dict(), data.host.name)  # type: ignore[no-untyped-call]
         )
-        ours = {key: value for key, value in every.items() if key.startswith("mail_")}
+        given = {key: value for key, value in every.items() if key.startswith("mail_")}
         try:
-            return cls(**cast("GivenSettings", ours))
+            return cls(**cast("GivenSettings", given))
         except SettingsError as error:
             raise SettingsError(error.problems, name) from None
 
@@ -207,16 +207,16 @@ class Settings(
     @model_validator(mode="after")
     def _one_class_a_domain(self) -> Self:
         """Check that each domain has one address class (ADDRESS_CLASS_README); else its mailboxes are 550."""
-        ours = {domain.domain_name for domain in self.mail_domains}
+        local = {domain.domain_name for domain in self.mail_domains}
         others = {alias.alias_domain for alias in self.mail_alias_domains}
-        if both := sorted(ours & others):
+        if both := sorted(local & others):
             raise ValueError(f"mail_alias_domains: {both[0]!r} is one of mail_domains too")
-        ours |= others
+        local |= others
         relayed = {domain.domain_name for domain in self.mail_relay_domains}
-        if both := sorted(ours & relayed):
+        if both := sorted(local & relayed):
             raise ValueError(f"mail_relay_domains: {both[0]!r} is one of mail_domains too")
         for item in self.mail_mydestination:
-            for setting, names in (("mail_domains", ours), ("mail_relay_domains", relayed)):
+            for setting, names in (("mail_domains", local), ("mail_relay_domains", relayed)):
                 if (name := self.expanded(item)) in names:
                     raise ValueError(
                         f"mail_mydestination: {item!r} is {name!r}, which is one of {setting} too; take it "

@@ -50,8 +50,8 @@ class SettingsError(OperationValueError):
 
     def __init__(self, problems: Sequence[Problem], host: str | None = None) -> None:
         self.problems = tuple(problems)
-        said = "; ".join(str(problem) for problem in problems)
-        super().__init__(f"{host}: {said}" if host else said)
+        text = "; ".join(str(problem) for problem in problems)
+        super().__init__(f"{host}: {text}" if host else text)
 
 
 def settings_error(model: type[BaseModel], error: ValidationError) -> SettingsError:
@@ -78,18 +78,18 @@ def _problems(model: type[BaseModel], detail: ErrorDetails) -> list[Problem]:
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, SettingsError):  # a model within this one has described its own problems
         return [Problem(location + inner.location, inner.text) for inner in cause.problems]
-    said = (
+    text = (
         str(cause)
         if isinstance(cause, ValueError)
         else _PLAIN.get(kind, detail["msg"].replace("Input should", "must", 1))
     )
     if not location:  # a rule about several settings names them itself
-        return [Problem((), said)]
+        return [Problem((), text)]
     allowed = _allowed(model, location)
     value = "" if _may_be_secret(model, location) else _shown(detail["input"])
     if location[-1] == "[key]":  # pydantic's mark for a dictionary's key, after the key
         location, value = location[:-2], f": the key {location[-2]!r}"
-    return [Problem(location, f"{value}: {said}" + (f"; allowed: {allowed}" if allowed else ""))]
+    return [Problem(location, f"{value}: {text}" + (f"; allowed: {allowed}" if allowed else ""))]
 
 
 def _shown(value: object) -> str:

@@ -77,9 +77,9 @@ def transport_parameters(transports: Iterable[str]) -> frozenset[str]:
 
 def transports(settings: PostfixSettings) -> list[str]:
     """Return all delivery transports: of Postfix, of mailstack and of ``mail_postfix_master``."""
-    ours = [service.name for service in settings.mail_postfix_master if service.type in ("unix", "inet")]
+    further = [service.name for service in settings.mail_postfix_master if service.type in ("unix", "inet")]
     senders = [SENDER_RELAY] if any(relay.user for relay in settings.mail_sender_relayhosts.values()) else []
-    return [*TRANSPORTS, *senders, *ours]
+    return [*TRANSPORTS, *senders, *further]
 
 
 def unknown_parameters(settings: PostfixSettings, postfix_version: str | None = None) -> list[str]:

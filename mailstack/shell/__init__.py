@@ -21,7 +21,7 @@ def shell(script: str, data: str | None = None) -> StringCommand:
 
     + script: one or more lines of shell
     + data: the script's standard input, which ``ps`` does not show; text without NUL. It arrives with a
-    newline at its end.
+      newline at its end.
     """
     source = "</dev/null"
     if data is not None:

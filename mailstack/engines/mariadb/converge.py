@@ -44,8 +44,8 @@ def steps(settings: Settings, database: Database, passwords: Store) -> Iterator[
     if server.get("database"):
         state = database.query(name, schema.query())
     else:
-        made = f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;"
-        yield Step(f"database {name}: created", _SERVER, made, transaction=False)
+        sql = f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;"
+        yield Step(f"database {name}: created", _SERVER, sql, transaction=False)
     if differences := schema.differences(state):
         yield Step(f"schema: {', '.join(differences)}", name, schema.script(), transaction=False)
     for title, sql in users.changes(wanted(settings, passwords), server):
@@ -62,13 +62,13 @@ def wanted(settings: Settings, passwords: Store) -> list[Account]:
     if settings.mail_db_auth == "peer":
         return [Account("postfix", SOCKET, lookup), Account("dovecot", SOCKET, lookup | upgrade)]
     owner = {users.on_database(name): frozenset(users.OWNER_PRIVILEGES)}
-    made = [Account(settings.mail_db_owner, _HERE, owner, _password(passwords, OWNER_PASSWORD))]
+    accounts = [Account(settings.mail_db_owner, _HERE, owner, _password(passwords, OWNER_PASSWORD))]
     for role, grants, secret in (
         (settings.mail_db_lookup_role, lookup, LOOKUP_PASSWORD),
         (settings.mail_db_upgrade_role, upgrade, UPGRADE_PASSWORD),
     ):
-        made.append(Account(role, _HERE, grants, _password(passwords, secret)))
-    return made
+        accounts.append(Account(role, _HERE, grants, _password(passwords, secret)))
+    return accounts
 
 
 def _password(passwords: Store, secret: str) -> str:

@@ -98,8 +98,8 @@ class _Answer(_Asked["Any | None"]):
 
     def parse(self, output: str) -> Any | None:
         """See ``Question.parse``."""
-        said = self._said(output)
-        return None if said == _NO_DATABASE else _parse_json(said)
+        answer = self._said(output)
+        return None if answer == _NO_DATABASE else _parse_json(answer)
 
 
 def _parse_json(output: str) -> Any | None:

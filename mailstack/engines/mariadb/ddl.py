@@ -72,8 +72,8 @@ def _columns_and_keys(table: Table) -> str:
         for column in table.columns
         if column.domain_of
     ]
-    for kind, made in (("UNIQUE INDEX", table.keys), ("INDEX", table.indexes)):
-        for name, columns, *_ in made:
+    for kind, wanted in (("UNIQUE INDEX", table.keys), ("INDEX", table.indexes)):
+        for name, columns, *_ in wanted:
             changes += [f"DROP INDEX IF EXISTS {name}", f"ADD {kind} {name} ({', '.join(columns)})"]
     return _alter(table, [*changes, _OPTIONS])
 

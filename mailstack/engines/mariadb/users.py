@@ -69,32 +69,34 @@ def changes(wanted: Sequence[Account], state: Mapping[str, Any]) -> list[Change]
 
     + state: the result of the query
     """
-    there: Mapping[str, Any] = state.get("accounts") or {}
+    existing: Mapping[str, Any] = state.get("accounts") or {}
     granted: dict[str, dict[str, set[str]]] = {}
     for name, place, privilege in state.get("grants") or []:
         granted.setdefault(name, {}).setdefault(place, set()).add(privilege)
-    made = [_change(account, there.get(account.name), granted.get(account.name, {})) for account in wanted]
-    ours = {account.name for account in wanted}
-    made += [
-        Change(f"account {name}: unwanted", f"DROP USER IF EXISTS {_quoted(name)};")
-        for name in sorted(there.keys() - ours)
+    needed = [
+        _change(account, existing.get(account.name), granted.get(account.name, {})) for account in wanted
     ]
-    for name in sorted(granted.keys() - ours - there.keys()):
+    names = {account.name for account in wanted}
+    needed += [
+        Change(f"account {name}: unwanted", f"DROP USER IF EXISTS {_quoted(name)};")
+        for name in sorted(existing.keys() - names)
+    ]
+    for name in sorted(granted.keys() - names - existing.keys()):
         places = sorted(granted[name])
         title = f"account {name}: not on {', '.join(places)}"
-        made.append(Change(title, "\n".join(_revoke(name, place) for place in places)))
-    return [change for change in made if change.sql]
+        needed.append(Change(title, "\n".join(_revoke(name, place) for place in places)))
+    return [change for change in needed if change.sql]
 
 
 def _change(account: Account, current: Mapping[str, Any] | None, granted: Mapping[str, set[str]]) -> Change:
     """Return the change of an account. Any difference replaces it as a whole; existing sessions go on."""
-    said = ["created"] if current is None else _differences(account, current)
+    reasons = ["created"] if current is None else _differences(account, current)
     if current is not None:
         for place in sorted(account.grants.keys() | granted.keys()):
             wanted, found = account.grants.get(place, frozenset()), granted.get(place, set())
-            said += [f"{privilege} on {place}" for privilege in sorted(wanted - found)]
-            said += [f"no {privilege} on {place}" for privilege in sorted(found - wanted)]
-    if not said:
+            reasons += [f"{privilege} on {place}" for privilege in sorted(wanted - found)]
+            reasons += [f"no {privilege} on {place}" for privilege in sorted(found - wanted)]
+    if not reasons:
         return Change("", "")
     name = _quoted(account.name)
     how = "unix_socket"
@@ -105,7 +107,7 @@ def _change(account: Account, current: Mapping[str, Any] | None, granted: Mappin
         " REQUIRE NONE PASSWORD EXPIRE NEVER ACCOUNT UNLOCK;",
         *(_grant(sorted(privileges), place, name) for place, privileges in account.grants.items()),
     ]
-    return Change(f"account {account.name}: {', '.join(said)}", "\n".join(statements))
+    return Change(f"account {account.name}: {', '.join(reasons)}", "\n".join(statements))
 
 
 def _grant(privileges: Iterable[str], place: str, name: str) -> str:
@@ -122,16 +124,18 @@ def _differences(account: Account, current: Mapping[str, Any]) -> list[str]:
         right = plugin == "unix_socket" and not stored
     else:
         right = plugin in ("mysql_native_password", "") and stored == _hash(account.password)
-    said = [] if right and "auth_or" not in current else ["password" if account.password else "by its socket"]
+    reasons = (
+        [] if right and "auth_or" not in current else ["password" if account.password else "by its socket"]
+    )
     if current.get("ssl_type", 0) > 0:
-        said.append("no condition on TLS")
+        reasons.append("no condition on TLS")
     if current.get("account_locked"):
-        said.append("not locked")
+        reasons.append("not locked")
     if current.get("password_last_changed") == 0 or current.get("password_lifetime", 0) != 0:
-        said.append("no expiry")
+        reasons.append("no expiry")
     if any(current.get(limit) for limit in _LIMITS):
-        said.append("no limits")
-    return said
+        reasons.append("no limits")
+    return reasons
 
 
 def _hash(password: str) -> str:

@@ -75,10 +75,10 @@ def _role_scripts(
             password = password._replace(
                 logs_in=database.can_login(settings.mail_db_name, role.name, password.value)
             )
-        made = roles.changes(role, current, password, superuser=server.get("superuser", True))
-        if made:
-            title = f"role {role.name}: {', '.join(change.title for change in made)}"
-            yield title, UNLOGGED + "\n".join(change.sql for change in made)
+        changes = roles.changes(role, current, password, superuser=server.get("superuser", True))
+        if changes:
+            title = f"role {role.name}: {', '.join(change.title for change in changes)}"
+            yield title, UNLOGGED + "\n".join(change.sql for change in changes)
 
 
 def _password(settings: Settings, passwords: Store, secret: str) -> Password | NoPassword:

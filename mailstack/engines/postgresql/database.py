@@ -128,8 +128,8 @@ class _Answer(_Asked["Any | None"]):
 
     def parse(self, output: str) -> Any | None:
         """See ``Question.parse``."""
-        answer, said = self._said(output)
-        state, _, message = said.partition(" ")
+        answer, status = self._said(output)
+        state, _, message = status.partition(" ")
         if not state or state.startswith(_STOPPING):
             return None
         if state != "00000":
@@ -188,8 +188,8 @@ class DsnDatabase:
                 cursor.execute(sql)
             connection.commit()
         except psycopg2.Error as error:  # without its DETAIL, which shows rows
-            said = error.diag.message_primary or type(error).__name__
-            raise OperationError(f"the database refused a change: {said}") from None
+            message = error.diag.message_primary or type(error).__name__
+            raise OperationError(f"the database refused a change: {message}") from None
         finally:
             connection.close()
 
@@ -200,10 +200,10 @@ class DsnDatabase:
         try:
             return psycopg2.connect(self.dsn, dbname=database, connect_timeout=10)
         except psycopg2.OperationalError as error:
-            said = f"mail_db_dsn: cannot connect: {str(error).strip()}"
-            if f'database "{database}" does not exist' in said:
-                raise _NoSuchDatabaseError(said) from None
-            raise OperationError(said) from None
+            message = f"mail_db_dsn: cannot connect: {str(error).strip()}"
+            if f'database "{database}" does not exist' in message:
+                raise _NoSuchDatabaseError(message) from None
+            raise OperationError(message) from None
 
     def is_known(self, database: str, sql: str) -> bool:
         """Return true: a server that can't be reached is an error."""

@@ -49,7 +49,7 @@ def locked_out(settings: Settings, text: str) -> str | None:
     """
     if shared_files.has_ours(text):
         return None
-    ours = {
+    roles = {
         "postgres",
         settings.mail_db_owner,
         settings.mail_db_lookup_role,
@@ -57,7 +57,7 @@ def locked_out(settings: Settings, text: str) -> str | None:
     }
     given = {" ".join(line.split()) for line in settings.mail_db_hba}
     for rule in rules(text):
-        served = set(rule.users) <= ours and rule.address in _HERE and rule.method in _BY_PASSWORD
+        served = set(rule.users) <= roles and rule.address in _HERE and rule.method in _BY_PASSWORD
         if settings.mail_db_name in rule.databases and not served and rule.line not in given:
             return (
                 f"pg_hba.conf: the line {rule.line!r} would no longer let anybody into the database "

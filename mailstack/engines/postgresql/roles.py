@@ -124,26 +124,26 @@ def changes(
     """
     name = identifier(role.name)
     if current is None:
-        made = [Change("created", f"CREATE ROLE {name} LOGIN;")]
-        made += [_set_setting(name, setting) for setting in sorted(role.settings)]
-        made += _password(name, password, None)
-        return made + ([_administered(name)] if role.owner and not superuser else [])
-    made = [
+        needed = [Change("created", f"CREATE ROLE {name} LOGIN;")]
+        needed += [_set_setting(name, setting) for setting in sorted(role.settings)]
+        needed += _password(name, password, None)
+        return needed + ([_administered(name)] if role.owner and not superuser else [])
+    needed = [
         Change(word if wanted else f"no {word}", f"ALTER ROLE {name} {'' if wanted else 'NO'}{word};")
         for column, (word, wanted) in _ATTRIBUTES.items()
         if current[column] != wanted
     ]
     if current["rolconnlimit"] != -1:
-        made.append(Change("no connection limit", f"ALTER ROLE {name} CONNECTION LIMIT -1;"))
+        needed.append(Change("no connection limit", f"ALTER ROLE {name} CONNECTION LIMIT -1;"))
     if current["expires"]:
-        made.append(Change("no expiry", f"ALTER ROLE {name} VALID UNTIL 'infinity';"))
+        needed.append(Change("no expiry", f"ALTER ROLE {name} VALID UNTIL 'infinity';"))
     for group, grantor in current["memberships"]:
         by = f" GRANTED BY {identifier(grantor)}" if grantor else ""
         sql = f"REVOKE {identifier(group)} FROM {name}{by} CASCADE;"
-        made.append(Change(f"not a member of {group}", sql))
-    made += _settings(name, role.settings, current["settings"])
-    made += _password(name, password, current["verifier"])
-    return made + ([_administered(name)] if role.owner and not current["administered"] else [])
+        needed.append(Change(f"not a member of {group}", sql))
+    needed += _settings(name, role.settings, current["settings"])
+    needed += _password(name, password, current["verifier"])
+    return needed + ([_administered(name)] if role.owner and not current["administered"] else [])
 
 
 def _administered(name: str) -> Change:
@@ -152,17 +152,17 @@ def _administered(name: str) -> Change:
 
 def _settings(name: str, wanted: frozenset[str], current: Sequence[tuple[str | None, str]]) -> list[Change]:
     """Return the changes of settings by ``ALTER ROLE … SET`` and ``ALTER ROLE … IN DATABASE … SET``."""
-    ours = {setting.partition("=")[0] for setting in wanted}
-    made = []
+    names = {setting.partition("=")[0] for setting in wanted}
+    needed = []
     for database, setting in current:
         parameter = setting.partition("=")[0]
-        if database is None and parameter in ours:
+        if database is None and parameter in names:
             continue
-        where, said = (f" IN DATABASE {identifier(database)}", f" in {database}") if database else ("", "")
+        where, place = (f" IN DATABASE {identifier(database)}", f" in {database}") if database else ("", "")
         sql = f"ALTER ROLE {name}{where} RESET {_parameter(parameter)};"
-        made.append(Change(f"no setting {parameter}{said}", sql))
-    there = {setting for database, setting in current if database is None}
-    return made + [_set_setting(name, setting) for setting in sorted(wanted - there)]
+        needed.append(Change(f"no setting {parameter}{place}", sql))
+    existing = {setting for database, setting in current if database is None}
+    return needed + [_set_setting(name, setting) for setting in sorted(wanted - existing)]
 
 
 def _set_setting(name: str, setting: str) -> Change:
