@@ -19,6 +19,7 @@ Answers may contain secrets, so they are never printed, at any ``-v``.
 from __future__ import annotations
 
 import base64
+import binascii
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,15 +186,26 @@ def _ask(host: Host, questions: Iterable[Question[Any]]) -> list[_Answer]:
     done = run_script(
         host, f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo"
     )
-    answers = base64.b64decode(done.output).decode(errors="surrogateescape").split("\0")
+    answers = _decoded(done.output).split("\0")
     if not done.succeeded or len(answers) != len(asked) + 2:
-        raise OperationError(f"could not read the state of the host: {' '.join(done.errors.split())}")
+        silent = "its answer is not complete" if done.succeeded else "the command failed and printed no error"
+        raise OperationError(
+            f"could not read the state of the host: {' '.join(done.errors.split()) or silent}"
+        )
     if (uid := answers[0].strip()) != "0":
         raise OperationError(_not_root(uid, connector_arguments(host)))
     return [
         _Answer(ask, frozenset(about), answer)
         for (ask, about), answer in zip(asked.items(), answers[1:-1], strict=True)
     ]
+
+
+def _decoded(output: str) -> str:
+    """Return the text in a line of base64, nothing if the line is cut off."""
+    try:
+        return base64.b64decode(output).decode(errors="surrogateescape")
+    except binascii.Error:
+        return ""
 
 
 def _not_root(uid: str, arguments: Mapping[str, Any]) -> str:

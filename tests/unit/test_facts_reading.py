@@ -200,6 +200,24 @@ def test_all_problems_are_reported_before_any_change(run: Run) -> None:
     assert run.asked == [[["a"], ["one", "three", "two"]]]
 
 
+@pytest.mark.parametrize(
+    ("succeeded", "answer", "errors", "reason"),
+    [
+        (True, "MAoA", "", "its answer is not complete"),
+        (True, "MAo", "", "its answer is not complete"),
+        (False, "MAoA", "", "the command failed and printed no error"),
+        (False, "", "sudo: unknown\nuser", "sudo: unknown user"),
+    ],
+)
+def test_an_answer_that_is_cut_off_is_an_error(
+    run: Run, succeeded: bool, answer: str, errors: str, reason: str
+) -> None:
+    output = CommandOutput([OutputLine("stdout", answer), OutputLine("stderr", errors)])
+    run.host.run_shell_command = lambda command, **_: (succeeded, output)  # type: ignore[method-assign]
+    with pytest.raises(OperationError, match=f"^could not read the state of the host: {reason}$"):
+        read(ONE)
+
+
 def test_requirements_of_the_prepare_phase_are_checked_again(run: Run) -> None:
     checked: list[str] = []
     require(ONE, checked.append)
