@@ -1,4 +1,4 @@
-"""How the systemd units of the server stand, and which changes they have not seen yet."""
+"""The state of the server's systemd units, and changes that their daemons have not read yet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mailstack.facts.fact import Fact, Names, Value, listed
 from mailstack.shell import script
 
 PENDING = "/var/lib/mailstack/pending"
-"""A mark ``UNIT.reload`` or ``UNIT.restart`` lies here from before a change until the unit has taken it."""
+"""The directory of marks ``UNIT.reload`` and ``UNIT.restart`` for changes that the unit has not read."""
 
 
 def drop_in_path(unit: str) -> str:
@@ -21,15 +21,14 @@ def drop_in_path(unit: str) -> str:
 
 @dataclass(frozen=True)
 class Units(Value):
-    """What a host says of its units.
+    """The state of a host's units.
 
     + properties: ``systemctl show`` of each unit by its name
     + marks: the names of the marks in ``PENDING``
-    + times: when each file was put there, and when it was written, in seconds since 1970, by its path. A
-      package brings the second along
-    + listeners: what is listened on: TCP ports as numbers in text, Unix-domain sockets by their paths
-    + halted: processes that a signal has stopped (``T`` in proc(5)), by number
-    + masters: of each file with the number of a process that lives: that, its name, and its service
+    + times: the ctime and the mtime of each file by its path, in seconds since 1970. A package sets the mtime
+    + listeners: listening sockets: TCP ports as numbers in text, Unix-domain sockets by their paths
+    + halted: the numbers of processes that a signal has stopped (``T`` in proc(5))
+    + masters: for each PID file of a live process: the process's number, its name, and its service
     """
 
     properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -40,7 +39,7 @@ class Units(Value):
     masters: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
     def is_active(self, unit: str) -> bool:
-        """Return whether systemd takes the unit for running."""
+        """Return whether systemd calls the unit active."""
         return self.properties.get(unit, {}).get("ActiveState") in ("active", "reloading")
 
     def is_enabled(self, unit: str) -> bool:
@@ -52,17 +51,17 @@ class Units(Value):
         return self.properties.get(unit, {}).get("UnitFileState") in ("masked", "masked-runtime")
 
     def is_halted(self, unit: str) -> bool:
-        """Return whether a signal has stopped its master, which does nothing until another continues it."""
+        """Return whether a signal has stopped its master, until another signal continues it."""
         return self.properties.get(unit, {}).get("MainPID") in self.halted
 
     def stray(self, unit: str, program: str, pid_file: str) -> str | None:
-        """Return the process with its number in the file, if it runs the program outside of the unit."""
+        """Return the process in the PID file, if it runs the program outside the unit."""
         process, name, service = self.masters.get(pid_file, ("", "", ""))
         # proc(5): the kernel keeps 15 letters of the name
         return process if name == PurePosixPath(program).name[:15] and service != unit else None
 
     def is_wanted_by(self, unit: str, other: str) -> bool:
-        """Return whether the unit starts with the other: it may be enabled for that of an older release."""
+        """Return whether the unit starts with the other; it may be enabled for an older release's unit."""
         wanted_by = self.properties.get(unit, {}).get("WantedBy", "").split()
         return (
             not wanted_by or f"{other}.service" in wanted_by
@@ -75,13 +74,13 @@ class Units(Value):
     def fault(
         self, unit: str, program: str | None, unit_file: str | None, listens: Iterable[str]
     ) -> str | None:
-        """Return why an active unit does not serve as it should, or ``None``.
+        """Return the reason why an active unit does not work, or ``None``.
 
-        systemd takes a service for active as long as one of its processes lives, whichever that is.
+        systemd calls a service active as long as any of its processes lives.
 
-        + program: what its master runs
-        + unit_file: of a service of mailstack's own
-        + listens: what it should listen on
+        + program: the path of its master's program
+        + unit_file: the unit file, for a service of mailstack
+        + listens: the expected listening sockets
         """
         properties = self.properties.get(unit, {})
         if properties.get("MainPID", "0") == "0":
@@ -105,11 +104,11 @@ _UNIT, _FILE, _PID_FILE = "unit", "file", "pid file"
 
 
 class UnitStates(Fact[Units]):
-    """Return how units stand, the marks, and what is listened on: ``Units``.
+    """Return the state of units, the marks, and the listening sockets: ``Units``.
 
-    + units: named without ``.service``
-    + files: whose age matters: programs and unit files
-    + pid_files: with the number of a process that may be none of the unit's
+    + units: the names of units, without ``.service``
+    + files: the paths of programs and unit files, for their age
+    + pid_files: the paths of PID files, whose process may not be the unit's
     """
 
     default = Units
@@ -142,7 +141,7 @@ echo =
             if (_UNIT, name) in self.about:
                 properties[name] = values
         times = (line.split(" ", 2) for line in installed)
-        # Debian says /var/run, which is a link to /run
+        # Debian uses /var/run, which is a link to /run
         sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
         masters = [line.split("\t") for line in processes if "\t" in line]
         ports = (str(int(line, 16)) for line in listening if line and "/" not in line)

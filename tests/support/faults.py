@@ -1,4 +1,4 @@
-"""What the fault tests do to a server: whom they kill, and what they take away for a while."""
+"""The faults of the fault tests: killed processes, and stopped services."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from tests.support import sample_accounts
 from tests.targets.containers import Target
 
-#: The masters that are killed; the last is that of the database.
+#: The masters to kill; the last is the database's.
 ALL = ("postfix", "dovecot", "database")
 _MASTERS = {
     "postfix": "$(cat /var/spool/postfix/pid/master.pid)",
@@ -35,7 +35,7 @@ def database(host: Target, verb: str) -> float:
 
 
 def database_away(host: Target, seconds: float) -> tuple[float, float]:
-    """Take the database away, or restart it for no seconds; return when it went and when it was back."""
+    """Stop the database for some seconds, or restart it for none; return when it stopped and started."""
     if not seconds:
         back = database(host, "restart")
         return back, back
@@ -45,7 +45,7 @@ def database_away(host: Target, seconds: float) -> tuple[float, float]:
 
 
 def dovecot_away(host: Target, seconds: float) -> float:
-    """Stop Dovecot for so long; return when it was back."""
+    """Stop Dovecot for some seconds; return the time when it was back."""
     host.exec("systemctl stop dovecot.socket dovecot.service 2>&1")
     time.sleep(seconds)
     host.exec("systemctl start dovecot")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.targets.containers import Target
 
 TROUBLESHOOTING = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
-SECTION = "## Warnings in the journal that mean no harm"
+SECTION = "## Harmless warnings in the journal"
 #: A message of dbus about the container's limit of open files; no daemon of mailstack is involved.
 OF_CONTAINERS = re.compile(r"dbus-daemon\[\d+\]: .*Failed to set fd limit")
 

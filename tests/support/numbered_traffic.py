@@ -1,6 +1,6 @@
-"""The kit of the fault tests: numbered messages, a probe that asks all the while, and what became of both.
+"""The kit of the fault tests: numbered messages, a continuous probe, and the results of both.
 
-A fault is over when its cause is gone; the tests print how long that took.
+A fault must end when its cause ends; the tests print how long that took.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from tests.support import clients, sample_accounts
 from tests.support.sample_accounts import ALICE, BOB, REMOTE
 from tests.targets.containers import Target
 
-#: Room for a machine that has other work: the goals are a third of what the tests allow.
+#: Room for a loaded machine: the goals are a third of the allowed times.
 ROOM = 3
 _FAULTS = (smtplib.SMTPException, imaplib.IMAP4.error, OSError, EOFError)
 _NUMBER = re.compile(r"^number (\d+)$")
 
 
 class Answer(NamedTuple):
-    """What the probe was told, and when: seconds of `time.monotonic`."""
+    """An answer to the probe, and its time: seconds of `time.monotonic`."""
 
     began: float
     moment: float
@@ -37,13 +37,13 @@ class Answer(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Whether it is what a healthy server says."""
+        """Whether it is the answer of a healthy server."""
         return self.text == "good"
 
 
 @dataclass
 class Watch:
-    """Two threads that send numbered messages, each until it is taken, and one that asks everything."""
+    """Two threads that send numbered messages, each until it is accepted, and one that probes services."""
 
     host: Target
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -79,7 +79,7 @@ class Watch:
         return True
 
     def recovered(self, since: float, timeout: float) -> dict[str, float]:
-        """Wait until all kinds were answered well again; return after how many seconds each was."""
+        """Wait until all kinds get good answers again; return the seconds until each did."""
 
         def all_well() -> dict[str, float]:
             first: dict[str, float] = {}
@@ -90,7 +90,7 @@ class Watch:
         return clients.eventually(all_well, f"not well: {self.answers[-6:]}", timeout)
 
     def refusals(self, since: float) -> list[Answer]:
-        """Return what was not well from a moment on."""
+        """Return the bad answers from a moment on."""
         return [answer for answer in self.answers if not answer.good and answer.began >= since]
 
     def assert_well_from(self, moment: float) -> None:
@@ -112,7 +112,7 @@ class Watch:
         print(f"FIGURES   last refusals {last or 'none'} s after the cause was gone")
 
     def gap(self, kind: str) -> float:
-        """Return the longest time in which nothing of a kind went well."""
+        """Return the longest time without a good answer of a kind."""
         moments = [answer.moment for answer in self.answers if answer.kind == kind and answer.good]
         moments.append(time.monotonic())
         return max((later - earlier for earlier, later in itertools.pairwise(moments)), default=0)
@@ -120,7 +120,7 @@ class Watch:
 
 @contextmanager
 def watch(host: Target) -> Iterator[Watch]:
-    """Send and ask while the block runs, from when all is well; then compare what was taken and what came."""
+    """Send and probe while the block runs; then compare accepted and delivered messages."""
     watching = Watch(host)
     jobs = [
         threading.Thread(target=watching.send_all_the_while, args=[False]),
@@ -140,7 +140,7 @@ def watch(host: Target) -> Iterator[Watch]:
 
 
 def assert_none_is_lost(watching: Watch) -> None:
-    """Every message that got a 250 is in its mailbox once the queue is empty; doubles are printed."""
+    """Assert that every accepted message is in its mailbox once the queue is empty; print duplicates."""
     clients.wait_for_empty_queue(watching.host, timeout=15 * ROOM)
     found: Counter[int] = Counter()
     for user in (ALICE, BOB):

@@ -1,4 +1,4 @@
-"""What each component asks of its service, and what it writes for systemd, belong together."""
+"""Each component's unit matches the files that it writes for systemd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done so that a service runs with the configuration on disk."""
+"""The steps by which a service runs with the configuration on disk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INSTANCE = {**UP, "UnitFileState": "enabled-runtime"}
 
 
 def words(unit: Unit, *marks: str, **states: dict[str, str]) -> list[str]:
-    """The steps; `wrapper` and `process` override what the units are."""
+    """Return the steps; `wrapper` and `process` override the states of the units."""
     properties = {unit.name: {**UP, **states.get("wrapper", {})}}
     if unit.instance:
         properties[unit.instance] = {**INSTANCE, **states.get("process", {})}
@@ -111,7 +111,7 @@ def test_a_program_that_is_newer_than_its_process_is_restarted(installed: int, p
 
 @pytest.mark.parametrize(("written", "planned"), [(100, []), (101, ["restart"])])
 def test_a_unit_file_that_is_newer_than_its_process_takes_a_restart(written: int, planned: list[str]) -> None:
-    """When it was written counts: its mode or owner may change later."""
+    """The mtime counts, as its mode or owner may change later."""
     unit = Unit("helper", unit_file="/etc/systemd/system/helper.service")
     properties = {"helper": {**UP, "ExecMainStartTimestamp": "@100"}}
     states = Units(properties, times={"/etc/systemd/system/helper.service": (200, written)})
@@ -178,7 +178,7 @@ def test_a_service_of_our_own_that_is_masked_is_left_alone() -> None:
 
 
 def commands(unit: Unit, **states: dict[str, str]) -> dict[str, str]:
-    """What each step runs."""
+    """Return the command of each step."""
     properties = {name: {**UP, **values} for name, values in states.items()}
     return {step.word: step.command for step in plan(unit, Units(properties))}
 
@@ -211,7 +211,7 @@ def test_all_that_matters_is_asked() -> None:
 
 
 def test_systemd_is_asked_for_all_that_counts() -> None:
-    """When a master started is one: without it no program would ever be newer."""
+    """The start time of the master is one: without it no program would ever be newer."""
     command = UnitStates().command("dovecot", "/usr/sbin/dovecot", "/run/dovecot/master.pid")
     (asked,) = re.findall(r"systemctl show --timestamp=unix -p (\S+) dovecot.service;", command)
     assert {"ActiveState", "MainPID", "ExecMainStartTimestamp"} <= set(asked.split(","))

@@ -1,4 +1,4 @@
-"""What an administrator does to the services by hand: a run accepts it, or takes it over and says so."""
+"""Changes of services by hand: a run accepts them, or takes the service over and says so."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tests.targets.containers import Target
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, where somebody is at work."""
+    """Return a copy of the standard server, on which an administrator works."""
     return module_clone("by-hand")
 
 
 def state(host: Target, unit: str) -> str:
-    """Return what systemd says of the unit: active, inactive or failed."""
+    """Return the state of the unit in systemd: active, inactive or failed."""
     return host.exec(["systemctl", "is-active", unit], check=False).stdout.strip()
 
 
 def test_a_master_outside_of_its_unit_is_taken_over(host: Target) -> None:
     unit = postfix(host)
     host.exec("postfix stop 2>&1; sleep 1; postfix start </dev/null >/dev/null 2>&1")
-    if host.debian == 13:  # asks systemd to do it
+    if host.debian == 13:  # `postfix` asks systemd to do it
         deploys.assert_mail_flows_again(host)
         deploys.assert_converged(host, sample_accounts.data())
         return

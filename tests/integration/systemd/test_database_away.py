@@ -1,4 +1,4 @@
-"""The database or Dovecot is away for a while: everybody is told to come again, and no mail is lost."""
+"""The database or Dovecot is down for a while: all clients get temporary errors, and no mail is lost."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ UNITS = {"postgresql": ("postgresql@*.service", "postgresql"), "mysql": ("mariad
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, whose daemons have been at work."""
+    """Return a copy of the standard server, whose daemons have been in use."""
     target = module_clone("away")
     assert clients.received(target, ALICE, clients.send(target, clients.message(STRANGER, ALICE)))
     return target
 
 
 def test_both_go_and_come_back(host: Target) -> None:
-    """Mail is taken while Dovecot is away, and then waits for the database, which goes meanwhile."""
+    """Mail is accepted while Dovecot is down, and then waits for the database, which stops meanwhile."""
     stop_dovecot(host)
     sent = {user: clients.send(host, clients.message(STRANGER, user)) for user in (ALICE, BOB)}
     clients.eventually(lambda: len(clients.log(host, "status=deferred")) >= 2, "both deferred")
@@ -49,7 +49,7 @@ def test_both_go_and_come_back(host: Target) -> None:
         return len(clients.log(host, "status=deferred")) >= before + 2
 
     clients.eventually(deferred_again, "both deferred again", timeout=90)
-    # one that goes from queue to queue just now may be listed twice
+    # a message that moves between queues may be listed twice
     clients.eventually(lambda: len(clients.queue(host)) == 2, "both wait")
 
     host.exec(["systemctl", "start", unit])
@@ -67,8 +67,8 @@ def stop_dovecot(host: Target) -> None:
 
 
 def everybody_is_told_to_come_again(host: Target) -> None:
-    """What senders and users are told while the database is away: a 4xx, or what means the same."""
-    # the last one may be ours, for all that Postfix can tell
+    """Assert that clients get 4xx while the database is down, or an equivalent answer."""
+    # Postfix can't know whether the last one is a local address
     addresses = [ALICE, "info@example.org", "unknown@example.org", DISABLED, f"someone@{REMOTE}"]
     assert {address: clients.replies(host, address) for address in addresses} == dict.fromkeys(addresses, 451)
 
@@ -83,7 +83,7 @@ def everybody_is_told_to_come_again(host: Target) -> None:
 
 
 def works_again(host: Target) -> None:
-    """Wait until mail is taken and read again."""
+    """Wait until mail is accepted and can be read again."""
 
     def sent_and_read() -> bool:
         try:
@@ -113,7 +113,7 @@ def test_mail_survives_a_crash_of_everything(host: Target) -> None:
 
 
 def test_a_run_that_finds_the_database_stopped_does_not_take_it_for_empty(host: Target) -> None:
-    """A user is declared in a domain that the database alone knows."""
+    """A user is declared in a domain that only the database has."""
     clients.sql(host, "INSERT INTO mail_domain (domain_name) VALUES ('byhand.example');")
     user = {"email": "new@byhand.example", "initial_password": "a password"}
     processes, _ = UNITS[sample_accounts.ENGINE]
