@@ -1,9 +1,9 @@
 """Domain names and mail addresses: their syntax, and the form in which they are stored. Pure.
 
 The three patterns mean the same in Python's ``re`` and in PostgreSQL (``~``, an advanced regular
-expression), so the settings and the CHECKs of the database share one rule.
+expression). So the settings and the CHECKs of the database share one rule.
 
-The local part of a mailbox needs one rule: a recipient that Postfix accepts at RCPT and Dovecot refuses at
+The local part of a mailbox needs one rule. A recipient that Postfix accepts at RCPT and Dovecot refuses at
 LMTP becomes a bounce to a forged sender. ``+`` is excluded because Postfix splits the extension there
 (``recipient_delimiter``). ``!`` would be a UUCP route, which Postfix refuses to relay
 (``allow_untrusted_routing``). Dovecot expands ``%``, and separates paths at ``/``.

@@ -49,9 +49,9 @@ def plan(
     + given: the settings that accounts must agree with
     + renamed: the old and the new address of a user
 
-    Raises ``PlanError`` for a user that can't be renamed, a new user without a password, an address without a
-    domain, the removal of a domain that still has addresses, users' quotas that exceed their domain's, or any
-    other broken rule between accounts and these settings.
+    Raises ``PlanError`` for any broken rule between accounts and these settings. Examples are a new user
+    without a password, an address without a domain, a user that can't be renamed, the removal of a domain
+    that still has addresses, or quotas that exceed the domain's.
     """
     absent = absent or Absent()
     wanted = accounts.rows()

@@ -60,8 +60,8 @@ def own_senders(local: Iterable[str]) -> str:
 def sender_logins(behind: str) -> str:
     """Return a query for the users that may send from an address.
 
-    These are its owner; users who get its mail by aliases or alias domains, but not by a wildcard or
-    catch-all; and users to whom the address or its domain was granted.
+    These are its owner, and users to whom the address or its domain was granted. They are also the users who
+    get its mail by aliases or alias domains, but not by a wildcard or catch-all.
 
     + behind: SQL that selects, as ``address``, the mailboxes behind an alias
     """
@@ -89,7 +89,7 @@ def quota_warnings(settings: Settings, generation: str) -> dict[str, str]:
 
     To know whether a warning is due, Dovecot reads the mailbox again after each message. That is a sixth of
     the work of a delivery, and more in large mailboxes. 2.3 reads its list of warnings up to the first that
-    is missing, so the query returns the first one; in 2.4 it empties the list.
+    is missing, so the query returns the first one. In 2.4 it empties the list.
 
     + generation: Dovecot ``2.3`` or ``2.4``
     """

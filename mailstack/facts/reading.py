@@ -6,8 +6,8 @@ announced questions at once, and the others find their answers there. Answers ar
 has changed the host, also one from outside mailstack. The next operation that needs an answer reads
 everything that it and the following ones have announced.
 
-Questions of several operations by the same fact, such as the files of all components, are one question about
-all of them, so that they cost no further processes.
+Questions of several operations by the same fact, such as the files of all components, become one question.
+So they cost no further processes.
 
 Conditions for any change are read in the same way: see ``require``.
 
@@ -121,8 +121,8 @@ def require(question: Question[A], problem: Callable[[A], str | None]) -> None:
 def read(question: Question[A], host: Host | None = None) -> A:
     """Return the answer to ``question``, from the current host or from the one given.
 
-    Raises ``OperationError`` if the host can't be asked or its answer can't be parsed, with its name if it is
-    another host, and if the current host does not meet a requirement.
+    Raises ``OperationError`` if the host can't be asked or its answer can't be parsed, with the name of
+    another host. Raises it too if the current host does not meet a requirement.
     """
     host = host or current_host()
     readings = _of_hosts.setdefault(host, _Readings())

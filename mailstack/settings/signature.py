@@ -1,8 +1,8 @@
 """The arguments of ``Settings`` for editors and type checkers, made from the model itself.
 
 Run ``python -m mailstack.settings.signature > mailstack/settings/given.py`` after a change; a test compares
-the two. Settings accept other types than the model stores (a list for a tuple, a dictionary for a model, text
-for a secret), so type checkers can't use the fields.
+the two. Settings accept other types than the model stores: a list for a tuple, a dictionary for a model, text
+for a secret. So type checkers can't use the fields.
 """
 
 from __future__ import annotations

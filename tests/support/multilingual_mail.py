@@ -145,7 +145,7 @@ class Query(NamedTuple):
 
 
 def messages() -> list[bytes]:
-    """Return over 60 messages: six for each script, and some with odd words; all the same at each call."""
+    """Return over 60 messages: six for each script, and some with odd words, equal at each call."""
     made = [mail for script in SCRIPTS.values() for mail in _in_script(script)]
     made += [_mail(subject, text) for subject, (text, _) in MARKED.items()]
     made += [_mail(f"number {number}", f"line {number}", f"Person {number}") for number in range(1, 13)]

@@ -29,8 +29,8 @@ while not os.path.exists(sys.argv[1]):
             print(line.replace(b"\0", b" ").decode(errors="replace"), flush=True)
     time.sleep(0.01)
 """
-#: For Perl, which every Debian has: prints the path of every file that anybody can read, among those that a
-#: deploy touches, once it has a line of the input in it.
+#: For Perl, which every Debian has. Of the files that a deploy touches and all users can read, it prints the
+#: path of each that contains a line of the input.
 _FILES = r"""
 $| = 1;
 chomp(my @secrets = <STDIN>);

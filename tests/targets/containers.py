@@ -187,7 +187,7 @@ class Target:
 
 @cache
 def _endpoints(container: str) -> dict[str, Any]:
-    """Return the addresses of a container by network, which are others once it was started anew."""
+    """Return the addresses of a container by network, which change when it is started again."""
     networks = docker("container", "inspect", "--format", "{{json .NetworkSettings.Networks}}", container)
     endpoints: dict[str, Any] = json.loads(networks.stdout)
     return endpoints

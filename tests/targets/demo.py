@@ -46,7 +46,7 @@ def run(debian: int) -> None:
 
 
 def _started(server: Target) -> str:
-    """Start the container; anew where the one that is there is of the other Debian or lost its passwords."""
+    """Start the container; replace one of the other Debian release, or one that lost its passwords."""
     if (
         server.exists()
         and server.image().startswith(f"mailstack-target:{server.debian}-")

@@ -1,7 +1,7 @@
 """The images: `mailstack-target` (bare Debian 12 or 13) and `mailstack-peer` (the outside world).
 
-Tags carry a hash of what the image is made from, so a changed recipe makes a new image; the calendar week is
-part of it, because an image's package lists grow old.
+Tags contain a hash of the recipe, so a changed recipe makes a new image. The calendar week is part of it,
+because an image's package lists grow old.
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def _removed(network: str) -> bool:
 def _in_use() -> Iterator[tuple[_Range, str]]:
     """Yield every range of a Docker network or of a route of this machine, except the default route."""
     names = docker("network", "ls", "-q").stdout.split()
-    # one that somebody removes at this moment is not among those that are shown
+    # a network that is removed at this moment is missing in the output
     for network in json.loads(docker("network", "inspect", *names, check=False).stdout):
         for subnet in _subnets(network) - {""}:
             yield ipaddress.ip_network(subnet), f"network {network['Name']}"

@@ -360,7 +360,7 @@ ALL = "the domain example.org has a quota of 100 MiB, so every user in it needs 
         ({"quota_mb": 100, "users": [60]}, {"users": [{"quota_mb": 41}]}, MORE.format(101, 100)),
         ({"quota_mb": 100, "users": [60]}, {"users": [{"quota_mb": 40}]}, None),
         ({"quota_mb": 100, "users": [60]}, {"domain": {"quota_mb": 59}}, MORE.format(60, 59)),
-        # and what breaks the rule already is nobody's business until it changes
+        # an existing broken rule is ignored until its rows change
         ({"quota_mb": 100, "users": [160]}, {"domain": {"active": False}}, None),
         ({"users": [None]}, {"domain": {"quota_mb": 100}}, ALL),
     ],

@@ -42,7 +42,7 @@ def test_a_table_that_is_lost_speaks_for_what_was_in_it() -> None:
 
 
 def test_drift_is_named_beside_files_that_are_outdated() -> None:
-    """A database that an older version made, and in which somebody has changed a trigger since."""
+    """A database of an older version with a trigger that was changed by hand."""
     applied = {name: hashlib.sha256(SCHEMA.render(name).encode()).hexdigest() for name in FILES.parts()}
     drift = ["trigger mailstack_fold on mail_users"]
     state = {"applied": applied | {"tables.sql": "of an older version"}, "recorded": 57, "drift": drift}

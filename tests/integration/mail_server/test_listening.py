@@ -15,7 +15,7 @@ from tests.targets.containers import Target
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """Return a copy of the standard server; each test sets it anew."""
+    """Return a copy of the standard server, to which each test applies its settings."""
     return module_clone("listening")
 
 

@@ -22,7 +22,7 @@ LOG = "/var/log/postgresql/postgresql-*-main.log"
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """Return a copy of the standard server, on which nobody else's mail is under way."""
+    """Return a copy of the standard server, which has no other mail in transit."""
     return module_clone("load")
 
 

@@ -51,7 +51,7 @@ def dns(guarded: Target, peer: Target) -> Iterator[None]:
 
 
 def forget(server: Target, resolver: str) -> None:
-    """Start Postfix anew, with another resolv.conf(5), as if no client had ever come."""
+    """Restart Postfix with another resolv.conf(5), and without its record of clients."""
     server.write("/etc/resolv.conf", resolver.encode())
     clients.restart(server, "rm -f /var/lib/postfix/postscreen_cache.db")
 

@@ -47,7 +47,7 @@ UNCHECKED = {
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """Return a copy of the standard server with `ACCOUNTS`, on which nobody else's mail is under way."""
+    """Return a copy of the standard server with `ACCOUNTS`, which has no other mail in transit."""
     target = module_clone("receiving")
     clients.sql(target, UNCHECKED[sample_accounts.ENGINE] + ACCOUNTS)
     return target

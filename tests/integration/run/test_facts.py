@@ -41,7 +41,7 @@ NOTHING = {
     "InstalledPackages": [],
     "SystemUsers": {"users": [], "groups": []},
 }
-#: What a deploy of somebody else may be like.
+#: An example of an administrator's deploy.
 DEPLOY = """
 from pyinfra.context import host
 from pyinfra.operations import server

@@ -50,7 +50,7 @@ def test_a_host_is_left_alone_if_the_one_with_its_database_can_not_be(
     )
     left_out = f"{database.name} has the database and was left out"
     too_early = f"{database.name} has the database, does not keep db-lookup-password yet and comes after"
-    # pyinfra goes from host to host in whatever order
+    # pyinfra goes from host to host in any order
     for how, said in (((), (left_out,)), (("--serial",), (left_out, too_early))):
         run = pyinfra(inventory, "-y", *how, "deploy.py")
         assert run.returncode == 1 and "Traceback" not in run.stderr
@@ -93,7 +93,7 @@ def test_the_database_on_a_host_of_its_own(
     with pytest.raises(psycopg2.OperationalError, match=r"pg_hba\.conf rejects"):
         psycopg2.connect(host=database.ip, dbname="mail", user="maillookup", password=kept)
 
-    # switched off, it ends no connection: nobody hangs, and all is well when it is back
+    # a host that is switched off ends no connection: clients don't hang, and all works when it is back
     address = database.ip
     docker("network", "disconnect", "--force", database.network.name, database.name)
     gone = time.monotonic()
