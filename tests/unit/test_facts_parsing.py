@@ -136,7 +136,7 @@ def test_each_value_can_be_printed(fact: Fact[Any], output: str) -> None:
     assert json.loads(jsonify(fact.process(output.split("\n")), default=json_encode)) is not None
 
 
-def test_what_is_printed_says_what_it_is() -> None:
+def test_printed_values_have_names() -> None:
     values: dict[str, Any] = {
         type(fact).__name__: json.loads(jsonify(fact.answer(output), default=json_encode))
         for fact, output, _ in reversed(ANSWERS)
@@ -163,13 +163,13 @@ def test_all_facts_are_documented() -> None:
 
 
 @pytest.mark.parametrize("fact", [fact for fact, _, _ in ANSWERS if not isinstance(fact, HostPlatform)])
-def test_a_host_with_nothing_to_say_has_the_default(fact: Fact[Any]) -> None:
+def test_a_host_without_output_has_the_default(fact: Fact[Any]) -> None:
     if not isinstance(fact, PostgresqlClusters | UnitStates):  # which always print something
         assert fact.answer("") == fact.default()
 
 
 @pytest.mark.parametrize("fact", [FileStates.of("/a"), HostPlatform.of(), EximQueue.of(), UnitStates.of("x")])
-def test_what_can_not_be_understood_is_the_one_error_that_pyinfra_knows(fact: Fact[Any]) -> None:
+def test_output_that_can_not_be_parsed_is_the_error_that_pyinfra_handles(fact: Fact[Any]) -> None:
     with pytest.raises(
         FactProcessError, match=r"^unexpected ValueError in \w+\.py, line|^this host runs un"
     ) as error:
@@ -178,7 +178,7 @@ def test_what_can_not_be_understood_is_the_one_error_that_pyinfra_knows(fact: Fa
     assert error.value.__cause__ is None
 
 
-def test_a_fact_alone_succeeds_whatever_its_command_says(tmp_path: Path) -> None:
+def test_a_fact_alone_succeeds_with_any_output(tmp_path: Path) -> None:
     """pyinfra drops a host on which the command of a fact fails."""
     missing = str(tmp_path / "missing")
     done = subprocess.run(
@@ -188,7 +188,7 @@ def test_a_fact_alone_succeeds_whatever_its_command_says(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("secret", [KeptSecret, FileTexts, IndexSums])
-def test_what_may_be_a_secret_is_no_fact(secret: type[Question[Any]]) -> None:
+def test_possible_secrets_are_not_facts(secret: type[Question[Any]]) -> None:
     assert not issubclass(secret, Fact)
     assert not hasattr(secret, "process")
 
@@ -221,7 +221,7 @@ def test_names_are_one_or_several() -> None:
     assert listed(["a", 1]) == ("a", "1")
 
 
-def test_how_units_stand() -> None:
+def test_states_of_units() -> None:
     states = Units(
         {
             "postfix": {"ActiveState": "active", "UnitFileState": "enabled"},
@@ -246,5 +246,5 @@ def test_how_units_stand() -> None:
         (f"{MARK}{END.replace('2099', '2001')}{MATCHES}{KEY}{KEY}", False),
     ],
 )
-def test_a_certificate_serves_or_not(output: str, serves: bool) -> None:
+def test_a_certificate_is_valid_or_not(output: str, serves: bool) -> None:
     assert Certificate.of(*PAIR).answer(output).serves() is serves

@@ -60,7 +60,7 @@ def test_nothing_differs() -> None:
     assert reasons(RIGHT) == {}
 
 
-def test_on_a_bare_host_everything_is_missing_that_we_make() -> None:
+def test_on_a_bare_host_all_files_are_missing() -> None:
     missing = reasons({})
     assert missing.pop(TABLE.path) == ("missing", "index")
     assert missing == dict.fromkeys([FILE.path, SECRET.path, DIRECTORY.path, PLACE.path], ("missing",))
@@ -96,7 +96,7 @@ def test_a_directory_differs(now: Found, reason: str) -> None:
     assert reasons({**RIGHT, f"{DIRECTORY.path}/": now}) == {DIRECTORY.path: (reason,)}
 
 
-def test_a_link_in_the_place_of_what_others_make_is_theirs() -> None:
+def test_a_link_instead_of_a_kept_file_is_left_alone() -> None:
     assert reasons({**RIGHT, KEPT.path: found("", kind="symbolic link", mode=0o777)}) == {}
 
 
@@ -114,7 +114,7 @@ def test_an_index_is_part_of_its_table(now: Found | None, reason: str) -> None:
     assert reasons({**host, index_of(TABLE): now} if now else host) == {TABLE.path: (reason,)}
 
 
-def test_an_index_of_what_others_have_changed_since_is_built_again() -> None:
+def test_an_index_is_built_again_after_others_changed_its_source() -> None:
     recorded = {**SUMS, TABLE.path: found("a b\n").sha256 or ""}
     assert plan([TABLE], RIGHT, recorded, {}) == []
     other = {**recorded, TABLE.path: found("what it was before").sha256 or ""}
@@ -123,7 +123,7 @@ def test_an_index_of_what_others_have_changed_since_is_built_again() -> None:
     assert [str(change) for change in plan([TABLE], tampered, recorded, {})] == ["/etc/x/virtual: content"]
 
 
-def test_an_index_that_nobody_recorded_is_built_again() -> None:
+def test_an_index_without_a_record_is_built_again() -> None:
     assert [str(change) for change in plan([TABLE], RIGHT, {}, {})] == ["/etc/x/virtual: index"]
 
 
@@ -136,7 +136,7 @@ def test_paths_to_look_at() -> None:
     assert paths([DIRECTORY]) == ["/var/x/"], "through a link, too"
 
 
-def test_only_what_has_other_content_is_written() -> None:
+def test_only_files_with_other_content_are_written() -> None:
     assert Change(FILE, ("content", "mode")).needs_writing
     assert Change(FILE, ("type",)).needs_writing
     assert not Change(FILE, ("mode", "owner")).needs_writing
@@ -159,7 +159,7 @@ def test_no_file_is_packed_without_its_secret() -> None:
         archive([SECRET], {"db": None}, "", "")
 
 
-def test_a_script_that_should_not_be_goes_with_its_binary() -> None:
+def test_an_unwanted_script_is_removed_with_its_binary() -> None:
     gone = SCRIPT._replace(content=None)
     assert plan([gone], {}, {}, {}) == []
     (change,) = plan([gone], {index_of(SCRIPT): INDEX}, {}, {})
@@ -171,15 +171,15 @@ def test_a_manifest_has_one_path_a_field() -> None:
         manifest([Change(Directory("/srv/a\tb"), ("missing",))], [])
 
 
-def test_a_diff_shows_what_changes() -> None:
+def test_a_diff_shows_the_changed_lines() -> None:
     assert diff(FILE, "a = 2\n")[2:] == ["@@ -1 +1 @@", "-a = 2", "+a = 1"]
 
 
-def test_a_diff_shows_what_a_terminal_can() -> None:
+def test_a_diff_shows_only_printable_text() -> None:
     assert diff(FILE, "a = \udcff\n")[3] == "-a = \N{REPLACEMENT CHARACTER}"
 
 
-def test_a_diff_shows_no_line_of_others_that_not_everybody_may_read() -> None:
+def test_a_diff_shows_lines_of_others_only_if_all_users_may_read_them() -> None:
     theirs = "host all all 10.0.0.0/8 ldap ldapbindpasswd=hunter2\nlocal all all peer\n"
     text = f"{shared_files.BEGIN}\nlocal mail all reject\n{shared_files.END}\n{theirs}"
     for now in (theirs, text.replace("reject", "trust"), theirs + text.replace("reject", "trust")):

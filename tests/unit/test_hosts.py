@@ -87,13 +87,13 @@ def test_over_the_socket(auth: str, port: int) -> None:
     assert f"PGPORT={port}" in POSTGRESQL.postfix_environment(endpoint)
 
 
-def test_from_a_chroot_there_is_no_socket() -> None:
+def test_a_chroot_can_not_reach_the_socket() -> None:
     endpoint = topology_of(inventory()["one"]).database_endpoint(settings(mail_map_type="pgsql"))
     assert endpoint == Endpoint("127.0.0.1")
     assert "PGPORT" not in POSTGRESQL.postfix_environment(endpoint)
 
 
-def test_a_server_of_somebody_else() -> None:
+def test_a_server_outside_the_inventory() -> None:
     host = inventory()["one"]
     given = settings(mail_db_host="db.example.net", mail_db_port=6432)
     assert topology_of(host).database_node(given) is None
@@ -115,7 +115,7 @@ def test_mariadb_is_on_the_host_that_asks_it() -> None:
         topology_of(hosts["two"]).database_endpoint(mysql)
 
 
-def test_two_databases_and_no_word_which() -> None:
+def test_two_databases_without_a_choice() -> None:
     hosts = inventory(db=["one", "two"], mx=["three"])
     with pytest.raises(
         OperationValueError, match=r"mail_db_host: three has .* in the group mx, .* 2 hosts .*: one, two"
@@ -123,7 +123,7 @@ def test_two_databases_and_no_word_which() -> None:
         topology_of(hosts["three"]).database_node(settings())
 
 
-def test_a_host_that_others_talk_to_says_where_it_is() -> None:
+def test_a_host_with_clients_needs_an_address() -> None:
     hosts = inventory(addresses=False, db=["one"], mx=["two", "three"])
     with pytest.raises(OperationValueError, match=r"mail_address: one has none.* in the group db"):
         topology_of(hosts["two"]).database_endpoint(settings())

@@ -46,7 +46,7 @@ def execute(command: Any) -> tuple[bool, list[str]]:
     return command.execute(cast("Any", None), cast("Any", log), {}), log.said
 
 
-def test_what_succeeds_says_nothing() -> None:
+def test_success_prints_nothing() -> None:
     assert execute(local_command(lambda: None)) == (True, [])
 
 
@@ -138,7 +138,7 @@ def run(hosts: dict[str, Host], act: Callable[[], None]) -> set[str]:
 
 
 @pytest.mark.parametrize(("act", "said", "line"), WAYS)
-def test_what_goes_wrong_fails_one_host(
+def test_an_error_fails_one_host(
     act: Callable[[], None],
     said: str,
     line: str,

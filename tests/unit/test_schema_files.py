@@ -23,7 +23,7 @@ def test_other_roles_are_another_schema() -> None:
     assert Schema("mailadmin", "other", "mailupgrade").script() != SCHEMA.script()
 
 
-def test_a_table_that_is_lost_speaks_for_what_was_in_it() -> None:
+def test_a_lost_table_is_named_without_its_parts() -> None:
     applied = {name: hashlib.sha256(SCHEMA.render(name).encode()).hexdigest() for name in FILES.parts()}
     drift = [
         "column mail_alias.active",

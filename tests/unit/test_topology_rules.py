@@ -60,7 +60,7 @@ def test_the_database_host_receives_mail_too(asked: str) -> None:
     assert "one and two would have the same" in said or "two and one would have the same" in said
 
 
-def test_two_mail_hosts_with_the_database_of_somebody_else() -> None:
+def test_two_mail_hosts_with_one_database_outside_the_inventory() -> None:
     given = {"mail_db_host": "db.example.net", "mail_db_lookup_password": "x"}
     assert "one and two and three would have the same mailboxes, because mail_db_host" in refusal(given)
     assert "because mail_db_dsn is the same" in refusal(
@@ -77,7 +77,7 @@ def test_a_database_that_nothing_asks(groups: dict[str, list[str]]) -> None:
         check(settings(mail_db_host=own, mail_address="192.0.2.1"), topology_of(host))
 
 
-def test_the_passwords_of_somebody_elses_database() -> None:
+def test_the_passwords_of_a_database_outside_the_inventory() -> None:
     alone = inventory(db=["two", "three"], mx=["one"], imap=["one"])["one"]
     given: dict[str, Any] = {"mail_db_host": "db.example.net", "mail_password_upgrade": True}
     for name in ("mail_db_lookup_password", "mail_db_upgrade_password"):
@@ -148,7 +148,7 @@ def test_the_readmes_groups() -> None:
     assert topology_of(database).database_clients(settings()) == ["192.0.2.2"]
 
 
-def test_accounts_are_done_once() -> None:
+def test_account_operations_run_on_one_host() -> None:
     hosts = inventory(db=["one"], mx=["two"], imap=["two"])
     hosts["one"].connected = True
     assert [does_accounts(settings(), topology_of(hosts[name])) for name in ("one", "two")] == [True, False]

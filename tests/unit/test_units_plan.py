@@ -37,22 +37,22 @@ def test_a_running_service_is_left_alone(unit: Unit) -> None:
 
 
 @pytest.mark.parametrize("unit", [PLAIN, WRAPPED])
-def test_marks_say_what_a_service_has_not_seen(unit: Unit) -> None:
+def test_marks_cause_a_reload_or_restart(unit: Unit) -> None:
     assert words(unit, f"{unit.name}.reload") == ["reload"]
     assert words(unit, f"{unit.name}.restart", f"{unit.name}.reload") == ["restart"]
 
 
 @pytest.mark.parametrize("state", ["inactive", "failed", "activating", "deactivating"])
-def test_what_does_not_run_is_started_and_so_sees_everything(state: str) -> None:
+def test_a_stopped_service_is_started_without_further_steps(state: str) -> None:
     assert words(PLAIN, "dovecot.restart", wrapper={"ActiveState": state}) == ["start"]
     assert words(WRAPPED, "postgresql.reload", process={"ActiveState": state}) == ["start"]
 
 
-def test_a_process_without_its_wrapper_still_has_to_see_the_change() -> None:
+def test_a_process_without_its_wrapper_is_restarted_too() -> None:
     assert words(WRAPPED, "postgresql.restart", wrapper={"ActiveState": "inactive"}) == ["start", "restart"]
 
 
-def test_a_masked_service_is_freed() -> None:
+def test_a_masked_service_is_unmasked() -> None:
     masked = {"UnitFileState": "masked", "ActiveState": "inactive"}
     assert words(PLAIN, wrapper=masked) == ["unmask", "enable", "start"]
     assert words(WRAPPED, process=masked) == ["unmask", "start"]
@@ -74,7 +74,7 @@ def test_a_unit_file_that_changed_is_read_again() -> None:
     assert words(PLAIN, wrapper={"NeedDaemonReload": "yes"}) == ["daemon-reload"]
 
 
-def test_the_process_is_what_is_restarted() -> None:
+def test_the_process_is_restarted_and_not_its_wrapper() -> None:
     properties = {"postgresql": UP, "postgresql@15-main": INSTANCE}
     states = Units(properties, frozenset({"postgresql.restart"}))
     assert plan(WRAPPED, states) == [Step("restart", "systemctl restart postgresql@15-main")]
@@ -168,7 +168,7 @@ def test_a_master_outside_of_its_unit_is_stopped_first(
         assert steps[0].command.startswith("kill 23 && ")
 
 
-def test_a_service_of_our_own_that_is_masked_is_left_alone() -> None:
+def test_a_masked_service_of_mailstack_is_left_alone() -> None:
     masked = {"UnitFileState": "masked", "ActiveState": "inactive"}
     assert words(Unit("helper", unit_file="/usr/local/lib/helper.service"), wrapper=masked) == []
     assert words(Unit("helper"), wrapper=masked) != []
@@ -189,28 +189,28 @@ def test_both_units_stop_before_the_new_one_starts() -> None:
     assert commands(unit, new={}, old={})["stop old"] == "systemctl stop old new"
 
 
-def test_a_unit_that_hit_its_start_limit_is_forgiven() -> None:
+def test_a_unit_that_hit_its_start_limit_is_reset() -> None:
     start = commands(WRAPPED, postgresql={}, **{"postgresql@15-main": {"ActiveState": "failed"}})["start"]
     names = "postgresql postgresql@15-main"
     assert start == f"{{ systemctl reset-failed {names} 2>/dev/null; systemctl start {names}; }}"
 
 
 @pytest.mark.parametrize("word", ["start", "restart"])
-def test_clients_hear_of_a_new_server(word: str) -> None:
+def test_clients_are_told_of_a_new_server(word: str) -> None:
     unit = Unit("postgresql", clients=("dovecot",))
     told = "if systemctl is-active --quiet dovecot; then mkdir -p"
     assert told in _script(unit, [Step(word, "true")])
     assert told not in _script(unit, [Step("reload", "true")])
 
 
-def test_all_that_matters_is_asked() -> None:
+def test_all_states_of_a_unit_are_asked() -> None:
     unit = Unit("postfix", "postfix@-", program="/master", pid_file="/pid", replaces="other")
     assert _states(unit) == UnitStates.of(["postfix@-", "postfix", "other"], "/master", "/pid")
     helper = Unit("helper", unit_file="/helper.service")
     assert _states(helper) == UnitStates.of("helper", "/helper.service")
 
 
-def test_systemd_is_asked_for_all_that_counts() -> None:
+def test_systemd_is_asked_for_all_properties() -> None:
     """The start time of the master is one: without it no program would ever be newer."""
     command = UnitStates().command("dovecot", "/usr/sbin/dovecot", "/run/dovecot/master.pid")
     (asked,) = re.findall(r"systemctl show --timestamp=unix -p (\S+) dovecot.service;", command)

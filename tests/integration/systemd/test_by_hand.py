@@ -42,7 +42,7 @@ def test_a_master_outside_of_its_unit_is_taken_over(host: Target) -> None:
     deploys.assert_converged(host, sample_accounts.data())
 
 
-def test_so_is_dovecot_s(host: Target) -> None:
+def test_dovecot_s_master_is_taken_over_too(host: Target) -> None:
     host.exec("doveadm stop; sleep 1; dovecot </dev/null >/dev/null 2>&1")
     run = deploys.run(host, sample_accounts.data())
     (line,) = [line for line in deploys.said(run) if line.startswith("dovecot: stop process ")]

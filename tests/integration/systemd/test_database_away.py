@@ -30,7 +30,7 @@ def host(module_clone: Factory) -> Target:
     return target
 
 
-def test_both_go_and_come_back(host: Target) -> None:
+def test_database_and_dovecot_stop_and_start(host: Target) -> None:
     """Mail is accepted while Dovecot is down, and then waits for the database, which stops meanwhile."""
     stop_dovecot(host)
     sent = {user: clients.send(host, clients.message(STRANGER, user)) for user in (ALICE, BOB)}
