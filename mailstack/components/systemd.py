@@ -30,6 +30,7 @@ def unit_files(name: str, content: str) -> list[Entry]:
     ]
 
 
+_FLUSH = "/usr/local/lib/mailstack/flush"
 _NEW_AUTH = "/usr/local/lib/mailstack/new-auth"
 NEW_AUTH = (_NEW_AUTH,)
 """For PostgreSQL, with ``new_auth``: Dovecot notices only by a failure that its connections broke."""
@@ -85,4 +86,7 @@ def new_auth() -> list[Entry]:
 
 def flush() -> list[Entry]:
     """Return the service that has Postfix deliver what waited for Dovecot."""
-    return unit_files("mailstack-flush.service", render("systemd/flush.service"))
+    return [
+        File(_FLUSH, render("postfix/flush"), mode=0o755, activation=None),
+        *unit_files("mailstack-flush.service", render("systemd/flush.service", script=_FLUSH)),
+    ]

@@ -49,6 +49,50 @@ def test_mail_waits_for_dovecot_and_no_longer(host: Target, seconds: int) -> Non
         watching.report(f"Dovecot away for {seconds} s (queue empty after {empty:.1f} s)", host, back)
 
 
+def test_mail_waits_for_nothing_but_dovecot(host: Target) -> None:
+    """Dovecot's LMTP answers, and fails: here, as it may not write."""
+    host.exec("chmod 0 /var/vmail")
+    try:
+        clients.send(host, clients.message(STRANGER, BOB))
+        clients.eventually(lambda: clients.log(host, "status=deferred.*said: 451"), "not deferred")
+        time.sleep(20)
+    finally:
+        host.exec("chmod 750 /var/vmail")
+    clients.wait_for_empty_queue(host, EMPTY)
+
+
+def test_dovecot_s_auth_is_killed_under_traffic(host: Target) -> None:
+    for _ in range(3):
+        with watch(host) as watching:
+            host.exec("kill -9 $(pidof auth)")
+            killed = time.monotonic()
+            time.sleep(5)
+            clients.wait_for_empty_queue(host, EMPTY)
+            watching.recovered(killed + 5, BACK)
+            watching.report("auth killed", host, killed)
+
+
+def test_mail_for_elsewhere_waits_its_time(host: Target) -> None:
+    """Also when Dovecot starts, and what waited for it is delivered."""
+    elsewhere = "someone@elsewhere.example"
+    host.exec("postconf -e 'relayhost = [127.0.0.1]:9'; postfix reload 2>&1")
+
+    def attempts() -> int:
+        return len(clients.log(host, f"to=<{elsewhere}>.*status=deferred"))
+
+    clients.send(host, clients.message(BOB, elsewhere), sender=BOB, port=587, user=BOB)
+    clients.eventually(attempts, "not deferred", timeout=60)
+    before = attempts()
+    host.exec("systemctl stop dovecot.socket dovecot.service 2>&1")
+    clients.send(host, clients.message(STRANGER, BOB))
+    clients.eventually(lambda: len(clients.queue(host)) == 2, "not queued")
+    host.exec("systemctl start dovecot")
+    clients.eventually(lambda: len(clients.queue(host)) == 1, "not delivered", EMPTY)
+    time.sleep(5)
+    assert attempts() == before
+    host.exec("postconf -e 'relayhost ='; postfix reload 2>&1; postsuper -d ALL 2>&1")
+
+
 def test_what_can_not_start_does_not_spin_and_starts_when_it_can(host: Target) -> None:
     host.exec("cp -p /etc/dovecot/dovecot.conf /root/; echo nonsense >> /etc/dovecot/dovecot.conf")
     host.exec(f"kill -9 {master('dovecot')}")

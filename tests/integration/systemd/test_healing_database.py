@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.conftest import Factory
 from tests.support import clients
-from tests.support.faults import ALL, database, database_away, master
+from tests.support.faults import ALL, database, database_away, master, postfix
 from tests.support.numbered_traffic import ROOM, watch
 from tests.support.sample_accounts import ALICE, STRANGER
 from tests.targets.containers import Target
@@ -62,6 +62,23 @@ def test_the_database_is_away_under_traffic(host: Target, seconds: int) -> None:
         # a session may have begun before it went
         refused = [answer for answer in watching.refusals(went + 2) if answer.kind == "587"]
         assert [answer for answer in refused if "535" in answer.text] == []
+
+
+def test_it_comes_back_where_the_journal_has_nothing(host: Target) -> None:
+    """Postfix logs to a file, and journald keeps nothing."""
+    journald = "/etc/systemd/journald.conf.d"
+    host.exec("postconf -e maillog_file=/var/log/mail.log")
+    host.exec(f"mkdir -p {journald}; printf '[Journal]\\nStorage=none\\n' > {journald}/none.conf")
+    host.exec(f"systemctl restart systemd-journald {postfix(host)}")
+    try:
+        with watch(host) as watching:
+            _, back = database_away(host, 10)
+            watching.recovered(back, BACK)
+            watching.assert_well_from(back + LAST_REFUSAL)
+            watching.report("database away for 10 s, nothing in the journal", host, back)
+    finally:
+        host.exec(f"postconf -X maillog_file; rm {journald}/none.conf")
+        host.exec(f"systemctl restart systemd-journald {postfix(host)}")
 
 
 def test_a_login_that_began_as_it_went_is_answered(host: Target) -> None:
