@@ -152,9 +152,9 @@ def plan(unit: Unit, states: Units) -> list[Step]:
         # both units name the same master: systemd stops one when it starts or reloads the other
         steps.append(Step(f"stop {unit.replaces}", f"systemctl stop {shlex.quote(unit.replaces)} {process}"))
         active = False
-    if not active and (stray := _stray(unit, states)):
+    elif not active and (stray := _stray(unit, states)):
         # whoever started it by hand: the unit can't start beside it
-        stop = f"kill {stray} && timeout 60 tail --pid={stray} -f /dev/null"
+        stop = f"{{ kill {stray} 2>/dev/null; timeout 60 tail --pid={stray} -f /dev/null; }}"
         steps.append(Step(f"stop process {stray}", stop, "it runs outside of the unit"))
     if not (active and states.is_active(unit.name)):
         # systemd refuses to start a unit that hit its start limit

@@ -128,6 +128,11 @@ def test_the_unit_of_the_release_before_is_stopped_first() -> None:
     unit = Unit("postfix", replaces="postfix@-")
     assert words(unit) == []
     assert words(unit, replaced={"ActiveState": "active"}) == ["stop postfix@-", "start"]
+    old_unit_s = unit._replace(program="/usr/lib/postfix/sbin/master", pid_file="/lock")
+    states = Units({"postfix": UP, "postfix@-": UP}, masters={"/lock": ("23", "master", "postfix@-")})
+    assert [step.word for step in plan(old_unit_s, states)] == ["stop postfix@-", "start"]
+    down = Units({**states.properties, "postfix": {**UP, "ActiveState": "inactive"}}, masters=states.masters)
+    assert [step.word for step in plan(old_unit_s, down)] == ["stop postfix@-", "start"]
 
 
 def test_a_drop_in_that_systemd_has_not_read_is_read() -> None:
@@ -165,7 +170,7 @@ def test_a_master_outside_of_its_unit_is_stopped_first(
     assert [step.word for step in steps] == planned
     if "stop process 23" in planned:
         assert steps[0].title == "stop process 23 (it runs outside of the unit)"
-        assert steps[0].command.startswith("kill 23 && ")
+        assert steps[0].command.startswith("{ kill 23 ")
 
 
 def test_a_masked_service_of_mailstack_is_left_alone() -> None:
