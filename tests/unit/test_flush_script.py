@@ -1,4 +1,4 @@
-"""Which messages `mailstack-flush` has delivered, with a queue of files."""
+"""The messages that `mailstack-flush` delivers, with a queue of files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from mailstack.templates import render
 
 DOVECOT = "mail.example.org[private/dovecot-lmtp]"
-#: A message is a file. It goes when it is tried, but for those in the file `never`.
+#: A message is a file. An attempt removes it, except those in the file `never`.
 POSTQUEUE = """#!/bin/sh
 cd "$(dirname "$0")" || exit
 case $1 in
@@ -68,7 +68,7 @@ def queue(tmp_path: Path) -> Iterator[Path]:
 
 
 def run(queue: Path) -> list[str]:
-    """Run the script until it ends or has paused often; return what was tried, in order."""
+    """Run the script until it ends or has paused often; return the attempted messages, in order."""
     env = {**os.environ, "PATH": f"{queue}:{os.environ['PATH']}"}
     script = queue / "flush"
     script.write_text(render("postfix/flush"))
@@ -76,15 +76,15 @@ def run(queue: Path) -> list[str]:
     return (queue / "tried").read_text().split()
 
 
-def test_what_waits_for_dovecot_is_tried_and_no_other(queue: Path) -> None:
+def test_only_mail_that_waits_for_dovecot_is_tried(queue: Path) -> None:
     for name, reasons in {**LEFT, **WAITS}.items():
         put(queue, name, *reasons)
     assert sorted(run(queue)) == sorted(WAITS)
     assert len((queue / "pauses").read_text().split()) < 10, "it ends when nothing waits"
 
 
-def test_as_long_as_dovecot_takes_nothing_one_message_is_tried(queue: Path) -> None:
-    """Each in its turn, as one may be broken."""
+def test_while_dovecot_refuses_one_message_is_tried(queue: Path) -> None:
+    """Each is tried in its turn, as one may be broken."""
     for name in "ABC":
         put(queue, name, FAILED)
     (queue / "never").write_text("A\nB\nC\n")
@@ -93,7 +93,7 @@ def test_as_long_as_dovecot_takes_nothing_one_message_is_tried(queue: Path) -> N
     assert len(tried) <= 20, "with a pause before and after each"
 
 
-def test_one_that_dovecot_never_takes_keeps_no_other_back(queue: Path) -> None:
+def test_a_message_that_dovecot_always_refuses_delays_no_other(queue: Path) -> None:
     for name in "ABC":
         put(queue, name, FAILED)
     (queue / "never").write_text("A\n")

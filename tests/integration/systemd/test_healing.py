@@ -1,4 +1,4 @@
-"""What fails comes back by itself, as soon as its cause is gone; nothing that was accepted is lost."""
+"""Failed services recover by themselves when the cause ends; no accepted mail is lost."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BACK, EMPTY = 5 * ROOM, 15 * ROOM
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, whose daemons die."""
+    """Return a copy of the standard server, whose daemons die."""
     return module_clone("healing")
 
 
-def test_it_comes_back_with_postfix(host: Target) -> None:
+def test_the_service_starts_with_postfix(host: Target) -> None:
     host.exec("systemctl stop postfix; systemctl start postfix")
     recovers = ["systemctl", "is-active", "mailstack-recover"]
     clients.eventually(lambda: host.exec(recovers, check=False).returncode == 0, "not started")
@@ -34,7 +34,7 @@ def test_it_comes_back_with_postfix(host: Target) -> None:
 
 @pytest.mark.parametrize("seconds", [5, 60])
 def test_mail_waits_for_dovecot_and_no_longer(host: Target, seconds: int) -> None:
-    """Also a full queue, which qmgr(8) keeps for a destination that it takes for dead."""
+    """This includes a full queue, which qmgr(8) keeps back for a destination that it calls dead."""
     with watch(host) as watching:
         host.exec("systemctl stop dovecot.socket dovecot.service 2>&1")
         with clients.smtp(host) as session:
@@ -44,13 +44,13 @@ def test_mail_waits_for_dovecot_and_no_longer(host: Target, seconds: int) -> Non
         assert len(clients.queue(host)) >= 100
         clients.wait_for_empty_queue(host, EMPTY)
         empty = time.monotonic() - back
-        # logins, too: master(8) holds back a service whose processes ended for want of Dovecot
+        # logins too: master(8) throttles a service whose processes exited because Dovecot was down
         watching.recovered(back, BACK)
         watching.report(f"Dovecot away for {seconds} s (queue empty after {empty:.1f} s)", host, back)
 
 
 def test_mail_waits_for_nothing_but_dovecot(host: Target) -> None:
-    """Dovecot's LMTP answers, and fails: here, as it may not write."""
+    """Dovecot's LMTP answers but fails: in this test, because it may not write."""
     host.exec("chmod 0 /var/vmail")
     try:
         clients.send(host, clients.message(STRANGER, BOB))
@@ -72,8 +72,8 @@ def test_dovecot_s_auth_is_killed_under_traffic(host: Target) -> None:
             watching.report("auth killed", host, killed)
 
 
-def test_mail_for_elsewhere_waits_its_time(host: Target) -> None:
-    """Also when Dovecot starts, and what waited for it is delivered."""
+def test_mail_for_other_servers_waits_for_qmgr(host: Target) -> None:
+    """It also waits when Dovecot starts and the mail for Dovecot is delivered."""
     elsewhere = "someone@elsewhere.example"
     host.exec("postconf -e 'relayhost = [127.0.0.1]:9'; postfix reload 2>&1")
 
@@ -93,7 +93,7 @@ def test_mail_for_elsewhere_waits_its_time(host: Target) -> None:
     host.exec("postconf -e 'relayhost ='; postfix reload 2>&1; postsuper -d ALL 2>&1")
 
 
-def test_what_can_not_start_does_not_spin_and_starts_when_it_can(host: Target) -> None:
+def test_a_service_that_can_not_start_does_not_spin_and_starts_later(host: Target) -> None:
     host.exec("cp -p /etc/dovecot/dovecot.conf /root/; echo nonsense >> /etc/dovecot/dovecot.conf")
     host.exec(f"kill -9 {master('dovecot')}")
     time.sleep(30)
@@ -116,17 +116,18 @@ def test_a_reboot_with_mail_in_the_queue(host: Target) -> None:
 
 
 def test_the_kernel_ends_one_process_alone(host: Target) -> None:
-    """Memory runs out: the kernel ends one imap process; other sessions and Dovecot itself go on."""
+    """Memory runs out: the kernel kills one imap process; other sessions and Dovecot itself continue."""
     units = [postfix(host), "dovecot"]
     shown = host.exec(["systemctl", "show", "--value", "-p", "OOMPolicy", *units, "postgresql@*"])
     assert set(shown.stdout.split()) == {"continue"}  # with cgroup v1, systemd would not notice anyway
     before = host.exec(f"echo {master('dovecot')}").stdout
     with clients.imap(host, BOB) as other:
-        # whose own session breaks
+        # its own session breaks
         with suppress(imaplib.IMAP4.abort, OSError), clients.imap(host, ALICE):
             victim = host.exec(f"pgrep -n -x imap -P {master('dovecot')}").stdout.strip()
             host.limit_memory("768m")
-            # of all, the kernel takes the one with the score first, and then this one, which is the largest
+            # the kernel kills the process with the highest score first, and then this one, which is the
+            # largest
             host.exec(f"echo 1000 > /proc/{victim}/oom_score_adj")
             host.exec("perl -e 'push @all, \"x\" x 1e7 while 1'", check=False)
             assert clients.log(host, rf"imap.* {victim} killed with signal 9")
@@ -136,7 +137,7 @@ def test_the_kernel_ends_one_process_alone(host: Target) -> None:
     deploys.assert_mail_flows(host)
 
 
-def test_what_was_stopped_on_purpose_stays_stopped(host: Target) -> None:
+def test_a_service_stopped_on_purpose_stays_stopped(host: Target) -> None:
     version = {12: "15", 13: "17"}[host.debian]
     for command, unit in (
         ("postfix stop", postfix(host)),
@@ -149,8 +150,8 @@ def test_what_was_stopped_on_purpose_stays_stopped(host: Target) -> None:
     deploys.assert_mail_flows_again(host)
 
 
-def test_a_deploy_sees_that_a_socket_is_gone(host: Target) -> None:
-    """The kernel lists it as long as somebody listens there."""
+def test_a_deploy_finds_a_missing_socket(host: Target) -> None:
+    """The kernel lists a removed socket as long as a process listens on it."""
     host.exec("rm /var/spool/postfix/private/auth")
     run = deploys.run(host, sample_accounts.data())
     assert "dovecot: restart (it does not listen on /var/spool/postfix/private/auth)" in deploys.said(run)
@@ -158,15 +159,15 @@ def test_a_deploy_sees_that_a_socket_is_gone(host: Target) -> None:
 
 
 def test_a_deploy_replaces_an_old_program(host: Target) -> None:
-    """An upgrade put another one there, and the old one runs on."""
+    """An upgrade replaced the program, and the old one still runs."""
     host.exec("cd /usr/sbin && cp -p dovecot dovecot.new && sleep 1 && mv dovecot.new dovecot")
     run = deploys.run(host, sample_accounts.data())
     assert "dovecot: restart (/usr/sbin/dovecot is newer than the process)" in deploys.said(run)
     deploys.assert_converged(host, sample_accounts.data())
 
 
-def test_a_deploy_sees_that_the_master_is_dead(host: Target) -> None:
-    """One process that lingers keeps a unit active, where systemd does not know the master."""
+def test_a_deploy_finds_a_dead_master(host: Target) -> None:
+    """One remaining process keeps a unit active if systemd does not know the master."""
     unit = postfix(host)
     override = f"/run/systemd/system/{unit}.service.d"
     settings = "[Service]\\nPIDFile=\\nGuessMainPID=no\\nRestart=no\\n"

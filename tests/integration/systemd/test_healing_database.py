@@ -1,4 +1,4 @@
-"""Masters die and the database goes away: all is well again a few seconds after it is back."""
+"""Masters die and the database stops: all services work a few seconds after it is back."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.targets.containers import Target
 
 pytestmark = pytest.mark.both_engines
 
-#: Seconds until all is well after a master was killed, and after the database is back, with room for a loaded
-#: machine; and until no refusal comes any more, or until all is well if that takes longer there.
+#: Seconds until all services work after a master was killed, and after the database is back, with room for a
+#: loaded machine. And seconds until the last refusal, or until all services work if that takes longer.
 RESTART, BACK, LAST_REFUSAL = 5 * ROOM, 5 * ROOM, 10
 
 
 @pytest.fixture(scope="module")
 def host(module_clone: Factory) -> Target:
-    """A copy of the standard server, whose daemons die."""
+    """Return a copy of the standard server, whose daemons die."""
     return module_clone("healing-database")
 
 
 @pytest.mark.parametrize("daemons", [ALL[:1], ALL[1:2], ALL[2:], ALL], ids="-".join)
-def test_a_master_that_is_killed_comes_back(host: Target, daemons: tuple[str, ...]) -> None:
+def test_a_killed_master_is_started_again(host: Target, daemons: tuple[str, ...]) -> None:
     with watch(host) as watching:
         killed = time.monotonic()
         host.exec(f"kill -9 {' '.join(map(master, daemons))}")
@@ -59,12 +59,12 @@ def test_the_database_is_away_under_traffic(host: Target, seconds: int) -> None:
         watching.recovered(back, BACK)
         watching.assert_well_from(back + LAST_REFUSAL)
         watching.report(f"database away for {seconds} s", host, back)
-        # a session may have begun before it went
+        # a session may have begun before the stop
         refused = [answer for answer in watching.refusals(went + 2) if answer.kind == "587"]
         assert [answer for answer in refused if "535" in answer.text] == []
 
 
-def test_it_comes_back_where_the_journal_has_nothing(host: Target) -> None:
+def test_it_recovers_without_a_journal(host: Target) -> None:
     """Postfix logs to a file, and journald keeps nothing."""
     journald = "/etc/systemd/journald.conf.d"
     host.exec("postconf -e maillog_file=/var/log/mail.log")
@@ -81,7 +81,7 @@ def test_it_comes_back_where_the_journal_has_nothing(host: Target) -> None:
         host.exec(f"systemctl restart systemd-journald {postfix(host)}")
 
 
-def test_a_login_that_began_as_it_went_is_answered(host: Target) -> None:
+def test_a_login_during_the_stop_is_answered(host: Target) -> None:
     began = database(host, "stop")
     try:
         with pytest.raises((imaplib.IMAP4.error, smtplib.SMTPException)):
@@ -93,7 +93,7 @@ def test_a_login_that_began_as_it_went_is_answered(host: Target) -> None:
 
 @pytest.mark.parametrize("seconds", [0, 60])
 def test_a_quiet_server_takes_the_first_message(host: Target, seconds: int) -> None:
-    """Nobody asked while the database was away; ten seconds later, the first to ask is answered."""
+    """No client asked while the database was down. Ten seconds later, the first one is answered."""
     clients.eventually(lambda: clients.replies(host, ALICE) == 250, "not well", BACK)
     database_away(host, seconds)
     time.sleep(10)
@@ -107,8 +107,8 @@ def recoveries(host: Target) -> int:
     return host.exec("journalctl --boot -u mailstack-recover -o cat --no-pager").stdout.count("answers:")
 
 
-def test_nobody_else_makes_it_recover(host: Target) -> None:
-    """Postfix logs what clients send as warnings, and anybody on the host may write to the journal."""
+def test_only_postfix_and_dovecot_make_it_recover(host: Target) -> None:
+    """Postfix logs text of clients in warnings, and every system user may write to the journal."""
     before = recoveries(host)
     lines = (
         "pgsql query failed",
@@ -125,8 +125,8 @@ def test_nobody_else_makes_it_recover(host: Target) -> None:
 
 
 @pytest.mark.postgresql
-def test_it_does_not_spin_where_one_table_is_broken(host: Target) -> None:
-    """To reload daemons does not help there. Only the domains of others are looked up in this table."""
+def test_it_does_not_spin_with_one_broken_table(host: Target) -> None:
+    """Reloading daemons does not help then. Postfix looks up only other servers' domains in this table."""
     before = recoveries(host)
     clients.sql(host, "REVOKE SELECT ON mail_relay_domain FROM maillookup")
     try:
@@ -139,7 +139,7 @@ def test_it_does_not_spin_where_one_table_is_broken(host: Target) -> None:
     clients.eventually(lambda: clients.replies(host, STRANGER) == 554, "not well", 60)
 
 
-def test_sessions_go_on_when_the_database_was_away(host: Target) -> None:
+def test_sessions_continue_after_an_outage_of_the_database(host: Target) -> None:
     with clients.imap(host, ALICE) as session:
         before = recoveries(host)
         database(host, "stop")
@@ -150,8 +150,8 @@ def test_sessions_go_on_when_the_database_was_away(host: Target) -> None:
         assert session.noop()[0] == "OK"
 
 
-def test_it_hears_what_was_said_before_it_started(host: Target) -> None:
-    """Postfix complains once, and then remembers: the service may start after that, as when all is killed."""
+def test_it_reads_warnings_from_before_its_start(host: Target) -> None:
+    """Postfix warns once, and then remembers. The service may start after that, as after a kill."""
     recovers = "mailstack-recover"
     host.exec(["systemctl", "stop", recovers])
     before = recoveries(host)
