@@ -109,11 +109,11 @@ def deployed(network: Network, debian: int, db_engine: str) -> str:
     """Return the image of the standard server; the first worker that needs it makes it, by `deploy.py`."""
 
     def deploy(host: Target) -> None:
+        host.create(_with_packages(network, debian))
         host.pyinfra("-y", "deploy.py", data=sample_accounts.data(), timeout=900).check()
 
     host = Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network)
-    packages = _with_packages(network, debian) if db_engine == ENGINE else None
-    return _made_once(f"deployed:{debian}-{db_engine}", host, deploy, packages)
+    return _made_once(f"deployed:{debian}-{db_engine}", host, deploy)
 
 
 @pytest.fixture(scope="session")
@@ -140,6 +140,7 @@ def _with_packages(network: Network, debian: int) -> str:
     """Make the image by two killed runs: one during apt, which continues alone, and one after it."""
 
     def install(host: Target) -> None:
+        host.create()
         for moment in ("during:1", "after:1"):
             env = {"MAILSTACK_KILL": moment}
             run = ("-y", "tests/support/kill_switch.py", "deploy.py")
@@ -150,12 +151,12 @@ def _with_packages(network: Network, debian: int) -> str:
     return _made_once(f"installed:{debian}-{sample_accounts.ENGINE}", host, install)
 
 
-def _made_once(kind: str, host: Target, make: Callable[[Target], None], base: str | None = None) -> str:
-    """Return the image of a host, bare or from `base`, after `make`; the first worker makes it."""
+def _made_once(kind: str, host: Target, make: Callable[[Target], None]) -> str:
+    """Return the image of a host that `make` creates; the first worker makes it."""
     image = f"{networks.TEST_NAME}-{kind}-{os.environ['MAILSTACK_TEST_SESSION']}"
     with locked(image.replace(":", "-")):
         if not images.exists(image):
-            make(host.create(base))
+            make(host)
             host.stop()
             host.commit(image)
             host.remove()

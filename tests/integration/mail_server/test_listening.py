@@ -19,6 +19,12 @@ def host(module_clone: Factory) -> Target:
     return module_clone("listening")
 
 
+@pytest.fixture(scope="module")
+def ipv4_kernel(module_clone: Factory) -> Target:
+    """Return a copy of the standard server in whose kernel there is no IPv6."""
+    return module_clone("ipv4-kernel", ipv6=False)
+
+
 def deploy(host: Target, **settings: Any) -> None:
     host.pyinfra("-y", "deploy.py", data=sample_accounts.data(**settings)).check()
     deploys.assert_converged(host, sample_accounts.data(**settings))
@@ -92,23 +98,21 @@ def test_everywhere_which_is_the_default(host: Target, peer: Target) -> None:
 
 
 @pytest.mark.parametrize("interfaces", ["all", "loopback-only"])
-def test_a_kernel_without_ipv6(clone: Factory, interfaces: str) -> None:
+def test_a_kernel_without_ipv6(ipv4_kernel: Target, interfaces: str) -> None:
     """It needs no setting, and no daemon logs a warning."""
-    host = clone("ipv4-kernel", ipv6=False)
-    deploy(host, mail_inet_interfaces=[interfaces])
+    deploy(ipv4_kernel, mail_inet_interfaces=[interfaces])
     for port in PORTS:
-        assert listens(host, port) == {"IPv4": interfaces == "all", "IPv6": False, "inside": True}
-    since = host.exec("date +%s").stdout.strip()
-    host.exec("systemctl restart dovecot postfix")
+        assert listens(ipv4_kernel, port) == {"IPv4": interfaces == "all", "IPv6": False, "inside": True}
+    since = ipv4_kernel.exec("date +%s").stdout.strip()
+    ipv4_kernel.exec("systemctl restart dovecot postfix")
     if interfaces == "all":
-        deploys.assert_mail_flows(host)
-    journal = host.exec(f"journalctl --since=@{since}").stdout
+        deploys.assert_mail_flows(ipv4_kernel)
+    journal = ipv4_kernel.exec(f"journalctl --since=@{since}").stdout
     assert "ddress family" not in journal and "IPv6" not in journal
 
 
-def test_a_kernel_without_the_ipv6_that_is_asked_for(clone: Factory) -> None:
-    host = clone("ipv4-kernel", ipv6=False)
-    run = host.pyinfra("-y", "deploy.py", data=sample_accounts.data(mail_inet_protocols="ipv6"))
+def test_a_kernel_without_the_ipv6_that_is_asked_for(ipv4_kernel: Target) -> None:
+    run = ipv4_kernel.pyinfra("-y", "deploy.py", data=sample_accounts.data(mail_inet_protocols="ipv6"))
     assert run.returncode != 0
     assert "mail_inet_protocols = 'ipv6': the kernel of this host has no IPv6" in run.stderr
     assert "Traceback" not in run.stderr

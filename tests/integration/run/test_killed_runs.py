@@ -91,11 +91,12 @@ def test_a_first_deploy_that_dies_again_and_again(
     deploys.assert_mail_flows(target)
 
 
-def test_a_change_of_settings_that_dies_after_each_command(clone: Factory) -> None:
+def test_a_change_of_settings_that_dies_after_each_command(clone: Factory, debian: int) -> None:
+    """On Debian 12 after each third one: its runs have the same commands, with names of other units."""
     target = clone("killed")
     number = 1
     deploys.run(target, variant(number))
-    for step in range(1, 60):
+    for step in range(1, 60, 3 if debian == 12 else 1):
         number += 1
         if not killed(target, variant(number), f"after:{step}"):
             break
