@@ -1,4 +1,4 @@
-"""What Python itself costs in a run of pyinfra, beside what is asked of hosts."""
+"""The cost of Python itself in a run of pyinfra."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from mailstack.run import deploy_file
 
 
 def spare_work() -> None:
-    """Keep Python from work that no deploy gains by; of a run that changes nothing it was a good part."""
+    """Keep Python from useless work, which was a good part of a run that changes nothing."""
     _know_deploy_file()
     _keep_imports()
 
 
 @cache
 def _keep_imports() -> None:
-    """Once a run, as to ask whether it was done takes as long: what was imported stays until the end.
+    """Exclude imported modules from Python's search for cycles, which would go through them several times.
 
-    Python would go through it several times, in search of cycles.
+    It is called once a run, as checking for a second call would take as long.
     """
     gc.freeze()
 
 
 def _know_deploy_file() -> None:
-    """Let ``inspect`` find the deploy file that runs among the modules.
+    """Let ``inspect`` find the executed deploy file among the modules.
 
-    pyinfra executes that file, so it is none, and looks at the call stack for each operation, to know their
-    order. For each frame of such a file ``inspect.getmodule`` then goes through all modules that there are,
-    more than a thousand, three times an operation.
+    pyinfra executes that file, so it is not a module. For each operation it inspects the call stack, to know
+    their order. For each frame of such a file, ``inspect.getmodule`` searches all modules, more than a
+    thousand, three times an operation.
     """
     if found := deploy_file():
         path = Path(found).absolute()

@@ -1,1 +1,1 @@
-"""One module a component; each shows ``files`` (pure) and ``deploy``."""
+"""The components, a module each, with ``files`` (pure) and ``deploy``."""

@@ -1,4 +1,4 @@
-"""Decide by which versions of IP the daemons of a host speak, and on which addresses they listen. Pure."""
+"""The IP versions that a host's daemons use, and the addresses on which they listen. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 
 
 def problem(settings: Settings, platform: Platform) -> str | None:
-    """Return why nothing could listen on a host whose kernel has no IPv6, or ``None``."""
+    """Return an error if no daemon could listen because the kernel has no IPv6, or ``None``."""
     if not _versions(settings, platform):
         return "mail_inet_protocols = 'ipv6': the kernel of this host has no IPv6; allowed: 'all' or 'ipv4'"
     if not dovecot(settings, platform):
@@ -33,13 +33,13 @@ def protocols(settings: Settings, platform: Platform) -> str:
 
 
 def interfaces(settings: Settings, platform: Platform) -> list[str]:
-    """Return Postfix's ``inet_interfaces``: those of the settings that the versions of IP admit."""
+    """Return Postfix's ``inet_interfaces``: those of the settings with a usable IP version."""
     versions = _versions(settings, platform)
     return [name for name in settings.mail_inet_interfaces if ip_version(name) in (None, *versions)]
 
 
 def dovecot(settings: Settings, platform: Platform) -> list[str]:
-    """Return Dovecot's ``listen``: an address that the kernel does not have keeps Dovecot from starting."""
+    """Return Dovecot's ``listen``, without addresses that the kernel lacks, as Dovecot would not start."""
     versions = _versions(settings, platform)
     if settings.mail_inet_interfaces == ("all",):
         return [_EVERYWHERE[version] for version in versions]

@@ -1,4 +1,4 @@
-"""A service beside Postfix that notices when the database is back, and makes the daemons ask it again."""
+"""A service beside Postfix that detects when the database is back, and makes the daemons ask it again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def unit(service: str) -> Unit:
 def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
     """Return the script and its unit file.
 
-    + endpoint: where the database is
+    + endpoint: the address of the database
     + service: the unit whose processes are Postfix
     """
     script = render("postfix/recover", driver=settings.db_driver, service=service)

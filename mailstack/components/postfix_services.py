@@ -1,4 +1,4 @@
-"""The services of ``master.cf``: Debian's own, with a login on 587 and 465."""
+"""The services of ``master.cf``: Debian's, and those with a login on 587 and 465."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 
-# name, type, private, unpriv, chroot, wakeup, maxproc, command; as Debian 12 and 13 both have them, but for
-# - lmtp: as many deliveries at once as Postfix makes to one destination by default. To its queue manager,
-#   with lmtp_destination_recipient_limit = 1, a destination is one mailbox and not all of Dovecot;
-# - proxymap: each process has a connection for each table, and 100 of them would want more than PostgreSQL
-#   has. Three answer some thousand lookups a second, more than two cores deliver mail for.
+# name, type, private, unpriv, chroot, wakeup, maxproc, command; as in Debian 12 and 13, except for - lmtp: as
+# many deliveries at once as Postfix makes to one destination by default. With
+# lmtp_destination_recipient_limit = 1, a destination of its queue manager is one mailbox and not all of
+# Dovecot; - proxymap: each process has a connection for each table, and 100 processes would exceed
+# PostgreSQL's limit. Three   answer some thousand lookups a second, more than two cores need to deliver mail.
 _DEBIAN = """
 pickup    unix        n  -  y  60     1  pickup
 cleanup   unix        n  -  y  -      0  cleanup
@@ -47,8 +47,9 @@ postlog   unix-dgram  n  -  n  -      1  postlogd
 
 _SUBMISSION = {
     "smtpd_sasl_auth_enable": "yes",
-    # Postfix says 535 (wrong password) to a login that Dovecot could not check, and clients then ask for
-    # another one. So while the database does not answer, the greeting is a 451. The query is about no client.
+    # Postfix answers 535 (wrong password) if Dovecot can't check a login, and clients then ask for another
+    # password. So while the database does not answer, the greeting is a 451. The query does not depend on the
+    # client.
     "smtpd_delay_reject": "no",
     "smtpd_client_restrictions": (
         "check_client_access"
@@ -56,11 +57,11 @@ _SUBMISSION = {
     ),
     "smtpd_helo_restrictions": "",
     "smtpd_sender_restrictions": "",
-    # the envelope sender belongs to whoever logged in; said at RCPT, as programs expect it
+    # the envelope sender must belong to the user; refused at RCPT, as clients expect
     "smtpd_relay_restrictions": "reject_sender_login_mismatch, permit_sasl_authenticated, reject",
     "smtpd_forbid_bare_newline_exclusions": "",
 }
-"""RFC 6409: for users only, and each in the user's own name."""
+"""RFC 6409: for users only, each with their own senders."""
 
 
 _SENDER_RELAY_OPTIONS = {
@@ -82,7 +83,7 @@ def _flag(column: str) -> bool | None:
 
 
 def _debian(settings: Settings) -> list[MasterService]:
-    # X-Original-To, by which Sieve knows the address that the message was sent to (smtp(8))
+    # X-Original-To, by which Sieve knows the original recipient (smtp(8))
     commands = {"lmtp": "lmtp flags=O"} if settings.mail_sieve else {}
     services = []
     for line in _DEBIAN.strip().splitlines():
@@ -112,7 +113,7 @@ def _service(
     maxproc: int | None = None,
     public: bool = False,
 ) -> MasterService:
-    """A service in the chroot."""
+    """Return a service in the chroot."""
     return MasterService(
         name=name,
         type=kind,  # type: ignore[arg-type]
@@ -131,7 +132,7 @@ def _smtpd(name: str, options: Mapping[str, str] | None = None) -> MasterService
 def _for_strangers(settings: Settings) -> list[MasterService]:
     if not settings.mail_postscreen:
         return [_smtpd("smtp")]
-    return [  # as POSTSCREEN_README has them
+    return [  # as in POSTSCREEN_README
         _service("smtp", "inet", "postscreen", maxproc=1, public=True),
         _service("smtpd", "pass", "smtpd"),
         _service("dnsblog", "unix", "dnsblog", maxproc=0),
@@ -145,7 +146,7 @@ def _for_users(settings: Settings) -> list[MasterService]:
     if settings.mail_hide_client_address:
         checks = f"{_USERS_HEADERS} {settings.mail_postfix_main.get('header_checks', '')}".rstrip()
         options["cleanup_service_name"] = "users-cleanup"
-        # public, as cleanup itself: smtpd looks for it there
+        # public, as cleanup itself, because smtpd expects it there
         cleanup = [
             _service("users-cleanup", "unix", "cleanup", {"header_checks": checks}, maxproc=0, public=True)
         ]
@@ -159,29 +160,32 @@ def _for_users(settings: Settings) -> list[MasterService]:
 
 
 def _to_others(settings: Settings) -> list[MasterService]:
-    """A transport of its own: elsewhere Postfix would show a sender's password to any server that asks."""
+    """Return separate transports for relay hosts of senders.
+
+    With the password in the default transport, Postfix would send it to any server that offers a login.
+    """
     if SENDER_RELAY not in transports(settings):
         return []
     return [_service(SENDER_RELAY, "unix", "smtp", _SENDER_RELAY_OPTIONS)]
 
 
 def default_services(settings: Settings) -> list[MasterService]:
-    """The services of a mail server for strangers (25) and users (587, 465)."""
+    """Return the services of a mail server for strangers (25) and users (587, 465)."""
     return [*_for_strangers(settings), *_for_users(settings), *_to_others(settings), *_debian(settings)]
 
 
 def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> list[MasterService]:
-    """``services`` with ``more``: one of the same name and type takes the other's place."""
+    """Return ``services`` with ``more``, which replaces those of the same name and type."""
     merged = {(service.name, service.type): service for service in services}
     merged.update({(service.name, service.type): service for service in more})
     return list(merged.values())
 
 
 _PORTS = {"smtp": "25", "smtps": "465", "submissions": "465", "submission": "587"}
-"""Those of services(5) that Postfix serves."""
+"""The names in services(5) of Postfix's services."""
 
 
 def ports(services: Iterable[MasterService]) -> tuple[str, ...]:
-    """Return the TCP ports of ``services``, but for those that only services(5) of the host knows."""
+    """Return the TCP ports of ``services``, except those that only services(5) on the host has."""
     names = (service.name.rpartition(":")[2] for service in services if service.type == "inet")
     return tuple(_PORTS.get(name, name) for name in names if name in _PORTS or name.isdigit())

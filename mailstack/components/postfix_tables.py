@@ -1,4 +1,4 @@
-"""The static tables of Postfix, each with the index that it reads."""
+"""The static tables of Postfix, each with its index."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RELAYHOST = "relayhost-password"
 
 
 def files(settings: Settings) -> list[Entry]:
-    """All of them; those that nothing is set for are empty."""
+    """Return all tables; those without a setting are empty."""
     virtual = {source: ", ".join(targets) for source, targets in settings.mail_virtual.items()}
     aliases = {
         name: ", ".join(map(_quoted, targets)) for name, targets in settings.mail_local_aliases.items()
@@ -42,7 +42,7 @@ def files(settings: Settings) -> list[Entry]:
             manual="postconf(5), sender_dependent_default_transport_maps",
         ),
         *_passwords(settings),
-        # of two entries for a name, postalias(1) takes the first
+        # of two entries for a name, postalias(1) uses the first
         Shared(
             "/etc/aliases",
             lambda _: "".join(f"{name}: {targets}\n" for name, targets in aliases.items()),
@@ -52,7 +52,7 @@ def files(settings: Settings) -> list[Entry]:
 
 
 def passwords(settings: Settings) -> dict[str, SecretStr]:
-    """The passwords that Postfix logs in to others with, by the names of their placeholders."""
+    """Return the passwords for Postfix's logins at other servers, by the names of their placeholders."""
     found = {}
     if settings.mail_relayhost_password is not None:
         found[_RELAYHOST] = settings.mail_relayhost_password
@@ -75,9 +75,9 @@ def _table(name: str, rows: Mapping[str, str], *, manual: str, secret: bool = Fa
 
 
 def _transport(settings: Settings) -> dict[str, str]:
-    """As given, and to the primaries of relay domains.
+    """Return the given entries, and those for the primaries of relay domains.
 
-    That is no table in SQL: Postfix asks for each form of each address, also of mail that it has taken.
+    This is not a table in SQL, because Postfix looks up each form of each address, also for accepted mail.
     """
     hops = {
         domain.domain_name: f"relay:{domain.next_hop}"
@@ -116,5 +116,5 @@ def _trusted_forwarders(settings: Settings) -> File:
 
 
 def _quoted(target: str) -> str:
-    """A command or a file name in aliases(5) may have spaces and commas in it."""
+    """Quote a target in aliases(5), as commands and file names may contain spaces and commas."""
     return f'"{target}"' if target.startswith(("|", "/", ":include:")) else target

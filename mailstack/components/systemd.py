@@ -1,4 +1,4 @@
-"""systemd: what each service of the server gets beside the unit file of its package."""
+"""systemd's drop-ins for each service, beside the unit file of its package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mailstack.files import Entry, File
 from mailstack.templates import render
 
 _DIRECTORY = "/usr/local/lib/systemd/system"
-"""Of mailstack's own units. What lies in /etc/systemd/system can't be masked, see systemd.unit(5)."""
+"""The directory of mailstack's units. Those in /etc/systemd/system can't be masked, see systemd.unit(5)."""
 
 _FORMER_DIRECTORY = "/etc/systemd/system"
 
@@ -18,12 +18,12 @@ FLUSH = ("/usr/bin/systemctl restart --no-block mailstack-flush.service",)
 
 
 def unit_file(name: str) -> str:
-    """Return the path of a unit of mailstack's own."""
+    """Return the path of a unit of mailstack."""
     return f"{_DIRECTORY}/{name}"
 
 
 def unit_files(name: str, content: str) -> list[Entry]:
-    """Return the file of a unit of mailstack's own, and that of earlier versions, which goes."""
+    """Return the file of a unit of mailstack, and the absence of the file of earlier versions."""
     return [
         File(unit_file(name), content, activation=None),
         File(f"{_FORMER_DIRECTORY}/{name}", None, activation=None),
@@ -33,12 +33,12 @@ def unit_files(name: str, content: str) -> list[Entry]:
 _FLUSH = "/usr/local/lib/mailstack/flush"
 _NEW_AUTH = "/usr/local/lib/mailstack/new-auth"
 NEW_AUTH = (_NEW_AUTH,)
-"""For PostgreSQL, with ``new_auth``: Dovecot notices only by a failure that its connections broke."""
+"""For PostgreSQL, with ``new_auth``: otherwise Dovecot's next lookup on a broken connection would fail."""
 
 RELOAD_DOVECOT = ("/usr/bin/systemctl try-reload-or-restart --no-block dovecot.service",)
-"""For MariaDB, when it has stopped and when it has started. Dovecot 2.4.1 never uses a connection to it again
-that broke once: the first reload leaves it none, the second ends those that it tried meanwhile. Dovecot 2.3
-waits longer after each attempt, and a reload begins again."""
+"""For MariaDB, when it has stopped and when it has started. Dovecot 2.4.1 never reuses a connection that broke
+once: the first reload closes them, the second ends those that it tried meanwhile. Dovecot 2.3 waits longer
+after each attempt, and a reload resets that."""
 
 
 def drop_in(
@@ -51,18 +51,17 @@ def drop_in(
     after_start: Sequence[str] = (),
     after_stop: Sequence[str] = (),
 ) -> list[Entry]:
-    """Return the files that make systemd start a service again whose master died.
+    """Return the files by which systemd restarts a service after its master died.
 
-    + unit: the service whose processes do the work, without ``.service``
+    + unit: the service with the processes, without ``.service``
     + after: units that start before it at boot
-    + pid_file: where its master writes its process id, if the package does not say so
-    + stop: how the package stops it, so that it counts as no failure if somebody else has done so already
-    + lock: a file that its master locks, by flock(2): the service is not started while another has it
-    + after_start, after_stop: commands, run as root; one that fails does no harm
+    + pid_file: the PID file of its master, if the package's unit does not name it
+    + stop: the package's stop command. It is not a failure if the service is stopped already
+    + lock: a file that its master locks, by flock(2); the service does not start while another process has it
+    + after_start, after_stop: commands, run as root, whose failure is ignored
 
-    See systemd.service(5). A service that cannot start is tried again and again, with a pause of 15 seconds
-    whenever systemd's start limit is reached. The files count after ``systemctl daemon-reload``, which
-    ``units.running`` does.
+    See systemd.service(5). A service that can't start is tried repeatedly, with a pause of 15 seconds when it
+    hits systemd's start limit. The files take effect after ``systemctl daemon-reload``, by ``units.running``.
     """
     settings = render(
         "systemd/service.conf",
@@ -80,12 +79,12 @@ def drop_in(
 
 
 def new_auth() -> list[Entry]:
-    """Return the script that has Dovecot connect to the database again."""
+    """Return the script that makes Dovecot connect to the database again."""
     return [File(_NEW_AUTH, render("dovecot/new-auth"), mode=0o755, activation=None)]
 
 
 def flush() -> list[Entry]:
-    """Return the service that has Postfix deliver what waited for Dovecot."""
+    """Return the service that makes Postfix deliver mail that waited for Dovecot."""
     return [
         File(_FLUSH, render("postfix/flush"), mode=0o755, activation=None),
         *unit_files("mailstack-flush.service", render("systemd/flush.service", script=_FLUSH)),

@@ -1,1 +1,1 @@
-"""The pyinfra operations that the components share."""
+"""The pyinfra operations of all components."""

@@ -1,4 +1,4 @@
-"""Hosts that need each other: none is changed if one of them can't be."""
+"""Hosts that need each other: none is changed if one of them can't be changed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 
 def check_first(owner: str, store: Store, names: Sequence[str]) -> None:
-    """Check what is required of the current host, and leave it out if the one that it needs is left out then.
+    """Check the requirements of the current host, and fail it if the host with its database has failed.
 
-    An operation ends on all hosts before the next begins: the first reads and checks, the second looks round.
-    With pyinfra's ``--serial`` or ``--no-wait`` it does not: then passwords must be there already.
+    An operation ends on all hosts before the next begins, so the first reads and checks, and the second looks
+    at the other host. With pyinfra's ``--serial`` or ``--no-wait`` this is not so, and the passwords must
+    exist.
 
-    + owner: the name of the host with the database, which is to call this too
+    + owner: the name of the host with the database, which must call this too
     + store: the passwords of the current host
-    + names: those that it needs
+    + names: the names of the passwords that it needs
     """
     announce(PLATFORM, PLATFORM)
     _read(name="Check the host")
