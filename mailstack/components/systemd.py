@@ -36,8 +36,8 @@ NEW_AUTH = (_NEW_AUTH,)
 """For PostgreSQL, with ``new_auth``: otherwise Dovecot's next lookup on a broken connection would fail."""
 
 RELOAD_DOVECOT = ("/usr/bin/systemctl try-reload-or-restart --no-block dovecot.service",)
-"""For MariaDB, when it has stopped and when it has started. Dovecot 2.4.1 never reuses a connection that broke
-once: the first reload closes them, the second ends those that it tried meanwhile. Dovecot 2.3 waits longer
+"""For MariaDB, when it has stopped and when it has started. Dovecot 2.4.1 never reuses a broken connection:
+the first reload closes them, the second ends those that it tried meanwhile. Dovecot 2.3 waits longer
 after each attempt, and a reload resets that."""
 
 

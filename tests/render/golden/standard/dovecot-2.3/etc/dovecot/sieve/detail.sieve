@@ -1,4 +1,4 @@
-# Mail to user+folder goes into that folder, if it is there. This is for users who want that (`detail_folders`).
+# Mail to user+folder goes into that folder if it exists. This is for users with `detail_folders`.
 require ["envelope", "fileinto", "mailbox", "subaddress", "variables"];
 
 if envelope :detail :matches "to" "?*" {
