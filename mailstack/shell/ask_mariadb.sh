@@ -1,7 +1,7 @@
 #!/bin/sh
 # Ask MariaDB: ask_mariadb.sh CLIENT NO-DATABASE [LABEL DATABASE SQL]...
-# A session each, as one would end at the first error. 1049: no such database; 2002, 2003, 2013: no server, or one
-# that is just stopping
+# Each query has a session, which ends at an error. 1049: no such database; 2002, 2003, 2013: no server, or it is
+# stopping
 command -v mariadb || exit 0
 client=$1 no_database=$2
 shift 2

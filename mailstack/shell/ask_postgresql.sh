@@ -1,6 +1,6 @@
 #!/bin/sh
 # Ask PostgreSQL in one session: ask_postgresql.sh PORT DATABASE 'LABEL...' ARGUMENT-OF-PSQL...; psql.sh comes
-# before it. If a server that takes connections twice gives none, it has no such database.
+# before it. If a server that accepts connections fails twice, it has no such database.
 port=$1 database=$2 labels=$3
 shift 3
 command -v psql || exit 0

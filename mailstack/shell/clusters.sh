@@ -1,5 +1,5 @@
 #!/bin/sh
-# A line for each cluster of PostgreSQL: `cluster VERSION/NAME PORT FLAG...`; for start.conf see pg_ctlcluster(1)
+# Print a line for each cluster of PostgreSQL: `cluster VERSION/NAME PORT FLAG...`; for start.conf see pg_ctlcluster(1)
 for directory in /etc/postgresql/*/*/; do
   [ -e "${directory}postgresql.conf" ] || continue
   name=${directory#/etc/postgresql/}

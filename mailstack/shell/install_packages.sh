@@ -1,8 +1,8 @@
 #!/bin/sh
 # Install Debian packages: install_packages.sh 'SERVICE:PACKAGE ...' NAME...
-# The services come with these packages; those that were not installed before stay masked, until units.running
-# unmasks what has our configuration: also if the run ends in between, or the host is started anew. policy-rc.d(8)
-# would be there for everybody's packages, and stay if this is killed.
+# Services of newly installed packages stay masked until units.running unmasks them with mailstack's configuration,
+# also if the run ends in between or the host reboots. policy-rc.d(8) would affect all packages, and stay if this is
+# killed.
 services=$1
 shift
 
@@ -11,7 +11,7 @@ is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" 
 hold() {
   for each in $services; do
     is_installed "${each#*:}" && continue
-    # deb-systemd-helper(1) of Debian 11 masked what was removed, and unmasks that when it is installed again
+    # deb-systemd-helper(1) of Debian 11 masked removed services, and unmasks them at the next installation
     rm -f "/var/lib/systemd/deb-systemd-helper-masked/${each%:*}.service"
     systemctl mask --quiet "${each%:*}.service" 2>/dev/null
   done
@@ -38,11 +38,11 @@ update() {
 trap release EXIT
 hold
 export DEBIAN_FRONTEND=noninteractive
-# dpkg does not wait for its lock, which an installation that outlived its run may hold
+# dpkg does not wait for its lock, which the installation of an interrupted run may hold
 for _ in $(seq 300); do
   said=$(dpkg --configure -a 2>&1) && break
   case $said in *lock*) sleep 1 ;; *) echo "$said" >&2; exit 1 ;; esac
 done
-# the lists may be missing, or too old to name a version that the mirror has; their mtime is the mirror's
+# the lists may be missing, or too old for the mirror's versions; their mtime is the mirror's
 find /var/lib/apt/lists -name '*_Packages*' -cmin -1440 | grep -q . || update || exit 1
 install "$@" || { update && install "$@"; }

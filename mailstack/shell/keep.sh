@@ -1,6 +1,6 @@
 #!/bin/sh
-# keep PATH: copy what lies there below /var/lib/mailstack/found, if somebody else may have written it.
-# Once, at its own path, and never changed.
+# keep PATH: copy the file below /var/lib/mailstack/found, unless mailstack wrote it.
+# The copy is made once, at the same path, and never changed.
 keep() {
   found=${MAILSTACK_ROOT:-}/var/lib/mailstack/found$1
   [ -f "${MAILSTACK_ROOT:-}$1" ] && [ ! -e "$found" ] || return 0

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Which processes a signal has stopped (T in proc(5)): a number on each line. Then, for each of the files given, the process
-# whose number is in it, divided by tabs: number, file, name, service of systemd. In a container root may not see more
+# Print the numbers of processes that a signal has stopped (T in proc(5)), a line each. Then, for each given PID file, the
+# process: number, file, name and systemd's service, separated by tabs. In a container root may not see more
 grep -ls '^State:.T' /proc/[0-9]*/status | cut -d / -f 3
 for file; do
   process=$(head -n 1 "$file" 2>/dev/null | tr -d ' ')

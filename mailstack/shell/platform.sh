@@ -1,5 +1,5 @@
 #!/bin/sh
-# Which Debian this is, and which versions it has or would get: platform.sh PACKAGE...
+# Print the Debian release, and the versions that are or would be installed: platform.sh PACKAGE...
 sed -n 's/^VERSION_ID="\{0,1\}\([0-9]*\).*/debian=\1/p; s/^ID=/id=/p' /etc/os-release
 # shellcheck disable=SC2016
 dpkg-query -W -f '${Package}=${db:Status-Status}=${Version}\n' "$@" || apt-cache policy "$@"

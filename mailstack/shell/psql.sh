@@ -1,8 +1,8 @@
 #!/bin/sh
 # as_superuser PORT ARGUMENT...: psql as the user postgres, through the socket.
-# The program itself: Debian's psql is a Perl script around it that takes longer than a query. setpriv opens no
-# session of PAM. terse: a DETAIL would show the row that breaks a rule, hash and all. One whose process is stopped by a
-# signal never answers.
+# It runs the program itself: Debian's psql is a Perl script around it that takes longer than a query. setpriv opens no
+# session of PAM. terse: a DETAIL would show the row that breaks a rule, with its hash. A server that a signal has
+# stopped never answers.
 as_superuser() {
   port=$1
   shift

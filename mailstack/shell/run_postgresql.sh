@@ -13,7 +13,7 @@ run() {  # DATABASE ARGUMENT-OF-PSQL...
 run postgres "$@" && exit
 state=$?
 [ $state -eq 2 ] || exit $state
-# lines of others refuse: while this is done, a line in our block opens a database that nobody works in
+# existing lines refuse: meanwhile a line in mailstack's block opens a database that no application uses
 read -r version cluster <<END
 $(pg_lsclusters -h | awk -v port="$port" '$3 == port && $4 ~ /^online/ { print $1, $2 }')
 END

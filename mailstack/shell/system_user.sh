@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make or change a user and a group of the same name, without a login: system_user.sh NAME UID GID HOME SHELL
+# Create or change a system user and a group of the same name, without a login: system_user.sh NAME UID GID HOME SHELL
 getent group "$1" >/dev/null || groupadd --system -g "$3" "$1"
 if getent passwd "$1" >/dev/null; then
   usermod -g "$3" -d "$4" -s "$5" "$1"
