@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mailstack import Settings, dovecot, file_plan, postfix, postgres, secrets, tls
+from mailstack import Settings, file_plan, secrets, tls
 from mailstack.accounts import plan, sql
 from mailstack.accounts.wanted import Accounts
+from mailstack.components.component import Site
+from mailstack.components.dovecot import VMAIL
 from mailstack.engines import LOOKUP_PASSWORD, PASSWORDS
 from mailstack.engines.postgresql import converge, dialect, roles
 from mailstack.engines.postgresql.quoting import UNLOGGED
@@ -27,7 +29,7 @@ from mailstack.engines.postgresql.schema import Schema
 from mailstack.facts.platform import Platform, parse
 from mailstack.files import Directory, File, Kept, Place
 from mailstack.passwords import hash_password
-from mailstack.topology import local_endpoint
+from tests.support.sites import site, whole
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 
@@ -61,11 +63,13 @@ class Kit:
     def packages(self) -> list[str]:
         """All Debian packages of the server."""
         return [
-            *postgres.PACKAGES,
-            *tls.PACKAGES,
-            *dovecot.packages(self.settings, self.platform.dovecot),
-            *postfix.packages(self.settings, self.platform.postfix),
+            name for component in whole(self.site) for name in component.packages(self.site, self.platform)
         ]
+
+    @property
+    def site(self) -> Site:
+        """The host as its components see it."""
+        return site(self.settings)
 
     def entries(
         self, texts: Mapping[str, str] | None = None
@@ -74,19 +78,13 @@ class Kit:
 
         + texts: the existing text of shared files; empty on a bare host
         """
-        settings, endpoint = self.settings, local_endpoint(self.settings)
-        generation = self.platform.dovecot
-        for service, entries in {
-            "postgresql": postgres.files(settings, self.platform.postgresql),
-            "tls": tls.files(settings),
-            "dovecot": dovecot.files(settings, generation, endpoint),
-            "postfix": postfix.files(settings, self.platform, endpoint),
-        }.items():
+        for component in whole(self.site):
+            entries = component.files(self.site, self.platform)
             for entry in file_plan.with_others(entries, texts or {}):
                 if isinstance(entry, Place) or entry.path.startswith(_OURS):
                     continue
                 if not (isinstance(entry, File) and entry.content is None):
-                    yield service, entry
+                    yield component.name, entry
 
     def write(self) -> None:
         """Fill the folder."""
@@ -147,8 +145,8 @@ class Kit:
                 for service, file in files
             ],
             "postgresql_unit": f"postgresql@{self.platform.postgresql}-main",
-            "vmail_uid": dovecot.VMAIL,
-            "vmail_gid": dovecot.VMAIL,
+            "vmail_uid": VMAIL,
+            "vmail_gid": VMAIL,
             "home_root": settings.mail_home_root,
             "emails": [user.email for user in settings.mail_users],
             "certificate": tls.CERTIFICATE,

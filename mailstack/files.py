@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from mailstack.shared_files import Compose, whole
@@ -80,3 +80,19 @@ class Shared(NamedTuple):
 
 
 Entry = Directory | Place | Kept | File | Shared
+
+
+class Group(NamedTuple):
+    """The files of one component, and what is done with them.
+
+    + units: the services that must reload or restart once one has changed
+    + before: shell for before the staged files are checked
+    + validate: shell scripts that fail if the files staged in ``$stage`` are no good
+    + restart_if: by service, a shell script that succeeds if a reload is not enough for the staged files
+    """
+
+    entries: Sequence[Entry]
+    units: Sequence[str] = ()
+    before: str = ""
+    validate: Sequence[str] = ()
+    restart_if: Mapping[str, str] = {}

@@ -136,9 +136,9 @@ class Store:
         elif kept and not self._is_reached(self.owner):
             leave_out(hosts.topology().not_reached(self.owner))
 
-    def with_given(self, name: str, value: str) -> Store:
-        """The same store with one secret more."""
-        return Store({**self.given, name: value}, self.owner)
+    def with_given(self, values: Mapping[str, str]) -> Store:
+        """The same store with these secrets more."""
+        return Store({**self.given, **values}, self.owner)
 
     def values(self, names: set[str]) -> dict[str, str | None]:
         """The values of several secrets."""

@@ -96,7 +96,7 @@ server.shell(
     _if=key.did_change,
 )
 
-configured = write("postgresql")
+configured = write("postgres")
 systemd.service(
     name="Restart PostgreSQL", service=VALUES["postgresql_unit"], restarted=True, _if=any_changed(configured)
 )

@@ -16,7 +16,7 @@ from mailstack.accounts.wanted import Accounts
 from mailstack.settings import AliasDomain, Domain, RelayDomain
 
 if TYPE_CHECKING:
-    from mailstack.components.component import GlobalArguments
+    from mailstack.deploys import GlobalArguments
 
 
 @command

@@ -18,7 +18,7 @@ from mailstack.accounts.step import Wish, stored
 from mailstack.accounts.wanted import Accounts
 
 if TYPE_CHECKING:
-    from mailstack.components.component import GlobalArguments
+    from mailstack.deploys import GlobalArguments
 
 
 @command

@@ -17,7 +17,7 @@ from mailstack.accounts.wanted import Accounts
 from mailstack.settings import Settings
 
 if TYPE_CHECKING:
-    from mailstack.components.component import GlobalArguments
+    from mailstack.deploys import GlobalArguments
 
 
 @command

@@ -19,7 +19,7 @@ from mailstack.passwords import generate_app_password, hash_password, verify
 from mailstack.settings import AppPassword, User
 
 if TYPE_CHECKING:
-    from mailstack.components.component import GlobalArguments
+    from mailstack.deploys import GlobalArguments
 
 
 @command

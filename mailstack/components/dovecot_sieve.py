@@ -9,15 +9,18 @@ from mailstack.files import Directory, Entry, File
 from mailstack.templates import render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailstack.settings import Settings
 
 PACKAGES = ("dovecot-sieve", "dovecot-managesieved")
 _DIRECTORY = "/etc/dovecot"
 
 
-def files(settings: Settings, generation: str) -> list[Entry]:
+def files(settings: Settings, generation: str, plugins: Sequence[str] = ()) -> list[Entry]:
     """The configuration that ``dovecot.conf`` includes, and the scripts; or that there are none.
 
+    + plugins: for LMTP, beside Sieve itself
     + generation: ``2.3`` or ``2.4``; part of each script, so that an upgrade compiles them anew
     """
     texts = _texts(settings)
@@ -26,6 +29,7 @@ def files(settings: Settings, generation: str) -> list[Entry]:
         configuration = render(
             f"dovecot/{generation}/sieve.conf",
             settings=settings,
+            plugins=plugins,
             before=_path("before") if texts["before"] else None,
             after=_path("after") if texts["after"] else None,
         )

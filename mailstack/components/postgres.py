@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack import database_passwords, hosts
 from mailstack.components import systemd
-from mailstack.components.component import component
+from mailstack.components.component import Requirement, Site
+from mailstack.components.converge import Database, deployed
+from mailstack.components.declarations import Port, State
+from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.engines import engine_of
 from mailstack.engines.postgresql import hba
 from mailstack.facts import clusters
 from mailstack.facts.files import FileTexts
 from mailstack.facts.platform import CLUSTERS, RELEASES
-from mailstack.facts.reading import require
 from mailstack.facts.units import drop_in_path
 from mailstack.files import Entry, File, Shared
-from mailstack.operations import sql, units
-from mailstack.operations.config_files import config_files
-from mailstack.operations.packages import installed
 from mailstack.operations.units import Unit
 from mailstack.shell import script
 from mailstack.templates import render
@@ -30,47 +28,118 @@ if TYPE_CHECKING:
     from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
 
-PACKAGES = ("postgresql",)
 _VERSIONS = [release.postgresql for release in RELEASES]
 _OWNER = ("postgres", "postgres")
 
 
-def files(
-    settings: Settings, version: str, clients: Sequence[str] = (), *, with_dovecot: bool = True
-) -> list[Entry]:
-    """The server's configuration.
+class Postgres(Database):
+    """Install PostgreSQL and make the mail database in it.
 
-    + version: major version of PostgreSQL
-    + clients: IP addresses of other hosts that look things up
-    + with_dovecot: whether Dovecot runs on the same host
+    With ``mail_db_dsn`` nothing is installed: the database is made on the server that it names.
+    Raises ``OperationValueError`` if ``mail_db_engine`` is another.
     """
-    directory = f"/etc/postgresql/{version}/main"
-    values = {
-        "settings": settings,
-        "clients": [f"{address}/{128 if ':' in address else 32}" for address in clients],
-    }
 
-    def lines(theirs: str) -> str:
-        return render("postgresql/pg_hba.conf", others=bool(hba.rules(theirs)), **values)
+    name = "postgres"
+    title = "PostgreSQL"
+    requires = (PASSWORDS_OF_DATABASE,)
+    reloads = ("postgresql",)
 
+    def check(self, site: Site) -> None:
+        """See ``Component``."""
+        if site.settings.mail_db_engine != "postgresql":
+            raise OperationValueError("mail_db_engine: the component postgres is for 'postgresql'")
+
+    def is_wanted(self, site: Site) -> bool:
+        """See ``Component``."""
+        has_database = site.here.has_role("db") or site.settings.mail_db_dsn is not None
+        return site.settings.mail_db_engine == "postgresql" and has_database
+
+    def is_installed(self, site: Site) -> bool:
+        """See ``Component``."""
+        return site.settings.mail_db_dsn is None
+
+    def requirements(self, site: Site) -> Sequence[Requirement]:
+        """See ``Component``."""
+        port = site.settings.db_port
+        return [
+            Requirement(
+                FileTexts.of(map(_hba_path, _VERSIONS)), lambda texts: _locked_out(site.settings, texts)
+            ),
+            Requirement(CLUSTERS, lambda found: clusters.problem(found.clusters, found.for_mail, port)),
+        ]
+
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``."""
+        return ("postgresql",)
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``."""
+        version = platform.postgresql
+        directory = f"/etc/postgresql/{version}/main"
+        clients = site.topology.database_clients(site.settings)
+        values = {
+            "settings": site.settings,
+            "clients": [f"{address}/{128 if ':' in address else 32}" for address in clients],
+        }
+
+        def lines(theirs: str) -> str:
+            return render("postgresql/pg_hba.conf", others=bool(hba.rules(theirs)), **values)
+
+        return [
+            Shared(f"{directory}/pg_hba.conf", lines, *_OWNER, 0o640),
+            Shared(
+                f"{directory}/pg_ident.conf",
+                lambda _: render("postgresql/pg_ident.conf", **values),
+                *_OWNER,
+                0o640,
+                claimed=lambda line: line.split()[:1] == ["mailstack"],
+            ),
+            File(
+                f"{directory}/conf.d/mailstack.conf", render("postgresql/mailstack.conf", **values), *_OWNER
+            ),
+            *_service_files(version, with_dovecot=site.here.has_mail),
+        ]
+
+    def before_files(self, site: Site, platform: Platform) -> str:
+        """See ``Component``."""
+        return script("create_cluster", platform.postgresql, str(site.settings.db_port))
+
+    def restart_if(self, site: Site) -> Mapping[str, str]:
+        """See ``Component``."""
+        return {"postgresql": script("restart_if_postgresql")}
+
+    def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
+        """See ``Component``: Debian has a service for each version, and a wrapper around them."""
+        return [
+            Unit(
+                "postgresql",
+                f"postgresql@{platform.postgresql}-main",
+                clients=("dovecot", "postfix"),
+                program=f"/usr/lib/postgresql/{platform.postgresql}/bin/postgres",
+                drop_in=True,
+                listens=(f"{engine_of(site.settings).socket}/.s.PGSQL.{site.settings.db_port}",),
+            )
+        ]
+
+    def ports(self, site: Site) -> Sequence[Port]:
+        """See ``Component``."""
+        clients = site.topology.database_clients(site.settings)
+        return [Port(site.settings.db_port, "postgresql", tuple(clients))] if clients else []
+
+    def state(self, site: Site) -> Sequence[State]:
+        """See ``Component``."""
+        return [State(site.settings.mail_db_name, "database")]
+
+
+def _service_files(version: str, *, with_dovecot: bool) -> list[Entry]:
+    """What systemd must know of the cluster, and nothing of the one from before an upgrade."""
     return [
-        *database_passwords.files(settings),
-        Shared(f"{directory}/pg_hba.conf", lines, *_OWNER, 0o640),
-        Shared(
-            f"{directory}/pg_ident.conf",
-            lambda _: render("postgresql/pg_ident.conf", **values),
-            *_OWNER,
-            0o640,
-            claimed=lambda line: line.split()[:1] == ["mailstack"],
-        ),
-        File(f"{directory}/conf.d/mailstack.conf", render("postgresql/mailstack.conf", **values), *_OWNER),
         *(systemd.new_auth() if with_dovecot else []),
         *systemd.drop_in(
             f"postgresql@{version}-main",
             stop="/usr/bin/pg_ctlcluster --skip-systemctl-redirect -m fast %i stop",
             after_start=systemd.NEW_AUTH if with_dovecot else (),
         ),
-        # of the cluster that the database was in before an upgrade
         *(
             File(drop_in_path(f"postgresql@{other}-main"), None, activation=None)
             for other in _VERSIONS
@@ -88,39 +157,5 @@ def _locked_out(settings: Settings, texts: Mapping[str, str]) -> str | None:
     return next(filter(None, said), None)
 
 
-def unit(settings: Settings, platform: Platform) -> Unit:
-    """Return the service: Debian has one for each version, and a wrapper around them."""
-    return Unit(
-        "postgresql",
-        f"postgresql@{platform.postgresql}-main",
-        clients=("dovecot", "postfix"),
-        program=f"/usr/lib/postgresql/{platform.postgresql}/bin/postgres",
-        drop_in=True,
-        listens=(f"{engine_of(settings).socket}/.s.PGSQL.{settings.db_port}",),
-    )
-
-
-@component("PostgreSQL")
-def deploy(settings: Settings) -> None:
-    """Install PostgreSQL and make the mail database in it.
-
-    With ``mail_db_dsn`` nothing is installed: the database is made on the server that it names.
-    Raises ``OperationValueError`` if ``mail_db_engine`` is another.
-    """
-    if settings.mail_db_engine != "postgresql":
-        raise OperationValueError("mail_db_engine: the component postgres is for 'postgresql'")
-    topology = hosts.checked(settings)
-    if settings.mail_db_dsn is None:
-        clients, with_dovecot = topology.database_clients(settings), topology.here.has_mail
-        require(FileTexts.of(map(_hba_path, _VERSIONS)), lambda texts: _locked_out(settings, texts))
-        require(CLUSTERS, lambda found: clusters.problem(found.clusters, found.for_mail, settings.db_port))
-        installed(lambda _: PACKAGES)
-        config_files(
-            lambda platform: files(settings, platform.postgresql, clients, with_dovecot=with_dovecot),
-            component="postgresql",
-            units=["postgresql"],
-            check=script("check_postgresql", str(settings.db_port)),
-        )
-        units.running("postgresql", lambda platform: [unit(settings, platform)])
-        database_passwords.generate(settings)
-    sql.converge(settings, database_passwords.store(settings))
+POSTGRES = Postgres()
+deploy = deployed(POSTGRES)

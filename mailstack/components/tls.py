@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from mailstack import secrets
-from mailstack.components.component import component
+from mailstack.components.component import Component, Site
+from mailstack.components.converge import deployed
+from mailstack.components.declarations import State
 from mailstack.files import Directory, Entry, File, Kept
-from mailstack.operations.certificates import self_signed
-from mailstack.operations.config_files import config_files
-from mailstack.operations.packages import installed
-from mailstack.run import current_host
+from mailstack.operations.certificates import SelfSigned
 
 if TYPE_CHECKING:
-    from pyinfra.api.host import Host
+    from collections.abc import Mapping, Sequence
 
-    from mailstack.settings import Settings
+    from mailstack.facts.platform import Platform
+    from mailstack.operations.created import Created
 
-PACKAGES = ("openssl", "ca-certificates")
 DIRECTORY = "/etc/ssl/mailstack"
 CERTIFICATE = f"{DIRECTORY}/cert.pem"
 KEY = f"{DIRECTORY}/key.pem"
@@ -28,31 +26,45 @@ OLD_CIPHERS = ("kDHE", "SHA1", "SHA256", "SHA384")
 """Forward secrecy, but Diffie-Hellman over a finite field, or CBC: RFC 9325 (4.1, 4.2) advises against both.
 ``SHA1`` and so on are the MACs that go with CBC. Without these, AEAD with ECDHE is all that is left."""
 EXCLUDED_CIPHERS = (*WEAK_CIPHERS, *OLD_CIPHERS)
-_UNITS = ("dovecot", "postfix")
-_deployed: WeakKeyDictionary[Host, Settings] = WeakKeyDictionary()
-"""With what the operations of this run were called, by host."""
 
 
-def files(settings: Settings) -> list[Entry]:
-    """The certificate chain and key, if they were given; both daemons read them as root."""
-    if settings.tls_certificate_pem is None:
-        return [Directory(DIRECTORY), Kept(KEY, mode=0o600), Kept(CERTIFICATE)]
-    key = File(KEY, secrets.placeholder("tls-key"), mode=0o600)
-    return [Directory(DIRECTORY), key, File(CERTIFICATE, settings.tls_certificate_pem)]
-
-
-@component("TLS")
-def deploy(settings: Settings) -> None:
+class Tls(Component):
     """Put the given certificate and key on the host, or make a self-signed pair once and keep it.
 
-    Each component that needs them calls this; once in a run is enough.
+    It is part of each component that needs them.
     """
-    if _deployed.get(current_host()) == settings:
-        return
-    _deployed[current_host()] = settings
-    installed(lambda _: PACKAGES)
-    key = settings.tls_key_pem
-    store = secrets.Store({} if key is None else {"tls-key": key})
-    config_files(lambda _: files(settings), component="tls", units=_UNITS, store=store)
-    if settings.tls_certificate_pem is None:
-        self_signed(settings.mail_hostname, certificate=CERTIFICATE, key=KEY, units=_UNITS)
+
+    name = "tls"
+    title = "TLS"
+    reloads = ("dovecot", "postfix")
+
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``."""
+        return ("openssl", "ca-certificates")
+
+    def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
+        """See ``Component``."""
+        if site.settings.tls_certificate_pem is not None:
+            return ()
+        return [SelfSigned(site.settings.mail_hostname, CERTIFICATE, KEY, self.reloads)]
+
+    def secrets(self, site: Site) -> Mapping[str, str]:
+        """See ``Component``."""
+        key = site.settings.tls_key_pem
+        return {} if key is None else {"tls-key": key}
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``: both daemons read them as root."""
+        certificate = site.settings.tls_certificate_pem
+        if certificate is None:
+            return [Directory(DIRECTORY), Kept(KEY, mode=0o600), Kept(CERTIFICATE)]
+        key = File(KEY, secrets.placeholder("tls-key"), mode=0o600)
+        return [Directory(DIRECTORY), key, File(CERTIFICATE, certificate)]
+
+    def state(self, site: Site) -> Sequence[State]:
+        """See ``Component``."""
+        return [State(DIRECTORY, "secrets")]
+
+
+TLS = Tls()
+deploy = deployed(TLS)

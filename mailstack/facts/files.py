@@ -83,22 +83,24 @@ class FileTexts(Question[dict[str, str]]):
         }
 
 
+INDEX_RECORD = "/var/lib/mailstack/indexes"
+"""Where ``apply.sh`` notes the checksums of each index and its source, as the index was built."""
+
+
 class IndexSums(Question[dict[str, str]]):
     """Return the SHA-256 of each index (``.db``) and its source when ``config_files`` last built it.
 
     It is not a fact, as a source may be a short text with a password, which can be guessed from its checksum.
-
-    + component: the component with the indexes, such as ``postfix``
     """
 
-    def command(self, component: str) -> str:
-        """Ask for the record of this component."""
-        return self.asking([component])
+    def command(self) -> str:
+        """Ask for the record."""
+        return self.asking([])
 
     @staticmethod
     def ask(about: Sequence[str]) -> str:
         """See ``Question.ask``."""
-        return f"cat {shlex.join(map(index_record, about))}"
+        return f"cat {INDEX_RECORD}"
 
     def parse(self, output: str) -> dict[str, str]:
         """See ``Question.parse``."""
@@ -108,8 +110,3 @@ class IndexSums(Question[dict[str, str]]):
 def _parse_sums(output: str) -> dict[str, str]:
     """Return the checksum of each path in the output of sha256sum(1)."""
     return {line[66:]: line[:64] for line in output.splitlines() if len(line) > 66}
-
-
-def index_record(component: str) -> str:
-    """Return the path of the record of these checksums."""
-    return f"/var/lib/mailstack/{component}.indexes"

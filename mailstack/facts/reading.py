@@ -141,6 +141,11 @@ def read(question: Question[A], host: Host | None = None) -> A:
         raise OperationError(f"{host.name} could not be asked: {reason(error)}") from None
 
 
+def forget() -> None:
+    """Drop the answers of the current host, which the operation that runs has changed."""
+    _of_hosts[current_host()].answers.clear()
+
+
 def was_checked(host: Host) -> bool:
     """Return whether all requirements of ``host`` were checked in this phase of the run."""
     readings = _of_hosts.get(host, _Readings())

@@ -1,9 +1,9 @@
-"""The configuration files of a component: all of them in one operation."""
+"""The files of all components, in one operation."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from functools import cache
 
 from pyinfra.api.command import StringCommand
@@ -15,68 +15,51 @@ from mailstack import file_plan, secrets, shared_files
 from mailstack.facts.files import FileStates, FileTexts, IndexSums
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, read
-from mailstack.file_plan import Change
-from mailstack.files import Activation, Entry, File
+from mailstack.file_plan import Change, Owned
+from mailstack.files import Activation, Entry, File, Group
 from mailstack.operation import operation
 from mailstack.run import is_executing, shows_diff
 from mailstack.shell import script, shell
 
 
-def config_files(
-    entries: ByPlatform[Sequence[Entry]],
-    *,
-    component: str,
-    units: Sequence[str] = (),
-    store: secrets.Store | None = None,
-    check: str = "",
-) -> None:
-    """Make files and directories of a component lie on the host exactly as given.
+def config_files(groups: ByPlatform[Sequence[Group]], store: secrets.Store) -> None:
+    """Make files and directories lie on the host exactly as given.
 
-    + entries: the files and directories for a platform
-    + component: the name of the component: names the operation and its staging directory
-    + units: the services that must reload or restart once a file has changed (``units.running`` does it)
+    + groups: the files of each component for a platform; no path is in two of them
     + store: where the secrets come from that files have placeholders for
-    + check: shell that is run before anything is replaced; ``$stage`` is the root of the staged files, and
-      ``mark`` leaves a mark. If it fails the run ends, and the old files stay.
 
-    Files are written atomically: staged with their final owner and mode where only root can read them, then
-    renamed. ``--diff`` shows what changes, with secrets masked.
+    A group with a change is written as a whole. If one of its checks fails the run ends, and all old files
+    stay. Files are written atomically: staged with their final owner and mode where only root can read them,
+    then renamed. ``--diff`` shows what changes, with secrets masked. Marks say which services must reload
+    or restart (``units.running`` does it).
     """
-    entries = cache(entries)
-    possible = of_any_release(entries)
-    announce(PLATFORM, FileStates.of(file_plan.paths(possible)), IndexSums.of(component))
+    groups = cache(groups)
+    possible = of_any_release(lambda platform: _entries(groups(platform)))
+    announce(PLATFORM, FileStates.of(file_plan.paths(possible)), IndexSums.of())
     if shared := file_plan.shared_paths(possible):
         announce(FileTexts.of(shared))
-    store = store or secrets.Store({})
     store.announce(_secret_names(possible))
-    _config_files(
-        by_platform=entries,
-        component=component,
-        units=tuple(units),
-        store=store,
-        check=check,
-        name="Write configuration",
-    )
+    _config_files(by_platform=groups, store=store, name="Write configuration")
 
 
 @operation
-def _config_files(
-    by_platform: ByPlatform[Sequence[Entry]],
-    component: str,
-    units: Sequence[str],
-    store: secrets.Store,
-    check: str,
-) -> Generator[StringCommand]:
-    declared = here(by_platform)
-    shared = file_plan.shared_paths(declared)
-    entries = file_plan.with_others(declared, read(FileTexts.of(shared)) if shared else {})
-    values = store.values(_secret_names(entries))
-    found = read(FileStates.of(file_plan.paths(entries)))
-    changes = file_plan.plan(entries, found, read(IndexSums.of(component)), values)
-    if not changes:
+def _config_files(by_platform: ByPlatform[Sequence[Group]], store: secrets.Store) -> Generator[StringCommand]:
+    groups = here(by_platform)
+    shared = file_plan.shared_paths(_entries(groups))
+    texts = read(FileTexts.of(shared)) if shared else {}
+    values = store.values(_secret_names(_entries(groups)))
+    found = read(FileStates.of(file_plan.paths(_entries(groups))))
+    sums = read(IndexSums.of())
+    planned = [
+        (group, entries, changes)
+        for group in groups
+        if (entries := file_plan.with_others(group.entries, texts))
+        and (changes := file_plan.plan(entries, found, sums, values))
+    ]
+    if not planned:
         host.noop("all files are as they should be")
         return
-    _show(changes)
+    _show([change for _, _, changes in planned for change in changes])
     if not is_executing():
         yield StringCommand("true")
         return
@@ -86,9 +69,39 @@ def _config_files(
             f"{', '.join(missing)}: {owner.name} does not keep it; allowed: a run that sets up the database "
             f"on {owner.name}, or the password in the settings",
         )
-    marks = [f"{unit}.{kind}" for unit in units for kind in _activations(changes)]
-    archive = file_plan.archive(entries, values, check, file_plan.manifest(changes, marks))
-    yield shell("\n".join([script("keep"), script("apply", component)]), archive)
+    yield _apply(planned, values)
+
+
+def _apply(
+    planned: Sequence[tuple[Group, Sequence[Owned], Sequence[Change]]], values: secrets.Secrets
+) -> StringCommand:
+    """Return the command that stages the files of these groups, checks them, and makes the changes."""
+    marks = dict.fromkeys(
+        f"{unit}.{kind}"
+        for group, _, changes in planned
+        for unit in group.units
+        for kind in _activations(changes)
+    )
+    archive = file_plan.archive(
+        [entry for _, entries, _ in planned for entry in entries],
+        values,
+        "".join(f"(\n{check}\n)\n" for group, _, _ in planned for check in _checks(group)),
+        file_plan.manifest([change for _, _, changes in planned for change in changes], list(marks)),
+    )
+    return shell("\n".join([script("keep"), script("apply")]), archive)
+
+
+def _checks(group: Group) -> Iterator[str]:
+    """What ``apply.sh`` runs before anything is replaced."""
+    if group.before:
+        yield group.before
+    yield from group.validate
+    for unit, reason in group.restart_if.items():
+        yield f"if (\n{reason}\n); then mark {unit}.restart; fi"
+
+
+def _entries(groups: Iterable[Group]) -> list[Entry]:
+    return [entry for group in groups for entry in group.entries]
 
 
 def _activations(changes: Sequence[Change]) -> set[Activation]:

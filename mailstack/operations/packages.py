@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import StringCommand
 from pyinfra.context import host
@@ -13,14 +11,7 @@ from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, read
 from mailstack.operation import operation
-from mailstack.run import current_host
 from mailstack.shell import script, shell
-
-if TYPE_CHECKING:
-    from pyinfra.api.host import Host
-
-_installing: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
-"""What the operations of this run install, by host."""
 
 _SERVICES = {"postfix": "postfix", "dovecot": "dovecot-core", "mariadb": "mariadb-server"}
 """Services that a package starts with Debian's own configuration, and that package."""
@@ -34,15 +25,9 @@ def installed(packages: ByPlatform[Iterable[str]], first: str = "") -> None:
 
     Services that come with them are not started before ``units.running`` does it.
 
-    Configuration files that exist are kept; an interrupted installation is taken up again. What an earlier
-    call of the same run installs is not looked at again: an operation takes a while even if it does nothing.
+    Configuration files that exist are kept; an interrupted installation is taken up again.
     """
-    before = _installing.setdefault(current_host(), set())
-    names = of_any_release(packages)
-    if before.issuperset(names):
-        return
-    before.update(names)
-    announce(PLATFORM, InstalledPackages.of(names))
+    announce(PLATFORM, InstalledPackages.of(of_any_release(packages)))
     _installed(packages=packages, first=first, name="Install packages")
 
 

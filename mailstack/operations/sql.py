@@ -1,16 +1,18 @@
-"""The roles, the database and its schema: operations that put right what differs."""
+"""The database server, its roles, the database and its schema, in one operation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
-from pyinfra.context import host
 
 from mailstack.engines import PASSWORDS, engine_of
+from mailstack.facts.platform import ByPlatform, here
 from mailstack.operation import operation
+from mailstack.operations.stages import Change, in_stages
+from mailstack.operations.units import Unit, announce_units, changes
 from mailstack.run import current_host
 
 if TYPE_CHECKING:
@@ -34,28 +36,38 @@ def deployed_with() -> Settings | None:
     return _deploying.get(current_host())
 
 
-def converge(settings: Settings, passwords: Store) -> None:
-    """Make the roles, the database and the schema as they should be.
+def converge(settings: Settings, passwords: Store, units: ByPlatform[Sequence[Unit]]) -> None:
+    """Make the server run, and the roles, the database and the schema as they should be.
 
     + passwords: of the roles, under the names of ``mailstack.database_passwords``
+    + units: of the server, for a platform; none if it is on no host of ours
 
     Raises ``OperationError`` if the server can't be reached, or refuses a query.
     """
     deploying(settings)
+    announce_units(units)
     engine_of(settings).announce(settings)
     passwords.announce(PASSWORDS)
-    engine = engine_of(settings)
-    _take(settings=settings, find=lambda: engine.missing(settings), name="Make the mail database")
-    _take(settings=settings, find=lambda: engine.steps(settings, passwords), name="Set up the mail database")
+    _converge(settings=settings, passwords=passwords, units=units, name="Set up the mail database")
 
 
 @operation
-def _take(settings: Settings, find: Callable[[], Iterator[Step]]) -> Generator[PyinfraCommand]:
-    database = engine_of(settings).database(settings)
-    steps = list(find())
-    for step in steps:  # all of them before the first is taken: a dry run goes no further than that
-        host.log(step.title)
-    for step in steps:
-        yield database.script(step.database, step.sql, step.title, transaction=step.transaction)
-    if not steps:
-        host.noop("roles, database and schema are as they should be")
+def _converge(
+    settings: Settings, passwords: Store, units: ByPlatform[Sequence[Unit]]
+) -> Generator[PyinfraCommand]:
+    engine = engine_of(settings)
+    database = engine.database(settings)
+
+    def as_changes(steps: Iterator[Step]) -> Iterator[Change]:
+        for step in steps:
+            command = database.script(step.database, step.sql, step.title, transaction=step.transaction)
+            yield Change(step.title, command)
+
+    yield from in_stages(
+        [
+            lambda: changes(here(units)),
+            lambda: as_changes(engine.missing(settings)),
+            lambda: as_changes(engine.steps(settings, passwords)),
+        ],
+        "server, roles, database and schema are as they should be",
+    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from pyinfra import logger
-from pyinfra.api.command import StringCommand
+from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
@@ -15,6 +15,7 @@ from mailstack.facts.reading import announce, read
 from mailstack.facts.units import PENDING, Units, UnitStates
 from mailstack.files import Activation
 from mailstack.operation import operation
+from mailstack.operations.stages import Change, in_stages
 from mailstack.shell import shell
 
 
@@ -58,23 +59,30 @@ def mark(unit: str, activation: Activation) -> str:
     return f"{PENDING}/{unit}.{activation}"
 
 
-def running(name: str, units: ByPlatform[Sequence[Unit]] | None = None) -> None:
-    """Make a service run, start at boot, and use the configuration that is on disk.
+def running(units: ByPlatform[Sequence[Unit]]) -> None:
+    """Make services run, start at boot, and use the configuration that is on disk.
 
-    + name: of the service
-    + units: the service for a platform, if there is more to say of it, and those that belong to it
+    + units: the services for a platform, in the order in which they start
 
     A change of configuration leaves a mark on the host before it is made; the mark is removed here, after
     the daemon took the change. So a run that was cut off in between is made good by the next.
     """
-    by_platform = units or (lambda _: [Unit(name)])
-    announce(PLATFORM, *map(_states, of_any_release(by_platform)))
-    _running(by_platform=by_platform, name=f"Run {name}")
+    announce_units(units)
+    _running(units=units, name="Run services")
+
+
+def announce_units(units: ByPlatform[Sequence[Unit]]) -> None:
+    """Say what ``changes`` will ask."""
+    announce(PLATFORM, *map(_states, of_any_release(units)))
 
 
 @operation
-def _running(by_platform: ByPlatform[Sequence[Unit]]) -> Generator[StringCommand]:
-    units = here(by_platform)
+def _running(units: ByPlatform[Sequence[Unit]]) -> Generator[PyinfraCommand]:
+    yield from in_stages([lambda: changes(here(units))], "all run with the configuration on disk")
+
+
+def changes(units: Sequence[Unit]) -> Iterator[Change]:
+    """Compare the units with how they stand on the host."""
     for unit in units:
         if is_switched_off(unit, read(_states(unit))):
             host.log_styled(
@@ -82,12 +90,9 @@ def _running(by_platform: ByPlatform[Sequence[Unit]]) -> Generator[StringCommand
                 fg="yellow",
                 log_func=logger.warning,
             )
-    plans = [(unit, steps) for unit in units if (steps := plan(unit, read(_states(unit))))]
-    for unit, steps in plans:
-        host.log(f"{unit.name}: {', '.join(step.title for step in steps)}")
-        yield shell(_script(unit, steps))
-    if not plans:
-        host.noop(f"{units[0].name} runs with the configuration on disk")
+        if steps := plan(unit, read(_states(unit))):
+            titles = ", ".join(step.title for step in steps)
+            yield Change(f"{unit.name}: {titles}", shell(_script(unit, steps)))
 
 
 def _script(unit: Unit, steps: Sequence[Step]) -> str:

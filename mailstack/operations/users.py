@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from pyinfra.api.command import StringCommand
-from pyinfra.context import host
-
-from mailstack.facts.reading import read, require
+from mailstack.facts.reading import announce, read
 from mailstack.facts.users import SystemUsers, UsersAndGroups
-from mailstack.operation import operation
+from mailstack.operations.stages import Change
 from mailstack.shell import script, shell
 
 _SHELL = "/usr/sbin/nologin"
@@ -33,22 +30,43 @@ class Number(NamedTuple):
         return str(self.given or there or self.default)
 
 
-def system_user(user: str, uid: Number, gid: Number, home: str) -> None:
-    """Make a user and a group of the same name, without a login.
+class SystemUser(NamedTuple):
+    """A user and a group of the same name, without a login.
 
-    + user: name of both
+    + name: of both
     + uid, gid: their numbers
     + home: home directory, which is not created
 
-    A number that is there is never changed, as files would be orphaned. If it is another than the one given,
-    or the number is somebody else's, the run stops before it changes anything on the host.
+    A number that is there is never changed, as files would be orphaned: ``problem`` says so.
     """
-    require(_probe(user, uid, gid), lambda there: problem(user, uid, gid, there))
-    _system_user(user=user, uid=uid, gid=gid, home=home, name=f"Make the user {user}")
 
+    name: str
+    uid: Number
+    gid: Number
+    home: str
 
-def _probe(user: str, uid: Number, gid: Number) -> SystemUsers:
-    return SystemUsers.of((user, uid.on(None), gid.on(None)))
+    @property
+    def question(self) -> SystemUsers:
+        """What must be known of the host."""
+        return SystemUsers.of((self.name, self.uid.on(None), self.gid.on(None)))
+
+    def problem(self, there: UsersAndGroups) -> str | None:
+        """Return why they can't have their numbers on this host; ``None`` if they can. Pure."""
+        return problem(self.name, self.uid, self.gid, there)
+
+    def announce(self) -> None:
+        """See ``Created.announce``."""
+        announce(self.question)
+
+    def changes(self) -> Sequence[Change]:
+        """See ``Created.changes``."""
+        there = read(self.question)
+        u, g = _numbers(self.name, self.uid, self.gid, there)
+        found = there.user(self.name)
+        if there.group(self.name) and found and (*found[2:4], *found[5:]) == (u, g, self.home, _SHELL):
+            return ()
+        title = f"user {self.name}: {'change' if found else 'create'}"
+        return (Change(title, shell(script("system_user", self.name, u, g, self.home, _SHELL))),)
 
 
 def _numbers(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> tuple[str, str]:
@@ -75,15 +93,3 @@ def problem(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> str |
                 f"allowed: a number that no {kind} has"
             )
     return None
-
-
-@operation
-def _system_user(user: str, uid: Number, gid: Number, home: str) -> Generator[StringCommand]:
-    there = read(_probe(user, uid, gid))
-    u, g = _numbers(user, uid, gid, there)
-    found = there.user(user)
-    if there.group(user) and found and (*found[2:4], *found[5:]) == (u, g, home, _SHELL):
-        host.noop(f"{user} is as it should be")
-        return
-    host.log(f"user {user}: {'change' if found else 'create'}")
-    yield shell(script("system_user", user, u, g, home, _SHELL))

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Put the files of a component in place: apply.sh COMPONENT < ARCHIVE; keep.sh comes before it.
+# Put files in place: apply.sh < ARCHIVE; keep.sh comes before it.
 # The archive is a tar in base64 of
 #   tree/     the files, with owners and modes
-#   check     shell that sees $stage, the root of the staged files, and fails if they are no good; it may mark
+#   check     shell that sees $stage, the root of the staged files, and fails if they are no good; it may `mark`
 #   manifest  what to do after that, a line each: verb, path, owner, group, mode, index; `-` is none
 #
 # Everything is staged and checked where only root can look, then marked, then renamed into place, an index before
 # its source or after it, with none in between. Wherever this ends early, the next run finds a difference or a mark.
 set -eu
 umask 077
-root=${MAILSTACK_ROOT:-} state=${MAILSTACK_ROOT:-}/var/lib/mailstack component=$1
+root=${MAILSTACK_ROOT:-} state=${MAILSTACK_ROOT:-}/var/lib/mailstack
 archive=$(cat)  # all of it before the lock is taken, which must not wait for a connection that may be lost
 
 mkdir -p "$state"
@@ -17,8 +17,8 @@ exec 9> "$state/lock"
 # who waits here for another run knows the host as it was before that
 flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }
 
-kit=$state/stage/$component stage=$state/stage/$component/tree
-rm -rf "$kit"
+kit=$state/stage/kit stage=$state/stage/kit/tree
+rm -rf "$state/stage"
 trap 'rm -rf "$kit"' EXIT
 mkdir -p "$stage"
 printf %s "$archive" | base64 -d | tar -x -m -p -C "$kit"
@@ -48,11 +48,11 @@ install_file() {  # PATH: copy it beside its destination, and rename
 }
 
 record() {  # PATH INDEX: the checksums of both, as the index was built
-  touch "$state/$component.indexes"
+  touch "$state/indexes"
   path=$1 index=$2 awk '(file = substr($0, 67)) != ENVIRON["path"] && file != ENVIRON["index"]' \
-    "$state/$component.indexes" > "$state/$component.indexes.new"
-  (cd "$root/" && sha256sum "${1#/}" "${2#/}") | sed 's|  |  /|' >> "$state/$component.indexes.new"
-  mv -f "$state/$component.indexes.new" "$state/$component.indexes"
+    "$state/indexes" > "$state/indexes.new"
+  (cd "$root/" && sha256sum "${1#/}" "${2#/}") | sed 's|  |  /|' >> "$state/indexes.new"
+  mv -f "$state/indexes.new" "$state/indexes"
 }
 
 do_line() {  # VERB PATH OWNER GROUP MODE INDEX

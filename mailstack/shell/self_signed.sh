@@ -5,6 +5,7 @@ set -eu
 umask 077
 hostname=$1 certificate=$2 key=$3
 shift 3
+install -d -m 755 "${certificate%/*}" "${key%/*}"
 new=$(mktemp -d /var/lib/mailstack/certificate.XXXXXX)
 trap 'rm -rf "$new"' EXIT
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -sha256 -days 3650 \

@@ -13,30 +13,35 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from mailstack import Settings, dovecot, mariadb, postfix, postgres
+from mailstack import Settings
+from mailstack.components.component import Site
+from mailstack.components.dovecot import DOVECOT
+from mailstack.components.mariadb import MARIADB
+from mailstack.components.postfix import POSTFIX
+from mailstack.components.postgres import POSTGRES
 from mailstack.endpoint import Endpoint
-from mailstack.engines.mariadb import ENGINE as MARIADB
-from mailstack.engines.postgresql import ENGINE as POSTGRESQL
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
 from mailstack.files import Entry, File
+from tests.support.sites import site
 
 GOLDEN = Path(__file__).parent / "golden"
 WHOLE = "standard"
 ABSENT = "ABSENT"
-HERE = Endpoint(POSTGRESQL.socket)
 
 
 def standard() -> list[Entry]:
     """Return the files with minimal settings."""
     settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
-    return [*_mail(settings, HERE, RELEASES[0]), *postgres.files(settings, "15")]
+    here = site(settings)
+    return [*_mail(here, RELEASES[0]), *POSTGRES.files(here, RELEASES[0])]
 
 
 def peer() -> list[Entry]:
     """Return the files without a password on any disk."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_auth="peer", mail_pop3=True)
-    return [*_mail(settings, HERE), *postgres.files(settings, "17")]
+    here = site(settings)
+    return [*_mail(here), *POSTGRES.files(here, RELEASES[1])]
 
 
 def elsewhere() -> list[Entry]:
@@ -78,21 +83,22 @@ def elsewhere() -> list[Entry]:
         mail_home_root="/srv/mail",
         mail_dovecot_extra="mail_max_userip_connections = 50",
     )
-    database = Endpoint("192.0.2.1", 5433, "verify-full")
-    clients = ["192.0.2.2", "2001:db8::2"]
-    return [*_mail(settings, database), *postgres.files(settings, "17", clients)]
+    here = site(settings, Endpoint("192.0.2.1", 5433, "verify-full"), clients=["192.0.2.2", "2001:db8::2"])
+    return [*_mail(here), *POSTGRES.files(here, RELEASES[1])]
 
 
 def mysql() -> list[Entry]:
     """Return the files with MariaDB."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_engine="mysql", mail_password_upgrade=True)
-    return [*_mail(settings, Endpoint("127.0.0.1", 3306)), *mariadb.files(settings)]
+    here = site(settings)
+    return [*_mail(here), *MARIADB.files(here, RELEASES[1])]
 
 
 def mysql_peer() -> list[Entry]:
     """Return the files with MariaDB, without a password on any disk."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_engine="mysql", mail_db_auth="peer")
-    return [*_mail(settings, Endpoint(MARIADB.socket)), *mariadb.files(settings)]
+    here = site(settings)
+    return [*_mail(here), *MARIADB.files(here, RELEASES[1])]
 
 
 CASES = {
@@ -104,13 +110,13 @@ CASES = {
 }
 
 
-def _mail(settings: Settings, endpoint: Endpoint, platform: Platform = RELEASES[1]) -> list[Entry]:
+def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
     """Return the files of Postfix, and of both generations of Dovecot in a directory each."""
-    entries = postfix.files(settings, platform, endpoint)
-    for generation in ("2.3", "2.4"):
-        for entry in dovecot.files(settings, generation, endpoint):
+    entries = list(POSTFIX.files(here, platform))
+    for release in RELEASES:
+        for entry in DOVECOT.files(here, release):
             if isinstance(entry, File):
-                entries.append(File(f"/dovecot-{generation}{entry.path}", entry.content))
+                entries.append(File(f"/dovecot-{release.dovecot}{entry.path}", entry.content))
     return entries
 
 

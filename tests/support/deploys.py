@@ -6,18 +6,23 @@ import imaplib
 import re
 import smtplib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from mailstack import Settings, dovecot, postfix, postgres, tls
+from mailstack import Settings
+from mailstack.components.converge import groups
 from mailstack.facts.platform import PLATFORM
 from mailstack.files import Entry, File, Place
-from mailstack.topology import local_endpoint
 from tests.support import clients, sample_accounts
+from tests.support.sites import site, whole
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
 SERVER = "Mail server | "
+#: The operations of a deploy of the whole server.
+CREATE = "Make users, passwords and certificates"
+WRITE = "Write configuration"
+DATABASE = "Set up the mail database"
+SERVICES = "Run services"
 _SAID = re.compile(r"^\s+\[[^]]+\] (.*)$", re.MULTILINE)
 _STATES = re.compile(r"Connected|Ready: .*|Loading: .*|No changes|Success|docker build complete.*|Skipped")
 
@@ -76,34 +81,14 @@ def assert_mail_flows_again(target: Target) -> None:
     clients.eventually(flows, "mail does not flow", timeout=180)
 
 
-@dataclass(frozen=True)
-class Managed:
-    """A path that mailstack owns, and the operation that looks after it."""
-
-    entry: Entry
-    operation: str
-
-    @property
-    def written(self) -> bool:
-        """Whether it is a file with mailstack's content."""
-        return isinstance(self.entry, File) and self.entry.content is not None
-
-
-def managed(target: Target, data: Mapping[str, Any]) -> list[Managed]:
-    """Return all of them: the files of the components for `target`."""
-    settings = Settings.from_data(data)
-    endpoint = local_endpoint(settings)
+def managed(target: Target, data: Mapping[str, Any]) -> list[Entry]:
+    """Return all paths that mailstack owns: the files of the components for `target`."""
+    here = site(Settings.from_data(data))
     platform = PLATFORM.parse(target.exec(PLATFORM.command()).stdout)
-    components = {
-        "PostgreSQL": postgres.files(settings, platform.postgresql),
-        "Dovecot | TLS": tls.files(settings),
-        "Dovecot": dovecot.files(settings, platform.dovecot, endpoint),
-        "Postfix": postfix.files(settings, platform, endpoint),
-    }
-    found: dict[str, Managed] = {}
-    for component, entries in components.items():
-        for entry in entries:
-            if not isinstance(entry, Place):  # which is of another component
-                # a file of several components is written by the first
-                found.setdefault(entry.path, Managed(entry, f"{component} | Write configuration"))
-    return list(found.values())
+    entries = (entry for group in groups(here, platform, whole(here)) for entry in group.entries)
+    return [entry for entry in entries if not isinstance(entry, Place)]  # which is of another component
+
+
+def is_written(entry: Entry) -> bool:
+    """Return whether it is a file with mailstack's content."""
+    return isinstance(entry, File) and entry.content is not None

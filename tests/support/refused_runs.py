@@ -17,5 +17,5 @@ def refused(host: Target, run: PyinfraRun, said: str) -> None:
     """Assert that the run failed with one line that gives the reason."""
     assert run.returncode == 1
     assert run.stderr.count(said) == 1, run.stderr
-    for word in ("Traceback", "exception", "bug report", "Starting operation: Mail server | PostgreSQL"):
+    for word in ("Traceback", "exception", "bug report", "Starting operation: Mail server | Make users"):
         assert word not in run.stderr

@@ -57,7 +57,7 @@ class Host:
         """Run it; with `die_at`, the shell is killed before that rename."""
         entries = [change.entry for change in changes] if entries is None else entries
         packed = archive(entries, {}, check, manifest(changes, marks))
-        command = shell("\n".join([script("keep"), script("apply", "x")]), packed)
+        command = shell("\n".join([script("keep"), script("apply")]), packed)
         count = self.programs / "count"
         count.unlink(missing_ok=True)
         env = {
@@ -214,7 +214,7 @@ def test_what_is_not_ours_is_kept_once(host: Host) -> None:
 
 
 def test_what_was_built_is_recorded(host: Host) -> None:
-    record = "/var/lib/mailstack/x.indexes"
+    record = "/var/lib/mailstack/indexes"
     longer = TABLE._replace(path=f"{TABLE.path}_more")
     done(host.apply(written(TABLE, longer, SCRIPT)))
     before = _parse_sums(host.text(record) or "")

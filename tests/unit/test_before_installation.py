@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mailstack.components import postfix
+from mailstack.components.postfix import POSTFIX
 from mailstack.settings import Settings
 from mailstack.shell import script
+from tests.support.sites import site
 
 FOUND = "var/lib/mailstack/found"
 OURS = "# Written by mailstack for the installation\nmyhostname = mail.example.org\n"
@@ -27,7 +28,7 @@ def run(root: Path, text: str) -> None:
 def before(root: Path) -> Path:
     """Prepare for the installation, twice; return the path of the kept main.cf."""
     for _ in range(2):
-        run(root, postfix.before_installation(Settings(mail_hostname="mail.example.org")))
+        run(root, POSTFIX.before_packages(site(Settings(mail_hostname="mail.example.org"))))
     return root / FOUND / "etc/postfix/main.cf"
 
 

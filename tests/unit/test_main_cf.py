@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mailstack import postfix
-from mailstack.endpoint import Endpoint
-from mailstack.engines.postgresql import ENGINE
+from mailstack.components.postfix import POSTFIX
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
 from mailstack.settings import Settings
+from tests.support.sites import files
 
 #: Parameters of some lines, and two of one line: one with a comment of its own, and the last of the file.
 GIVEN = {
@@ -23,7 +22,7 @@ GIVEN = {
 def main_cf(**given: str) -> str:
     """Return main.cf with these in `mail_postfix_main`."""
     settings = Settings(mail_hostname="mail.example.org", mail_postfix_main=given)
-    entries = postfix.files(settings, RELEASES[1], Endpoint(ENGINE.socket))
+    entries = files(POSTFIX, settings, RELEASES[1])
     (text,) = (e.content for e in entries if isinstance(e, File) and e.path == "/etc/postfix/main.cf")
     return str(text)
 

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack import postfix
-from mailstack.endpoint import Endpoint
+from mailstack.components.postfix import POSTFIX
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
 from mailstack.settings import Settings, SettingsError
@@ -20,6 +19,7 @@ from mailstack.settings.postfix_parameters import (
     nearest_version,
     unknown_parameters,
 )
+from tests.support.sites import files, site
 
 SLOW = {"name": "slow", "type": "unix", "command": "smtp"}
 
@@ -42,9 +42,9 @@ def test_a_parameter_of_a_newer_postfix_is_unknown_to_the_older() -> None:
 
 def test_where_it_is_unknown_nothing_is_installed() -> None:
     made = settings(mail_postfix_main={"smtpd_hide_client_session": True})
-    assert "postfix" in postfix.packages(made, "3.10")
+    assert "postfix" in POSTFIX.packages(site(made), RELEASES[1])
     with pytest.raises(OperationValueError, match=r"Postfix 3\.7 has no smtpd_hide_client_session"):
-        postfix.packages(made, "3.7")
+        POSTFIX.packages(site(made), RELEASES[0])
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_a_parameter_that_is_given_takes_its_comment_along() -> None:
     given = {"header_size_limit": "102400", "relayhost": "[relay.example.net]"}
     main = next(
         file.content or ""
-        for file in postfix.files(settings(mail_postfix_main=given), RELEASES[1], Endpoint("/run", 5432))
+        for file in files(POSTFIX, settings(mail_postfix_main=given), RELEASES[1])
         if isinstance(file, File) and file.path == "/etc/postfix/main.cf"
     )
     assert "Fields of the header" not in main

@@ -68,7 +68,7 @@ def test_generated_passwords_are_long_and_differ() -> None:
 
 
 def test_what_is_given_needs_no_host() -> None:
-    store = Store({"db": "x"}).with_given("relay", "y")
+    store = Store({"db": "x"}).with_given({"relay": "y"})
     assert store.values({"relay", "db"}) == {"db": "x", "relay": "y"}
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from mailstack import Settings, dovecot
-from mailstack.endpoint import Endpoint
+from mailstack import Settings
+from mailstack.components.dovecot import DOVECOT
+from mailstack.facts.platform import RELEASES
 from mailstack.files import File
 from mailstack.settings import SettingsError
+from tests.support.sites import files
 
 IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("mail_full_text_search", "yes", "must be true or false"),
@@ -51,7 +53,8 @@ def test_names_of_users_have_dots() -> None:
 def text_of(path: str, generation: str = "2.4", **given: Any) -> str | None:
     """Return the text of a file for these settings."""
     settings = Settings(mail_hostname="mail.example.org", **given)
-    entries = dovecot.files(settings, generation, Endpoint("127.0.0.1"))
+    (platform,) = [release for release in RELEASES if release.dovecot == generation]
+    entries = files(DOVECOT, settings, platform)
     return next(entry.content for entry in entries if isinstance(entry, File) and entry.path == path)
 
 

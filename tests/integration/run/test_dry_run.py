@@ -44,7 +44,7 @@ def dry(target: Target, **more: object) -> PyinfraRun:
 def test_on_a_bare_host_it_shows_every_file(bare: Factory) -> None:
     target = bare("dry")
     run = dry(target)
-    entries = (item.entry for item in deploys.managed(target, sample_accounts.data()))
+    entries = deploys.managed(target, sample_accounts.data())
     whole = (entry.beside("") if isinstance(entry, Shared) else entry for entry in entries)
     files = [entry for entry in whole if isinstance(entry, File) and entry.content]
     # a file of several components is shown for each
@@ -62,13 +62,10 @@ def test_on_a_bare_host_it_shows_every_file(bare: Factory) -> None:
     assert any(line.startswith("install ") and "postfix-pgsql" in line for line in said)
     assert {name.removeprefix(deploys.SERVER) for name in run.planned} >= {
         "Install packages",
-        "PostgreSQL | Write configuration",
-        "PostgreSQL | Run postgresql",
-        "PostgreSQL | Generate passwords",
-        "PostgreSQL | Set up the mail database",
-        "Dovecot | Make the user vmail",
-        "Dovecot | Run dovecot",
-        "Postfix | Run postfix",
+        deploys.CREATE,
+        deploys.WRITE,
+        deploys.DATABASE,
+        deploys.SERVICES,
         "Accounts | Declared in the inventory",
     }
 

@@ -106,7 +106,7 @@ def test_a_first_deploy_and_a_change_of_passwords(host: Target, tmp_path: Path) 
         changed = {name: f"{value}-2" for name, value in GIVEN.items()}
         settings = data(tmp_path, **changed)
         again = host.pyinfra("-y", "--json", "-vvv", "--diff", "deploy.py", data=settings)
-    assert "PostgreSQL | Set up the mail database" in deploys.changed(again.check())
+    assert deploys.DATABASE in deploys.changed(again.check())
     every = [*secrets, *secrets_of(settings), *first, *kept(host)]
     assert_nowhere(host, every, seen, *(run.check() for run in runs), again)
     assert_watched(seen)

@@ -35,7 +35,7 @@ def host(module_clone: Factory) -> Target:
     """Return a copy of the standard server with such scripts, and a user with one of her own."""
     target = module_clone("scripts")
     run = deploys.run(target, DATA)
-    assert deploys.changed(run) == ["Dovecot | Write configuration", "Dovecot | Run dovecot"]
+    assert deploys.changed(run) == [deploys.WRITE, deploys.SERVICES]
     assert deploys.said(run)[-4:] == [
         "/etc/dovecot/sieve.conf: content",
         f"{SCRIPT}: missing, index",

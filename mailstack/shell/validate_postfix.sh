@@ -1,5 +1,5 @@
 #!/bin/sh
-# Whether Postfix can run with the staged configuration. apply.sh runs this, with $stage and the function mark.
+# Whether Postfix can run with the configuration staged in $stage.
 staged=${stage:?}/etc/postfix
 
 postconf_staged() {  # with -c alone, Postfix 3.10 looks for tables below the $config_directory that is running
@@ -12,9 +12,4 @@ said=$(postconf_staged -n 2>&1 >/dev/null; postconf_staged -M 2>&1 >/dev/null)
 
 # what every program of Postfix looks at when it starts, and most of them end for; `postfix check` does no more
 # for files that are not in place yet, but then takes its time to look through the queue
-postmap -c "$staged" -q x static:x >/dev/null
-
-# postconf(5): these are read when Postfix starts, and not by a reload
-at_start='inet_interfaces inet_protocols import_environment'
-# shellcheck disable=SC2086
-[ "$(postconf -hx $at_start 2>&1)" = "$(postconf_staged -hx $at_start 2>&1)" ] || mark postfix.restart
+postmap -c "$staged" -q x static:x >/dev/null || exit 1

@@ -1,0 +1,110 @@
+"""What components add to the configuration of Postfix and Dovecot, merged in one place. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from pyinfra.api.exceptions import OperationValueError
+
+if TYPE_CHECKING:
+    from mailstack.components.component import Site
+    from mailstack.endpoint import Endpoint
+    from mailstack.facts.platform import Platform
+    from mailstack.settings.postfix_master import MasterService
+
+V = TypeVar("V")
+
+
+class PostfixAddition(NamedTuple):
+    """Lines for Postfix, see postconf(5) and master(5).
+
+    + parameters: of ``main.cf``, which Postfix's own component does not set
+    + services: of ``master.cf``, by name and type
+    + milters: names of links to milters, in the order in which a message passes them
+    + recipient_checks: for the end of ``smtpd_recipient_restrictions``
+    """
+
+    parameters: Mapping[str, str] = {}
+    services: Sequence[MasterService] = ()
+    milters: Sequence[str] = ()
+    recipient_checks: Sequence[str] = ()
+
+
+class DovecotAddition(NamedTuple):
+    """Lines for Dovecot, in the syntax of the generation on the host.
+
+    + plugins: for ``mail_plugins``, by protocol: ``imap``, ``lmtp``; the empty name is for all protocols
+    + blocks: text for ``dovecot.conf``, by what it is about
+    """
+
+    plugins: Mapping[str, Sequence[str]] = {}
+    blocks: Mapping[str, str] = {}
+
+
+QUEUE = "/var/spool/postfix"
+"""The root directory of Postfix's services in their chroot, and where relative paths begin for the others."""
+
+
+def at(link: Endpoint) -> str:
+    """Return how Postfix calls a service of another component: ``unix:PATH`` or ``inet:HOST:PORT``."""
+    if link.is_socket:
+        return f"unix:{link.host.removeprefix(f'{QUEUE}/')}"
+    host = f"[{link.host}]" if ":" in link.host else link.host
+    return f"inet:{host}:{link.port}"
+
+
+def postfix(site: Site, platform: Platform) -> PostfixAddition:
+    """Return what all components of a host add to Postfix.
+
+    Raises ``OperationValueError`` if two of them give one parameter, or one service, different values.
+    """
+    added = {each.name: each.postfix(site, platform) for each in site.components}
+    services = {
+        name: {f"{service.name}/{service.type}": service for service in addition.services}
+        for name, addition in added.items()
+    }
+    return PostfixAddition(
+        _merged("Postfix parameter", {name: addition.parameters for name, addition in added.items()}),
+        tuple(_merged("service of master.cf", services).values()),
+        _in_order(addition.milters for addition in added.values()),
+        _in_order(addition.recipient_checks for addition in added.values()),
+    )
+
+
+def dovecot(site: Site, platform: Platform) -> DovecotAddition:
+    """Return what all components of a host add to Dovecot.
+
+    Raises ``OperationValueError`` if two of them give one block different texts.
+    """
+    added = {each.name: each.dovecot(site, platform) for each in site.components}
+    protocols = _in_order(addition.plugins for addition in added.values())
+    return DovecotAddition(
+        {
+            protocol: _in_order(addition.plugins.get(protocol, ()) for addition in added.values())
+            for protocol in protocols
+        },
+        _merged("block of Dovecot", {name: addition.blocks for name, addition in added.items()}),
+    )
+
+
+def _in_order(several: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for names in several for name in names))
+
+
+def _merged(kind: str, by_component: Mapping[str, Mapping[str, V]]) -> dict[str, V]:
+    merged: dict[str, V] = {}
+    owners: dict[str, str] = {}
+    for component, key, value in _each(by_component):
+        if merged.setdefault(key, value) != value:
+            raise OperationValueError(
+                f"{kind} {key}: {owners[key]} wants {merged[key]!r} and {component} wants {value!r}; "
+                "allowed: one of them"
+            )
+        owners.setdefault(key, component)
+    return merged
+
+
+def _each(by_component: Mapping[str, Mapping[str, V]]) -> Iterator[tuple[str, str, V]]:
+    for component, values in by_component.items():
+        yield from ((component, key, value) for key, value in values.items())

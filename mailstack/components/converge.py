@@ -1,0 +1,123 @@
+"""Converge a host: do what its components declare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack import accounts, database_passwords, hosts
+from mailstack.accounts.inventory import check_declared
+from mailstack.components.component import Component, Site, register, site_of, with_required
+from mailstack.deploys import Deploy, deploy
+from mailstack.facts.reading import require
+from mailstack.files import Entry, Group, Place
+from mailstack.operations import sql, units
+from mailstack.operations.config_files import config_files
+from mailstack.operations.created import created
+from mailstack.operations.in_step import check_first
+from mailstack.operations.packages import installed
+
+if TYPE_CHECKING:
+    from mailstack.facts.platform import ByPlatform, Platform
+    from mailstack.secrets import Store
+    from mailstack.settings import Settings
+
+
+class Database(Component):
+    """A component with the mail database: its units run, and the database is set up, before others start."""
+
+
+def deployed(component: Component) -> Deploy:
+    """Make a pyinfra deploy of a component, and the component known to the others."""
+    register(component)
+
+    @deploy(component.title, component.__doc__)
+    def run(settings: Settings) -> None:
+        converge(settings, [component])
+
+    return run
+
+
+def converge(settings: Settings, components: Sequence[Component], *, whole: bool = False) -> None:
+    """Make the current host have these components, and those that they require.
+
+    + whole: whether it is the whole server: its accounts too, and not without the host with its database
+
+    Raises ``OperationValueError`` if the hosts can't work together as the inventory says.
+
+    An operation takes a while even if it does nothing, so there is one of a kind for all components.
+    """
+    site = site_of(settings, hosts.checked(settings))
+    for component in components:
+        component.check(site)
+    has_database = any(isinstance(component, Database) for component in components)
+    chosen = [each for each in with_required(components, site) if each.is_installed(site)]
+    servers = [component for component in chosen if isinstance(component, Database)]
+    for component in chosen:
+        for requirement in component.requirements(site):
+            require(requirement.question, requirement.problem)
+    store = database_passwords.store(settings)
+    if whole and has_database:
+        check_declared(settings)
+    if whole:
+        _check_together(site, store)
+    each = partial(_each, site)
+    installed(each(chosen, "packages"), _before_packages(site, chosen))
+    created(each(chosen, "creates"))
+    given = {name: value for component in chosen for name, value in component.secrets(site).items()}
+    config_files(lambda platform: groups(site, platform, chosen), store.with_given(given))
+    if has_database:
+        sql.converge(settings, store, each(servers, "units"))
+    if whole and has_database:
+        accounts.declared(settings=settings)
+    if services := [component for component in chosen if component not in servers]:
+        units.running(each(services, "units"))
+
+
+def _check_together(site: Site, store: Store) -> None:
+    """A host is changed only if the one with its database can be."""
+    owner = site.topology.database_node(site.settings)
+    if owner is not None and (owner != site.here or site.topology.database_clients(site.settings)):
+        check_first(owner.name, store, database_passwords.looked_up(site.settings))
+
+
+def _before_packages(site: Site, components: Sequence[Component]) -> str:
+    return "\n".join(filter(None, (component.before_packages(site) for component in components)))
+
+
+def _each(site: Site, components: Sequence[Component], what: str) -> ByPlatform[list[Any]]:
+    """Return what each component declares under this name, for a platform."""
+    return lambda platform: [
+        thing for component in components for thing in getattr(component, what)(site, platform)
+    ]
+
+
+def groups(site: Site, platform: Platform, components: Sequence[Component]) -> list[Group]:
+    """Return the files of each component, each path once.
+
+    Raises ``OperationValueError`` if two components would have different things at one path.
+    """
+    declared = {component: component.files(site, platform) for component in components}
+    owners: dict[str, tuple[Component, Entry]] = {}
+    for component, entries in declared.items():
+        for entry in entries:
+            before, other = owners.get(entry.path, (component, entry))
+            if entry.path not in owners or isinstance(other, Place):
+                owners[entry.path] = component, entry
+            elif other != entry and not isinstance(entry, Place):
+                raise OperationValueError(
+                    f"{entry.path}: {before.name} and {component.name} want different things there"
+                )
+    return [
+        Group(
+            [entry for entry in entries if owners[entry.path] == (component, entry)],
+            component.reloads,
+            component.before_files(site, platform),
+            component.validate(site),
+            component.restart_if(site),
+        )
+        for component, entries in declared.items()
+    ]

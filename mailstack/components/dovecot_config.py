@@ -1,0 +1,181 @@
+"""The configuration of Dovecot."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Mapping
+from email.charset import QP, Charset
+from email.header import Header
+from email.message import Message
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailstack.components import additions, dovecot_sieve, listening, systemd, tls
+from mailstack.engines import engine_of
+from mailstack.files import Directory, Entry, File, Place
+from mailstack.settings.engines import UNITS
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from mailstack.components.component import Site
+    from mailstack.facts.platform import Platform
+    from mailstack.settings import Settings
+
+FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
+"""The folders that every account has; each has the special use (RFC 6154) of that name."""
+
+_UTF8 = "".join(
+    # each byte that comes first in a letter of some script, and each that comes later (RFC 3629)
+    ["\u00b7", *(chr(first << 6) for first in range(0x03, 0x20))]
+    + [chr(0x400 + later) for later in range(0x40)]
+    + [*(chr(first << 12 | 0xE01) for first in range(0xD)), "\ud55c", "\uff10", "\U00020000"]
+)
+_USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~ " + _UTF8
+"""Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand; a space, which some put
+behind a name; and the bytes of UTF-8, for the letters of an internationalised domain."""
+
+LINKS = "/var/spool/postfix/private"
+"""Where Postfix, in its chroot, looks for the services of others; only its user is let in."""
+
+_DIRECTORY = "/etc/dovecot"
+_QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
+_UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"}
+
+
+class Folder(NamedTuple):
+    """A folder that Dovecot is told about.
+
+    + special_use: of RFC 6154, for a folder that every account has
+    + autoexpunge: how old mail becomes in it, as Dovecot says it
+    """
+
+    name: str
+    special_use: str | None
+    autoexpunge: str | None
+
+
+def _folders(settings: Settings) -> list[Folder]:
+    ages = settings.mail_autoexpunge
+    return [
+        Folder(
+            name,
+            name if name in FOLDERS else None,
+            ages[name][:-1] + _UNITS[ages[name][-1]] if name in ages else None,
+        )
+        for name in dict.fromkeys([*FOLDERS, *ages])
+    ]
+
+
+def files(site: Site, platform: Platform) -> list[Entry]:
+    """Return Dovecot's whole configuration."""
+    settings, endpoint, generation = site.settings, site.endpoint, platform.dovecot
+    added = additions.dovecot(site, platform)
+    engine = engine_of(settings)
+    values = {
+        "settings": settings,
+        "driver": settings.db_driver,
+        "user": engine.lookup_user(settings, "dovecot"),
+        "upgrade_user": engine.upgrade_user(settings),
+        "endpoint": endpoint,
+        "password": settings.mail_db_auth == "password",
+        "lookups": engine.lookups,
+        "username_chars": _USERNAME_CHARS,
+        "folders": _folders(settings),
+        "escape": "\x7f",
+        "quota_warning": _QUOTA_WARNING,
+        "quota_warnings": [
+            (resource, percentage)
+            for percentage in settings.mail_quota_warnings
+            for resource in ("storage", "messages")
+        ],
+        "shared": f"{settings.mail_home_root}/.shared",
+        "listen": listening.dovecot(settings, platform),
+        "certificate": tls.CERTIFICATE,
+        "excluded_ciphers": tls.EXCLUDED_CIPHERS,
+        "key": tls.KEY,
+        "links": {name: site.link(name).host for name in ("lmtp", "sasl", "quota-status")},
+        "plugins": {protocol: added.plugins.get(protocol, ()) for protocol in ("", "imap")},
+        "blocks": added.blocks,
+    }
+
+    def rendered(name: str) -> str:
+        return render(f"dovecot/{generation}/{name}", **values)
+
+    root = settings.mail_home_root
+    by_option_file = settings.db_driver == "mysql" and values["password"]
+    entries: list[Entry] = [
+        *systemd.drop_in(
+            "dovecot",
+            after=UNITS,
+            # mail that was deferred meanwhile does not wait until Postfix tries again, after five minutes
+            after_start=systemd.FLUSH,
+        ),
+        *systemd.flush(),
+        Directory(root, "vmail", "vmail", 0o750),
+        # Dovecot can't start without, and Postfix may come later; Debian 13 makes it when that first starts
+        Place(LINKS),
+        File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
+        File(f"{_DIRECTORY}/auth-sql.conf.ext", rendered("auth-sql.conf.ext"), mode=0o600),
+        # 2.4 has no such files; one that an upgrade left behind still has the password
+        *(
+            File(f"{_DIRECTORY}/{name}", rendered(name) if wanted else None, mode=0o600)
+            for name, wanted in {
+                "dovecot-sql.conf.ext": generation == "2.3",
+                "dovecot-sql-old.conf.ext": generation == "2.3" and settings.mail_password_upgrade,
+                "dovecot-sql-app.conf.ext": generation == "2.3",
+                "dovecot-sql-login.conf.ext": generation == "2.3" and settings.mail_last_login_minutes > 0,
+            }.items()
+        ),
+        File(
+            f"{_DIRECTORY}/mysql.cnf",
+            rendered("mysql.cnf") if generation == "2.3" and by_option_file else None,
+            group="dovecot",
+            mode=0o640,
+        ),
+        # Debian's own configuration listens there, and Dovecot leaves its sockets behind. If nobody listens,
+        # each new auth process waits for five seconds and then logs an error
+        File("/run/dovecot/anvil-auth-penalty", None, activation=None),
+        *dovecot_sieve.files(settings, generation, added.plugins.get("lmtp", ())),
+        File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
+        *_upgrade_files(settings, values),
+    ]
+    if settings.mail_shared_folders:
+        entries.append(Directory(f"{root}/.shared", "vmail", "vmail", 0o700))
+    return entries
+
+
+def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:
+    """What replaces old hashes. It runs as ``dovecot``, so the password it writes with is that user's."""
+    for name, owner, mode in (
+        ("upgrade-password.lua", "root", 0o644),
+        ("upgrade-password", "root", 0o755),
+        ("upgrade-password.login", "dovecot", 0o600),
+    ):
+        wanted = settings.mail_password_upgrade and (not name.endswith("login") or values["password"])
+        content = render(f"dovecot/{name}", **values) if wanted else None
+        yield File(f"{_DIRECTORY}/{name}", content, owner, owner, mode)
+
+
+def _quota_warning(settings: Settings) -> str | None:
+    """The script that tells users how full their mailboxes are, with a whole message for each percentage."""
+    if not settings.mail_quota_warnings:
+        return None
+    messages = {
+        percentage: _message(
+            settings.mail_quota_warning_subject.replace("{percent}", str(percentage)),
+            settings.mail_quota_warning_text.replace("{percent}", str(percentage)),
+        )
+        for percentage in settings.mail_quota_warnings
+    }
+    return render("dovecot/quota-warning", settings=settings, messages=messages)
+
+
+@cache  # it is the same for each release and each host
+def _message(subject: str, text: str) -> str:
+    message = Message()  # as importing EmailMessage takes longer than a run needs for all files of Dovecot
+    message["Subject"] = Header(subject, header_name="Subject").encode()
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is to answer it
+    charset = Charset("utf-8")
+    charset.body_encoding = QP  # which has no line that could end a here-document
+    message.set_payload(text, charset)
+    return message.as_string()

@@ -1,0 +1,51 @@
+"""The passwords of the database roles, kept on the host with the database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack import secrets
+from mailstack.components.component import Component, Site
+from mailstack.components.declarations import State
+from mailstack.database_passwords import given
+from mailstack.engines import PASSWORDS
+from mailstack.files import Directory, Entry, File, Kept
+from mailstack.operations.kept_secrets import Password
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailstack.facts.platform import Platform
+    from mailstack.operations.created import Created
+
+
+class Passwords(Component):
+    """What the settings do not give is generated once. Part of each component that needs a password."""
+
+    name = "passwords"
+    title = "Passwords"
+
+    def is_wanted(self, site: Site) -> bool:
+        """See ``Component``: other hosts read them from the one with the database."""
+        return site.runs_database
+
+    def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
+        """See ``Component``."""
+        if site.settings.mail_db_auth == "peer":
+            return ()
+        return [Password(name) for name in PASSWORDS if name not in given(site.settings)]
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``."""
+        paths = [f"{secrets.DIRECTORY}/{name}" for name in PASSWORDS]
+        # one that was generated before the settings changed to "peer" has no use any more
+        unwanted = site.settings.mail_db_auth == "peer"
+        kept = [File(path, None, activation=None) if unwanted else Kept(path, mode=0o600) for path in paths]
+        return [Directory(secrets.DIRECTORY, mode=0o700), *kept]
+
+    def state(self, site: Site) -> Sequence[State]:
+        """See ``Component``."""
+        return [State(secrets.DIRECTORY, "secrets")]
+
+
+PASSWORDS_OF_DATABASE = Passwords()

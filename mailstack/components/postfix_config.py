@@ -1,0 +1,227 @@
+"""The configuration of Postfix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.components import (
+    additions,
+    listening,
+    postfix_recovery,
+    postfix_services,
+    postfix_tables,
+    systemd,
+    tls,
+)
+from mailstack.engines import engine_of
+from mailstack.facts.units import drop_in_path
+from mailstack.files import Directory, Entry, File
+from mailstack.settings.engines import UNITS
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from mailstack.components.additions import PostfixAddition
+    from mailstack.components.component import Site
+    from mailstack.endpoint import Endpoint
+    from mailstack.facts.platform import Platform
+    from mailstack.settings import Settings
+    from mailstack.settings.postfix_master import MasterService
+
+DIRECTORY = "/etc/postfix"
+SQL_DIRECTORY = f"{DIRECTORY}/sql"
+INSTANCE = "postfix@-"
+LOCK = "/var/lib/postfix/master.lock"
+"""Which has the number of Postfix's master, and is locked by it."""
+_SERVICE_FILE = f"{DIRECTORY}/pg_service.conf"
+
+
+def unit_name(platform: Platform) -> str:
+    """Return the unit whose processes are Postfix; on Debian 12 ``postfix`` is a wrapper around it."""
+    return INSTANCE if platform.debian == 12 else "postfix"
+
+
+def files(site: Site, platform: Platform) -> list[Entry]:
+    """Return every file that Postfix reads."""
+    settings, endpoint, service = site.settings, site.endpoint, unit_name(platform)
+    added = additions.postfix(site, platform)
+    return [
+        *_service_files(service),
+        *postfix_recovery.files(settings, endpoint, service),
+        Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
+        # Dovecot may have made it, before there was a user postfix
+        Directory("/var/spool/postfix/private", "postfix", "root", 0o700),
+        File(f"{DIRECTORY}/main.cf", _main_cf(site, platform, added)),
+        File(f"{DIRECTORY}/master.cf", _master_cf(settings, added)),
+        File(
+            _SERVICE_FILE, render("postfix/pg_service.conf") if _needs_timeout(settings, endpoint) else None
+        ),
+        File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
+        File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
+        File(f"{DIRECTORY}/impossible_recipients", render("postfix/impossible_recipients")),
+        *postfix_tables.files(settings),
+        *(
+            File(
+                f"{SQL_DIRECTORY}/{name}.cf",
+                _sql_cf(settings, endpoint, name, query),
+                group="postfix",
+                mode=0o640,
+            )
+            for name, query in queries(settings).items()
+        ),
+    ]
+
+
+def _service_files(service: str) -> list[Entry]:
+    """What systemd must know of Postfix, and nothing of the unit that the other release has."""
+    other = "postfix" if service == INSTANCE else INSTANCE
+    return [
+        *systemd.drop_in(
+            service,
+            after=(*UNITS, "dovecot.service"),
+            pid_file="/var/spool/postfix/pid/master.pid",
+            lock=LOCK,
+            stop="/usr/sbin/postmulti -i %i -p stop" if service == INSTANCE else "postfix stop",
+            after_start=systemd.FLUSH,
+        ),
+        *systemd.flush(),
+        File(drop_in_path(other), None, activation=None),
+    ]
+
+
+def queries(settings: Settings) -> dict[str, str]:
+    """What is asked of the database, by the name of the file in ``/etc/postfix/sql``."""
+    lookups = engine_of(settings).lookups
+    postmaster = settings.mail_postmaster
+    if "@" not in postmaster:
+        postmaster = f"{postmaster}@{settings.mail_hostname}"
+    return {
+        "virtual_domains": lookups.VIRTUAL_DOMAINS,
+        "virtual_mailboxes": lookups.VIRTUAL_MAILBOXES,
+        "virtual_aliases": lookups.virtual_aliases(postmaster),
+        "sender_logins": lookups.SENDER_LOGINS,
+        "own_senders": lookups.own_senders(settings.local_domains),
+        "relay_domains": lookups.RELAY_DOMAINS,
+        "relay_recipients": lookups.RELAY_RECIPIENTS,
+    }
+
+
+def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
+    settings = site.settings
+
+    def sql(name: str) -> str:
+        # not by its absolute path, so that the checks see the staged file
+        return f"{settings.map_type}:$config_directory/sql/{name}.cf"
+
+    aliases = [
+        f"{postfix_tables.INDEX}:{DIRECTORY}/virtual",
+        sql("virtual_aliases"),
+    ]
+    text = render(
+        "postfix/main.cf",
+        settings=settings,
+        index=postfix_tables.INDEX,
+        database_environment=_database_environment(settings, site.endpoint),
+        certificate=tls.CERTIFICATE,
+        weak_ciphers=tls.WEAK_CIPHERS,
+        old_ciphers=tls.OLD_CIPHERS,
+        protocols=listening.protocols(settings, platform),
+        interfaces=listening.interfaces(settings, platform),
+        has_ffdhe_groups=platform.postfix != "3.7",
+        key=tls.KEY,
+        virtual_mailbox_domains=_maps(settings.mail_virtual_mailbox_domains, [sql("virtual_domains")]),
+        virtual_mailbox_maps=_maps(settings.mail_virtual_mailbox_maps, [sql("virtual_mailboxes")]),
+        virtual_alias_maps=_maps(settings.mail_virtual_alias_maps, aliases),
+        own_senders=sql("own_senders"),
+        sender_logins=sql("sender_logins"),
+        relay_domains=sql("relay_domains"),
+        relay_recipients=sql("relay_recipients"),
+        lmtp=additions.at(site.link("lmtp")),
+        # of what listens on a socket, Postfix wants the bare path here
+        sasl=additions.at(site.link("sasl")).removeprefix("unix:"),
+        recipient_checks=added.recipient_checks,
+        milters=[additions.at(site.link(name)) for name in added.milters],
+        added=added.parameters,
+    )
+    return _override(text, settings.mail_postfix_main)
+
+
+def _database_environment(settings: Settings, endpoint: Endpoint) -> str:
+    environment = engine_of(settings).postfix_environment(endpoint)
+    if _needs_timeout(settings, endpoint):
+        environment += f" PGSERVICE=mailstack PGSERVICEFILE={_SERVICE_FILE}"
+    return environment
+
+
+def _needs_timeout(settings: Settings, endpoint: Endpoint) -> bool:
+    """Whether lookups go to another host. Without proxymap(8), smtpd(8) in its chroot has no such file."""
+    proxied = settings.map_type != settings.db_driver
+    return settings.mail_db_engine == "postgresql" and not endpoint.is_local and proxied
+
+
+def _maps(given: Sequence[str] | None, ours: Sequence[str]) -> str:
+    return " ".join(ours if given is None else given)
+
+
+def _override(text: str, parameters: Mapping[str, str]) -> str:
+    """Take out what is given again, as Postfix warns of a parameter that is set twice, and add it."""
+    if not parameters:
+        return text
+    kept = ["\n".join(_without(paragraph, parameters)) for paragraph in text.rstrip().split("\n\n")]
+    extra = [f"{name} = {value}".rstrip() for name, value in parameters.items()]
+    return "\n\n".join([*kept, "\n".join(["# mail_postfix_main", *extra, ""])])
+
+
+def _without(paragraph: str, names: Collection[str]) -> Iterator[str]:
+    """Leave out parameters, each with the comment above it; a comment at the top is about the paragraph."""
+    lines = paragraph.splitlines()
+    comment: list[str] = []
+    dropping, heading = False, True
+    for line in lines:
+        if line.startswith("#") and not heading:
+            comment.append(line)
+            continue
+        heading = line.startswith("#")
+        if not line.startswith(" "):  # else it goes on with the value above it
+            dropping = line.partition(" =")[0] in names
+        if not dropping:
+            yield from (*comment, line)
+        comment = []
+
+
+def _master_cf(settings: Settings, added: PostfixAddition) -> str:
+    services = "".join(service.render() for service in services_of(settings, added))
+    return render("postfix/master.cf", services=services)
+
+
+def services_of(settings: Settings, added: PostfixAddition) -> list[MasterService]:
+    """Return the services of ``master.cf``."""
+    defaults = postfix_services.merge(postfix_services.default_services(settings), added.services)
+    return postfix_services.merge(defaults, settings.mail_postfix_master)
+
+
+def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> str:
+    engine = engine_of(settings)
+    return render(
+        "postfix/sql.cf",
+        settings=settings,
+        endpoint=endpoint,
+        driver=settings.db_driver,
+        hosts=engine.postfix_hosts(endpoint),
+        user=engine.lookup_user(settings, "postfix"),
+        password=settings.mail_db_auth == "password",
+        comment=COMMENTS[name],
+        query=query,
+    )
+
+
+COMMENTS = {
+    "virtual_domains": "virtual_mailbox_domains: which domains are ours",
+    "virtual_mailboxes": "virtual_mailbox_maps: which mailboxes there are; the result is not used",
+    "virtual_aliases": "virtual_alias_maps: where an alias leads in the end, or the mailbox itself",
+    "sender_logins": "smtpd_sender_login_maps: who may send as this address",
+    "own_senders": "check_sender_access: what strangers get who send in our name",
+    "relay_domains": "relay_domains: whose mail goes on to another server",
+    "relay_recipients": "relay_recipient_maps: whom that server knows; the result is not used",
+}

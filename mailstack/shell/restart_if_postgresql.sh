@@ -1,0 +1,21 @@
+#!/bin/sh
+# Whether PostgreSQL must start anew for the configuration staged in $stage. That takes seconds, in which all lookups
+# fail.
+version=$(ls "${stage:?}/etc/postgresql")  # only of one version anything is staged
+cluster=/etc/postgresql/$version/main
+ours=$cluster/conf.d/mailstack.conf
+
+# Where ours lies already, PostgreSQL may run with whatever was in it. Where none does, -C says what the
+# configuration comes to.
+as_it_is() {
+  if [ -e "$ours" ]; then cat "$ours"; return; fi
+  sed -n 's/^\([a-z_]*\) = .*/\1/p' "$stage$ours" | while read -r name; do
+    runuser -u postgres -- "/usr/lib/postgresql/$version/bin/postgres" -D "$cluster" -C "$name" </dev/null
+  done
+}
+
+as_it_will_be() {
+  if [ -e "$ours" ]; then cat "$stage$ours"; return; fi
+  sed -n "s/^listen_addresses = '\(.*\)'/\1/p; s/^port = //p" "$stage$ours"
+}
+[ "$(as_it_is 2>&1)" != "$(as_it_will_be 2>&1)" ]

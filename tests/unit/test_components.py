@@ -1,0 +1,197 @@
+"""What components declare, and how that is put together; no host is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack import Settings
+from mailstack.components import additions, component
+from mailstack.components.additions import DovecotAddition, PostfixAddition
+from mailstack.components.component import Component, Site, with_required
+from mailstack.components.converge import groups
+from mailstack.components.dovecot import DOVECOT
+from mailstack.components.mail_server import COMPONENTS
+from mailstack.components.postfix import POSTFIX
+from mailstack.endpoint import Endpoint
+from mailstack.facts.platform import RELEASES, Platform
+from mailstack.files import Directory, Entry, File, Place
+from mailstack.settings.postfix_master import MasterService
+from tests.support.sites import files, site, whole
+
+SETTINGS = Settings(mail_hostname="mail.example.org")
+
+
+class Filter(Component):
+    """A milter, for a directory of its own."""
+
+    name = "filter"
+    title = "Filter"
+    reloads = ("filter",)
+    parameters: Mapping[str, str] = {"milter_protocol": "6"}
+    entries: Sequence[Entry] = (File("/etc/filter.conf", "a"),)
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``."""
+        return self.entries
+
+    def links(self, site: Site) -> Mapping[str, Endpoint]:
+        """See ``Component``."""
+        return {"filter": Endpoint("/run/filter/milter.sock")}
+
+    def postfix(self, site: Site, platform: Platform) -> PostfixAddition:
+        """See ``Component``."""
+        service = MasterService(name="tally", type="unix", command="spawn")
+        return PostfixAddition(self.parameters, [service], ["filter"], ["check_policy_service unix:x"])
+
+    def dovecot(self, site: Site, platform: Platform) -> DovecotAddition:
+        """See ``Component``."""
+        plugins = {"": ["notify"], "imap": ["imap_sieve"], "lmtp": ["mail_filter"]}
+        return DovecotAddition(plugins, {"filter": "filter_learns = yes"})
+
+
+@pytest.fixture
+def with_filter(monkeypatch: pytest.MonkeyPatch) -> Filter:
+    """Register one more component beside those of a mail server."""
+    added = Filter()
+    monkeypatch.setattr(component, "_KNOWN", {**component._KNOWN, added.name: added})
+    return added
+
+
+def text(of: Component, platform: Platform, path: str, settings: Settings = SETTINGS) -> str:
+    """Return one file of a component."""
+    (file,) = [entry for entry in files(of, settings, platform) if entry.path == path]
+    assert isinstance(file, File)
+    return file.content or ""
+
+
+@pytest.mark.parametrize("platform", RELEASES)
+def test_a_component_adds_to_postfix(with_filter: Filter, platform: Platform) -> None:
+    main = text(POSTFIX, platform, "/etc/postfix/main.cf")
+    assert "smtpd_milters = unix:/run/filter/milter.sock\nnon_smtpd_milters = $smtpd_milters\n" in main
+    assert "milter_default_action = tempfail\n" in main
+    assert "milter_protocol = 6\n" in main
+    checks = main.partition("smtpd_recipient_restrictions =")[2].partition("smtpd_data")[0]
+    assert checks.rstrip().endswith("check_policy_service unix:x")
+    assert "tally" in text(POSTFIX, platform, "/etc/postfix/master.cf")
+    overridden = Settings(mail_hostname="mail.example.org", mail_postfix_main={"milter_protocol": "4"})
+    main = text(POSTFIX, platform, "/etc/postfix/main.cf", overridden)
+    assert "milter_protocol = 4\n" in main
+    assert "milter_protocol = 6" not in main
+
+
+def test_a_component_adds_to_dovecot(with_filter: Filter) -> None:
+    old, new = (text(DOVECOT, platform, "/etc/dovecot/dovecot.conf") for platform in RELEASES)
+    assert "mail_plugins = quota zlib listescape notify\n" in old
+    assert "mail_plugins = $mail_plugins imap_quota imap_zlib imap_sieve\n" in old
+    assert "  notify = yes\n" in new
+    assert "    imap_sieve = yes\n" in new
+    assert "\nfilter_learns = yes\n" in old
+    assert "\nfilter_learns = yes\n" in new
+    old, new = (text(DOVECOT, platform, "/etc/dovecot/sieve.conf") for platform in RELEASES)
+    assert "mail_plugins = $mail_plugins sieve mail_filter\n" in old
+    assert "    mail_filter = yes\n" in new
+
+
+def test_without_additions_there_is_no_milter() -> None:
+    assert "milter" not in text(POSTFIX, RELEASES[1], "/etc/postfix/main.cf")
+
+
+def test_two_that_disagree_are_named(with_filter: Filter, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Filter()
+    other.name, other.parameters = "other", {"milter_protocol": "2"}
+    monkeypatch.setattr(component, "_KNOWN", {**component._KNOWN, other.name: other})
+    said = "Postfix parameter milter_protocol: filter wants '6' and other wants '2'; allowed: one of them"
+    with pytest.raises(OperationValueError, match=said):
+        additions.postfix(site(SETTINGS), RELEASES[1])
+
+
+def test_what_nobody_offers_is_named() -> None:
+    with pytest.raises(
+        OperationValueError, match="no component offers milk; there are: lmtp, quota-status, sasl"
+    ):
+        site(SETTINGS).link("milk")
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        (Endpoint("/var/spool/postfix/private/auth"), "unix:private/auth"),
+        (Endpoint("/run/milter"), "unix:/run/milter"),
+        (Endpoint("192.0.2.9", 24), "inet:192.0.2.9:24"),
+        (Endpoint("2001:db8::9", 24), "inet:[2001:db8::9]:24"),
+    ],
+)
+def test_a_link_is_a_socket_or_an_address(link: Endpoint, said: str) -> None:
+    assert additions.at(link) == said
+
+
+def test_what_is_required_comes_first_and_once() -> None:
+    names = [each.name for each in whole(site(SETTINGS))]
+    assert names == ["passwords", "postgres", "tls", "dovecot", "postfix"]
+    assert [each.name for each in with_required([POSTFIX], site(SETTINGS))] == ["tls", "passwords", "postfix"]
+
+
+def in_groups(*several: Sequence[Entry]) -> list[list[Entry]]:
+    """Return the files to write for components that declare these, a list for each."""
+    components = []
+    for number, entries in enumerate(several):
+        each = Filter()
+        each.name, each.entries = f"c{number}", entries
+        components.append(each)
+    return [list(group.entries) for group in groups(site(SETTINGS), RELEASES[1], components)]
+
+
+def test_a_path_of_two_components_is_written_once() -> None:
+    one, other = File("/etc/one", "1"), File("/etc/other", "2")
+    assert in_groups([one, other], [one]) == [[one, other], []]
+
+
+def test_a_place_gives_way_to_the_directory_of_its_owner() -> None:
+    place, directory = Place("/run/x"), Directory("/run/x", "postfix")
+    assert in_groups([place], [directory]) == [[], [directory]]
+    assert in_groups([directory], [place]) == [[directory], []]
+
+
+def test_two_contents_at_one_path_are_refused() -> None:
+    said = "/etc/one: c0 and c1 want different things there"
+    with pytest.raises(OperationValueError, match=said):
+        in_groups([File("/etc/one", "1")], [File("/etc/one", "2")])
+
+
+def test_state_has_all_that_a_deploy_could_not_make_again() -> None:
+    here = site(SETTINGS)
+    state = {entry.path: entry.holds for each in whole(here) for entry in each.state(here)}
+    assert state == {
+        "/var/lib/mailstack/secrets": "secrets",
+        "mail": "database",
+        "/etc/ssl/mailstack": "secrets",
+        "/var/vmail": "mail",
+        "/var/spool/postfix": "queue",
+    }
+
+
+def test_records_of_a_domain() -> None:
+    here = site(Settings(mail_hostname="mail.example.org", mail_pop3=True))
+    records = [record for each in whole(here) for record in each.records(here, "example.net")]
+    assert ("example.net", "MX", "10 mail.example.org.") in records
+    assert ("example.net", "TXT", '"v=spf1 mx -all"') in records
+    assert ("_submissions._tcp.example.net", "SRV", "0 1 465 mail.example.org.") in records
+    assert ("_imaps._tcp.example.net", "SRV", "0 1 993 mail.example.org.") in records
+    assert ("_imap._tcp.example.net", "SRV", "0 0 0 .") in records
+    assert ("_pop3s._tcp.example.net", "SRV", "10 1 995 mail.example.org.") in records
+
+
+def test_each_database_server_is_for_its_engine() -> None:
+    with pytest.raises(OperationValueError, match="the component mariadb is for 'mysql'"):
+        next(each for each in COMPONENTS if each.name == "mariadb").check(site(SETTINGS))
+
+
+def test_a_database_server_lets_its_clients_in() -> None:
+    here = site(SETTINGS, clients=["192.0.2.7"])
+    ports = {each.name: list(each.ports(here)) for each in whole(here)}
+    assert [(port.number, port.clients) for port in ports["postgres"]] == [(5432, ("192.0.2.7",))]
+    assert [port.name for port in ports["postfix"]] == ["smtp", "submission", "submissions"]
+    assert whole(site(SETTINGS))[1].ports(site(SETTINGS)) == []
