@@ -5,6 +5,7 @@ set -eu
 umask 077
 hostname=$1 certificate=$2 key=$3
 shift 3
+mkdir -p /var/lib/mailstack
 install -d -m 755 "${certificate%/*}" "${key%/*}"
 new=$(mktemp -d /var/lib/mailstack/certificate.XXXXXX)
 trap 'rm -rf "$new"' EXIT
