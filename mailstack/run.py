@@ -77,11 +77,6 @@ def has_failed(name: str) -> bool:
     return any(failed.name == name for failed in host.state.failed_hosts)
 
 
-def deploy_file() -> str | None:
-    """Return the path of the deploy file that pyinfra's command line executes, if any."""
-    return state.current_exec_filename
-
-
 def run_script(on: Host, script: str) -> Said:
     """Run a script on a host at once, as pyinfra runs its facts; its output is not printed.
 
