@@ -86,13 +86,13 @@ class Group(NamedTuple):
     """The files of one component, and what is done with them.
 
     + units: the services that must reload or restart once one has changed
-    + before: shell for before the staged files are checked
     + validate: shell scripts that fail if the files staged in ``$stage`` are no good
+    + before: shell for after that, and before the files are put in place
     + restart_if: by service, a shell script that succeeds if a reload is not enough for the staged files
     """
 
     entries: Sequence[Entry]
     units: Sequence[str] = ()
-    before: str = ""
     validate: Sequence[str] = ()
+    before: str = ""
     restart_if: Mapping[str, str] = {}

@@ -123,7 +123,7 @@ class Component:
         return ()
 
     def before_files(self, site: Site, platform: Platform) -> str:
-        """Return the shell script for before its files are checked."""
+        """Return the shell script for before its files are put in place, once all are found to be good."""
         return ""
 
     def validate(self, site: Site) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.exceptions import OperationValueError
@@ -12,6 +12,7 @@ from mailstack import accounts, database_passwords, hosts
 from mailstack.accounts.inventory import check_declared
 from mailstack.components.component import Component, Site, register, site_of, with_required
 from mailstack.deploys import Deploy, deploy
+from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import require
 from mailstack.files import Entry, Group, Place
 from mailstack.operations import sql, units
@@ -59,6 +60,8 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     for component in chosen:
         for requirement in component.requirements(site):
             require(requirement.question, requirement.problem)
+    declared = cache(lambda platform: groups(site, platform, chosen))
+    require(PLATFORM, lambda platform: _disagreement(declared, platform))
     store = database_passwords.store(settings)
     if whole and has_database:
         check_declared(settings)
@@ -68,13 +71,22 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     installed(each(chosen, "packages"), _before_packages(site, chosen))
     created(each(chosen, "creates"))
     given = {name: value for component in chosen for name, value in component.secrets(site).items()}
-    config_files(lambda platform: groups(site, platform, chosen), store.with_given(given))
+    config_files(declared, store.with_given(given))
     if has_database:
         sql.converge(settings, store, each(servers, "units"))
     if whole and has_database:
         accounts.declared(settings=settings)
     if services := [component for component in chosen if component not in servers]:
         units.running(each(services, "units"))
+
+
+def _disagreement(declared: ByPlatform[list[Group]], platform: Platform) -> str | None:
+    """Return what components want that can't be at once on this host, before anything is changed on it."""
+    try:
+        declared(platform)
+    except OperationValueError as error:
+        return str(error)
+    return None
 
 
 def _check_together(site: Site, store: Store) -> None:
@@ -115,8 +127,8 @@ def groups(site: Site, platform: Platform, components: Sequence[Component]) -> l
         Group(
             [entry for entry in entries if owners[entry.path] == (component, entry)],
             component.reloads,
-            component.before_files(site, platform),
             component.validate(site),
+            component.before_files(site, platform),
             component.restart_if(site),
         )
         for component, entries in declared.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pyinfra.api.exceptions import OperationValueError
+
 from mailstack.components import (
     additions,
     listening,
@@ -142,9 +144,24 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         sasl=additions.at(site.link("sasl")).removeprefix("unix:"),
         recipient_checks=added.recipient_checks,
         milters=[additions.at(site.link(name)) for name in added.milters],
-        added=added.parameters,
     )
-    return _override(text, settings.mail_postfix_main)
+    if twice := sorted(set(added.parameters) & set(_names(text))):
+        raise OperationValueError(
+            f"Postfix parameter {', '.join(twice)}: set by the component postfix, and added by another one; "
+            "allowed: mail_postfix_main"
+        )
+    return _override(text + _additions(added), settings.mail_postfix_main)
+
+
+def _names(text: str) -> Iterator[str]:
+    return (line.partition(" =")[0] for line in text.splitlines() if not line.startswith((" ", "#")))
+
+
+def _additions(added: PostfixAddition) -> str:
+    if not added.parameters:
+        return ""
+    lines = [f"{name} = {value}".rstrip() for name, value in added.parameters.items()]
+    return "\n".join(["", "# Of other components", *lines, ""])
 
 
 def _database_environment(settings: Settings, endpoint: Endpoint) -> str:

@@ -85,19 +85,20 @@ def _apply(
     archive = file_plan.archive(
         [entry for _, entries, _ in planned for entry in entries],
         values,
-        "".join(f"(\n{check}\n)\n" for group, _, _ in planned for check in _checks(group)),
+        "".join(f"(\n{check}\n)\n" for check in _checks([group for group, _, _ in planned])),
         file_plan.manifest([change for _, _, changes in planned for change in changes], list(marks)),
     )
     return shell("\n".join([script("keep"), script("apply")]), archive)
 
 
-def _checks(group: Group) -> Iterator[str]:
-    """What ``apply.sh`` runs before anything is replaced."""
-    if group.before:
-        yield group.before
-    yield from group.validate
-    for unit, reason in group.restart_if.items():
-        yield f"if (\n{reason}\n); then mark {unit}.restart; fi"
+def _checks(groups: Sequence[Group]) -> Iterator[str]:
+    """Yield the checks of ``apply.sh``: those that have an effect come after all that may fail."""
+    for group in groups:
+        yield from group.validate
+    yield from (group.before for group in groups if group.before)
+    for group in groups:
+        for unit, reason in group.restart_if.items():
+            yield f"if (\n{reason}\n); then mark {unit}.restart; fi"
 
 
 def _entries(groups: Iterable[Group]) -> list[Entry]:

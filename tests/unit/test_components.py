@@ -108,6 +108,13 @@ def test_two_that_disagree_are_named(with_filter: Filter, monkeypatch: pytest.Mo
         additions.postfix(site(SETTINGS), RELEASES[1])
 
 
+def test_a_parameter_of_postfix_itself_is_not_added(with_filter: Filter) -> None:
+    with_filter.parameters = {"milter_default_action": "accept", "biff": "yes"}
+    said = "Postfix parameter biff, milter_default_action: set by the component postfix, and added by another"
+    with pytest.raises(OperationValueError, match=said):
+        text(POSTFIX, RELEASES[1], "/etc/postfix/main.cf")
+
+
 def test_what_nobody_offers_is_named() -> None:
     with pytest.raises(
         OperationValueError, match="no component offers milk; there are: lmtp, quota-status, sasl"

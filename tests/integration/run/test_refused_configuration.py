@@ -40,6 +40,19 @@ def test_configuration_that_dovecot_does_not_understand(host: Target, text: str,
     assert host.exec(LOOK).stdout == before
 
 
+def test_configuration_that_postfix_refuses_changes_no_other_service(host: Target) -> None:
+    """Dovecot would have to restart for the other setting, and no mark says so."""
+    before = host.exec(LOOK).stdout
+    settings = sample_accounts.data(
+        mail_inet_interfaces=["loopback-only"],
+        mail_postfix_main={"smtpd_recipient_restrictions": "check_policy_service {"},
+    )
+    run = host.pyinfra("-y", "deploy.py", data=settings)
+    assert run.returncode != 0
+    assert "missing '}'" in run.stderr
+    assert host.exec(LOOK).stdout == before
+
+
 def test_a_host_with_another_distribution(host: Target) -> None:
     host.exec("rm /etc/os-release; sed s/^ID=debian/ID=ubuntu/ /usr/lib/os-release > /etc/os-release")
     before = host.exec(LOOK).stdout
