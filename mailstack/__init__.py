@@ -4,9 +4,22 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 """
 
 from mailstack import accounts
-from mailstack.components import dovecot, mail_server, mariadb, postfix, postgres, tls
+from mailstack.components import dovecot, mail_server, mariadb, postfix, postgresql, tls
 from mailstack.settings import Settings
 
-__all__ = ["Settings", "accounts", "dovecot", "mail_server", "mariadb", "postfix", "postgres", "tls"]
+postgres = postgresql
+"""Its name in earlier versions."""
+
+__all__ = [
+    "Settings",
+    "accounts",
+    "dovecot",
+    "mail_server",
+    "mariadb",
+    "postfix",
+    "postgres",
+    "postgresql",
+    "tls",
+]
 
 accounts.answer_for_modules()

@@ -96,7 +96,7 @@ server.shell(
     _if=key.did_change,
 )
 
-configured = write("postgres")
+configured = write("postgresql")
 systemd.service(
     name="Restart PostgreSQL", service=VALUES["postgresql_unit"], restarted=True, _if=any_changed(configured)
 )

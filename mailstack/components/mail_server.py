@@ -10,14 +10,14 @@ from mailstack.components.converge import converge
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.postfix import POSTFIX
-from mailstack.components.postgres import POSTGRES
+from mailstack.components.postgresql import POSTGRESQL
 from mailstack.deploys import deploy as pyinfra_deploy
 from mailstack.operations.sql import deploying
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-COMPONENTS = (POSTGRES, MARIADB, DOVECOT, POSTFIX)
+COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, POSTFIX)
 """In the order in which each needs those before it; what they require comes along."""
 
 

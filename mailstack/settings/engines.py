@@ -15,7 +15,6 @@ class EngineKind(NamedTuple):
 
     + title: its usual name
     + module: the package in ``mailstack.engines``, which has the engine as ``ENGINE``
-    + component: the module in ``mailstack.components`` that installs it
     + unit: the systemd unit of its packages
     + driver: its name in Postfix, in Dovecot and in their packages for it
     + only_local: whether connections from other hosts would be unencrypted
@@ -26,7 +25,6 @@ class EngineKind(NamedTuple):
 
     title: str
     module: str
-    component: str
     unit: str
     driver: str
     port: int
@@ -37,10 +35,9 @@ class EngineKind(NamedTuple):
 
 
 ENGINES: dict[EngineName, EngineKind] = {
-    "postgresql": EngineKind("PostgreSQL", "postgresql", "postgres", "postgresql.service", "pgsql", 5432),
+    "postgresql": EngineKind("PostgreSQL", "postgresql", "postgresql.service", "pgsql", 5432),
     "mysql": EngineKind(
         "MariaDB",
-        "mariadb",
         "mariadb",
         "mariadb.service",
         "mysql",

@@ -18,7 +18,7 @@ from mailstack.components.component import Site
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.postfix import POSTFIX
-from mailstack.components.postgres import POSTGRES
+from mailstack.components.postgresql import POSTGRESQL
 from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
@@ -34,14 +34,14 @@ def standard() -> list[Entry]:
     """Return the files with minimal settings."""
     settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
     here = site(settings)
-    return [*_mail(here, RELEASES[0]), *POSTGRES.files(here, RELEASES[0])]
+    return [*_mail(here, RELEASES[0]), *POSTGRESQL.files(here, RELEASES[0])]
 
 
 def peer() -> list[Entry]:
     """Return the files without a password on any disk."""
     settings = Settings(mail_hostname="mail.example.org", mail_db_auth="peer", mail_pop3=True)
     here = site(settings)
-    return [*_mail(here), *POSTGRES.files(here, RELEASES[1])]
+    return [*_mail(here), *POSTGRESQL.files(here, RELEASES[1])]
 
 
 def elsewhere() -> list[Entry]:
@@ -84,7 +84,7 @@ def elsewhere() -> list[Entry]:
         mail_dovecot_extra="mail_max_userip_connections = 50",
     )
     here = site(settings, Endpoint("192.0.2.1", 5433, "verify-full"), clients=["192.0.2.2", "2001:db8::2"])
-    return [*_mail(here), *POSTGRES.files(here, RELEASES[1])]
+    return [*_mail(here), *POSTGRESQL.files(here, RELEASES[1])]
 
 
 def mysql() -> list[Entry]:

@@ -9,7 +9,7 @@ from mailstack.components.component import Component
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.postfix import POSTFIX
-from mailstack.components.postgres import POSTGRES
+from mailstack.components.postgresql import POSTGRESQL
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.facts.units import drop_in_path
 from mailstack.files import File
@@ -32,7 +32,7 @@ def test_postfix_replaces_the_unit_of_debian_12_on_13() -> None:
         (POSTFIX, OLD, SETTINGS),
         (POSTFIX, NEW, SETTINGS),
         (DOVECOT, NEW, SETTINGS),
-        (POSTGRES, OLD, SETTINGS),
+        (POSTGRESQL, OLD, SETTINGS),
         (MARIADB, NEW, MYSQL),
     ],
     ids=lambda value: value.name if isinstance(value, Component) else "",

@@ -137,7 +137,7 @@ def test_a_link_is_a_socket_or_an_address(link: Endpoint, said: str) -> None:
 
 def test_what_is_required_comes_first_and_once() -> None:
     names = [each.name for each in whole(site(SETTINGS))]
-    assert names == ["passwords", "postgres", "tls", "dovecot", "postfix"]
+    assert names == ["passwords", "postgresql", "tls", "dovecot", "postfix"]
     assert [each.name for each in with_required([POSTFIX], site(SETTINGS))] == ["tls", "passwords", "postfix"]
 
 
@@ -199,6 +199,6 @@ def test_each_database_server_is_for_its_engine() -> None:
 def test_a_database_server_lets_its_clients_in() -> None:
     here = site(SETTINGS, clients=["192.0.2.7"])
     ports = {each.name: list(each.ports(here)) for each in whole(here)}
-    assert [(port.number, port.clients) for port in ports["postgres"]] == [(5432, ("192.0.2.7",))]
+    assert [(port.number, port.clients) for port in ports["postgresql"]] == [(5432, ("192.0.2.7",))]
     assert [port.name for port in ports["postfix"]] == ["smtp", "submission", "submissions"]
     assert whole(site(SETTINGS))[1].ports(site(SETTINGS)) == []

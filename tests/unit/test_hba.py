@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mailstack import Settings
-from mailstack.components.postgres import POSTGRES
+from mailstack.components.postgresql import POSTGRESQL
 from mailstack.engines.postgresql.hba import locked_out, rules
 from mailstack.facts.platform import RELEASES
 from mailstack.files import Shared
@@ -28,7 +28,7 @@ def written(text: str, name: str = "pg_hba.conf", **more: object) -> str:
     """Return the file after a run."""
     (shared,) = [
         entry
-        for entry in files(POSTGRES, settings(**more), RELEASES[0])
+        for entry in files(POSTGRESQL, settings(**more), RELEASES[0])
         if isinstance(entry, Shared) and entry.path.endswith(f"/{name}")
     ]
     content = shared.beside(text).content

@@ -32,14 +32,14 @@ _VERSIONS = [release.postgresql for release in RELEASES]
 _OWNER = ("postgres", "postgres")
 
 
-class Postgres(Database):
+class Postgresql(Database):
     """Install PostgreSQL and make the mail database in it.
 
     With ``mail_db_dsn`` nothing is installed: the database is made on the server that it names.
     Raises ``OperationValueError`` if ``mail_db_engine`` is another.
     """
 
-    name = "postgres"
+    name = "postgresql"
     title = "PostgreSQL"
     requires = (PASSWORDS_OF_DATABASE,)
     reloads = ("postgresql",)
@@ -47,7 +47,7 @@ class Postgres(Database):
     def check(self, site: Site) -> None:
         """See ``Component``."""
         if site.settings.mail_db_engine != "postgresql":
-            raise OperationValueError("mail_db_engine: the component postgres is for 'postgresql'")
+            raise OperationValueError("mail_db_engine: the component postgresql is for 'postgresql'")
 
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
@@ -157,5 +157,5 @@ def _locked_out(settings: Settings, texts: Mapping[str, str]) -> str | None:
     return next(filter(None, said), None)
 
 
-POSTGRES = Postgres()
-deploy = deployed(POSTGRES)
+POSTGRESQL = Postgresql()
+deploy = deployed(POSTGRESQL)
