@@ -60,6 +60,20 @@ def test_the_standard_server(host: Target) -> None:
     assert (changed, failed, unchanged) == ("-", "-", operations)
 
 
+def test_a_run_has_six_operations(host: Target) -> None:
+    """pyinfra takes time for each, even if it does nothing: `bench/many.py` has the cost of six."""
+    run = deploys.run(host, sample_accounts.data())
+    names = [operation["name"].removeprefix(deploys.SERVER) for operation in run.json["plan"]]
+    assert names == [
+        "Install packages",
+        deploys.CREATE,
+        deploys.WRITE,
+        deploys.DATABASE,
+        "Accounts | Declared in the inventory",
+        deploys.SERVICES,
+    ]
+
+
 def test_a_run_that_changes_nothing_is_one_command(host: Target) -> None:
     assert deploys.commands(host, sample_accounts.data()) == 1
 
