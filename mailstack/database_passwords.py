@@ -1,4 +1,4 @@
-"""The passwords of the database roles, and where they come from."""
+"""The passwords of the database roles, from the settings or kept on a host."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def given(settings: Settings) -> dict[str, str]:
-    """Return the passwords that the settings give."""
+    """Return the passwords in the settings."""
     values = {
         OWNER_PASSWORD: settings.mail_db_owner_password,
         LOOKUP_PASSWORD: settings.mail_db_lookup_password,
@@ -22,9 +22,9 @@ def given(settings: Settings) -> dict[str, str]:
 
 
 def store(settings: Settings) -> secrets.Store:
-    """Return the passwords of the database roles, for whatever runs on the current host.
+    """Return the passwords of the database roles for the current host.
 
-    Those that the settings give, else those that the host with the database keeps.
+    They are those of the settings, else those that the host with the database keeps.
     """
     topology = hosts.topology()
     owner = topology.database_node(settings)
@@ -32,5 +32,5 @@ def store(settings: Settings) -> secrets.Store:
 
 
 def looked_up(settings: Settings) -> list[str]:
-    """The names of those that a host with Postfix and Dovecot needs."""
+    """Return the names of the passwords that a host with Postfix and Dovecot needs."""
     return [LOOKUP_PASSWORD] + ([UPGRADE_PASSWORD] if settings.mail_password_upgrade else [])

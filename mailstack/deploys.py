@@ -1,4 +1,4 @@
-"""What a component's ``deploy`` is, to pyinfra and to type checkers."""
+"""The type of a component's ``deploy``, for pyinfra and for type checkers."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Deploy(Protocol):
 
 
 def deploy(title: str, documentation: str | None = None) -> Callable[[Callable[[Settings], None]], Deploy]:
-    """Make a pyinfra deploy of a function. pyinfra's own type of it takes no settings by position.
+    """Make a pyinfra deploy of a function. pyinfra's own type takes no settings by position.
 
-    + title: what pyinfra shows
-    + documentation: the deploy's docstring, if not the function's
+    + title: the title in pyinfra's output
+    + documentation: the deploy's docstring, by default the function's
     """
 
     def decorate(function: Callable[[Settings], None]) -> Deploy:

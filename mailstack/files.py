@@ -1,4 +1,4 @@
-"""What should lie on a host: plain values, compared and written by ``operations.config_files``."""
+"""Wanted files of a host: plain values, compared and written by ``operations.config_files``."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Directory(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A directory of another component, made for root alone if it is not there, else left as it is."""
+    """A directory of another component, created for root alone if it is missing, else left unchanged."""
 
     path: str
 
 
 class Kept(NamedTuple):
-    """Something that another operation makes: if it is there, it has this owner, group and mode."""
+    """A file that another operation creates: if it exists, it gets this owner, group and mode."""
 
     path: str
     owner: str = "root"
@@ -41,9 +41,9 @@ class File(NamedTuple):
     + content: the text; ``None`` if the file must not exist. Secrets are placeholders
       (see ``mailstack.secrets``) until the operation writes them
     + mode: permission bits
-    + activation: what the daemon needs before it uses a new version; ``None``: it looks each time
-    + indexed: the command that makes from it what the daemon reads instead: ``postmap(1)``, for
-      ``aliases(5)`` ``postalias(1)``, for a Sieve script ``sievec(1)``; that gets the same owner and mode
+    + activation: the action that makes the daemon use a new version; ``None`` if it reads the file each time
+    + indexed: the command that builds the index that the daemon reads instead: ``postmap(1)``, for
+    ``aliases(5)`` ``postalias(1)``, for a Sieve script ``sievec(1)``. The index gets the same owner and mode
     """
 
     path: str
@@ -56,12 +56,12 @@ class File(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """A file that others write too: our lines stand in it as a marked block, theirs stay as they are.
+    """A file that others write too: mailstack's lines are a marked block, all others stay unchanged.
 
-    + compose: makes the block's lines, given the lines of others
-    + claimed: whether a line that stands outside the block is ours too, and goes
+    + compose: returns the block's lines, given the lines of others
+    + claimed: whether a line outside the block is mailstack's too, and is removed
 
-    The rest is as of ``File``; where the file belongs to another owner, or has another mode, that is changed.
+    The other fields are those of ``File``. A different owner or mode is changed.
     """
 
     path: str
@@ -74,7 +74,7 @@ class Shared(NamedTuple):
     claimed: Callable[[str], bool] | None = None
 
     def beside(self, text: str) -> File:
-        """Return the whole file, given what lies there now: empty text if nothing does."""
+        """Return the whole file, given the existing text, which is empty if the file is missing."""
         content = whole(text, self.compose, self.claimed)
         return File(self.path, content, self.owner, self.group, self.mode, self.activation, self.indexed)
 
@@ -83,12 +83,12 @@ Entry = Directory | Place | Kept | File | Shared
 
 
 class Group(NamedTuple):
-    """The files of one component, and what is done with them.
+    """The files of one component, with their checks and services.
 
-    + units: the services that must reload or restart once one has changed
-    + validate: shell scripts that fail if the files staged in ``$stage`` are no good
-    + before: shell for after that, and before the files are put in place
-    + restart_if: by service, a shell script that succeeds if a reload is not enough for the staged files
+    + units: the services that must reload or restart after a change
+    + validate: shell scripts that fail if the files staged in ``$stage`` are invalid
+    + before: the shell script that runs after these, before the files are installed
+    + restart_if: by service, a shell script that succeeds if the staged files need a restart, not a reload
     """
 
     entries: Sequence[Entry]

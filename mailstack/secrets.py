@@ -1,8 +1,8 @@
-"""Where passwords come from. Everything else handles placeholders.
+"""The passwords of a deploy. All other modules only handle placeholders.
 
-What the settings give wins. Else a password is generated once and kept, readable by root alone, on the host
-that owns it (the one with the database), and later runs read it back from there, from any control machine.
-Templates and files carry ``placeholder(name)``; only the operation that writes a file puts the value in.
+A password in the settings is used. Otherwise one is generated once and kept on the host with the database,
+readable by root alone. Later runs read it from there, from any machine that runs pyinfra. Templates and files
+contain ``placeholder(name)``; only the operation that writes a file fills in the value.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DIRECTORY = "/var/lib/mailstack/secrets"
 
 Secrets = Mapping[str, "str | None"]
-"""Values by name; ``None`` where the host that owns it has not generated it yet."""
+"""Values by name; ``None`` if the owner has not generated it yet."""
 
 _ENCODERS: dict[str, Callable[[str], str]] = {
     "raw": lambda value: value,
@@ -45,11 +45,11 @@ _PLACEHOLDER = re.compile(r"@mailstack-secret:([a-z0-9-]+):([a-z]+)@")
 
 
 def placeholder(name: str, encoding: str = "raw") -> str:
-    """What stands for a secret until it is written.
+    """Return the placeholder of a secret until it is written.
 
-    + name: of the secret
-    + encoding: how the value is quoted where it goes: ``raw``, ``conninfo`` or ``pgpass`` (libpq),
-      ``mycnf`` (MariaDB) or ``dovecot``
+    + name: the name of the secret
+    + encoding: the quoting of the value in the file: ``raw``, ``conninfo`` or ``pgpass`` (libpq), ``mycnf``
+      (MariaDB) or ``dovecot``
     """
     if encoding not in _ENCODERS:
         raise ValueError(f"unknown encoding {encoding!r}; there are {', '.join(_ENCODERS)}")
@@ -57,17 +57,17 @@ def placeholder(name: str, encoding: str = "raw") -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """The secrets that ``text`` has placeholders for."""
+    """Return the names of the secrets with placeholders in ``text``."""
     return {match[1] for match in _PLACEHOLDER.finditer(text)}
 
 
 def mask(text: str) -> str:
-    """``text`` as people may see it."""
+    """Return ``text`` with secrets masked, for output."""
     return _PLACEHOLDER.sub("*MASKED*", text)
 
 
 def fill_in(text: str, values: Secrets) -> str | None:
-    """``text`` with every placeholder replaced, or ``None`` if one of its secrets does not exist yet."""
+    """Return ``text`` with every placeholder replaced, or ``None`` if a secret does not exist yet."""
     known = {name: value for name in names_in(text) if (value := values[name]) is not None}
     if known.keys() != names_in(text):
         return None
@@ -75,12 +75,12 @@ def fill_in(text: str, values: Secrets) -> str | None:
 
 
 def generate() -> str:
-    """A new password: 192 random bits in characters that need no quoting anywhere."""
+    """Return a new password: 192 random bits in characters that never need quoting."""
     return _random.token_urlsafe(24)
 
 
 class KeptSecret(Question["str | None"]):
-    """Return the secret of that name that the host keeps. It is no fact, as pyinfra prints facts."""
+    """Return the secret of that name on the host. It is not a fact, as pyinfra prints facts."""
 
     def command(self, name: str) -> str:
         """Ask for the secret of that name."""
@@ -99,14 +99,14 @@ class KeptSecret(Question["str | None"]):
 
 
 class Store:
-    """The secrets of one deploy: those given, and those that ``owner`` keeps."""
+    """The secrets of one deploy: those of the settings, and those that ``owner`` keeps."""
 
     def __init__(self, given: Mapping[str, str], owner: Node | None = None) -> None:
         self.given = given
         self.owner = owner
 
     def __getitem__(self, name: str) -> str | None:
-        """The value, or ``None`` if it is to be generated and was not yet.
+        """Return the value, or ``None`` if it has not been generated yet.
 
         Raises ``OperationError`` if the owner can't be asked.
         """
@@ -126,9 +126,9 @@ class Store:
         return owner.name in hosts.topology().reached
 
     def announce(self, names: Iterable[str]) -> None:
-        """Say that an operation will want these values, so that one command can ask with others.
+        """Announce that an operation will need these values, so that one command can read them with others.
 
-        If it is known already that their owner can't be asked, the current host is left out of the run.
+        If the owner is known to be unreachable, fail the current host.
         """
         kept = [KeptSecret.of(name) for name in sorted(names) if self.given.get(name) is None]
         if self.owner is None:
@@ -137,9 +137,9 @@ class Store:
             leave_out(hosts.topology().not_reached(self.owner))
 
     def with_given(self, values: Mapping[str, str]) -> Store:
-        """The same store with these secrets more."""
+        """Return the same store with these further secrets."""
         return Store({**self.given, **values}, self.owner)
 
     def values(self, names: set[str]) -> dict[str, str | None]:
-        """The values of several secrets."""
+        """Return the values of several secrets."""
         return {name: self[name] for name in sorted(names)}

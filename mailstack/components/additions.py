@@ -1,4 +1,4 @@
-"""What components add to the configuration of Postfix and Dovecot, merged in one place. Pure."""
+"""Additions of components to the configuration of Postfix and Dovecot, merged in one place. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ V = TypeVar("V")
 class PostfixAddition(NamedTuple):
     """Lines for Postfix, see postconf(5) and master(5).
 
-    + parameters: of ``main.cf``, which Postfix's own component does not set
-    + services: of ``master.cf``, by name and type
+    + parameters: parameters of ``main.cf`` that Postfix's own component does not set
+    + services: services of ``master.cf``, by name and type
     + milters: names of links to milters, in the order in which a message passes them
-    + recipient_checks: for the end of ``smtpd_recipient_restrictions``
+    + recipient_checks: restrictions for the end of ``smtpd_recipient_restrictions``
     """
 
     parameters: Mapping[str, str] = {}
@@ -34,8 +34,9 @@ class PostfixAddition(NamedTuple):
 class DovecotAddition(NamedTuple):
     """Lines for Dovecot, in the syntax of the generation on the host.
 
-    + plugins: for ``mail_plugins``, by protocol: ``imap``, ``lmtp``; the empty name is for all protocols
-    + blocks: text for ``dovecot.conf``, by what it is about
+    + plugins: names for ``mail_plugins``, by protocol: ``imap``, ``lmtp``; the empty name is for all
+    protocols
+    + blocks: text for ``dovecot.conf``, by topic
     """
 
     plugins: Mapping[str, Sequence[str]] = {}
@@ -43,11 +44,11 @@ class DovecotAddition(NamedTuple):
 
 
 QUEUE = "/var/spool/postfix"
-"""The root directory of Postfix's services in their chroot, and where relative paths begin for the others."""
+"""The root of Postfix's services in their chroot, and the base of relative paths for the others."""
 
 
 def at(link: Endpoint) -> str:
-    """Return how Postfix calls a service of another component: ``unix:PATH`` or ``inet:HOST:PORT``."""
+    """Return the address of another component's service for Postfix: ``unix:PATH`` or ``inet:HOST:PORT``."""
     if link.is_socket:
         return f"unix:{link.host.removeprefix(f'{QUEUE}/')}"
     host = f"[{link.host}]" if ":" in link.host else link.host
@@ -55,7 +56,7 @@ def at(link: Endpoint) -> str:
 
 
 def postfix(site: Site, platform: Platform) -> PostfixAddition:
-    """Return what all components of a host add to Postfix.
+    """Return the additions of all components of a host to Postfix.
 
     Raises ``OperationValueError`` if two of them give one parameter, or one service, different values.
     """
@@ -73,7 +74,7 @@ def postfix(site: Site, platform: Platform) -> PostfixAddition:
 
 
 def dovecot(site: Site, platform: Platform) -> DovecotAddition:
-    """Return what all components of a host add to Dovecot.
+    """Return the additions of all components of a host to Dovecot.
 
     Raises ``OperationValueError`` if two of them give one block different texts.
     """

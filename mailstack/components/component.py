@@ -1,7 +1,8 @@
-"""A component declares all that it has on a host. Pure: a host is asked, and changed, by ``converge`` alone.
+"""A component declares everything that it has on a host. Pure: only ``converge`` reads and changes a host.
 
-What cuts across components is read off their declarations: packages, files and units for a run, sockets and
-parameters for each other, ports for a firewall, state for a backup, records for a zone, probes for a check.
+Features across components use these declarations. A run uses packages, files and units, and other components
+use sockets and parameters. Ports are for a firewall, state for a backup, records for a zone, probes for a
+check.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
 
 class Requirement(NamedTuple):
-    """A question that a host answers before anything is changed on it.
+    """A question to a host before anything is changed on it.
 
-    + problem: returns what is wrong with the answer, as a sentence for people, or ``None``
+    + problem: a function that returns the error for the answer, or ``None``
     """
 
     question: Question[Any]
@@ -39,10 +40,10 @@ class Requirement(NamedTuple):
 
 @dataclass(frozen=True)
 class Site:
-    """What is known of a host before it is asked.
+    """The facts of a host that are known before it is asked.
 
-    + endpoint: where the database is
-    + components: those that this host has, in whichever run they are deployed
+    + endpoint: the address of the database
+    + components: the components of this host, also those deployed in other runs
     """
 
     settings: Settings
@@ -65,7 +66,7 @@ class Site:
         return {name: link for each in self.components for name, link in each.links(self).items()}
 
     def link(self, name: str) -> Endpoint:
-        """Return where a service is that one component offers to others: ``lmtp``, ``sasl``, ….
+        """Return the address of a service that a component offers to others, such as ``lmtp`` or ``sasl``.
 
         Raises ``OperationValueError`` if no component of this host offers it.
         """
@@ -76,30 +77,30 @@ class Site:
 
 
 class Component:
-    """A part of a mail server. Each method declares one kind of thing; by default there is none of it."""
+    """A part of a mail server. Each method declares one kind of thing, by default none."""
 
     name: str
-    """Of its module, its folder in ``templates/`` and its page in ``docs/``."""
+    """The name of its module, its folder in ``templates/`` and its page in ``docs/``."""
     title: str
-    """What pyinfra shows."""
+    """The title in pyinfra's output."""
     requires: tuple[Component, ...] = ()
-    """What is deployed along with it, before it."""
+    """The components that are deployed along with it, before it."""
     reloads: tuple[str, ...] = ()
     """The services that must reload or restart once one of its files has changed."""
 
     def check(self, site: Site) -> None:
-        """Raise ``OperationValueError`` for settings that it can't be deployed with."""
+        """Raise ``OperationValueError`` for settings with which it can't be deployed."""
 
     def is_wanted(self, site: Site) -> bool:
-        """Return whether settings and roles give it to this host."""
+        """Return whether this host has it, by settings and roles."""
         return True
 
     def is_installed(self, site: Site) -> bool:
-        """Return whether anything of it lies on the host; else it has no packages, files, units, …."""
+        """Return whether it is installed on the host; otherwise it has no packages, files or units."""
         return True
 
     def requirements(self, site: Site) -> Sequence[Requirement]:
-        """Return what must hold on the host before anything is changed."""
+        """Return the requirements for any change of the host."""
         return ()
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
@@ -107,15 +108,15 @@ class Component:
         return ()
 
     def before_packages(self, site: Site) -> str:
-        """Return the shell script for before packages are installed."""
+        """Return the shell script that runs before packages are installed."""
         return ""
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
-        """Return the users, passwords and certificates that a host has of its own."""
+        """Return the system users, passwords and certificates that are created once on a host."""
         return ()
 
     def secrets(self, site: Site) -> Mapping[str, str]:
-        """Return the secrets in its files that the settings give, by their names."""
+        """Return the secrets of its files that the settings have, by name."""
         return {}
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
@@ -123,15 +124,15 @@ class Component:
         return ()
 
     def before_files(self, site: Site, platform: Platform) -> str:
-        """Return the shell script for before its files are put in place, once all are found to be good."""
+        """Return the shell script that runs before its files are installed, after all checks."""
         return ""
 
     def validate(self, site: Site) -> Sequence[str]:
-        """Return shell scripts that fail if the files staged in ``$stage`` are no good."""
+        """Return shell scripts that fail if the files staged in ``$stage`` are invalid."""
         return ()
 
     def restart_if(self, site: Site) -> Mapping[str, str]:
-        """Return, by service, the shell script that succeeds if a reload is not enough for those files."""
+        """Return, by service, the shell script that succeeds if these files need a restart, not a reload."""
         return {}
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
@@ -139,23 +140,23 @@ class Component:
         return ()
 
     def links(self, site: Site) -> Mapping[str, Endpoint]:
-        """Return where it serves other components, by what it does for them."""
+        """Return the addresses of its services for other components, by the name of the service."""
         return {}
 
     def postfix(self, site: Site, platform: Platform) -> PostfixAddition:
-        """Return what it adds to the configuration of Postfix."""
+        """Return its additions to the configuration of Postfix."""
         return PostfixAddition()
 
     def dovecot(self, site: Site, platform: Platform) -> DovecotAddition:
-        """Return what it adds to the configuration of Dovecot."""
+        """Return its additions to the configuration of Dovecot."""
         return DovecotAddition()
 
     def ports(self, site: Site) -> Sequence[Port]:
-        """Return the ports that it listens on for other hosts."""
+        """Return the ports on which it listens for other hosts."""
         return ()
 
     def state(self, site: Site) -> Sequence[State]:
-        """Return what a backup must keep, and what is asked about before it is removed."""
+        """Return the state that a backup must keep, and that is only removed after a question."""
         return ()
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
@@ -163,7 +164,7 @@ class Component:
         return ()
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
-        """Return what proves on the host that it works."""
+        """Return the checks on the host that prove that it works."""
         return ()
 
 
@@ -171,14 +172,14 @@ _KNOWN: dict[str, Component] = {}
 
 
 def register(component: Component) -> None:
-    """Make a component known to the others: it takes part in ``Site.components`` where it is wanted."""
+    """Register a component: ``Site.components`` has it on the hosts where it is wanted."""
     _KNOWN[component.name] = component
 
 
 def site_of(settings: Settings, topology: Topology, endpoint: Endpoint | None = None) -> Site:
-    """Return what is known of the host that the topology is about.
+    """Return the site of the topology's host.
 
-    + endpoint: where the database is, if that is not to be read off the topology
+    + endpoint: the address of the database, by default that of the topology
     """
     site = Site(settings, topology, endpoint or topology.database_endpoint(settings))
     wanted = tuple(component for component in _KNOWN.values() if component.is_wanted(site))
@@ -186,7 +187,7 @@ def site_of(settings: Settings, topology: Topology, endpoint: Endpoint | None = 
 
 
 def with_required(components: Sequence[Component], site: Site) -> list[Component]:
-    """Return these components, each once, and before it those that it requires where they are wanted."""
+    """Return these components, each once, after those that it requires and that are wanted."""
     ordered: dict[str, Component] = {}
 
     def add(component: Component) -> None:

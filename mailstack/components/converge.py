@@ -1,4 +1,4 @@
-"""Converge a host: do what its components declare."""
+"""Converge a host: bring it to the state that its components declare."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class Database(Component):
-    """A component with the mail database: its units run, and the database is set up, before others start."""
+    """A component with the mail database, which is started and set up before other services start."""
 
 
 def deployed(component: Component) -> Deploy:
-    """Make a pyinfra deploy of a component, and the component known to the others."""
+    """Make a pyinfra deploy of a component, and register the component."""
     register(component)
 
     @deploy(component.title, component.__doc__)
@@ -43,13 +43,14 @@ def deployed(component: Component) -> Deploy:
 
 
 def converge(settings: Settings, components: Sequence[Component], *, whole: bool = False) -> None:
-    """Make the current host have these components, and those that they require.
+    """Deploy these components, and those that they require, on the current host.
 
-    + whole: whether it is the whole server: its accounts too, and not without the host with its database
+    + whole: whether it is the whole server: with accounts, and only if the host with its database is in the
+    run
 
-    Raises ``OperationValueError`` if the hosts can't work together as the inventory says.
+    Raises ``OperationValueError`` if the hosts can't work together in their roles.
 
-    An operation takes a while even if it does nothing, so there is one of a kind for all components.
+    Even an empty operation takes time, so one operation of a kind is for all components.
     """
     site = site_of(settings, hosts.checked(settings))
     for component in components:
@@ -90,7 +91,7 @@ def _disagreement(declared: ByPlatform[list[Group]], platform: Platform) -> str 
 
 
 def _check_together(site: Site, store: Store) -> None:
-    """A host is changed only if the one with its database can be."""
+    """Check that the host with the database can be changed too, before this one is."""
     owner = site.topology.database_node(site.settings)
     if owner is not None and (owner != site.here or site.topology.database_clients(site.settings)):
         check_first(owner.name, store, database_passwords.looked_up(site.settings))
@@ -101,7 +102,7 @@ def _before_packages(site: Site, components: Sequence[Component]) -> str:
 
 
 def _each(site: Site, components: Sequence[Component], what: str) -> ByPlatform[list[Any]]:
-    """Return what each component declares under this name, for a platform."""
+    """Return the declarations of each component under this name, for a platform."""
     return lambda platform: [
         thing for component in components for thing in getattr(component, what)(site, platform)
     ]
@@ -110,7 +111,7 @@ def _each(site: Site, components: Sequence[Component], what: str) -> ByPlatform[
 def groups(site: Site, platform: Platform, components: Sequence[Component]) -> list[Group]:
     """Return the files of each component, each path once.
 
-    Raises ``OperationValueError`` if two components would have different things at one path.
+    Raises ``OperationValueError`` if two components declare different files at one path.
     """
     declared = {component: component.files(site, platform) for component in components}
     owners: dict[str, tuple[Component, Entry]] = {}
@@ -121,7 +122,7 @@ def groups(site: Site, platform: Platform, components: Sequence[Component]) -> l
                 owners[entry.path] = component, entry
             elif other != entry and not isinstance(entry, Place):
                 raise OperationValueError(
-                    f"{entry.path}: {before.name} and {component.name} want different things there"
+                    f"{entry.path}: {before.name} and {component.name} declare different files there"
                 )
     return [
         Group(

@@ -1,4 +1,4 @@
-"""What a component tells of itself to firewall, backup, DNS and checks: plain values."""
+"""Declarations of a component for firewall, backup, DNS and checks: plain values."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Literal, NamedTuple
 
 
 class Port(NamedTuple):
-    """A TCP port that a component listens on for other hosts.
+    """A TCP port on which a component listens for other hosts.
 
-    + name: of the service, as IANA has it: ``smtp``, ``submissions``, ``imaps``
-    + clients: IP addresses of the hosts that may connect; none given: anybody
+    + name: the name of the service at IANA: ``smtp``, ``submissions``, ``imaps``
+    + clients: IP addresses of the hosts that may connect; empty for all
     """
 
     number: int
@@ -18,10 +18,10 @@ class Port(NamedTuple):
 
 
 class State(NamedTuple):
-    """Something on a host that a deploy could not make again.
+    """Data on a host that a deploy could not create again.
 
-    + path: of a directory or file; of a database its name
-    + holds: what it is; of secrets a backup must be encrypted, and a database is dumped, not copied
+    + path: the path of a directory or file, or the name of a database
+    + holds: its kind. A backup of secrets must be encrypted, and a database is dumped, not copied
     """
 
     path: str
@@ -42,10 +42,10 @@ class Record(NamedTuple):
 
 
 class ServiceProbe(NamedTuple):
-    """A question to a host that proves that a component works.
+    """A check on a host that proves that a component works.
 
-    + title: what is proven, as a statement
-    + script: shell that succeeds if it is so, and says on its standard error why not
+    + title: the proven statement
+    + script: a shell script that succeeds if it is true, or prints the reason on standard error
     """
 
     title: str

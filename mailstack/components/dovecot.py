@@ -1,4 +1,4 @@
-"""Dovecot: IMAP, POP3 if wanted, delivery by LMTP, and the logins of Postfix."""
+"""Dovecot: IMAP, optionally POP3, delivery by LMTP, and the logins of Postfix."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from mailstack.operations.created import Created
 
 VMAIL = 5000
-"""The numbers of the user and group ``vmail`` on a host that had none."""
+"""The ids of the system user and group ``vmail`` on a host without them."""
 
 _SEARCH = {"2.3": "dovecot-fts-xapian", "2.4": "dovecot-flatcurve"}
-"""What each Debian has for full-text search without a server of its own; both are made on Xapian."""
+"""The package for full-text search without a separate server on each Debian; both use Xapian."""
 
-# what comes meanwhile is told "Shutting down", and waits
+# deliveries meanwhile get "Shutting down", and wait
 _RELOAD = "systemctl reload dovecot && { systemctl restart --no-block mailstack-flush || :; }"
 
 
 class Dovecot(Component):
     """Install and run Dovecot.
 
-    A Postfix on this host, deployed before or after, finds its LMTP, logins and quotas in its own directory.
-    For another program LMTP listens on ``/run/dovecot/lmtp``.
+    A Postfix on this host, deployed before or after, finds the sockets for LMTP, logins and quotas in its own
+    directory. For other programs LMTP listens on ``/run/dovecot/lmtp``.
     """
 
     name = "dovecot"
@@ -104,7 +104,7 @@ class Dovecot(Component):
         ]
 
     def links(self, site: Site) -> Mapping[str, Endpoint]:
-        """See ``Component``: deliveries, logins, and whether a mailbox has room."""
+        """See ``Component``: deliveries, logins, and quotas."""
         return {
             "lmtp": Endpoint(f"{dovecot_config.LINKS}/dovecot-lmtp"),
             "sasl": Endpoint(f"{dovecot_config.LINKS}/auth"),
@@ -114,7 +114,7 @@ class Dovecot(Component):
     def postfix(self, site: Site, platform: Platform) -> PostfixAddition:
         """See ``Component``."""
         at = additions.at(site.link("quota-status"))
-        # if it can't be asked, the mail is taken
+        # if it does not answer, the mail is accepted
         ask = f"check_policy_service {{ {at}, default_action=DUNNO, timeout=10s, try_limit=1 }}"
         return PostfixAddition(recipient_checks=[ask])
 
@@ -132,7 +132,7 @@ class Dovecot(Component):
         return [State(site.settings.mail_home_root, "mail")]
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
-        """See ``Component``: RFC 6186 and RFC 8314, 5.1; a port of 0 and the root say that there is none."""
+        """See ``Component``: RFC 6186 and RFC 8314, 5.1; port 0 and the root mean no service."""
         host = f"{site.settings.mail_hostname}."
         pop3s = f"10 1 995 {host}" if site.settings.mail_pop3 else "0 0 0 ."
         return [

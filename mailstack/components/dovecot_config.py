@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 FOLDERS = ("Archive", "Drafts", "Junk", "Sent", "Trash")
-"""The folders that every account has; each has the special use (RFC 6154) of that name."""
+"""The folders of every user; each has the special use (RFC 6154) of that name."""
 
 _UTF8 = "".join(
-    # each byte that comes first in a letter of some script, and each that comes later (RFC 3629)
+    # each first byte of a letter in UTF-8, and each following byte (RFC 3629)
     ["\u00b7", *(chr(first << 6) for first in range(0x03, 0x20))]
     + [chr(0x400 + later) for later in range(0x40)]
     + [*(chr(first << 12 | 0xE01) for first in range(0xD)), "\ud55c", "\uff10", "\U00020000"]
 )
 _USERNAME_CHARS = string.ascii_letters + string.digits + "@.!#$&'*+-/=?^_`{|}~ " + _UTF8
-"""Those of RFC 5321, 4.1.2, but for ``%``, which Dovecot would expand; a space, which some put
-behind a name; and the bytes of UTF-8, for the letters of an internationalised domain."""
+"""The characters of RFC 5321, 4.1.2, except ``%``, which Dovecot would expand. Also a space, which clients
+may add to a name, and the bytes of UTF-8, for internationalised domains."""
 
 LINKS = "/var/spool/postfix/private"
-"""Where Postfix, in its chroot, looks for the services of others; only its user is let in."""
+"""The directory in Postfix's chroot for sockets of other services, open to the system user ``postfix``."""
 
 _DIRECTORY = "/etc/dovecot"
 _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
@@ -43,10 +43,10 @@ _UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"
 
 
 class Folder(NamedTuple):
-    """A folder that Dovecot is told about.
+    """A folder in Dovecot's configuration.
 
-    + special_use: of RFC 6154, for a folder that every account has
-    + autoexpunge: how old mail becomes in it, as Dovecot says it
+    + special_use: the special use of RFC 6154, for a folder of every user
+    + autoexpunge: the age at which its mail is deleted, in Dovecot's notation
     """
 
     name: str
@@ -107,16 +107,16 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         *systemd.drop_in(
             "dovecot",
             after=UNITS,
-            # mail that was deferred meanwhile does not wait until Postfix tries again, after five minutes
+            # so that mail deferred meanwhile does not wait for Postfix's next attempt, after five minutes
             after_start=systemd.FLUSH,
         ),
         *systemd.flush(),
         Directory(root, "vmail", "vmail", 0o750),
-        # Dovecot can't start without, and Postfix may come later; Debian 13 makes it when that first starts
+        # Dovecot can't start without it, and Postfix may come later; on Debian 13 its first start creates it
         Place(LINKS),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
         File(f"{_DIRECTORY}/auth-sql.conf.ext", rendered("auth-sql.conf.ext"), mode=0o600),
-        # 2.4 has no such files; one that an upgrade left behind still has the password
+        # 2.4 has no such files; one left by an upgrade still contains the password
         *(
             File(f"{_DIRECTORY}/{name}", rendered(name) if wanted else None, mode=0o600)
             for name, wanted in {
@@ -132,7 +132,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
             group="dovecot",
             mode=0o640,
         ),
-        # Debian's own configuration listens there, and Dovecot leaves its sockets behind. If nobody listens,
+        # Dovecot leaves the sockets of Debian's own configuration behind. If no process listens on this one,
         # each new auth process waits for five seconds and then logs an error
         File("/run/dovecot/anvil-auth-penalty", None, activation=None),
         *dovecot_sieve.files(settings, generation, added.plugins.get("lmtp", ())),
@@ -145,7 +145,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
 
 
 def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:
-    """What replaces old hashes. It runs as ``dovecot``, so the password it writes with is that user's."""
+    """Yield the files of the script that upgrades hashes. It runs as ``dovecot``, which owns its password."""
     for name, owner, mode in (
         ("upgrade-password.lua", "root", 0o644),
         ("upgrade-password", "root", 0o755),
@@ -157,7 +157,7 @@ def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator
 
 
 def _quota_warning(settings: Settings) -> str | None:
-    """The script that tells users how full their mailboxes are, with a whole message for each percentage."""
+    """Return the script that warns users of full mailboxes, with a whole message for each percentage."""
     if not settings.mail_quota_warnings:
         return None
     messages = {
@@ -170,12 +170,12 @@ def _quota_warning(settings: Settings) -> str | None:
     return render("dovecot/quota-warning", settings=settings, messages=messages)
 
 
-@cache  # it is the same for each release and each host
+@cache  # the same for each release and each host
 def _message(subject: str, text: str) -> str:
-    message = Message()  # as importing EmailMessage takes longer than a run needs for all files of Dovecot
+    message = Message()  # importing EmailMessage takes longer than rendering all files of Dovecot
     message["Subject"] = Header(subject, header_name="Subject").encode()
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody is to answer it
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic reply
     charset = Charset("utf-8")
-    charset.body_encoding = QP  # which has no line that could end a here-document
+    charset.body_encoding = QP  # no line of it can end a here-document
     message.set_payload(text, charset)
     return message.as_string()

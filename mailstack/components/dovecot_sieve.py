@@ -18,10 +18,10 @@ _DIRECTORY = "/etc/dovecot"
 
 
 def files(settings: Settings, generation: str, plugins: Sequence[str] = ()) -> list[Entry]:
-    """The configuration that ``dovecot.conf`` includes, and the scripts; or that there are none.
+    """Return the configuration that ``dovecot.conf`` includes, and the scripts; without Sieve, their absence.
 
-    + plugins: for LMTP, beside Sieve itself
-    + generation: ``2.3`` or ``2.4``; part of each script, so that an upgrade compiles them anew
+    + plugins: further plugins for LMTP
+    + generation: ``2.3`` or ``2.4``; part of each script, so that an upgrade compiles them again
     """
     texts = _texts(settings)
     configuration = None
@@ -33,7 +33,7 @@ def files(settings: Settings, generation: str, plugins: Sequence[str] = ()) -> l
             before=_path("before") if texts["before"] else None,
             after=_path("after") if texts["after"] else None,
         )
-    # at the end, so that the lines have the numbers that they have in the settings
+    # at the end, so that line numbers are those of the settings
     mark = f"# Written by mailstack for Dovecot {generation}; changes made here are undone by the next run.\n"
     return [
         File(f"{_DIRECTORY}/sieve.conf", configuration),
@@ -51,12 +51,12 @@ def files(settings: Settings, generation: str, plugins: Sequence[str] = ()) -> l
 
 
 def scripts(settings: Settings) -> list[str]:
-    """Return the paths of the scripts that there are."""
+    """Return the paths of the installed scripts."""
     return [_path(name) for name, text in _texts(settings).items() if text]
 
 
 def _texts(settings: Settings) -> dict[str, str]:
-    """The scripts, in the order in which they run; the user's own comes after the first."""
+    """Return the scripts, in the order in which they run; the user's own comes after the first."""
     return {
         "before": settings.mail_sieve_before,
         "after": settings.mail_sieve_after,

@@ -1,4 +1,4 @@
-"""MariaDB with the mail database: its accounts, its schema, and who may connect."""
+"""MariaDB with the mail database: its accounts, its schema and its clients."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Mariadb(Database):
-    """Install MariaDB and make the mail database in it.
+    """Install MariaDB and create the mail database in it.
 
     Raises ``OperationValueError`` if ``mail_db_engine`` is another.
     """

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class Passwords(Component):
-    """What the settings do not give is generated once. Part of each component that needs a password."""
+    """Passwords that the settings lack are generated once. Part of each component that needs a password."""
 
     name = "passwords"
     title = "Passwords"
 
     def is_wanted(self, site: Site) -> bool:
-        """See ``Component``: other hosts read them from the one with the database."""
+        """See ``Component``: other hosts read them from the host with the database."""
         return site.runs_database
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
@@ -38,7 +38,7 @@ class Passwords(Component):
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
         paths = [f"{secrets.DIRECTORY}/{name}" for name in PASSWORDS]
-        # one that was generated before the settings changed to "peer" has no use any more
+        # a password generated before the settings changed to "peer" is no longer used
         unwanted = site.settings.mail_db_auth == "peer"
         kept = [File(path, None, activation=None) if unwanted else Kept(path, mode=0o600) for path in paths]
         return [Directory(secrets.DIRECTORY, mode=0o700), *kept]

@@ -1,4 +1,4 @@
-"""Postfix: mail from strangers on port 25, from users on 465 and 587, and out into the world."""
+"""Postfix: mail from strangers on port 25, from users on 465 and 587, and to other servers."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from mailstack.files import Entry
 
 _NAMES = {"25": "smtp", "465": "submissions", "587": "submission"}
-"""Of the ports, in IANA's registry."""
+"""The names of the ports in IANA's registry."""
 
 
 class Postfix(Component):
     """Install and run Postfix.
 
-    Mail for the domains in the database goes to Dovecot, which also checks logins: one on this host, deployed
-    before or after.
+    Mail for the domains in the database goes to a Dovecot on this host, deployed before or after, which also
+    checks logins.
     """
 
     name = "postfix"
@@ -55,18 +55,18 @@ class Postfix(Component):
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``.
 
-        Raises ``OperationValueError`` if the settings name a parameter that this version does not know.
+        Raises ``OperationValueError`` if the settings have a parameter that this version lacks.
         """
         if unknown := unknown_parameters(site.settings, platform.postfix):
             raise OperationValueError(
                 f"mail_postfix_main: Postfix {platform.postfix} has no {', '.join(unknown)}"
             )
-        # the mechanisms of the SASL client are a package of their own
+        # the mechanisms of the SASL client are in a separate package
         sasl = ("libsasl2-modules",) if postfix_tables.passwords(site.settings) else ()
         return ("postfix", f"postfix-{site.settings.db_driver}", *sasl)
 
     def before_packages(self, site: Site) -> str:
-        """See ``Component``: its package asks no host for its name then."""
+        """See ``Component``: with this, the package does not use the host's own name."""
         return "\n".join([script("keep"), script("before_postfix", site.settings.mail_hostname)])
 
     def secrets(self, site: Site) -> Mapping[str, str]:

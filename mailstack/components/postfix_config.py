@@ -40,7 +40,7 @@ _SERVICE_FILE = f"{DIRECTORY}/pg_service.conf"
 
 
 def unit_name(platform: Platform) -> str:
-    """Return the unit whose processes are Postfix; on Debian 12 ``postfix`` is a wrapper around it."""
+    """Return the unit with Postfix's processes; on Debian 12 ``postfix`` is a wrapper around it."""
     return INSTANCE if platform.debian == 12 else "postfix"
 
 
@@ -52,7 +52,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         *_service_files(service),
         *postfix_recovery.files(settings, endpoint, service),
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
-        # Dovecot may have made it, before there was a user postfix
+        # Dovecot may have created it, before the system user postfix existed
         Directory("/var/spool/postfix/private", "postfix", "root", 0o700),
         File(f"{DIRECTORY}/main.cf", _main_cf(site, platform, added)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings, added)),
@@ -76,7 +76,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
 
 
 def _service_files(service: str) -> list[Entry]:
-    """What systemd must know of Postfix, and nothing of the unit that the other release has."""
+    """Return systemd's files for Postfix, and the absence of those for the other release's unit."""
     other = "postfix" if service == INSTANCE else INSTANCE
     return [
         *systemd.drop_in(
@@ -93,7 +93,7 @@ def _service_files(service: str) -> list[Entry]:
 
 
 def queries(settings: Settings) -> dict[str, str]:
-    """What is asked of the database, by the name of the file in ``/etc/postfix/sql``."""
+    """Return the queries to the database, by the name of the file in ``/etc/postfix/sql``."""
     lookups = engine_of(settings).lookups
     postmaster = settings.mail_postmaster
     if "@" not in postmaster:
@@ -113,7 +113,7 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
     settings = site.settings
 
     def sql(name: str) -> str:
-        # not by its absolute path, so that the checks see the staged file
+        # not an absolute path, so that the checks use the staged file
         return f"{settings.map_type}:$config_directory/sql/{name}.cf"
 
     aliases = [
@@ -140,7 +140,7 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         relay_domains=sql("relay_domains"),
         relay_recipients=sql("relay_recipients"),
         lmtp=additions.at(site.link("lmtp")),
-        # of what listens on a socket, Postfix wants the bare path here
+        # for a socket, Postfix requires the bare path here
         sasl=additions.at(site.link("sasl")).removeprefix("unix:"),
         recipient_checks=added.recipient_checks,
         milters=[additions.at(site.link(name)) for name in added.milters],
@@ -172,7 +172,7 @@ def _database_environment(settings: Settings, endpoint: Endpoint) -> str:
 
 
 def _needs_timeout(settings: Settings, endpoint: Endpoint) -> bool:
-    """Whether lookups go to another host. Without proxymap(8), smtpd(8) in its chroot has no such file."""
+    """Return whether lookups go to another host, by proxymap(8): smtpd(8) in its chroot has no such file."""
     proxied = settings.map_type != settings.db_driver
     return settings.mail_db_engine == "postgresql" and not endpoint.is_local and proxied
 
@@ -182,7 +182,7 @@ def _maps(given: Sequence[str] | None, ours: Sequence[str]) -> str:
 
 
 def _override(text: str, parameters: Mapping[str, str]) -> str:
-    """Take out what is given again, as Postfix warns of a parameter that is set twice, and add it."""
+    """Replace parameters, without duplicates, as Postfix warns of a parameter that is set twice."""
     if not parameters:
         return text
     kept = ["\n".join(_without(paragraph, parameters)) for paragraph in text.rstrip().split("\n\n")]
@@ -191,7 +191,7 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
 
 
 def _without(paragraph: str, names: Collection[str]) -> Iterator[str]:
-    """Leave out parameters, each with the comment above it; a comment at the top is about the paragraph."""
+    """Omit parameters, each with the comment above it; a comment at the top belongs to the paragraph."""
     lines = paragraph.splitlines()
     comment: list[str] = []
     dropping, heading = False, True
@@ -200,7 +200,7 @@ def _without(paragraph: str, names: Collection[str]) -> Iterator[str]:
             comment.append(line)
             continue
         heading = line.startswith("#")
-        if not line.startswith(" "):  # else it goes on with the value above it
+        if not line.startswith(" "):  # a line with leading space continues the value above it
             dropping = line.partition(" =")[0] in names
         if not dropping:
             yield from (*comment, line)
@@ -234,11 +234,11 @@ def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> st
 
 
 COMMENTS = {
-    "virtual_domains": "virtual_mailbox_domains: which domains are ours",
-    "virtual_mailboxes": "virtual_mailbox_maps: which mailboxes there are; the result is not used",
-    "virtual_aliases": "virtual_alias_maps: where an alias leads in the end, or the mailbox itself",
-    "sender_logins": "smtpd_sender_login_maps: who may send as this address",
-    "own_senders": "check_sender_access: what strangers get who send in our name",
-    "relay_domains": "relay_domains: whose mail goes on to another server",
-    "relay_recipients": "relay_recipient_maps: whom that server knows; the result is not used",
+    "virtual_domains": "virtual_mailbox_domains: the domains of this server",
+    "virtual_mailboxes": "virtual_mailbox_maps: the mailboxes; the result is not used",
+    "virtual_aliases": "virtual_alias_maps: the final targets of an alias, or the mailbox itself",
+    "sender_logins": "smtpd_sender_login_maps: the users who may send from an address",
+    "own_senders": "check_sender_access: the answer to strangers with this server's senders",
+    "relay_domains": "relay_domains: the domains whose mail is relayed to another server",
+    "relay_recipients": "relay_recipient_maps: the recipients at that server; the result is not used",
 }

@@ -1,4 +1,4 @@
-"""The certificate and key that Postfix and Dovecot show to clients."""
+"""The certificate and key of Postfix and Dovecot."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ DIRECTORY = "/etc/ssl/mailstack"
 CERTIFICATE = f"{DIRECTORY}/cert.pem"
 KEY = f"{DIRECTORY}/key.pem"
 WEAK_CIPHERS = ("aNULL", "kRSA", "PSK", "3DES", "SEED", "CAMELLIA", "ARIA", "AESCCM8")
-"""No authentication, no forward secrecy, or long out of use, though ``HIGH`` to OpenSSL (ciphers(1))."""
+"""Suites in OpenSSL's ``HIGH`` without authentication or forward secrecy, or obsolete (ciphers(1))."""
 OLD_CIPHERS = ("kDHE", "SHA1", "SHA256", "SHA384")
-"""Forward secrecy, but Diffie-Hellman over a finite field, or CBC: RFC 9325 (4.1, 4.2) advises against both.
-``SHA1`` and so on are the MACs that go with CBC. Without these, AEAD with ECDHE is all that is left."""
+"""Suites with forward secrecy, but Diffie-Hellman over a finite field, or CBC: RFC 9325 (4.1, 4.2) advises
+against both. ``SHA1`` and others are the MACs of CBC. Without these, only AEAD with ECDHE remains."""
 EXCLUDED_CIPHERS = (*WEAK_CIPHERS, *OLD_CIPHERS)
 
 
 class Tls(Component):
-    """Put the given certificate and key on the host, or make a self-signed pair once and keep it.
+    """Install the given certificate and key, or create a self-signed pair once and keep it.
 
-    It is part of each component that needs them.
+    Each component that needs them requires this one.
     """
 
     name = "tls"

@@ -1,4 +1,4 @@
-"""Certificates that are made on the host; the key never leaves it."""
+"""Certificates created on the host; the key never leaves it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mailstack.shell import script, shell
 
 
 class SelfSigned(NamedTuple):
-    """A self-signed certificate, valid for ten years, made unless there is one that still serves.
+    """A self-signed certificate, valid for ten years, created unless a valid one exists.
 
-    + hostname: the DNS name it is for
+    + hostname: its DNS name
     + certificate, key: paths on the host
-    + units: the services that must reload a new one
+    + units: the services that must reload a new certificate
     """
 
     hostname: str

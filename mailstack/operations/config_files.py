@@ -23,15 +23,15 @@ from mailstack.shell import script, shell
 
 
 def config_files(groups: ByPlatform[Sequence[Group]], store: secrets.Store) -> None:
-    """Make files and directories lie on the host exactly as given.
+    """Write files and directories exactly as given.
 
     + groups: the files of each component for a platform; no path is in two of them
-    + store: where the secrets come from that files have placeholders for
+    + store: the source of the secrets for placeholders
 
-    A group with a change is written as a whole. If one of its checks fails the run ends, and all old files
+    A group with a change is written as a whole. If one of its checks fails, the run ends and all old files
     stay. Files are written atomically: staged with their final owner and mode where only root can read them,
-    then renamed. ``--diff`` shows what changes, with secrets masked. Marks say which services must reload
-    or restart (``units.running`` does it).
+    then renamed. ``--diff`` shows the changes, with secrets masked. Marks name the services that must reload
+    or restart, by ``units.running``.
     """
     groups = cache(groups)
     possible = of_any_release(lambda platform: _entries(groups(platform)))
@@ -92,7 +92,7 @@ def _apply(
 
 
 def _checks(groups: Sequence[Group]) -> Iterator[str]:
-    """Yield the checks of ``apply.sh``: those that have an effect come after all that may fail."""
+    """Yield the checks of ``apply.sh``: scripts with an effect come after all that may fail."""
     for group in groups:
         yield from group.validate
     yield from (group.before for group in groups if group.before)
@@ -106,7 +106,7 @@ def _entries(groups: Iterable[Group]) -> list[Entry]:
 
 
 def _activations(changes: Sequence[Change]) -> set[Activation]:
-    """Nothing to do for a daemon where only a directory or the mode of a file was put right."""
+    """Return the needed activations: none if only a directory or the mode of a file was fixed."""
     return {
         change.entry.activation
         for change in changes
@@ -122,7 +122,7 @@ def _secret_names(entries: Sequence[Entry]) -> set[str]:
 
 
 def _show(changes: Sequence[Change]) -> None:
-    """One line a path while it changes; under ``--diff`` also what changes in it."""
+    """Print a line for each changed path, and under ``--diff`` the changed lines."""
     if not (is_executing() or shows_diff()):
         return
     texts: dict[str, str] = {}
@@ -138,14 +138,14 @@ def _show(changes: Sequence[Change]) -> None:
 
 
 def diff(file: File, now: str) -> list[str]:
-    """A unified diff that shows no secret, neither the new ones nor those that lie on the host.
+    """Return a unified diff without secrets, neither new ones nor those on the host.
 
-    In a file that not everybody may read, a line that goes away is shown only if it comes back elsewhere,
-    and a line of others never.
+    In a file that not all users may read, a removed line is shown only if it is added elsewhere, and a line
+    of others never.
     """
     then = secrets.mask(file.content or "").splitlines()
     old = now.splitlines()
-    # lines of others may be in an encoding that the terminal does not know
+    # lines of others may be in an encoding that the terminal does not support
     then, old = ([_printable(line) for line in lines] for lines in (then, old))
     if not file.mode & 0o004:
         ours = set(shared_files.block(then))

@@ -1,4 +1,4 @@
-"""What a host gets once and keeps as its own: system users, passwords, certificates."""
+"""Things that are created once on a host: system users, passwords, certificates."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mailstack.operations.stages import Change, in_stages
 
 
 class Created(Protocol):
-    """Something that is created on a host, and changed only if it no longer serves."""
+    """A thing that is created on a host, and changed only if it is no longer valid."""
 
     def announce(self) -> None:
-        """Say what ``changes`` will ask."""
+        """Announce the questions of ``changes``."""
 
     def changes(self) -> Sequence[Change]:
-        """Return what creates or changes it; nothing if it is there."""
+        """Return the changes that create or fix it; none if it exists."""
 
 
 def created(things: ByPlatform[Sequence[Created]]) -> None:
-    """Create what is missing on the host.
+    """Create missing things on the host.
 
-    + things: those for a platform
+    + things: the things for a platform
     """
     announce(PLATFORM)
     for thing in of_any_release(things):

@@ -13,7 +13,7 @@ from mailstack.shell import shell
 
 
 class Password(NamedTuple):
-    """A password in a file that only root can read, generated if the host does not keep it yet."""
+    """A password in a file that only root can read, generated if it does not exist."""
 
     name: str
 

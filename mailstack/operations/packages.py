@@ -14,18 +14,18 @@ from mailstack.operation import operation
 from mailstack.shell import script, shell
 
 _SERVICES = {"postfix": "postfix", "dovecot": "dovecot-core", "mariadb": "mariadb-server"}
-"""Services that a package starts with Debian's own configuration, and that package."""
+"""Services that a package starts with Debian's own configuration, with the package."""
 
 
 def installed(packages: ByPlatform[Iterable[str]], first: str = "") -> None:
     """Install Debian packages that are missing, without their recommendations.
 
     + packages: names of Debian packages for a platform
-    + first: what is done before, in shell, if any is missing
+    + first: a shell script that runs before, if any is missing
 
-    Services that come with them are not started before ``units.running`` does it.
+    Their services are only started by ``units.running``.
 
-    Configuration files that exist are kept; an interrupted installation is taken up again.
+    Existing configuration files are kept; an interrupted installation is completed.
     """
     announce(PLATFORM, InstalledPackages.of(of_any_release(packages)))
     _installed(packages=packages, first=first, name="Install packages")
@@ -44,7 +44,7 @@ def _installed(packages: ByPlatform[Iterable[str]], first: str) -> Generator[Str
 
 
 def _services(names: Iterable[str]) -> str:
-    """Return the services that may come with these packages, each as ``SERVICE:PACKAGE``."""
+    """Return the services of these packages, each as ``SERVICE:PACKAGE``."""
     return " ".join(
         f"{service}:{package}"
         for service, package in _SERVICES.items()

@@ -27,20 +27,20 @@ _deploying: WeakKeyDictionary[Host, Settings] = WeakKeyDictionary()
 
 
 def deploying(settings: Settings) -> None:
-    """Note that this run deploys the current host with these settings, its database too if it has one."""
+    """Record that this run deploys the current host, with its database if it has one, with these settings."""
     _deploying[current_host()] = settings
 
 
 def deployed_with() -> Settings | None:
-    """Return the settings that this run deploys the current host with, if it does."""
+    """Return the settings with which this run deploys the current host, if any."""
     return _deploying.get(current_host())
 
 
 def converge(settings: Settings, passwords: Store, units: ByPlatform[Sequence[Unit]]) -> None:
-    """Make the server run, and the roles, the database and the schema as they should be.
+    """Start the server, and set up the roles, the database and the schema.
 
-    + passwords: of the roles, under the names of ``mailstack.database_passwords``
-    + units: of the server, for a platform; none if it is on no host of ours
+    + passwords: the passwords of the roles, under the names of ``mailstack.database_passwords``
+    + units: the units of the server, for a platform; none for a server outside the inventory
 
     Raises ``OperationError`` if the server can't be reached, or refuses a query.
     """

@@ -1,4 +1,4 @@
-"""Changes of one operation that build on each other: a stage looks at the host as those before it left it."""
+"""Changes of one operation that build on each other: each stage reads the host after those before it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from mailstack.run import is_executing
 
 
 class Change(NamedTuple):
-    """One thing to change, in words, and the command that does it."""
+    """One change, with its title and its command."""
 
     title: str
     command: PyinfraCommand
 
 
 Stage = Callable[[], Iterable[Change]]
-"""Compares what should be with what is on the host, and returns what differs."""
+"""A function that compares the wanted state with the host, and returns the changes."""
 
 
 def in_stages(stages: Sequence[Stage], nothing: str) -> Generator[PyinfraCommand]:
     """Make the changes that the stages find, one stage after the other.
 
-    + nothing: what to say if there are none
+    + nothing: the message if there are none
 
-    While the run is prepared all are shown at once: pyinfra asks for no more than the first command then.
+    While the run is prepared all are shown at once, as pyinfra then only asks for the first command.
     """
     commands: list[PyinfraCommand] = []
     for stage in stages:

@@ -22,15 +22,15 @@ from mailstack.shell import shell
 class Unit(NamedTuple):
     """A systemd service.
 
-    + name: without ``.service``; marks carry this name
-    + instance: the unit whose processes do the work, where ``name`` is only a wrapper
-    + clients: services on this host that get a mark to reload when a run starts or restarts this one, so that
-      they forget connections that broke. After other restarts ``mailstack-recover`` does that
-    + reload: how to reload it, where systemd would do the same and take as long again for that
-    + program: what its master runs: newer than the process, if an upgrade did not restart it
-    + unit_file: its path, for a service of mailstack's own: a newer one takes a restart
-    + listens: TCP ports, as text, and paths of Unix-domain sockets that it listens on
-    + pid_file: has the number of its master, also of one that somebody started outside of the unit
+    + name: its name without ``.service``, which marks have too
+    + instance: the unit with the processes, if ``name`` is only a wrapper
+    + clients: services on this host that reload after a run starts or restarts this one, to replace broken
+      connections. After other restarts ``mailstack-recover`` does that
+    + reload: the command to reload it, if it is faster than systemd's
+    + program: the program of its master, which is newer than the process if an upgrade did not restart it
+    + unit_file: the path of its unit file, for a service of mailstack; a newer one needs a restart
+    + listens: the TCP ports, as text, and paths of Unix-domain sockets on which it listens
+    + pid_file: the PID file of its master, also of one started by hand outside the unit
     + drop_in: whether ``components.systemd.drop_in`` has written one for it
     + replaces: a unit that ran the same daemon before an upgrade of Debian
     + wanted_by: the service that it starts with, which may have been another before an upgrade
@@ -50,29 +50,29 @@ class Unit(NamedTuple):
 
     @property
     def process(self) -> str:
-        """The unit to look at, to reload and to restart."""
+        """The unit to check, to reload and to restart."""
         return self.instance or self.name
 
 
 def mark(unit: str, activation: Activation) -> str:
-    """The path of the mark that says: ``unit`` must be reloaded or restarted."""
+    """Return the path of the mark by which ``unit`` must be reloaded or restarted."""
     return f"{PENDING}/{unit}.{activation}"
 
 
 def running(units: ByPlatform[Sequence[Unit]]) -> None:
-    """Make services run, start at boot, and use the configuration that is on disk.
+    """Start services, enable them at boot, and make them use the configuration on disk.
 
     + units: the services for a platform, in the order in which they start
 
-    A change of configuration leaves a mark on the host before it is made; the mark is removed here, after
-    the daemon took the change. So a run that was cut off in between is made good by the next.
+    A change of configuration leaves a mark on the host first. This removes the mark after the daemon has read
+    the change. So the next run completes an interrupted one.
     """
     announce_units(units)
     _running(units=units, name="Run services")
 
 
 def announce_units(units: ByPlatform[Sequence[Unit]]) -> None:
-    """Say what ``changes`` will ask."""
+    """Announce the questions of ``changes``."""
     announce(PLATFORM, *map(_states, of_any_release(units)))
 
 
@@ -82,7 +82,7 @@ def _running(units: ByPlatform[Sequence[Unit]]) -> Generator[PyinfraCommand]:
 
 
 def changes(units: Sequence[Unit]) -> Iterator[Change]:
-    """Compare the units with how they stand on the host."""
+    """Compare the units with their states on the host."""
     for unit in units:
         if is_switched_off(unit, read(_states(unit))):
             host.log_styled(
@@ -124,7 +124,7 @@ def is_switched_off(unit: Unit, states: Units) -> bool:
 
 
 class Step(NamedTuple):
-    """One thing to do with a unit: a word for it, the command, and why, if that is not plain."""
+    """One step for a unit: its name, its command, and the reason if it is not obvious."""
 
     word: str
     command: str
@@ -132,12 +132,12 @@ class Step(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The word, with the reason."""
+        """The name, with the reason."""
         return f"{self.word} ({self.reason})" if self.reason else self.word
 
 
 def plan(unit: Unit, states: Units) -> list[Step]:
-    """Decide what to do, in order."""
+    """Return the needed steps, in order."""
     name, process = shlex.quote(unit.name), shlex.quote(unit.process)
     if is_switched_off(unit, states):
         return []
@@ -158,14 +158,14 @@ def plan(unit: Unit, states: Units) -> list[Step]:
         steps.append(Step(f"stop {unit.replaces}", f"systemctl stop {shlex.quote(unit.replaces)} {process}"))
         active = False
     elif not active and (stray := _stray(unit, states)):
-        # whoever started it by hand: the unit can't start beside it
+        # a master started by hand: the unit can't start beside it
         stop = f"{{ kill {stray} 2>/dev/null; timeout 60 tail --pid={stray} -f /dev/null; }}"
         steps.append(Step(f"stop process {stray}", stop, "it runs outside of the unit"))
     if not (active and states.is_active(unit.name)):
         # systemd refuses to start a unit that hit its start limit
         reset = f"systemctl reset-failed {name} {process} 2>/dev/null"
         steps.append(Step("start", f"{{ {reset}; systemctl start {name} {process}; }}"))
-    # the process may run while its wrapper does not
+    # the process may run while its wrapper is stopped
     if active:
         fault = states.fault(unit.process, unit.program, unit.unit_file, unit.listens)
         if fault or f"{unit.name}.restart" in states.marks:

@@ -14,11 +14,11 @@ _SHELL = "/usr/sbin/nologin"
 
 
 class Number(NamedTuple):
-    """A user's or a group's number.
+    """The numeric id of a system user or group.
 
-    + setting: the name of the setting that may give it
-    + given: the number; ``None`` for the one that the host has
-    + default: for a host that has none
+    + setting: the name of its setting
+    + given: the id; ``None`` for the existing one
+    + default: the id on a host without that user or group
     """
 
     setting: str
@@ -26,18 +26,18 @@ class Number(NamedTuple):
     default: int
 
     def on(self, there: str | None) -> str:
-        """Return the number that is wanted on a host where it is ``there``."""
+        """Return the wanted id on a host with the existing id ``there``."""
         return str(self.given or there or self.default)
 
 
 class SystemUser(NamedTuple):
-    """A user and a group of the same name, without a login.
+    """A system user and a group of the same name, without a login.
 
-    + name: of both
-    + uid, gid: their numbers
-    + home: home directory, which is not created
+    + name: the name of both
+    + uid, gid: their ids
+    + home: the home directory, which is not created
 
-    A number that is there is never changed, as files would be orphaned: ``problem`` says so.
+    An existing id is never changed, as files would lose their owner: ``problem`` returns the error.
     """
 
     name: str
@@ -47,11 +47,11 @@ class SystemUser(NamedTuple):
 
     @property
     def question(self) -> SystemUsers:
-        """What must be known of the host."""
+        """The question to the host."""
         return SystemUsers.of((self.name, self.uid.on(None), self.gid.on(None)))
 
     def problem(self, there: UsersAndGroups) -> str | None:
-        """Return why they can't have their numbers on this host; ``None`` if they can. Pure."""
+        """Return an error if they can't have these ids on this host, or ``None``. Pure."""
         return problem(self.name, self.uid, self.gid, there)
 
     def announce(self) -> None:
@@ -70,13 +70,13 @@ class SystemUser(NamedTuple):
 
 
 def _numbers(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> tuple[str, str]:
-    """Return the user's and the group's number, as they should be on this host."""
+    """Return the wanted ids of user and group on this host."""
     old, group = there.user(user), there.group(user)
     return uid.on(old[2] if old else None), gid.on(group[2] if group else None)
 
 
 def problem(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> str | None:
-    """Return why user and group can't have their numbers on this host; ``None`` if they can. Pure."""
+    """Return an error if user and group can't have these ids on this host, or ``None``. Pure."""
     numbers = _numbers(user, uid, gid, there)
     for kind, wanted, number, named, other in (
         ("user", uid, numbers[0], there.user(user), there.user(numbers[0])),

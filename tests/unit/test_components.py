@@ -163,7 +163,7 @@ def test_a_place_gives_way_to_the_directory_of_its_owner() -> None:
 
 
 def test_two_contents_at_one_path_are_refused() -> None:
-    said = "/etc/one: c0 and c1 want different things there"
+    said = "/etc/one: c0 and c1 declare different files there"
     with pytest.raises(OperationValueError, match=said):
         in_groups([File("/etc/one", "1")], [File("/etc/one", "2")])
 

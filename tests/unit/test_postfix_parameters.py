@@ -209,5 +209,5 @@ def test_a_parameter_that_is_given_takes_its_comment_along() -> None:
     )
     assert "Fields of the header" not in main
     assert "lines over 998 octets" in main
-    assert "# Mail for elsewhere\n" in main  # of the whole paragraph
+    assert "# Mail to other servers\n" in main  # of the whole paragraph
     assert main.count("relayhost =") == 1
