@@ -35,7 +35,7 @@ class DovecotAddition(NamedTuple):
     """Lines for Dovecot, in the syntax of the generation on the host.
 
     + plugins: names for ``mail_plugins``, by protocol: ``imap``, ``lmtp``; the empty name is for all
-    protocols
+      protocols
     + blocks: text for ``dovecot.conf``, by topic
     """
 

@@ -46,7 +46,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     """Deploy these components, and those that they require, on the current host.
 
     + whole: whether it is the whole server: with accounts, and only if the host with its database is in the
-    run
+      run
 
     Raises ``OperationValueError`` if the hosts can't work together in their roles.
 

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, POSTFIX)
-"""In the order in which each needs those before it; what they require comes along."""
+"""The components, each after those that it needs; required ones are added."""
 
 
 @pyinfra_deploy("Mail server")
 def deploy(settings: Settings) -> None:
-    """Turn the host into what its inventory groups say: ``db``, ``mx``, ``imap``, or all of them.
+    """Deploy the host's roles by its inventory groups: ``db``, ``mx``, ``imap``, or all of them.
 
-    The accounts come with the database, so that a change of Dovecot's or Postfix's settings does not have
-    them read again.
+    Accounts are deployed with the database, so that a change of Dovecot's or Postfix's settings does not read
+    them again.
     """
-    deploying(settings)  # account operations after this one take these settings, on every host
+    deploying(settings)  # later account operations use these settings, on every host
     site = site_of(settings, hosts.checked(settings))
     converge(settings, [component for component in COMPONENTS if component.is_wanted(site)], whole=True)

@@ -1,4 +1,4 @@
-"""PostgreSQL with the mail database: its roles, its schema, and who may connect."""
+"""PostgreSQL with the mail database: its roles, its schema and its clients."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _OWNER = ("postgres", "postgres")
 
 
 class Postgresql(Database):
-    """Install PostgreSQL and make the mail database in it.
+    """Install PostgreSQL and create the mail database in it.
 
-    With ``mail_db_dsn`` nothing is installed: the database is made on the server that it names.
+    With ``mail_db_dsn`` nothing is installed, and the database is created on that server.
     Raises ``OperationValueError`` if ``mail_db_engine`` is another.
     """
 
@@ -132,7 +132,7 @@ class Postgresql(Database):
 
 
 def _service_files(version: str, *, with_dovecot: bool) -> list[Entry]:
-    """What systemd must know of the cluster, and nothing of the one from before an upgrade."""
+    """Return systemd's files for the cluster, and the absence of those for the cluster before an upgrade."""
     return [
         *(systemd.new_auth() if with_dovecot else []),
         *systemd.drop_in(
