@@ -42,7 +42,7 @@ class File(NamedTuple):
       (see ``mailstack.secrets``) until the operation writes them
     + mode: permission bits
     + activation: the action that makes the daemon use a new version; ``None`` if it reads the file each time
-      + indexed: the command that builds the index that the daemon reads instead: ``postmap(1)``, for
+    + indexed: the command that builds the index that the daemon reads instead: ``postmap(1)``, for
       ``aliases(5)`` ``postalias(1)``, for a Sieve script ``sievec(1)``. The index gets the same owner and
       mode
     """

@@ -171,7 +171,7 @@ _last: WeakKeyDictionary[Host, Step] = WeakKeyDictionary()
 
 
 def has_steps() -> bool:
-    """Whether this run has prepared an account operation for the current host."""
+    """Return whether this run has prepared an account operation for the current host."""
     return current_host() in _last
 
 
