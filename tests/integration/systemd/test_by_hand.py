@@ -57,7 +57,8 @@ def test_a_master_that_a_signal_has_stopped_is_restarted(host: Target, daemon: s
     began = time.monotonic()
     run = deploys.run(host, sample_accounts.data(), timeout=120)
     print("run took", time.monotonic() - began)
-    name = {"database": "postgresql"}.get(daemon, daemon)
+    database = "mariadb" if sample_accounts.ENGINE == "mysql" else "postgresql"
+    name = {"database": database}.get(daemon, daemon)
     assert f"{name}: restart (its master was stopped by a signal)" in deploys.said(run)
     deploys.assert_mail_flows_again(host)
 
