@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.endpoint import Endpoint
-from mailstack.engines import engine_of
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -144,4 +143,4 @@ def local_endpoint(settings: Settings) -> Endpoint:
     by_address = settings.db_kind.by_address or settings.map_type == settings.db_driver
     if settings.mail_db_auth == "password" and by_address:
         return Endpoint("127.0.0.1", settings.db_port)
-    return Endpoint(engine_of(settings).socket, settings.db_port)
+    return Endpoint(settings.db_kind.socket, settings.db_port)

@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.components.declarations import DovecotAddition, PostfixAddition
 
 if TYPE_CHECKING:
     from mailstack.components.component import Site
     from mailstack.endpoint import Endpoint
     from mailstack.facts.platform import Platform
-    from mailstack.settings.postfix_master import MasterService
 
 V = TypeVar("V")
-
-
-class PostfixAddition(NamedTuple):
-    """Lines for Postfix, see postconf(5) and master(5).
-
-    + parameters: parameters of ``main.cf`` that Postfix's own component does not set
-    + services: services of ``master.cf``, by name and type
-    + milters: names of links to milters, in the order in which a message passes them
-    + recipient_checks: restrictions for the end of ``smtpd_recipient_restrictions``
-    """
-
-    parameters: Mapping[str, str] = {}
-    services: Sequence[MasterService] = ()
-    milters: Sequence[str] = ()
-    recipient_checks: Sequence[str] = ()
-
-
-class DovecotAddition(NamedTuple):
-    """Lines for Dovecot, in the syntax of the generation on the host.
-
-    + plugins: names for ``mail_plugins``, by protocol: ``imap``, ``lmtp``; the empty name is for all
-      protocols
-    + blocks: text for ``dovecot.conf``, by topic
-    """
-
-    plugins: Mapping[str, Sequence[str]] = {}
-    blocks: Mapping[str, str] = {}
 
 
 QUEUE = "/var/spool/postfix"

@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.components.additions import DovecotAddition, PostfixAddition
-from mailstack.components.declarations import Port, Record, ServiceProbe, State
+from mailstack.components.declarations import (
+    DovecotAddition,
+    Port,
+    PostfixAddition,
+    Record,
+    ServiceProbe,
+    State,
+)
 
 if TYPE_CHECKING:
     from mailstack.endpoint import Endpoint

@@ -1,8 +1,12 @@
-"""Declarations of a component for firewall, backup, DNS and checks: plain values."""
+"""Declarations of a component for Postfix and Dovecot, firewall, backup, DNS and checks: plain values."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from mailstack.settings.postfix_master import MasterService
 
 
 class Port(NamedTuple):
@@ -50,3 +54,30 @@ class ServiceProbe(NamedTuple):
 
     title: str
     script: str
+
+
+class PostfixAddition(NamedTuple):
+    """Lines for Postfix, see postconf(5) and master(5).
+
+    + parameters: parameters of ``main.cf`` that Postfix's own component does not set
+    + services: services of ``master.cf``, by name and type
+    + milters: names of links to milters, in the order in which a message passes them
+    + recipient_checks: restrictions for the end of ``smtpd_recipient_restrictions``
+    """
+
+    parameters: Mapping[str, str] = {}
+    services: Sequence[MasterService] = ()
+    milters: Sequence[str] = ()
+    recipient_checks: Sequence[str] = ()
+
+
+class DovecotAddition(NamedTuple):
+    """Lines for Dovecot, in the syntax of the generation on the host.
+
+    + plugins: names for ``mail_plugins``, by protocol: ``imap``, ``lmtp``; the empty name is for all
+      protocols
+    + blocks: text for ``dovecot.conf``, by topic
+    """
+
+    plugins: Mapping[str, Sequence[str]] = {}
+    blocks: Mapping[str, str] = {}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack.components import additions, dovecot_config, dovecot_sieve, listening
-from mailstack.components.additions import PostfixAddition
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
-from mailstack.components.declarations import Port, Record, ServiceProbe, State
+from mailstack.components.declarations import Port, PostfixAddition, Record, ServiceProbe, State
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.components.tls import TLS
 from mailstack.endpoint import Endpoint

@@ -11,7 +11,6 @@ from mailstack.components.component import Site
 from mailstack.components.converge import Database, deployed
 from mailstack.components.declarations import State
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
-from mailstack.engines import engine_of
 from mailstack.files import Entry, File
 from mailstack.operations.units import Unit
 from mailstack.templates import render
@@ -66,7 +65,7 @@ class Mariadb(Database):
                 clients=("dovecot", "postfix"),
                 program="/usr/sbin/mariadbd",
                 drop_in=True,
-                listens=(engine_of(site.settings).socket,),
+                listens=(site.settings.db_kind.socket,),
             )
         ]
 

@@ -24,8 +24,8 @@ from mailstack.templates import render
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from mailstack.components.additions import PostfixAddition
     from mailstack.components.component import Site
+    from mailstack.components.declarations import PostfixAddition
     from mailstack.endpoint import Endpoint
     from mailstack.facts.platform import Platform
     from mailstack.settings import Settings

@@ -11,7 +11,6 @@ from mailstack.components.component import Requirement, Site
 from mailstack.components.converge import Database, deployed
 from mailstack.components.declarations import Port, State
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
-from mailstack.engines import engine_of
 from mailstack.engines.postgresql import hba
 from mailstack.facts import clusters
 from mailstack.facts.files import FileTexts
@@ -117,7 +116,7 @@ class Postgresql(Database):
                 clients=("dovecot", "postfix"),
                 program=f"/usr/lib/postgresql/{platform.postgresql}/bin/postgres",
                 drop_in=True,
-                listens=(f"{engine_of(site.settings).socket}/.s.PGSQL.{site.settings.db_port}",),
+                listens=(f"{site.settings.db_kind.socket}/.s.PGSQL.{site.settings.db_port}",),
             )
         ]
 

@@ -152,10 +152,6 @@ class Engine(Protocol):
     """A database engine."""
 
     @property
-    def socket(self) -> str:
-        """The host name or path with which clients on its host connect through its socket."""
-
-    @property
     def client_packages(self) -> tuple[str, ...]:
         """The packages of the engine's command-line client."""
 

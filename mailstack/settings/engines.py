@@ -17,6 +17,8 @@ class EngineKind(NamedTuple):
     + module: the package in ``mailstack.engines``, which has the engine as ``ENGINE``
     + unit: the systemd unit of its packages
     + driver: its name in Postfix, in Dovecot and in their packages for it
+    + port: its default
+    + socket: the Unix-domain socket for clients on its host; for libpq its directory
     + only_local: whether connections from other hosts would be unencrypted
     + by_address: whether Postfix reaches it by TCP on its own host too
     + not_with: settings that are for other engines only
@@ -28,6 +30,7 @@ class EngineKind(NamedTuple):
     unit: str
     driver: str
     port: int
+    socket: str
     only_local: bool = False
     by_address: bool = False
     not_with: tuple[str, ...] = ()
@@ -35,13 +38,16 @@ class EngineKind(NamedTuple):
 
 
 ENGINES: dict[EngineName, EngineKind] = {
-    "postgresql": EngineKind("PostgreSQL", "postgresql", "postgresql.service", "pgsql", 5432),
+    "postgresql": EngineKind(
+        "PostgreSQL", "postgresql", "postgresql.service", "pgsql", 5432, "/run/postgresql"
+    ),
     "mysql": EngineKind(
         "MariaDB",
         "mariadb",
         "mariadb.service",
         "mysql",
         3306,
+        "/run/mysqld/mysqld.sock",
         only_local=True,
         # it identifies clients by their address, and smtpd(8) in its chroot can't reach its socket
         by_address=True,

@@ -9,9 +9,9 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
 from mailstack.components import additions, component
-from mailstack.components.additions import DovecotAddition, PostfixAddition
 from mailstack.components.component import Component, Site, with_required
 from mailstack.components.converge import groups
+from mailstack.components.declarations import DovecotAddition, PostfixAddition
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mail_server import COMPONENTS
 from mailstack.components.postfix import POSTFIX

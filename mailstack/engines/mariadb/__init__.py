@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack.engines.mariadb import converge, dialect, lookups
-from mailstack.engines.mariadb.database import SOCKET, HostDatabase
+from mailstack.engines.mariadb.database import HostDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 class MariaDb:
     """See ``mailstack.engines.contract.Engine``."""
 
-    socket = SOCKET
     client_packages = ("mariadb-client",)
     lookups: Lookups = lookups
     dialect: Dialect = dialect

@@ -14,16 +14,17 @@ from pyinfra.api.exceptions import OperationError
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
+from mailstack.settings.engines import ENGINES
 from mailstack.shell import script, shell
 
 A = TypeVar("A")
 
 _NO_DATABASE = "no database"
-SOCKET = "/run/mysqld/mysqld.sock"
+_SOCKET = ENGINES["mysql"].socket
 
 # binary-mode: the client reads no commands of its own in the text, except DELIMITER
 _CLIENT = (
-    f"mariadb --no-defaults --protocol=socket --socket={SOCKET} --user=root --default-character-set=utf8mb4"
+    f"mariadb --no-defaults --protocol=socket --socket={_SOCKET} --user=root --default-character-set=utf8mb4"
     " --batch --raw --skip-column-names --binary-mode --loose-skip-print-query-on-error --connect-timeout=10"
 )
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 class PostgreSql:
     """See ``mailstack.engines.contract.Engine``."""
 
-    socket = "/run/postgresql"
     client_packages = ("postgresql-client",)
     lookups: Lookups = lookups
     dialect: Dialect = dialect
