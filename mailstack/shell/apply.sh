@@ -14,7 +14,7 @@ archive=$(cat)  # all of it before the lock is taken, which must not wait for a 
 
 mkdir -p "$state"
 exec 9> "$state/lock"
-# who waits here for another run knows the host as it was before that
+# a run that waited here has read the host as it was before the other run
 flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }
 
 kit=$state/stage/kit stage=$state/stage/kit/tree
@@ -24,7 +24,7 @@ mkdir -p "$stage"
 printf %s "$archive" | base64 -d | tar -x -m -p -C "$kit"
 unknown=$(find "$stage" -type f \( -nouser -o -nogroup \))
 [ -z "$unknown" ] || { echo "their owner or group is not on this host: $unknown" >&2; exit 1; }
-# each program of Postfix waits until its main.cf is two seconds old: somebody might still write to it
+# each program of Postfix waits until its main.cf is two seconds old, in case it is still being written
 find "$stage" -type f -exec touch -d '3 seconds ago' {} +
 
 mark() {  # NAME, such as postfix.reload

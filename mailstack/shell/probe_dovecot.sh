@@ -1,5 +1,5 @@
 #!/bin/sh
-# Whether Dovecot can ask the database: of a user that is in no domain it says so, and of a failure something else.
+# Check that Dovecot can query the database: it then says that a user of an unknown domain doesn't exist.
 said=$(timeout 20 doveadm -o stats_writer_socket_path= auth lookup nobody@invalid 2>&1)
 case $said in
   *"doesn't exist"*) ;;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Whether Postfix must start anew for the configuration staged in $stage: postconf(5) says which parameters are
-# read when it starts, and not by a reload.
+# Succeed if Postfix must restart for the configuration staged in $stage.
+# postconf(5) says which parameters are read when it starts, and not by a reload.
 staged=${stage:?}/etc/postfix
 at_start='inet_interfaces inet_protocols import_environment'
 # shellcheck disable=SC2086

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Whether PostgreSQL must start anew for the configuration staged in $stage. That takes seconds, in which all lookups
-# fail.
-version=$(ls "${stage:?}/etc/postgresql")  # only of one version anything is staged
+# Succeed if PostgreSQL must restart for the configuration staged in $stage.
+# A restart takes seconds, in which all lookups fail.
+version=$(ls "${stage:?}/etc/postgresql")  # files of one version only are staged
 cluster=/etc/postgresql/$version/main
 ours=$cluster/conf.d/mailstack.conf
 
-# Where ours lies already, PostgreSQL may run with whatever was in it. Where none does, -C says what the
-# configuration comes to.
+# If mailstack.conf exists, PostgreSQL may run with anything it contains. If it does not, `postgres -C` prints the
+# values in force.
 as_it_is() {
   if [ -e "$ours" ]; then cat "$ours"; return; fi
   sed -n 's/^\([a-z_]*\) = .*/\1/p' "$stage$ours" | while read -r name; do

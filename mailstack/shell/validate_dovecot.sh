@@ -1,11 +1,11 @@
 #!/bin/sh
-# Whether Dovecot can run with the configuration staged in $stage: validate_dovecot.sh [SIEVE-SCRIPT]...
+# Check that Dovecot can run with the configuration staged in $stage: validate_dovecot.sh [SIEVE-SCRIPT]...
 staged=${stage:?}/etc/dovecot/dovecot.conf
 
 doveconf -c "$staged" -n >/dev/null || exit 1
 
-# doveconf does not look at what %{...} in a value comes to, nor for plugins. This does, as far as programs need it
-# to open a mailbox; that it finds no mailbox there is no fault
+# doveconf neither expands %{...} in values nor loads plugins. `doveadm mailbox list` does both, as far as opening a
+# mailbox needs it; the mailbox itself need not exist
 case $(dovecot --version) in 2.3.*) lookup='' ;; *) lookup=--no-userdb-lookup ;; esac
 # shellcheck disable=SC2086
 said=$(env -i PATH="$PATH" HOME=/nonexistent USER=user@example.org \
