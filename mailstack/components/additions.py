@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.components.declarations import DovecotAddition, PostfixAddition
+from mailstack.components.merge import in_order, merged
 
 if TYPE_CHECKING:
     from mailstack.components.component import Site
     from mailstack.endpoint import Endpoint
     from mailstack.facts.platform import Platform
 
-V = TypeVar("V")
-
+PROTOCOLS = ("", "imap", "lmtp", "pop3")
+"""Of Dovecot, those that may have plugins of their own; the empty name is for all of them."""
 
 QUEUE = "/var/spool/postfix"
 """The root of Postfix's services in their chroot, and the base of relative paths for the others."""
@@ -40,46 +40,31 @@ def postfix(site: Site, platform: Platform) -> PostfixAddition:
         for name, addition in added.items()
     }
     return PostfixAddition(
-        _merged("Postfix parameter", {name: addition.parameters for name, addition in added.items()}),
-        tuple(_merged("service of master.cf", services).values()),
-        _in_order(addition.milters for addition in added.values()),
-        _in_order(addition.recipient_checks for addition in added.values()),
+        merged("Postfix parameter", {name: addition.parameters for name, addition in added.items()}),
+        tuple(merged("service of master.cf", services).values()),
+        in_order(addition.milters for addition in added.values()),
+        in_order(addition.recipient_checks for addition in added.values()),
     )
 
 
 def dovecot(site: Site, platform: Platform) -> DovecotAddition:
     """Return the additions of all components of a host to Dovecot.
 
-    Raises ``OperationValueError`` if two of them give one block different texts.
+    Raises ``OperationValueError`` if two of them give one block different texts, or one has plugins for a
+    protocol that Dovecot does not have here.
     """
     added = {each.name: each.dovecot(site, platform) for each in site.components}
-    protocols = _in_order(addition.plugins for addition in added.values())
+    for name, addition in added.items():
+        if unknown := sorted(set(addition.plugins) - set(PROTOCOLS)):
+            raise OperationValueError(
+                f"plugins of Dovecot: {name} has some for {', '.join(unknown)}; allowed: "
+                f"{', '.join(PROTOCOLS[1:])}, or the empty name for all protocols"
+            )
+    protocols = in_order(addition.plugins for addition in added.values())
     return DovecotAddition(
         {
-            protocol: _in_order(addition.plugins.get(protocol, ()) for addition in added.values())
+            protocol: in_order(addition.plugins.get(protocol, ()) for addition in added.values())
             for protocol in protocols
         },
-        _merged("block of Dovecot", {name: addition.blocks for name, addition in added.items()}),
+        merged("block of Dovecot", {name: addition.blocks for name, addition in added.items()}),
     )
-
-
-def _in_order(several: Iterable[Iterable[str]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for names in several for name in names))
-
-
-def _merged(kind: str, by_component: Mapping[str, Mapping[str, V]]) -> dict[str, V]:
-    merged: dict[str, V] = {}
-    owners: dict[str, str] = {}
-    for component, key, value in _each(by_component):
-        if merged.setdefault(key, value) != value:
-            raise OperationValueError(
-                f"{kind} {key}: {owners[key]} wants {merged[key]!r} and {component} wants {value!r}; "
-                "allowed: one of them"
-            )
-        owners.setdefault(key, component)
-    return merged
-
-
-def _each(by_component: Mapping[str, Mapping[str, V]]) -> Iterator[tuple[str, str, V]]:
-    for component, values in by_component.items():
-        yield from ((component, key, value) for key, value in values.items())

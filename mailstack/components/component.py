@@ -22,6 +22,7 @@ from mailstack.components.declarations import (
     ServiceProbe,
     State,
 )
+from mailstack.components.merge import merged
 
 if TYPE_CHECKING:
     from mailstack.endpoint import Endpoint
@@ -69,7 +70,7 @@ class Site:
 
     @cached_property
     def _links(self) -> Mapping[str, Endpoint]:
-        return {name: link for each in self.components for name, link in each.links(self).items()}
+        return merged("link", {each.name: each.links(self) for each in self.components})
 
     def link(self, name: str) -> Endpoint:
         """Return the address of a service that a component offers to others, such as ``lmtp`` or ``sasl``.
@@ -179,6 +180,9 @@ _KNOWN: dict[str, Component] = {}
 
 def register(component: Component) -> None:
     """Register a component: ``Site.components`` has it on the hosts where it is wanted."""
+    known = _KNOWN.setdefault(component.name, component)
+    if type(known) is not type(component):
+        raise ValueError(f"{component.name}: {type(known).__module__} has a component of this name")
     _KNOWN[component.name] = component
 
 

@@ -94,7 +94,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         "excluded_ciphers": tls.EXCLUDED_CIPHERS,
         "key": tls.KEY,
         "links": {name: site.link(name).host for name in ("lmtp", "sasl", "quota-status")},
-        "plugins": {protocol: added.plugins.get(protocol, ()) for protocol in ("", "imap")},
+        "plugins": {protocol: added.plugins.get(protocol, ()) for protocol in additions.PROTOCOLS},
         "blocks": added.blocks,
     }
 

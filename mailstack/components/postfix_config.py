@@ -213,8 +213,18 @@ def _master_cf(settings: Settings, added: PostfixAddition) -> str:
 
 
 def services_of(settings: Settings, added: PostfixAddition) -> list[MasterService]:
-    """Return the services of ``master.cf``."""
-    defaults = postfix_services.merge(postfix_services.default_services(settings), added.services)
+    """Return the services of ``master.cf``.
+
+    Raises ``OperationValueError`` if a component adds one that Postfix has already.
+    """
+    defaults = postfix_services.default_services(settings)
+    own = {(service.name, service.type) for service in defaults}
+    if twice := [f"{each.name}/{each.type}" for each in added.services if (each.name, each.type) in own]:
+        raise OperationValueError(
+            f"service of master.cf {', '.join(twice)}: of the component postfix, and added by another; "
+            "allowed: mail_postfix_master"
+        )
+    defaults = postfix_services.merge(defaults, added.services)
     return postfix_services.merge(defaults, settings.mail_postfix_master)
 
 

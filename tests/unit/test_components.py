@@ -115,6 +115,47 @@ def test_a_parameter_of_postfix_itself_is_not_added(with_filter: Filter) -> None
         text(POSTFIX, RELEASES[1], "/etc/postfix/main.cf")
 
 
+def added(monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
+    """Register one more filter, named other, with these declarations."""
+    other = Filter()
+    other.name = "other"
+    for name, value in values.items():
+        monkeypatch.setattr(other, name, value)
+    monkeypatch.setattr(component, "_KNOWN", {**component._KNOWN, other.name: other})
+
+
+def test_two_offers_of_one_link_are_named(with_filter: Filter, monkeypatch: pytest.MonkeyPatch) -> None:
+    added(monkeypatch, links=lambda _: {"filter": Endpoint("192.0.2.1", 24)}, parameters={})
+    with pytest.raises(OperationValueError, match=r"link filter: filter wants Endpoint.* and other"):
+        files(POSTFIX, SETTINGS, RELEASES[1])
+
+
+def test_a_service_of_postfix_itself_is_not_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = MasterService(name="smtp", type="inet", command="smtpd")
+    added(monkeypatch, postfix=lambda *_: PostfixAddition(services=[service]))
+    with pytest.raises(OperationValueError, match=r"service of master\.cf smtp/inet: of the component"):
+        files(POSTFIX, SETTINGS, RELEASES[1])
+
+
+def test_plugins_reach_every_protocol_or_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugins = {"lmtp": ["lmtp_x"], "pop3": ["pop3_x"]}
+    added(monkeypatch, dovecot=lambda *_: DovecotAddition(plugins))
+    settings = Settings(mail_hostname="mail.example.org", mail_sieve=False, mail_pop3=True)
+    old, new = (text(DOVECOT, platform, "/etc/dovecot/dovecot.conf", settings) for platform in RELEASES)
+    assert "mail_plugins = $mail_plugins lmtp_x\n" in old and "mail_plugins = $mail_plugins pop3_x\n" in old
+    assert "    lmtp_x = yes\n" in new and "    pop3_x = yes\n" in new
+    plugins["imaps"] = ["x"]
+    with pytest.raises(OperationValueError, match="plugins of Dovecot: other has some for imaps; allowed"):
+        files(DOVECOT, SETTINGS, RELEASES[1])
+
+
+def test_a_name_is_of_one_component() -> None:
+    other = Filter()
+    other.name = "dovecot"
+    with pytest.raises(ValueError, match=r"dovecot: mailstack\.components\.dovecot has a component"):
+        component.register(other)
+
+
 def test_what_nobody_offers_is_named() -> None:
     with pytest.raises(
         OperationValueError, match="no component offers milk; there are: lmtp, quota-status, sasl"
