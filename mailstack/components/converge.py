@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -72,16 +72,24 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     installed(each(chosen, "packages"), _before_packages(site, chosen))
     created(each(chosen, "creates"))
     given = {name: value for component in chosen for name, value in component.secrets(site).items()}
-    config_files(declared, store.with_given(given))
-    if has_database:
-        sql.converge(settings, store, each(servers, "units"))
+    secrets = store.with_given(given)
+    files = partial(_groups_of, declared)
+    if has_database:  # before the others' files, in which are queries that an older schema may not know
+        sql.converge(settings, store, sql.Server(files(servers), each(servers, "units"), secrets))
     if whole and has_database:
         accounts.declared(settings=settings)
     if services := [component for component in chosen if component not in servers]:
+        config_files(files(services), secrets)
         units.running(each(services, "units"))
 
 
-def _disagreement(declared: ByPlatform[list[Group]], platform: Platform) -> str | None:
+def _groups_of(
+    declared: ByPlatform[Mapping[str, Group]], components: Sequence[Component]
+) -> ByPlatform[list[Group]]:
+    return lambda platform: [declared(platform)[component.name] for component in components]
+
+
+def _disagreement(declared: ByPlatform[Mapping[str, Group]], platform: Platform) -> str | None:
     """Return what components want that can't be at once on this host, before anything is changed on it."""
     try:
         declared(platform)
@@ -108,8 +116,8 @@ def _each(site: Site, components: Sequence[Component], what: str) -> ByPlatform[
     ]
 
 
-def groups(site: Site, platform: Platform, components: Sequence[Component]) -> list[Group]:
-    """Return the files of each component, each path once.
+def groups(site: Site, platform: Platform, components: Sequence[Component]) -> dict[str, Group]:
+    """Return the files of each component by its name, each path once.
 
     Raises ``OperationValueError`` if two components declare different files at one path.
     """
@@ -124,8 +132,8 @@ def groups(site: Site, platform: Platform, components: Sequence[Component]) -> l
                 raise OperationValueError(
                     f"{entry.path}: {before.name} and {component.name} declare different files there"
                 )
-    return [
-        Group(
+    return {
+        component.name: Group(
             [entry for entry in entries if owners[entry.path] == (component, entry)],
             component.reloads,
             component.validate(site),
@@ -133,4 +141,4 @@ def groups(site: Site, platform: Platform, components: Sequence[Component]) -> l
             component.restart_if(site),
         )
         for component, entries in declared.items()
-    ]
+    }

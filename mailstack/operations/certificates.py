@@ -35,4 +35,4 @@ class SelfSigned(NamedTuple):
             return ()
         marks = [mark(unit, "reload") for unit in self.units]
         make = script("self_signed", self.hostname, self.certificate, self.key, *marks)
-        return (Change(f"make a certificate for {self.hostname}", shell(make)),)
+        return (Change([f"make a certificate for {self.hostname}"], shell(make)),)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from functools import cache
 
-from pyinfra.api.command import StringCommand
+from pyinfra.api.command import PyinfraCommand, StringCommand
 from pyinfra.api.exceptions import OperationError
 from pyinfra.api.output import format_text
 from pyinfra.context import host
@@ -18,6 +17,8 @@ from mailstack.facts.reading import announce, read
 from mailstack.file_plan import Change, Owned
 from mailstack.files import Activation, Entry, File, Group
 from mailstack.operation import operation
+from mailstack.operations import stages
+from mailstack.operations.stages import in_stages
 from mailstack.run import is_executing, shows_diff
 from mailstack.shell import script, shell
 
@@ -33,35 +34,43 @@ def config_files(groups: ByPlatform[Sequence[Group]], store: secrets.Store) -> N
     then renamed. ``--diff`` shows the changes, with secrets masked. Marks name the services that must reload
     or restart, by ``units.running``.
     """
-    groups = cache(groups)
+    announce_files(groups, store)
+    _config_files(groups=groups, store=store, name="Write configuration")
+
+
+def announce_files(groups: ByPlatform[Sequence[Group]], store: secrets.Store) -> None:
+    """Announce the questions of ``file_changes``."""
     possible = of_any_release(lambda platform: _entries(groups(platform)))
     announce(PLATFORM, FileStates.of(file_plan.paths(possible)), IndexSums.of())
     if shared := file_plan.shared_paths(possible):
         announce(FileTexts.of(shared))
     store.announce(_secret_names(possible))
-    _config_files(by_platform=groups, store=store, name="Write configuration")
 
 
 @operation
-def _config_files(by_platform: ByPlatform[Sequence[Group]], store: secrets.Store) -> Generator[StringCommand]:
-    groups = here(by_platform)
-    shared = file_plan.shared_paths(_entries(groups))
+def _config_files(groups: ByPlatform[Sequence[Group]], store: secrets.Store) -> Generator[PyinfraCommand]:
+    yield from in_stages([lambda: file_changes(here(groups), store)], "all files are as they should be")
+
+
+def file_changes(groups: Sequence[Group], store: secrets.Store) -> Iterator[stages.Change]:
+    """Compare the files with the host, and yield the one change that writes those that differ."""
+    entries = _entries(groups)
+    shared = file_plan.shared_paths(entries)
     texts = read(FileTexts.of(shared)) if shared else {}
-    values = store.values(_secret_names(_entries(groups)))
-    found = read(FileStates.of(file_plan.paths(_entries(groups))))
+    values = store.values(_secret_names(entries))
+    found = read(FileStates.of(file_plan.paths(entries)))
     sums = read(IndexSums.of())
     planned = [
-        (group, entries, changes)
+        (group, owned, changes)
         for group in groups
-        if (entries := file_plan.with_others(group.entries, texts))
-        and (changes := file_plan.plan(entries, found, sums, values))
+        if (owned := file_plan.with_others(group.entries, texts))
+        and (changes := file_plan.plan(owned, found, sums, values))
     ]
     if not planned:
-        host.noop("all files are as they should be")
         return
-    _show([change for _, _, changes in planned for change in changes])
-    if not is_executing():
-        yield StringCommand("true")
+    lines = list(_lines([change for _, _, changes in planned for change in changes]))
+    if not is_executing():  # secrets may be missing yet
+        yield stages.Change(lines, StringCommand("true"))
         return
     if missing := sorted(name for name, value in values.items() if value is None):
         owner = store.owner or host
@@ -69,7 +78,7 @@ def _config_files(by_platform: ByPlatform[Sequence[Group]], store: secrets.Store
             f"{', '.join(missing)}: {owner.name} does not keep it; allowed: a run that sets up the database "
             f"on {owner.name}, or the password in the settings",
         )
-    yield _apply(planned, values)
+    yield stages.Change(lines, _apply(planned, values))
 
 
 def _apply(
@@ -121,8 +130,8 @@ def _secret_names(entries: Sequence[Entry]) -> set[str]:
     return set().union(*map(secrets.names_in, contents))
 
 
-def _show(changes: Sequence[Change]) -> None:
-    """Print a line for each changed path, and under ``--diff`` the changed lines."""
+def _lines(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield a line for each changed path while it changes, and under ``--diff`` the changed lines too."""
     if not (is_executing() or shows_diff()):
         return
     texts: dict[str, str] = {}
@@ -130,11 +139,11 @@ def _show(changes: Sequence[Change]) -> None:
         wanted = [c.entry.path for c in changes if isinstance(c.entry, File) and "content" in c.reasons]
         texts = read(FileTexts.of(wanted)) if wanted else {}
     for change in changes:
-        host.log(str(change))
+        yield str(change)
         if shows_diff() and isinstance(change.entry, File) and change.needs_writing:
             for line in diff(change.entry, texts.get(change.entry.path, "")):
                 colour = {"+": "green", "-": "red"}.get(line[:1])
-                host.log(f"  {format_text(line, colour) if colour else line}")
+                yield f"  {format_text(line, colour) if colour else line}"
 
 
 def diff(file: File, now: str) -> list[str]:

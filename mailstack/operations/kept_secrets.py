@@ -27,4 +27,4 @@ class Password(NamedTuple):
             return ()
         path = shlex.quote(f"{secrets.DIRECTORY}/{self.name}")
         write = f"umask 077; mkdir -p {secrets.DIRECTORY} && cat > {path}.new && mv -fT {path}.new {path}"
-        return (Change(f"generate {self.name}", shell(write, secrets.generate())),)
+        return (Change([f"generate {self.name}"], shell(write, secrets.generate())),)

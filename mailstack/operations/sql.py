@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
 
 from mailstack.engines import PASSWORDS, engine_of
 from mailstack.facts.platform import ByPlatform, here
+from mailstack.files import Group
 from mailstack.operation import operation
+from mailstack.operations.config_files import announce_files, file_changes
 from mailstack.operations.stages import Change, in_stages
 from mailstack.operations.units import Unit, announce_units, changes
 from mailstack.run import current_host
+from mailstack.secrets import Store
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
     from mailstack.engines.contract import Step
-    from mailstack.secrets import Store
     from mailstack.settings import Settings
 
 
@@ -36,36 +38,48 @@ def deployed_with() -> Settings | None:
     return _deploying.get(current_host())
 
 
-def converge(settings: Settings, passwords: Store, units: ByPlatform[Sequence[Unit]]) -> None:
-    """Start the server, and set up the roles, the database and the schema.
+class Server(NamedTuple):
+    """The database server on a host of the inventory, for a platform; without files and units elsewhere.
+
+    + files: its configuration
+    + units: its services
+    + secrets: the source of the secrets in its files
+    """
+
+    files: ByPlatform[Sequence[Group]]
+    units: ByPlatform[Sequence[Unit]]
+    secrets: Store
+
+
+def converge(settings: Settings, passwords: Store, server: Server) -> None:
+    """Configure and start the server, and set up the roles, the database and the schema.
 
     + passwords: the passwords of the roles, under the names of ``mailstack.database_passwords``
-    + units: the units of the server, for a platform; none for a server outside the inventory
 
     Raises ``OperationError`` if the server can't be reached, or refuses a query.
     """
     deploying(settings)
-    announce_units(units)
+    announce_files(server.files, server.secrets)
+    announce_units(server.units)
     engine_of(settings).announce(settings)
     passwords.announce(PASSWORDS)
-    _converge(settings=settings, passwords=passwords, units=units, name="Set up the mail database")
+    _converge(settings=settings, passwords=passwords, server=server, name="Set up the mail database")
 
 
 @operation
-def _converge(
-    settings: Settings, passwords: Store, units: ByPlatform[Sequence[Unit]]
-) -> Generator[PyinfraCommand]:
+def _converge(settings: Settings, passwords: Store, server: Server) -> Generator[PyinfraCommand]:
     engine = engine_of(settings)
     database = engine.database(settings)
 
     def as_changes(steps: Iterator[Step]) -> Iterator[Change]:
         for step in steps:
             command = database.script(step.database, step.sql, step.title, transaction=step.transaction)
-            yield Change(step.title, command)
+            yield Change([step.title], command)
 
     yield from in_stages(
         [
-            lambda: changes(here(units)),
+            lambda: file_changes(here(server.files), server.secrets),
+            lambda: changes(here(server.units)),
             lambda: as_changes(engine.missing(settings)),
             lambda: as_changes(engine.steps(settings, passwords)),
         ],

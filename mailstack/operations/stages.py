@@ -13,9 +13,12 @@ from mailstack.run import is_executing
 
 
 class Change(NamedTuple):
-    """One change, with its title and its command."""
+    """One change.
 
-    title: str
+    + lines: text that names it, for the user
+    """
+
+    lines: Sequence[str]
     command: PyinfraCommand
 
 
@@ -33,8 +36,8 @@ def in_stages(stages: Sequence[Stage], nothing: str) -> Generator[PyinfraCommand
     commands: list[PyinfraCommand] = []
     for stage in stages:
         changes = list(stage())
-        for change in changes:
-            host.log(change.title)
+        for line in (line for change in changes for line in change.lines):
+            host.log(line)
         commands += [change.command for change in changes]
         if is_executing() and changes:
             yield from (change.command for change in changes)

@@ -92,7 +92,7 @@ def changes(units: Sequence[Unit]) -> Iterator[Change]:
             )
         if steps := plan(unit, read(_states(unit))):
             titles = ", ".join(step.title for step in steps)
-            yield Change(f"{unit.name}: {titles}", shell(_script(unit, steps)))
+            yield Change([f"{unit.name}: {titles}"], shell(_script(unit, steps)))
 
 
 def _script(unit: Unit, steps: Sequence[Step]) -> str:

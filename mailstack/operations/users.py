@@ -66,7 +66,7 @@ class SystemUser(NamedTuple):
         if there.group(self.name) and found and (*found[2:4], *found[5:]) == (u, g, self.home, _SHELL):
             return ()
         title = f"user {self.name}: {'change' if found else 'create'}"
-        return (Change(title, shell(script("system_user", self.name, u, g, self.home, _SHELL))),)
+        return (Change([title], shell(script("system_user", self.name, u, g, self.home, _SHELL))),)
 
 
 def _numbers(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> tuple[str, str]:

@@ -85,7 +85,9 @@ def managed(target: Target, data: Mapping[str, Any]) -> list[Entry]:
     """Return all paths that mailstack owns: the files of the components for `target`."""
     here = site(Settings.from_data(data))
     platform = PLATFORM.parse(target.exec(PLATFORM.command()).stdout)
-    entries = (entry for group in groups(here, platform, whole(here)) for entry in group.entries)
+    declared = groups(here, platform, whole(here))
+    in_order = sorted(declared, key=lambda name: name not in ("postgresql", "mariadb"))  # written first
+    entries = (entry for name in in_order for entry in declared[name].entries)
     return [entry for entry in entries if not isinstance(entry, Place)]  # which is of another component
 
 

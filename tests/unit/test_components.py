@@ -189,7 +189,7 @@ def in_groups(*several: Sequence[Entry]) -> list[list[Entry]]:
         each = Filter()
         each.name, each.entries = f"c{number}", entries
         components.append(each)
-    return [list(group.entries) for group in groups(site(SETTINGS), RELEASES[1], components)]
+    return [list(group.entries) for group in groups(site(SETTINGS), RELEASES[1], components).values()]
 
 
 def test_a_path_of_two_components_is_written_once() -> None:

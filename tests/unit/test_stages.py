@@ -21,7 +21,7 @@ class Host:
 
     def change(self, title: str) -> Change:
         """Return a change that `run` makes."""
-        return Change(title, StringCommand(title))
+        return Change([title], StringCommand(title))
 
     def create(self) -> list[Change]:
         """Return what the first stage finds."""

@@ -53,6 +53,22 @@ def test_configuration_that_postfix_refuses_changes_no_other_service(host: Targe
     assert host.exec(LOOK).stdout == before
 
 
+def test_where_the_schema_can_not_change_postfix_keeps_its_queries(host: Target) -> None:
+    """A newer query may need a newer schema, and Postfix reads its tables again without a reload."""
+    psql = "cd /; runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 -d mail -c "
+    host.exec(f"{psql} 'ALTER TABLE mail_alias OWNER TO postgres'")
+    host.exec(f"{psql} 'ALTER DATABASE mail SET default_transaction_read_only = on'")
+    look = "sha256sum /etc/postfix/*.cf /etc/postfix/sql/* /etc/dovecot/*"
+    before = host.exec(look, check=False).stdout
+    settings = sample_accounts.data(mail_message_size_limit=12_345_678, mail_dovecot_extra="# other")
+    run = host.pyinfra("-y", "deploy.py", data=settings)
+    assert run.returncode != 0
+    assert "read-only transaction" in run.stderr
+    assert host.exec(look, check=False).stdout == before
+    host.exec(f"{psql} 'SET default_transaction_read_only = off' -c 'ALTER DATABASE mail RESET ALL'")
+    deploys.run(host, sample_accounts.data())
+
+
 def test_a_host_with_another_distribution(host: Target) -> None:
     host.exec("rm /etc/os-release; sed s/^ID=debian/ID=ubuntu/ /usr/lib/os-release > /etc/os-release")
     before = host.exec(LOOK).stdout

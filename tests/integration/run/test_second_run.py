@@ -67,9 +67,9 @@ def test_a_run_has_six_operations(host: Target) -> None:
     assert names == [
         "Install packages",
         deploys.CREATE,
-        deploys.WRITE,
         deploys.DATABASE,
         "Accounts | Declared in the inventory",
+        deploys.WRITE,
         deploys.SERVICES,
     ]
 
