@@ -24,6 +24,11 @@ QUEUE = "/var/spool/postfix"
 def at(link: Endpoint) -> str:
     """Return the address of another component's service for Postfix: ``unix:PATH`` or ``inet:HOST:PORT``."""
     if link.is_socket:
+        if not link.host.startswith(f"{QUEUE}/"):
+            raise OperationValueError(
+                f"link {link.host}: Postfix, in its chroot, can't reach this socket; allowed: one below "
+                f"{QUEUE}, or an address and port"
+            )
         return f"unix:{link.host.removeprefix(f'{QUEUE}/')}"
     host = f"[{link.host}]" if ":" in link.host else link.host
     return f"inet:{host}:{link.port}"

@@ -200,10 +200,12 @@ def with_required(components: Sequence[Component], site: Site) -> list[Component
     """Return these components, each once, after those that it requires and that are wanted."""
     ordered: dict[str, Component] = {}
 
-    def add(component: Component) -> None:
+    def add(component: Component, *above: str) -> None:
+        if component.name in above:
+            raise ValueError(f"{component.name} requires itself: {' -> '.join([*above, component.name])}")
         for required in component.requires:
             if required.is_wanted(site):
-                add(required)
+                add(required, *above, component.name)
         ordered.setdefault(component.name, component)
 
     for component in components:

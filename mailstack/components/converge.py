@@ -12,7 +12,7 @@ from mailstack import accounts, database_passwords, hosts
 from mailstack.accounts.inventory import check_declared
 from mailstack.components.component import Component, Site, register, site_of, with_required
 from mailstack.deploys import Deploy, deploy
-from mailstack.facts.platform import PLATFORM
+from mailstack.facts.platform import PLATFORM, of_any_release
 from mailstack.facts.reading import require
 from mailstack.files import Entry, Group, Place
 from mailstack.operations import sql, units
@@ -70,7 +70,8 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         _check_together(site, store)
     each = partial(_each, site)
     installed(each(chosen, "packages"), _before_packages(site, chosen))
-    created(each(chosen, "creates"))
+    if of_any_release(each(chosen, "creates")):
+        created(each(chosen, "creates"))
     given = {name: value for component in chosen for name, value in component.secrets(site).items()}
     secrets = store.with_given(given)
     files = partial(_groups_of, declared)
@@ -80,6 +81,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         accounts.declared(settings=settings)
     if services := [component for component in chosen if component not in servers]:
         config_files(files(services), secrets)
+    if of_any_release(each(services, "units")):
         units.running(each(services, "units"))
 
 

@@ -13,6 +13,7 @@ root=${MAILSTACK_ROOT:-} state=${MAILSTACK_ROOT:-}/var/lib/mailstack
 archive=$(cat)  # all of it before the lock is taken, which must not wait for a connection that may be lost
 
 mkdir -p "$state"
+rm -f "$state"/*.indexes  # of earlier versions
 exec 9> "$state/lock"
 # a run that waited here has read the host as it was before the other run
 flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }

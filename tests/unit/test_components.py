@@ -39,7 +39,7 @@ class Filter(Component):
 
     def links(self, site: Site) -> Mapping[str, Endpoint]:
         """See ``Component``."""
-        return {"filter": Endpoint("/run/filter/milter.sock")}
+        return {"filter": Endpoint("/var/spool/postfix/filter/milter.sock")}
 
     def postfix(self, site: Site, platform: Platform) -> PostfixAddition:
         """See ``Component``."""
@@ -70,7 +70,7 @@ def text(of: Component, platform: Platform, path: str, settings: Settings = SETT
 @pytest.mark.parametrize("platform", RELEASES)
 def test_a_component_adds_to_postfix(with_filter: Filter, platform: Platform) -> None:
     main = text(POSTFIX, platform, "/etc/postfix/main.cf")
-    assert "smtpd_milters = unix:/run/filter/milter.sock\nnon_smtpd_milters = $smtpd_milters\n" in main
+    assert "smtpd_milters = unix:filter/milter.sock\nnon_smtpd_milters = $smtpd_milters\n" in main
     assert "milter_default_action = tempfail\n" in main
     assert "milter_protocol = 6\n" in main
     checks = main.partition("smtpd_recipient_restrictions =")[2].partition("smtpd_data")[0]
@@ -167,13 +167,20 @@ def test_what_nobody_offers_is_named() -> None:
     ("link", "said"),
     [
         (Endpoint("/var/spool/postfix/private/auth"), "unix:private/auth"),
-        (Endpoint("/run/milter"), "unix:/run/milter"),
+        (Endpoint("/var/spool/postfix/filter/milter.sock"), "unix:filter/milter.sock"),
         (Endpoint("192.0.2.9", 24), "inet:192.0.2.9:24"),
         (Endpoint("2001:db8::9", 24), "inet:[2001:db8::9]:24"),
     ],
 )
 def test_a_link_is_a_socket_or_an_address(link: Endpoint, said: str) -> None:
     assert additions.at(link) == said
+
+
+def test_a_socket_outside_of_the_chroot_is_refused() -> None:
+    with pytest.raises(
+        OperationValueError, match="link /run/milter: Postfix, in its chroot, can't reach this"
+    ):
+        additions.at(Endpoint("/run/milter"))
 
 
 def test_what_is_required_comes_first_and_once() -> None:

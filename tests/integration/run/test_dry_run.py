@@ -24,7 +24,7 @@ LOOK = f"""
 find /etc /usr /opt /root /srv /var {REST} -printf '%p %y %m %u %g %s %l\\n' | sort
 find /etc /var/lib {REST} -type f -exec sha256sum {{}} + | sort
 dpkg-query -W -f '${{Package}} ${{Version}} ${{db:Status-Status}}\\n'
-systemctl list-units --type service --state running --no-legend --plain | cut -d' ' -f1 | grep -v mailstack-flush
+systemctl list-units --type service --state running --no-legend --plain | grep -o '^[^ ]*' | grep -v flush
 """
 
 
