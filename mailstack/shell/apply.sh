@@ -26,7 +26,7 @@ printf %s "$archive" | base64 -d | tar -x -m -p -C "$kit"
 unknown=$(find "$stage" -type f \( -nouser -o -nogroup \))
 [ -z "$unknown" ] || { echo "their owner or group is not on this host: $unknown" >&2; exit 1; }
 # each program of Postfix waits until its main.cf is two seconds old, in case it is still being written
-find "$stage" -type f -exec touch -d '3 seconds ago' {} +
+[ ! -d "$stage/etc/postfix" ] || find "$stage/etc/postfix" -type f -exec touch -d '3 seconds ago' {} +
 
 mark() {  # NAME, such as postfix.reload
   mkdir -p "$state/pending"
