@@ -42,12 +42,14 @@ WAITS = {
     "LOST": [f"lost connection with {DOVECOT} while receiving the initial server greeting"],
     "SLOW": [f"conversation with {DOVECOT} timed out while sending end of data"],
     "FAILED": [FAILED],
+    "NOT_LOOKED_UP": ["address resolver failure"],
     "BOTH": [FULL, FAILED],
 }
 LEFT = {
     "FULL": [FULL],
     "FOREIGN": ["host mx.example.net[192.0.2.9] said: 451 4.7.1 Greylisted (in reply to RCPT TO command)"],
     "LIAR": [f"host mx.example.net[192.0.2.9] said: 451 connect to {DOVECOT}: refused"],
+    "ANOTHER_LIAR": ["host mx.example.net[192.0.2.9] said: 451 address resolver failure"],
 }
 
 
