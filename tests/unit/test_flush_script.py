@@ -55,17 +55,19 @@ LEFT = {
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[Path]:
-    """Return the directory of a queue beside which Dovecot listens."""
+    """Return the directory of a queue, while Postfix and Dovecot listen."""
     for name, script in {"postqueue": POSTQUEUE, "sleep": SLEEP}.items():
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     (tmp_path / "private").mkdir()
+    (tmp_path / "public").mkdir()
     (tmp_path / "queue").mkdir()
     (tmp_path / "never").touch()
     (tmp_path / "tried").touch()
-    with socket.socket(socket.AF_UNIX) as dovecot:
-        dovecot.bind(str(tmp_path / "private/dovecot-lmtp"))
-        dovecot.listen()
+    with socket.socket(socket.AF_UNIX) as dovecot, socket.socket(socket.AF_UNIX) as postfix:
+        for listener, path in ((dovecot, "private/dovecot-lmtp"), (postfix, "public/showq")):
+            listener.bind(str(tmp_path / path))
+            listener.listen()
         yield tmp_path
 
 
