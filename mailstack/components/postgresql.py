@@ -136,6 +136,7 @@ def _service_files(version: str, *, with_dovecot: bool) -> list[Entry]:
         *(systemd.new_auth() if with_dovecot else []),
         *systemd.drop_in(
             f"postgresql@{version}-main",
+            start="/usr/bin/pg_ctlcluster --skip-systemctl-redirect %i start",
             stop="/usr/bin/pg_ctlcluster --skip-systemctl-redirect -m fast %i stop",
             after_start=systemd.NEW_AUTH if with_dovecot else (),
         ),

@@ -46,6 +46,7 @@ def drop_in(
     *,
     after: Sequence[str] = (),
     pid_file: str | None = None,
+    start: str | None = None,
     stop: str | None = None,
     lock: str | None = None,
     after_start: Sequence[str] = (),
@@ -56,6 +57,7 @@ def drop_in(
     + unit: the service with the processes, without ``.service``
     + after: units that start before it at boot
     + pid_file: the PID file of its master, if the package's unit does not name it
+    + start: how the package starts it, where that ignores how its master ends
     + stop: the package's stop command. It is not a failure if the service is stopped already
     + lock: a file that its master locks, by flock(2); the service does not start while another process has it
     + after_start, after_stop: commands, run as root, whose failure is ignored
@@ -67,6 +69,7 @@ def drop_in(
         "systemd/service.conf",
         after=after,
         pid_file=pid_file,
+        start=start,
         stop=stop,
         lock=lock,
         after_start=after_start,

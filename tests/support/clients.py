@@ -214,7 +214,9 @@ def restart(target: Target, meanwhile: str = "true") -> None:
     Debian 12 has the daemon in another unit, which systemctl does not wait for.
     """
     unit = "postfix@-" if target.debian == 12 else "postfix"
-    target.exec(f"systemctl stop {unit} && {meanwhile} && systemctl start {unit}")
+    target.exec(
+        f"systemctl stop {unit} && {meanwhile} && systemctl reset-failed {unit} && systemctl start {unit}"
+    )
     eventually(lambda: target.exec("ss -tlnH sport = :25").stdout, "Postfix does not listen")
 
 

@@ -104,7 +104,7 @@ def test_a_kernel_without_ipv6(ipv4_kernel: Target, interfaces: str) -> None:
     for port in PORTS:
         assert listens(ipv4_kernel, port) == {"IPv4": interfaces == "all", "IPv6": False, "inside": True}
     since = ipv4_kernel.exec("date +%s").stdout.strip()
-    ipv4_kernel.exec("systemctl restart dovecot postfix")
+    ipv4_kernel.exec("systemctl reset-failed; systemctl restart dovecot postfix")
     if interfaces == "all":
         deploys.assert_mail_flows(ipv4_kernel)
     journal = ipv4_kernel.exec(f"journalctl --since=@{since}").stdout
