@@ -62,7 +62,7 @@ def drop_in(
     + lock: a file that its master locks, by flock(2); the service does not start while another process has it
     + after_start, after_stop: commands, run as root, whose failure is ignored
 
-    See systemd.service(5). A service that can't start is tried repeatedly, with a pause of 15 seconds when it
+    See systemd.service(5). A service that can't start is tried repeatedly, with a pause of 30 seconds when it
     hits systemd's start limit. The files take effect after ``systemctl daemon-reload``, by ``units.running``.
     """
     settings = render(

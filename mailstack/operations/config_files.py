@@ -1,4 +1,4 @@
-"""The files of all components, in one operation."""
+"""The files of several components, written by one command."""
 
 from __future__ import annotations
 
