@@ -27,10 +27,13 @@ SLEEP = (
 )
 
 
-def put(queue: Path, queue_id: str, *reasons: str) -> None:
+def put(queue: Path, queue_id: str, *reasons: str, name: str = "deferred") -> None:
     """Queue a message, with a recipient for each reason, as postqueue(1) shows it."""
-    recipients = [{"address": f"{number}@x", "delay_reason": said} for number, said in enumerate(reasons)]
-    head = {"queue_name": "deferred", "queue_id": queue_id, "sender": 'a"b@x'}
+    recipients = [
+        {"address": f'a"{number}@x', **({"delay_reason": reason} if reason else {})}
+        for number, reason in enumerate(reasons)
+    ]
+    head = {"queue_name": name, "queue_id": queue_id, "sender": 'a"b@x'}
     (queue / "queue" / queue_id).write_text(json.dumps({**head, "recipients": recipients}) + "\n")
 
 
@@ -44,6 +47,8 @@ WAITS = {
     "FAILED": [FAILED],
     "NOT_LOOKED_UP": ["address resolver failure"],
     "BOTH": [FULL, FAILED],
+    "NO_REASON": [""],
+    "FULL_AND_NO_REASON": [FULL, ""],
 }
 LEFT = {
     "FULL": [FULL],
@@ -83,6 +88,7 @@ def run(queue: Path) -> list[str]:
 def test_only_mail_that_waits_for_dovecot_is_tried(queue: Path) -> None:
     for name, reasons in {**LEFT, **WAITS}.items():
         put(queue, name, *reasons)
+    put(queue, "ON_ITS_WAY", "", name="active")
     assert sorted(run(queue)) == sorted(WAITS)
     assert len((queue / "pauses").read_text().split()) < 10, "it ends when nothing waits"
 
