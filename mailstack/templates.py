@@ -29,6 +29,7 @@ def _environment() -> Environment:
         # otherwise each run would compile the same templates again
         compiled = FileSystemBytecodeCache()
     environment = Environment(
+        auto_reload=False,  # otherwise each use looks whether the template has changed
         bytecode_cache=compiled,
         loader=FileSystemLoader(folders),
         undefined=StrictUndefined,

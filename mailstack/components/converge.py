@@ -70,8 +70,8 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         _check_together(site, store)
     each = partial(_each, site)
     installed(each(chosen, "packages"), _before_packages(site, chosen))
-    if of_any_release(each(chosen, "creates")):
-        created(each(chosen, "creates"))
+    if of_any_release(creates := each(chosen, "creates")):
+        created(creates)
     given = {name: value for component in chosen for name, value in component.secrets(site).items()}
     secrets = store.with_given(given)
     files = partial(_groups_of, declared)
@@ -81,8 +81,8 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         accounts.declared(settings=settings)
     if services := [component for component in chosen if component not in servers]:
         config_files(files(services), secrets)
-    if of_any_release(each(services, "units")):
-        units.running(each(services, "units"))
+    if of_any_release(running := each(services, "units")):
+        units.running(running)
 
 
 def _groups_of(
@@ -113,9 +113,11 @@ def _before_packages(site: Site, components: Sequence[Component]) -> str:
 
 def _each(site: Site, components: Sequence[Component], what: str) -> ByPlatform[list[Any]]:
     """Return the declarations of each component under this name, for a platform."""
-    return lambda platform: [
-        thing for component in components for thing in getattr(component, what)(site, platform)
-    ]
+    return cache(
+        lambda platform: [
+            thing for component in components for thing in getattr(component, what)(site, platform)
+        ]
+    )
 
 
 def groups(site: Site, platform: Platform, components: Sequence[Component]) -> dict[str, Group]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mailstack.settings.postfix_master import MasterService
@@ -13,11 +14,12 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 
-# name, type, private, unpriv, chroot, wakeup, maxproc, command; as in Debian 12 and 13, except for - lmtp: as
-# many deliveries at once as Postfix makes to one destination by default. With
-# lmtp_destination_recipient_limit = 1, a destination of its queue manager is one mailbox and not all of
-# Dovecot; - proxymap: each process has a connection for each table, and 100 processes would exceed
-# PostgreSQL's limit. Three   answer some thousand lookups a second, more than two cores need to deliver mail.
+# name, type, private, unpriv, chroot, wakeup, maxproc, command; as in Debian 12 and 13, except for
+# - lmtp: as many deliveries at once as Postfix makes to one destination by default. With
+#   lmtp_destination_recipient_limit = 1, a destination of its queue manager is one mailbox and not all of
+#   Dovecot.
+# - proxymap: each process has a connection for each table, and 100 processes would exceed PostgreSQL's limit.
+#   Three answer some thousand lookups a second, more than two cores need to deliver mail.
 _DEBIAN = """
 pickup    unix        n  -  y  60     1  pickup
 cleanup   unix        n  -  y  -      0  cleanup
@@ -82,9 +84,10 @@ def _flag(column: str) -> bool | None:
     return None if column == "-" else column == "y"
 
 
-def _debian(settings: Settings) -> list[MasterService]:
+@cache  # for many hosts, as the check of each service takes time
+def _debian(sieve: bool) -> list[MasterService]:
     # X-Original-To, by which Sieve knows the original recipient (smtp(8))
-    commands = {"lmtp": "lmtp flags=O"} if settings.mail_sieve else {}
+    commands = {"lmtp": "lmtp flags=O"} if sieve else {}
     services = []
     for line in _DEBIAN.strip().splitlines():
         name, kind, private, unpriv, chroot, wakeup, maxproc, command = line.split()
@@ -114,6 +117,18 @@ def _service(
     public: bool = False,
 ) -> MasterService:
     """Return a service in the chroot."""
+    return _checked(name, kind, command, tuple((options or {}).items()), maxproc, public)
+
+
+@cache
+def _checked(
+    name: str,
+    kind: str,
+    command: str,
+    options: tuple[tuple[str, str], ...],
+    maxproc: int | None,
+    public: bool,
+) -> MasterService:
     return MasterService(
         name=name,
         type=kind,  # type: ignore[arg-type]
@@ -121,7 +136,7 @@ def _service(
         chroot=True,
         maxproc=maxproc,
         command=command,
-        options=dict(options or {}),
+        options=dict(options),
     )
 
 
@@ -171,7 +186,8 @@ def _to_others(settings: Settings) -> list[MasterService]:
 
 def default_services(settings: Settings) -> list[MasterService]:
     """Return the services of a mail server for strangers (25) and users (587, 465)."""
-    return [*_for_strangers(settings), *_for_users(settings), *_to_others(settings), *_debian(settings)]
+    ours = [*_for_strangers(settings), *_for_users(settings), *_to_others(settings)]
+    return [*ours, *_debian(settings.mail_sieve)]
 
 
 def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> list[MasterService]:

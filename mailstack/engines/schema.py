@@ -80,19 +80,21 @@ class SqlFiles(NamedTuple):
         """Return the text of a file with the values filled in."""
         return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], self.text_of(name))
 
-    def sums(self, values: Mapping[str, str]) -> dict[str, str]:
+    def sums(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """Return the checksum of each file as it is applied."""
         rendered = {name: self.render(name, values) for name in self.parts()}
         return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in rendered.items()}
 
-    def differences(self, state: Mapping[str, Any] | None, values: Mapping[str, str]) -> list[str]:
+    @staticmethod
+    def differences(state: Mapping[str, Any] | None, sums: Mapping[str, str]) -> list[str]:
         """Return the names of the objects and files that differ.
 
         + state: ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}``; ``None`` if there is
           no database yet
+        + sums: the checksum of each file as it is applied
         """
         applied = state["applied"] if state else {}
-        outdated = [name for name, sha256 in self.sums(values).items() if applied.get(name) != sha256]
+        outdated = [name for name, sha256 in sums.items() if applied.get(name) != sha256]
         drift = list(state["drift"]) if state and applied else []
         if drift and state and not state["recorded"]:
             drift = ["table mailstack_objects"]

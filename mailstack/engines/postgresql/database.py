@@ -10,6 +10,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pyinfra.api.command import PyinfraCommand
@@ -42,7 +43,12 @@ class _Query(NamedTuple):
     @property
     def label(self) -> str:
         """The mark that tells its answer from others."""
-        return hashlib.sha256(repr(self).encode()).hexdigest()
+        return _label(self)
+
+
+@cache
+def _label(query: _Query) -> str:
+    return hashlib.sha256(repr(query).encode()).hexdigest()
 
 
 class HostDatabase:

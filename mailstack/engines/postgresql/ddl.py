@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 
 from mailstack.addresses import DOMAIN, MAX_ADDRESS
 from mailstack.engines.postgresql.quoting import literal
@@ -21,7 +22,8 @@ _DEFAULTS = {"now": "now()", "new directory": None}
 _FOLDED = {"lower": 'lower(NEW.{0} COLLATE "C")', "destination": "mailstack_destination(NEW.{0})"}
 
 
-def values() -> dict[str, str]:
+@cache
+def values() -> Mapping[str, str]:
     """Return the values of the SQL files' placeholders."""
     columns = [(table, column) for table in TABLES for column in table.columns]
     derived = [(table, column) for table, column in columns if column.domain_of]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from mailstack.engines.mariadb import ddl
@@ -28,6 +29,7 @@ def values() -> dict[str, str]:
     }
 
 
+@cache
 def query() -> str:
     """Return SQL that selects ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
 
@@ -57,15 +59,20 @@ def _there(table: str) -> str:
     )
 
 
+@cache
+def sums() -> Mapping[str, str]:
+    """Return the checksum of each file as it is applied."""
+    return FILES.sums(values())
+
+
 def differences(state: Mapping[str, Any] | None) -> list[str]:
     """Return the names of what differs; ``None`` stands for a missing database."""
-    return FILES.differences(state, values())
+    return FILES.differences(state, sums())
 
 
 def script() -> str:
     """Return SQL that fixes all differences, for an administrator to run."""
-    sums = FILES.sums(values())
-    rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums.items())
+    rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums().items())
     return "\n".join(
         [
             UNLOGGED,
@@ -76,7 +83,7 @@ START TRANSACTION;
 DELETE FROM mailstack_objects;
 INSERT INTO mailstack_objects (name, md5)
 SELECT name, MD5(definition) FROM ({FILES.render("objects.sql", values())}) AS found;
-DELETE FROM mailstack_schema WHERE file_name NOT IN ({", ".join(map(literal, sums))});
+DELETE FROM mailstack_schema WHERE file_name NOT IN ({", ".join(map(literal, sums()))});
 INSERT INTO mailstack_schema (file_name, sha256) VALUES
     {rows}
 ON DUPLICATE KEY UPDATE

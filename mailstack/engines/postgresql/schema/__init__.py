@@ -6,6 +6,7 @@ All of it is applied in one transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from mailstack.engines.postgresql import ddl
@@ -27,6 +28,7 @@ class Schema(NamedTuple):
     lookup: str
     upgrade: str
 
+    @cache  # noqa: B019 - one schema for many hosts
     def query(self) -> str:
         """Return SQL for ``{"applied": {file: sha256}, "recorded": number, "drift": [names]}`` as JSON.
 
@@ -48,11 +50,11 @@ SELECT json_build_object(
 
     def differences(self, state: Mapping[str, Any] | None) -> list[str]:
         """Return the names of what differs; ``None`` stands for a missing database."""
-        return FILES.differences(state, self.values())
+        return FILES.differences(state, self.sums())
 
     def script(self) -> str:
         """Return SQL that fixes all differences, for an administrator to run in one transaction."""
-        sums = FILES.sums(self.values())
+        sums = self.sums()
         rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums.items())
         return "\n".join(
             [
@@ -70,6 +72,11 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
 """,
             ]
         )
+
+    @cache  # noqa: B019
+    def sums(self) -> Mapping[str, str]:
+        """Return the checksum of each file as it is applied."""
+        return FILES.sums(self.values())
 
     def render(self, name: str) -> str:
         """Return a file of this package for these roles."""
