@@ -4,7 +4,7 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 """
 
 from mailstack import accounts
-from mailstack.components import dovecot, mail_server, mariadb, postfix, postgresql, tls
+from mailstack.components import dovecot, mail_server, mariadb, postfix, postgresql, redis, rspamd, tls
 from mailstack.settings import Settings
 
 postgres = postgresql
@@ -19,6 +19,8 @@ __all__ = [
     "postfix",
     "postgres",
     "postgresql",
+    "redis",
+    "rspamd",
     "tls",
 ]
 

@@ -98,6 +98,10 @@ class Component:
     def check(self, site: Site) -> None:
         """Raise ``OperationValueError`` for settings with which it can't be deployed."""
 
+    def needs(self, site: Site) -> Sequence[Component]:
+        """Return the components that are deployed with it, before it."""
+        return self.requires
+
     def is_wanted(self, site: Site) -> bool:
         """Return whether this host has it, by settings and roles."""
         return True
@@ -203,7 +207,7 @@ def with_required(components: Sequence[Component], site: Site) -> list[Component
     def add(component: Component, *above: str) -> None:
         if component.name in above:
             raise ValueError(f"{component.name} requires itself: {' -> '.join([*above, component.name])}")
-        for required in component.requires:
+        for required in component.needs(site):
             if required.is_wanted(site):
                 add(required, *above, component.name)
         ordered.setdefault(component.name, component)

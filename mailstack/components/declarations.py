@@ -29,7 +29,7 @@ class State(NamedTuple):
     """
 
     path: str
-    holds: Literal["mail", "queue", "scripts", "secrets", "database"]
+    holds: Literal["mail", "queue", "scripts", "secrets", "database", "training"]
 
 
 class Record(NamedTuple):

@@ -52,7 +52,7 @@ class Dovecot(Component):
 
     def requirements(self, site: Site) -> Sequence[Requirement]:
         """See ``Component``."""
-        user = _vmail(site)
+        user = vmail(site)
         return [
             Requirement(PLATFORM, lambda platform: listening.problem(site.settings, platform)),
             Requirement(user.question, user.problem),
@@ -74,7 +74,7 @@ class Dovecot(Component):
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
-        return [_vmail(site)]
+        return [vmail(site)]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
@@ -146,7 +146,8 @@ class Dovecot(Component):
         return [ServiceProbe("Dovecot finds users in the database", script("probe_dovecot"))]
 
 
-def _vmail(site: Site) -> SystemUser:
+def vmail(site: Site) -> SystemUser:
+    """Return the system user of all mailboxes."""
     settings = site.settings
     uid = Number("mail_vmail_uid", settings.mail_vmail_uid, VMAIL)
     gid = Number("mail_vmail_gid", settings.mail_vmail_gid, VMAIL)

@@ -11,13 +11,14 @@ from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
+from mailstack.components.rspamd import RSPAMD
 from mailstack.deploys import deploy as pyinfra_deploy
 from mailstack.operations.sql import deploying
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, POSTFIX)
+COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RSPAMD, POSTFIX)
 """The components, each after those that it needs; required ones are added."""
 
 

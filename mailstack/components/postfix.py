@@ -41,6 +41,12 @@ class Postfix(Component):
     requires = (TLS, PASSWORDS_OF_DATABASE)
     reloads = ("postfix",)
 
+    def needs(self, site: Site) -> Sequence[Component]:
+        """See ``Component``: without the other end of what they add, mail would wait."""
+        added = {component: component.postfix(site, RELEASES[-1]) for component in site.components}
+        needed = (each for each, addition in added.items() if addition.milters)
+        return [*self.requires, *needed]
+
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
         return site.here.has_mail

@@ -51,6 +51,7 @@ def drop_in(
     lock: str | None = None,
     after_start: Sequence[str] = (),
     after_stop: Sequence[str] = (),
+    groups: Sequence[str] = (),
 ) -> list[Entry]:
     """Return the files by which systemd restarts a service after its master died.
 
@@ -61,6 +62,7 @@ def drop_in(
     + stop: the package's stop command. It is not a failure if the service is stopped already
     + lock: a file that its master locks, by flock(2); the service does not start while another process has it
     + after_start, after_stop: commands, run as root, whose failure is ignored
+    + groups: groups whose files it may use, beside those of its user
 
     See systemd.service(5). A service that can't start is tried repeatedly, with a pause of 30 seconds when it
     hits systemd's start limit. The files take effect after ``systemctl daemon-reload``, by ``units.running``.
@@ -74,6 +76,7 @@ def drop_in(
         lock=lock,
         after_start=after_start,
         after_stop=after_stop,
+        groups=groups,
     )
     return [
         File(drop_in_path(unit), settings, activation=None),

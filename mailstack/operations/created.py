@@ -37,6 +37,6 @@ def created(things: ByPlatform[Sequence[Created]]) -> None:
 @operation
 def _created(things: ByPlatform[Sequence[Created]]) -> Generator[PyinfraCommand]:
     yield from in_stages(
-        [lambda: [change for thing in here(things) for change in thing.changes()]],
+        [lambda: [change for thing in dict.fromkeys(here(things)) for change in thing.changes()]],
         "all are there",
     )

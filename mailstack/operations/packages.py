@@ -13,7 +13,12 @@ from mailstack.facts.reading import announce, read
 from mailstack.operation import operation
 from mailstack.shell import script, shell
 
-_SERVICES = {"postfix": "postfix", "dovecot": "dovecot-core", "mariadb": "mariadb-server"}
+_SERVICES = {
+    "postfix": "postfix",
+    "dovecot": "dovecot-core",
+    "mariadb": "mariadb-server",
+    "rspamd": "rspamd",
+}
 """Services that a package starts with Debian's own configuration, with the package."""
 
 

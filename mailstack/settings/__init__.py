@@ -36,6 +36,7 @@ from mailstack.settings.postfix_parameters import (
     unknown_parameters,
 )
 from mailstack.settings.postfix_types import IP_VERSIONS, ip_version
+from mailstack.settings.rspamd import RspamdSettings
 from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
 from mailstack.settings.types import (
@@ -124,6 +125,7 @@ class AccountSettings(Model):
 
 
 class Settings(
+    RspamdSettings,
     SieveSettings,
     DovecotSettings,
     AbuseSettings,

@@ -68,6 +68,7 @@ class GivenSettings(TypedDict, total=False):
     mail_relayhost: str
     mail_relayhost_password: Secret | None
     mail_relayhost_user: str | None
+    mail_rspamd: bool
     mail_sender_relayhosts: Mapping[str, Any]
     mail_shared_folders: bool
     mail_sieve: bool
@@ -94,6 +95,7 @@ class GivenSettings(TypedDict, total=False):
     mail_tls_old_ciphers: bool
     mail_transport: Mapping[str, Any]
     mail_trusted_forwarders: List
+    mail_user_message_rate_limit: int
     mail_users: List | Mapping[str, Any]
     mail_virtual: Mapping[str, Any]
     mail_virtual_alias_maps: List | None

@@ -19,6 +19,8 @@ from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
+from mailstack.components.redis import REDIS
+from mailstack.components.rspamd import RSPAMD
 from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
@@ -38,8 +40,13 @@ def standard() -> list[Entry]:
 
 
 def peer() -> list[Entry]:
-    """Return the files without a password on any disk."""
-    settings = Settings(mail_hostname="mail.example.org", mail_db_auth="peer", mail_pop3=True)
+    """Return the files without a password on any disk, and without a filter."""
+    settings = Settings(
+        mail_hostname="mail.example.org",
+        mail_db_auth="peer",
+        mail_pop3=True,
+        mail_rspamd=False,
+    )
     here = site(settings)
     return [*_mail(here), *POSTGRESQL.files(here, RELEASES[1])]
 
@@ -112,7 +119,10 @@ CASES = {
 
 def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
     """Return the files of Postfix, and of both generations of Dovecot in a directory each."""
-    entries = list(POSTFIX.files(here, platform))
+    entries = [
+        *POSTFIX.files(here, platform),
+        *(entry for each in (REDIS, RSPAMD) if each.is_wanted(here) for entry in each.files(here, platform)),
+    ]
     for release in RELEASES:
         for entry in DOVECOT.files(here, release):
             if isinstance(entry, File):

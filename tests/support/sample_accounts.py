@@ -59,6 +59,8 @@ def data(**more: Any) -> dict[str, Any]:
     engine = {} if ENGINE == "postgresql" else {"mail_db_engine": ENGINE}
     return {
         **engine,
+        # it takes a DNS that knows senders and hosts
+        "mail_rspamd": False,
         "mail_hostname": HOSTNAME,
         "mail_domains": DOMAINS,
         "mail_users": USERS,

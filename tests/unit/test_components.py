@@ -21,7 +21,7 @@ from mailstack.files import Directory, Entry, File, Place
 from mailstack.settings.postfix_master import MasterService
 from tests.support.sites import files, site, whole
 
-SETTINGS = Settings(mail_hostname="mail.example.org")
+SETTINGS = Settings(mail_hostname="mail.example.org", mail_rspamd=False)
 
 
 class Filter(Component):
@@ -76,7 +76,9 @@ def test_a_component_adds_to_postfix(with_filter: Filter, platform: Platform) ->
     checks = main.partition("smtpd_recipient_restrictions =")[2].partition("smtpd_data")[0]
     assert checks.rstrip().endswith("check_policy_service unix:x")
     assert "tally" in text(POSTFIX, platform, "/etc/postfix/master.cf")
-    overridden = Settings(mail_hostname="mail.example.org", mail_postfix_main={"milter_protocol": "4"})
+    overridden = Settings(
+        mail_hostname="mail.example.org", mail_rspamd=False, mail_postfix_main={"milter_protocol": "4"}
+    )
     main = text(POSTFIX, platform, "/etc/postfix/main.cf", overridden)
     assert "milter_protocol = 4\n" in main
     assert "milter_protocol = 6" not in main

@@ -1,0 +1,71 @@
+"""An instance of Redis for rspamd alone: what it has learned, and whom it has told to come again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.components import systemd
+from mailstack.components.component import Component, Site
+from mailstack.components.converge import deployed
+from mailstack.components.declarations import ServiceProbe, State
+from mailstack.endpoint import Endpoint
+from mailstack.files import File
+from mailstack.operations.units import Unit
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mailstack.facts.platform import Platform
+    from mailstack.files import Entry
+
+GROUP = "redis"
+"""Its socket is for this group. A port, even on loopback, would be open to every user of the host."""
+_SOCKET = "/run/redis-mailstack/redis.sock"
+_SERVICE = "redis-server@mailstack"
+
+
+class Redis(Component):
+    """Install Redis, and run an instance for rspamd.
+
+    Debian's own instance is left alone.
+    """
+
+    name = "redis"
+    title = "Redis"
+    reloads = (_SERVICE,)
+
+    def is_wanted(self, site: Site) -> bool:
+        """See ``Component``."""
+        return site.settings.mail_rspamd and site.here.has_mail
+
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``: the server, and ``redis-cli``."""
+        return ("redis-server", "redis-tools")
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``: it has no reload, but does not need one for what is in its file."""
+        text = render("redis/redis.conf", socket=_SOCKET)
+        path = "/etc/redis/redis-mailstack.conf"
+        return [*systemd.drop_in(_SERVICE), File(path, text, "redis", "redis", 0o640, activation="restart")]
+
+    def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
+        """See ``Component``: one of Debian's services for several instances."""
+        return [Unit(_SERVICE, program="/usr/bin/redis-server", drop_in=True, listens=(_SOCKET,))]
+
+    def links(self, site: Site) -> Mapping[str, Endpoint]:
+        """See ``Component``."""
+        return {"redis": Endpoint(_SOCKET)}
+
+    def state(self, site: Site) -> Sequence[State]:
+        """See ``Component``: what the filter has learned from users."""
+        return [State("/var/lib/redis/mailstack.rdb", "training")]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        ask = f"redis-cli -s {_SOCKET} ping | grep -q PONG"
+        return [ServiceProbe("Redis answers", ask)]
+
+
+REDIS = Redis()
+deploy = deployed(REDIS)

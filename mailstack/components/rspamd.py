@@ -1,0 +1,80 @@
+"""rspamd: a milter of Postfix that checks and filters the mail of strangers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.components import rspamd_config
+from mailstack.components.component import Component, Site
+from mailstack.components.converge import deployed
+from mailstack.components.declarations import PostfixAddition, Record, ServiceProbe
+from mailstack.components.dovecot import vmail
+from mailstack.components.redis import REDIS
+from mailstack.endpoint import Endpoint
+from mailstack.operations.units import Unit
+from mailstack.shell import script
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mailstack.facts.platform import Platform
+    from mailstack.files import Entry
+    from mailstack.operations.created import Created
+
+
+class Rspamd(Component):
+    """Install rspamd.
+
+    A Postfix on this host, deployed before or after, passes all mail through it.
+    """
+
+    name = "rspamd"
+    title = "rspamd"
+    requires = (REDIS,)
+    reloads = ("rspamd",)
+
+    def is_wanted(self, site: Site) -> bool:
+        """See ``Component``."""
+        return site.settings.mail_rspamd and site.here.has_mail
+
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``."""
+        return ("rspamd",)
+
+    def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
+        """See ``Component``: Dovecot's user, who hands over what is to be learned."""
+        return [vmail(site)]
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``."""
+        return rspamd_config.files(site)
+
+    def validate(self, site: Site) -> Sequence[str]:
+        """See ``Component``."""
+        return [script("validate_rspamd")]
+
+    def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
+        """See ``Component``."""
+        listens = (str(rspamd_config.MILTER.port), rspamd_config.CONTROLLER)
+        return [Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens)]
+
+    def links(self, site: Site) -> Mapping[str, Endpoint]:
+        """See ``Component``."""
+        return {"milter": rspamd_config.MILTER}
+
+    def postfix(self, site: Site, platform: Platform) -> PostfixAddition:
+        """See ``Component``."""
+        return PostfixAddition(milters=["milter"])
+
+    def records(self, site: Site, domain: str) -> Sequence[Record]:
+        """See ``Component``: RFC 7489."""
+        return [Record(f"_dmarc.{domain}", "TXT", '"v=DMARC1; p=quarantine"')]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        answers = "timeout 10 rspamadm control stat >/dev/null"
+        return [ServiceProbe("rspamd runs", answers)]
+
+
+RSPAMD = Rspamd()
+deploy = deployed(RSPAMD)

@@ -1,0 +1,56 @@
+"""The configuration of rspamd, in ``local.d``; what an administrator writes in ``override.d`` wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack.components import redis, systemd
+from mailstack.endpoint import Endpoint
+from mailstack.files import Entry, File
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from mailstack.components.component import Site
+
+MILTER = Endpoint("127.0.0.1", 11332)
+CONTROLLER = "/run/rspamd/mailstack.sock"
+"""For users' training of the filter. A port, even on loopback, would be open to every user of the host."""
+
+_DIRECTORY = "/etc/rspamd/local.d"
+_GROUPS = (redis.GROUP, "vmail")
+
+_OFF = (
+    *("elastic", "clickhouse", "history_redis", "neural"),
+    # these ask somebody else about the mail or its sender; most of them refuse large resolvers, too
+    *("asn", "fuzzy_check", "multimap", "mx_check", "rbl", "rspamd_update", "surbl", "url_redirector"),
+)
+"""Modules that cost memory, or that tell others about the mail of this server."""
+
+_TEMPLATES = (
+    *("force_actions.conf", "greylist.conf", "headers_group.conf"),
+    *("mid.conf", "milter_headers.conf", "mime_types.conf", "phishing.conf", "ratelimit.conf", "redis.conf"),
+    *("settings.conf", "whitelist.conf", "logging.inc", "options.inc"),
+    *("worker-controller.inc", "worker-fuzzy.inc", "worker-normal.inc", "worker-proxy.inc"),
+)
+
+_LISTENS = f"/bin/sh -c \"timeout 60 sh -c 'until [ -S {CONTROLLER} ]; do sleep 0.1; done'\""
+"""Otherwise Postfix, started next, would find no milter."""
+
+
+def files(site: Site) -> list[Entry]:
+    """Return the configuration."""
+    settings = site.settings
+    link = site.link("redis")
+    values = {
+        # rspamd knows no brackets
+        "networks": [network.replace("[", "").replace("]", "") for network in settings.mail_mynetworks],
+        "milter": f"{MILTER.host}:{MILTER.port}",
+        "controller": CONTROLLER,
+        "limit": settings.mail_user_message_rate_limit,
+        "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
+    }
+    return [
+        *systemd.drop_in("rspamd", groups=_GROUPS, after_start=[_LISTENS]),
+        *(File(f"{_DIRECTORY}/{name}", render(f"rspamd/{name}", **values)) for name in _TEMPLATES),
+        *(File(f"{_DIRECTORY}/{name}.conf", render("rspamd/off.conf")) for name in _OFF),
+    ]

@@ -1,0 +1,22 @@
+"""The settings of rspamd: checks of what comes in, and the spam filter."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mailstack.settings.errors import Allowed
+from mailstack.settings.types import Model
+
+
+class RspamdSettings(Model):
+    """Signatures and spam."""
+
+    mail_rspamd: bool = Field(
+        default=True,
+        description="Whether rspamd checks mail from strangers (SPF, DKIM, DMARC, ARC), and filters spam. "
+        "While it does not run, mail waits.",
+    )
+    mail_user_message_rate_limit: Annotated[int, Field(ge=0), Allowed("a number; 0 for no limit")] = Field(
+        default=300,
+        description="Messages that a user may send in an hour; further ones get 451. Needs `mail_rspamd`.",
+    )

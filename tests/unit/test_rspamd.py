@@ -1,0 +1,77 @@
+"""What rspamd's component declares."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mailstack import Settings
+from mailstack.components.component import with_required
+from mailstack.components.postfix import POSTFIX
+from mailstack.components.rspamd import RSPAMD
+from mailstack.facts.platform import RELEASES, Platform
+from mailstack.files import File
+from tests.support.sites import site, whole
+from tests.targets.shell import ROOT
+
+SETTINGS = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
+
+
+def written(settings: Settings, platform: Platform = RELEASES[1]) -> dict[str, str]:
+    """Return the files of rspamd, by path."""
+    here = site(settings)
+    entries = RSPAMD.files(here, platform)
+    return {entry.path: entry.content for entry in entries if isinstance(entry, File) and entry.content}
+
+
+def test_postfix_has_its_milter_deployed() -> None:
+    names = [component.name for component in with_required([POSTFIX], site(SETTINGS))]
+    assert names.index("redis") < names.index("rspamd") < names.index("postfix")
+    without = Settings(mail_hostname="mail.example.org", mail_rspamd=False)
+    assert "rspamd" not in [component.name for component in with_required([POSTFIX], site(without))]
+
+
+@pytest.mark.parametrize("platform", RELEASES)
+def test_mail_waits_while_it_is_down(platform: Platform) -> None:
+    here = site(SETTINGS)
+    (main,) = [entry for entry in POSTFIX.files(here, platform) if entry.path == "/etc/postfix/main.cf"]
+    assert isinstance(main, File) and main.content
+    assert "smtpd_milters = inet:127.0.0.1:11332\nnon_smtpd_milters = $smtpd_milters\n" in main.content
+    assert "milter_default_action = tempfail\n" in main.content
+
+
+def test_no_port_is_open_to_others() -> None:
+    here = site(SETTINGS)
+    ours = [each for each in whole(here) if each.name in ("redis", "rspamd")]
+    assert [port for each in ours for port in each.ports(here)] == []
+    sockets = [
+        bind
+        for path, text in written(SETTINGS).items()
+        if path.startswith("/etc/rspamd")
+        for bind in re.findall(r'bind_socket = "([^\s"]+)', text)
+    ]
+    assert sorted(sockets) == ["/run/rspamd/mailstack.sock", "127.0.0.1:11332"]
+
+
+def test_mynetworks_are_local_and_nothing_else_is() -> None:
+    networks = ["127.0.0.0/8", "[::1]/128", "192.0.2.0/24", "[2001:db8::]/32"]
+    settings = Settings(mail_hostname="mail.example.org", mail_mynetworks=networks)
+    text = written(settings)["/etc/rspamd/local.d/options.inc"]
+    # a list would be added to the default, which has all private networks
+    assert 'local_addrs = "127.0.0.0/8, ::1/128, 192.0.2.0/24, 2001:db8::/32";\n' in text
+
+
+def test_nothing_is_asked_of_others() -> None:
+    files = written(SETTINGS)
+    for module in ("asn", "fuzzy_check", "multimap", "rbl", "rspamd_update", "surbl", "url_redirector"):
+        assert "enabled = false;" in files[f"/etc/rspamd/local.d/{module}.conf"]
+    assert not [path for path, text in files.items() if path.startswith("/etc/rspamd") and "://" in text]
+
+
+def test_files_end_with_a_newline_and_say_who_wrote_them() -> None:
+    for path in (ROOT / "templates/rspamd").iterdir():
+        text = path.read_text()
+        assert text.endswith("\n")
+        if path.name.removesuffix(".j2").endswith((".conf", ".inc")):
+            assert text.startswith("# Written by mailstack; changes made here are undone by the next run.")
