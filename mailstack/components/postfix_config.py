@@ -66,7 +66,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         *(
             File(
                 f"{SQL_DIRECTORY}/{name}.cf",
-                _sql_cf(settings, endpoint, name, query),
+                sql_cf(settings, endpoint, COMMENTS[name], query),
                 group="postfix",
                 mode=0o640,
             )
@@ -228,7 +228,8 @@ def services_of(settings: Settings, added: PostfixAddition) -> list[MasterServic
     return postfix_services.merge(defaults, settings.mail_postfix_master)
 
 
-def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> str:
+def sql_cf(settings: Settings, endpoint: Endpoint, comment: str, query: str) -> str:
+    """Return a table of Postfix that asks the database, see pgsql_table(5) and mysql_table(5)."""
     engine = engine_of(settings)
     return render(
         "postfix/sql.cf",
@@ -238,7 +239,7 @@ def _sql_cf(settings: Settings, endpoint: Endpoint, name: str, query: str) -> st
         hosts=engine.postfix_hosts(endpoint),
         user=engine.lookup_user(settings, "postfix"),
         password=settings.mail_db_auth == "password",
-        comment=COMMENTS[name],
+        comment=comment,
         query=query,
     )
 

@@ -1,16 +1,22 @@
-"""rspamd: a milter of Postfix that checks and filters the mail of strangers."""
+"""rspamd: a milter of Postfix that signs the mail of users, and checks and filters that of strangers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import rspamd_config
+from mailstack.components import dkim, rspamd_config
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
-from mailstack.components.declarations import PostfixAddition, Record, ServiceProbe
+from mailstack.components.declarations import (
+    PostfixAddition,
+    Record,
+    ServiceProbe,
+    State,
+)
 from mailstack.components.dovecot import vmail
 from mailstack.components.redis import REDIS
 from mailstack.endpoint import Endpoint
+from mailstack.facts.dkim import KEYS
 from mailstack.operations.units import Unit
 from mailstack.shell import script
 
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Rspamd(Component):
-    """Install rspamd.
+    """Install rspamd, with DKIM keys for the domains in the database.
 
     A Postfix on this host, deployed before or after, passes all mail through it.
     """
@@ -47,7 +53,7 @@ class Rspamd(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        return rspamd_config.files(site)
+        return [*rspamd_config.files(site), *dkim.files(site)]
 
     def validate(self, site: Site) -> Sequence[str]:
         """See ``Component``."""
@@ -56,24 +62,31 @@ class Rspamd(Component):
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
         listens = (str(rspamd_config.MILTER.port), rspamd_config.CONTROLLER)
-        return [Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens)]
+        return [Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens), dkim.unit()]
 
     def links(self, site: Site) -> Mapping[str, Endpoint]:
         """See ``Component``."""
         return {"milter": rspamd_config.MILTER}
 
     def postfix(self, site: Site, platform: Platform) -> PostfixAddition:
-        """See ``Component``."""
-        return PostfixAddition(milters=["milter"])
+        """See ``Component``: Postfix's own bounces are signed, too."""
+        return PostfixAddition({"internal_mail_filter_classes": "bounce"}, milters=["milter"])
+
+    def state(self, site: Site) -> Sequence[State]:
+        """See ``Component``: with other keys, the records in the DNS would be wrong."""
+        return [State(KEYS, "secrets")]
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
-        """See ``Component``: RFC 7489."""
+        """See ``Component``: RFC 7489. The records of the keys are on the host, see the fact ``DkimKeys``."""
         return [Record(f"_dmarc.{domain}", "TXT", '"v=DMARC1; p=quarantine"')]
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         answers = "timeout 10 rspamadm control stat >/dev/null"
-        return [ServiceProbe("rspamd runs", answers)]
+        return [
+            ServiceProbe("rspamd runs", answers),
+            ServiceProbe("every domain has a DKIM key", script("probe_dkim", KEYS, site.settings.db_driver)),
+        ]
 
 
 RSPAMD = Rspamd()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailstack.components import redis, systemd
 from mailstack.endpoint import Endpoint
+from mailstack.facts.dkim import KEYS
 from mailstack.files import Entry, File
 from mailstack.templates import render
 
@@ -27,7 +28,7 @@ _OFF = (
 """Modules that cost memory, or that tell others about the mail of this server."""
 
 _TEMPLATES = (
-    *("force_actions.conf", "greylist.conf", "headers_group.conf"),
+    *("dkim_signing.conf", "force_actions.conf", "greylist.conf", "headers_group.conf"),
     *("mid.conf", "milter_headers.conf", "mime_types.conf", "phishing.conf", "ratelimit.conf", "redis.conf"),
     *("settings.conf", "whitelist.conf", "logging.inc", "options.inc"),
     *("worker-controller.inc", "worker-fuzzy.inc", "worker-normal.inc", "worker-proxy.inc"),
@@ -46,6 +47,8 @@ def files(site: Site) -> list[Entry]:
         "networks": [network.replace("[", "").replace("]", "") for network in settings.mail_mynetworks],
         "milter": f"{MILTER.host}:{MILTER.port}",
         "controller": CONTROLLER,
+        "keys": KEYS,
+        "ed25519": settings.mail_dkim_ed25519,
         "limit": settings.mail_user_message_rate_limit,
         "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
     }

@@ -101,6 +101,7 @@ class Lookups(Protocol):
     """The queries of Postfix and Dovecot in the engine's SQL: its module ``lookups``, which says more."""
 
     VIRTUAL_DOMAINS: str
+    SIGNED_DOMAINS: str
     VIRTUAL_MAILBOXES: str
     SENDER_LOGINS: str
     RELAY_DOMAINS: str

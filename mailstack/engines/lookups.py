@@ -29,6 +29,12 @@ treat them as remote, and mail from this server's users would loop back to it an
 VIRTUAL_MAILBOXES = ACTIVE_MAILBOX.format(address="'%s'")
 """Any result means that the mailbox exists: LMTP needs no path."""
 
+SIGNED_DOMAINS = (
+    "SELECT domain_name FROM mail_domain WHERE '%s' = 'all'"
+    " UNION ALL SELECT alias_domain FROM mail_alias_domain WHERE '%s' = 'all'"
+)
+"""All domains whose addresses users may send from."""
+
 RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
 """Disabled domains too, for the reason given at ``VIRTUAL_DOMAINS``."""
 

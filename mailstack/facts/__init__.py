@@ -1,6 +1,7 @@
 """Facts of pyinfra on the state of a host, for ``pyinfra HOST fact …`` and ``host.get_fact``."""
 
 from mailstack.facts.certificates import Certificate
+from mailstack.facts.dkim import DkimKeys
 from mailstack.facts.exim_queue import EximQueue
 from mailstack.facts.files import FileStates
 from mailstack.facts.packages import InstalledPackages
@@ -10,6 +11,7 @@ from mailstack.facts.users import SystemUsers
 
 __all__ = [
     "Certificate",
+    "DkimKeys",
     "EximQueue",
     "FileStates",
     "HostPlatform",

@@ -1,4 +1,4 @@
-"""The settings of rspamd: checks of what comes in, and the spam filter."""
+"""The settings of rspamd: signatures, checks of what comes in, and the spam filter."""
 
 from typing import Annotated
 
@@ -13,8 +13,13 @@ class RspamdSettings(Model):
 
     mail_rspamd: bool = Field(
         default=True,
-        description="Whether rspamd checks mail from strangers (SPF, DKIM, DMARC, ARC), and filters spam. "
-        "While it does not run, mail waits.",
+        description="Whether rspamd signs the mail of this server's domains (DKIM, RFC 6376), checks mail "
+        "from strangers (SPF, DKIM, DMARC, ARC), and filters spam. While it does not run, mail waits.",
+    )
+    mail_dkim_ed25519: bool = Field(
+        default=True,
+        description="Whether mail gets a second signature, by an Ed25519 key (RFC 8463). Receivers that do "
+        "not know the algorithm go by the RSA signature.",
     )
     mail_user_message_rate_limit: Annotated[int, Field(ge=0), Allowed("a number; 0 for no limit")] = Field(
         default=300,

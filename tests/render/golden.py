@@ -88,6 +88,7 @@ def elsewhere() -> list[Entry]:
         ],
         mail_tls_min_protocol="TLSv1.3",
         mail_home_root="/srv/mail",
+        mail_dkim_ed25519=False,
         mail_dovecot_extra="mail_max_userip_connections = 50",
     )
     here = site(settings, Endpoint("192.0.2.1", 5433, "verify-full"), clients=["192.0.2.2", "2001:db8::2"])

@@ -20,6 +20,7 @@ from pyinfra.api.exceptions import FactProcessError
 from mailstack import facts
 from mailstack.facts.certificates import Certificate, CertificateState
 from mailstack.facts.clusters import Cluster
+from mailstack.facts.dkim import DkimKey, DkimKeys
 from mailstack.facts.exim_queue import EximQueue, Undelivered
 from mailstack.facts.fact import Fact, Question, listed
 from mailstack.facts.files import FileStates, FileTexts, Found, IndexSums
@@ -112,6 +113,16 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
         PostgresqlClusters.of(),
         PLATFORM,
         Clusters("15", (Cluster("15", "main", 5433, frozenset({"binaries", "data", "ours"})),)),
+    ),
+    (
+        DkimKeys.of(["example.org", "none.example"]),
+        'example.org\tred1\tyes\t"v=DKIM1; " "p=a"\nexample.com\tred1\tyes\t"p=b"\nexample.org\t*\tno\t\n',
+        {"red1._domainkey.example.org": DkimKey("example.org", "red1", '"v=DKIM1; " "p=a"', signs=True)},
+    ),
+    (
+        DkimKeys.of(),
+        'example.com\tred2\tno\t"p=b"\n',
+        {"red2._domainkey.example.com": DkimKey("example.com", "red2", '"p=b"', signs=False)},
     ),
     (EximQueue.of(), "2\nexim4\n", Undelivered(2, exim4=True)),
     (EximQueue.of(), "0\n", Undelivered()),

@@ -39,6 +39,7 @@ def test_mail_waits_while_it_is_down(platform: Platform) -> None:
     assert isinstance(main, File) and main.content
     assert "smtpd_milters = inet:127.0.0.1:11332\nnon_smtpd_milters = $smtpd_milters\n" in main.content
     assert "milter_default_action = tempfail\n" in main.content
+    assert "internal_mail_filter_classes = bounce\n" in main.content
 
 
 def test_no_port_is_open_to_others() -> None:
@@ -52,6 +53,13 @@ def test_no_port_is_open_to_others() -> None:
         for bind in re.findall(r'bind_socket = "([^\s"]+)', text)
     ]
     assert sorted(sockets) == ["/run/rspamd/mailstack.sock", "127.0.0.1:11332"]
+
+
+def test_its_state_has_keys_and_training() -> None:
+    here = site(SETTINGS)
+    state = {entry.path: entry.holds for each in whole(here) for entry in each.state(here)}
+    assert state["/var/lib/rspamd/dkim"] == "secrets"
+    assert state["/var/lib/redis/mailstack.rdb"] == "training"
 
 
 def test_mynetworks_are_local_and_nothing_else_is() -> None:

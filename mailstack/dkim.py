@@ -1,0 +1,68 @@
+"""Rotation of DKIM keys in two steps, as receivers look for the key of a message in the DNS.
+
+.. code:: shell
+
+    pyinfra INVENTORY mailstack.dkim.publish example.org    # make the next keys
+    pyinfra INVENTORY fact mailstack.facts.DkimKeys domains=example.org    # print the records, for the DNS
+    pyinfra INVENTORY mailstack.dkim.switch example.org     # once the DNS has them, sign with these keys
+
+The records of the old keys stay in the DNS until mail that was signed with them is delivered: a week.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING
+
+from pyinfra.context import host
+
+from mailstack.components.dkim import SCRIPT
+from mailstack.facts.dkim import DkimKey, DkimKeys
+from mailstack.facts.reading import read
+from mailstack.operation import operation
+from mailstack.settings import Domain
+from mailstack.shell import shell
+
+if TYPE_CHECKING:
+    from pyinfra.api.command import PyinfraCommand
+
+
+@operation
+def publish(domain: str) -> Generator[PyinfraCommand]:
+    """Make the next keys of a domain, unless there are some that do not sign yet.
+
+    + domain: the domain
+
+    Raises ``OperationValueError`` for a malformed domain.
+    """
+    name = Domain(domain_name=domain).domain_name
+    if waiting := _waiting(read(DkimKeys.of(name))):
+        host.noop(f"{', '.join(waiting)} of {name} do not sign yet")
+        return
+    yield shell(f"{SCRIPT} publish {shlex.quote(name)}")
+
+
+@operation
+def switch(domain: str) -> Generator[PyinfraCommand]:
+    """Sign the mail of a domain with its newest keys.
+
+    + domain: the domain
+
+    Raises ``OperationValueError`` for a malformed domain.
+    """
+    name = Domain(domain_name=domain).domain_name
+    if not _waiting(read(DkimKeys.of(name))):
+        host.noop(f"the newest keys of {name} sign already")
+        return
+    yield shell(f"{SCRIPT} switch {shlex.quote(name)}")
+
+
+def _waiting(keys: Mapping[str, DkimKey]) -> list[str]:
+    """Return the selectors that are newer than those that sign."""
+    signing = max((_number(key) for key in keys.values() if key.signs), default=0)
+    return sorted(key.selector for key in keys.values() if _number(key) > signing)
+
+
+def _number(key: DkimKey) -> int:
+    return int(key.selector.lstrip("abcdefghijklmnopqrstuvwxyz") or 0)

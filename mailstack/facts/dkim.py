@@ -1,0 +1,66 @@
+"""The DKIM keys of a host's domains, and their DNS records. The private keys stay on the host."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailstack.facts.fact import Fact, Names, Value, listed
+
+KEYS = "/var/lib/rspamd/dkim"
+"""The directory of the keys; ``templates/rspamd/dkim-keys.j2`` says what is in it."""
+
+_ALL = "*"
+
+
+@dataclass(frozen=True)
+class DkimKey(Value):
+    """A key; its DNS record has the type TXT.
+
+    + domain: the domain that it signs for
+    + selector: its name
+    + data: the data of the record, as in a zone file
+    + signs: whether mail is signed with it: not before ``mailstack.dkim.switch`` for one that is newer
+    """
+
+    domain: str
+    selector: str
+    data: str
+    signs: bool
+
+
+class DkimKeys(Fact[dict[str, DkimKey]]):
+    """Return the DKIM keys by the names of their DNS records: ``dict[str, DkimKey]``.
+
+    + domains: the domains; without them, all that have keys
+    """
+
+    default = dict
+
+    def command(self, domains: Names = ()) -> str:
+        """Read the directories of these domains."""
+        return self.asking(listed(domains) or [_ALL])
+
+    @staticmethod
+    def ask(about: Sequence[str]) -> str:
+        """See ``Question.ask``."""
+        places = " ".join("*" if domain == _ALL else shlex.quote(domain) for domain in about)
+        return f"""cd {KEYS} && for domain in {places}; do
+  for record in "$domain"/*.txt; do
+    selector=${{record#*/}} selector=${{selector%.txt}}
+    grep -qxF "$selector" "$domain/current" && signs=yes || signs=no
+    printf '%s\\t%s\\t%s\\t' "$domain" "$selector" "$signs"
+    cat "$record" || echo
+  done
+done"""
+
+    def parse(self, output: str) -> dict[str, DkimKey]:
+        """See ``Question.parse``."""
+        lines = [line.split("\t") for line in output.splitlines() if line]
+        keys = (DkimKey(domain, selector, data, signs == "yes") for domain, selector, signs, data in lines)
+        return {
+            f"{key.selector}._domainkey.{key.domain}": key
+            for key in keys
+            if key.data and (key.domain in self.about or _ALL in self.about)
+        }

@@ -1,0 +1,124 @@
+"""DKIM keys: the script that makes them and rotates them, without rspamadm and postmap."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mailstack.dkim import _waiting
+from mailstack.facts import dkim as facts
+from mailstack.facts.dkim import DkimKey, DkimKeys
+from mailstack.templates import render
+
+#: Prints a record as rspamadm does, on two lines, and writes a key.
+RSPAMADM = """#!/bin/sh
+while [ $# -gt 0 ]; do case $1 in -s) selector=$2 ;; -k) key=$2 ;; esac; shift; done
+[ ! -e "$BROKEN" ] || exit 1
+echo "private $selector" > "$key"
+printf '%s._domainkey IN TXT ( "v=DKIM1; k=x; "\n\t"p=%s" ) ;\n' "$selector" "$selector"
+"""
+DOMAINS = "example.org,example.com,../evil,-x"
+
+
+class Host:
+    """The script on a host, in directories of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.keys, self._bin, self.broken = root / "keys", root / "bin", root / "broken"
+        self.keys.mkdir()
+        self._bin.mkdir()
+        # the loop ends after its first round
+        programs = {"rspamadm": RSPAMADM, "postmap": f"#!/bin/sh\necho {DOMAINS}\n", "chgrp": "#!/bin/sh\n"}
+        programs["sleep"] = "#!/bin/sh\nkill $PPID\n"
+        for name, text in programs.items():
+            (self._bin / name).write_text(text)
+            (self._bin / name).chmod(0o755)
+        self._script = root / "dkim-keys"
+        text = render(
+            "rspamd/dkim-keys",
+            keys=str(self.keys),
+            driver="pgsql",
+            table="/t",
+            domains=["mail.example.org"],
+            peer=False,
+        )
+        self._script.write_text(text)
+
+    def run(self, *arguments: str) -> str:
+        """Run the script, and return what it prints."""
+        env = {"PATH": f"{self._bin}:{os.environ['PATH']}", "BROKEN": str(self.broken)}
+        command = ["sh", str(self._script), *arguments]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+        return done.stdout + done.stderr
+
+    def read(self, path: str) -> str:
+        """Return a file below the directory of the keys."""
+        return (self.keys / path).read_text()
+
+    def facts(self) -> dict[str, DkimKey]:
+        """Return what the fact says of them."""
+        command = DkimKeys.of().command().replace(facts.KEYS, str(self.keys))
+        return DkimKeys.of().parse(
+            subprocess.run(["sh", "-c", command], capture_output=True, text=True).stdout
+        )
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """Return a host without keys."""
+    return Host(tmp_path)
+
+
+def test_each_domain_gets_keys_of_both_kinds(host: Host) -> None:
+    said = host.run()
+    assert said.splitlines() == [
+        f"made keys for {name}" for name in ("mail.example.org", "example.org", "example.com")
+    ]
+    assert {path.name for path in host.keys.iterdir()} == {"mail.example.org", "example.org", "example.com"}
+    assert host.read("example.org/current") == "rsa1\ned1\n"
+    assert host.read("example.org/rsa1.key") == "private rsa1\n"
+    assert host.read("example.org/ed1.txt") == '"v=DKIM1; k=x; " "p=ed1"\n'
+    assert {path.stat().st_mode & 0o777 for path in host.keys.glob("*/*")} == {0o640}
+    assert {path.stat().st_mode & 0o777 for path in host.keys.iterdir()} == {0o750}
+
+
+def test_keys_that_are_there_stay(host: Host) -> None:
+    host.run()
+    (host.keys / "example.org/rsa1.key").write_text("mine")
+    assert host.run() == ""
+    assert host.read("example.org/rsa1.key") == "mine"
+
+
+def test_a_key_that_can_not_be_made_leaves_nothing(host: Host) -> None:
+    host.broken.touch()
+    assert "could not make keys for example.org" in host.run()
+    assert list(host.keys.iterdir()) == []
+
+
+def test_rotation_has_two_steps(host: Host) -> None:
+    host.run()
+    assert _waiting(host.facts()) == []
+    host.run("publish", "example.org")
+    ours = {key.selector: key.signs for key in host.facts().values() if key.domain == "example.org"}
+    assert ours == {"rsa1": True, "ed1": True, "rsa2": False, "ed2": False}
+    assert _waiting(host.facts()) == ["ed2", "rsa2"]
+    host.run("publish", "example.org")
+    assert not (host.keys / "example.org/rsa3.key").exists(), "there are some that do not sign yet"
+    host.run("switch", "example.org")
+    assert host.read("example.org/current") == "rsa2\ned2\n"
+    assert host.read("example.org/rsa1.key") == "private rsa1\n"
+    assert host.facts()["rsa2._domainkey.example.org"].data == '"v=DKIM1; k=x; " "p=rsa2"'
+    host.run("switch", "example.org")
+    assert host.read("example.org/current") == "rsa2\ned2\n"
+
+
+def test_a_rotation_that_fails_changes_nothing(host: Host) -> None:
+    host.run()
+    host.broken.touch()
+    host.run("publish", "example.org")
+    assert _waiting(host.facts()) == []
+    host.run("switch", "nothing.example")
+    assert host.read("example.org/current") == "rsa1\ned1\n"
