@@ -55,8 +55,8 @@ def postfix(site: Site, platform: Platform) -> PostfixAddition:
 def dovecot(site: Site, platform: Platform) -> DovecotAddition:
     """Return the additions of all components of a host to Dovecot.
 
-    Raises ``OperationValueError`` if two of them give one block different texts, or one has plugins for a
-    protocol that Dovecot does not have here.
+    Raises ``OperationValueError`` if two of them give one block or script different texts, or one has plugins
+    for a protocol that Dovecot does not have here.
     """
     added = {each.name: each.dovecot(site, platform) for each in site.components}
     for name, addition in added.items():
@@ -72,4 +72,6 @@ def dovecot(site: Site, platform: Platform) -> DovecotAddition:
             for protocol in protocols
         },
         merged("block of Dovecot", {name: addition.blocks for name, addition in added.items()}),
+        merged("Sieve script", {name: addition.scripts for name, addition in added.items()}),
+        in_order(addition.before for addition in added.values()),
     )

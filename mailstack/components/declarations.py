@@ -77,7 +77,11 @@ class DovecotAddition(NamedTuple):
     + plugins: names for ``mail_plugins``, by protocol: ``imap``, ``lmtp``; the empty name is for all
       protocols
     + blocks: text for ``dovecot.conf``, by topic
+    + scripts: Sieve scripts by name
+    + before: the names of those that run before each user's own, in this order
     """
 
     plugins: Mapping[str, Sequence[str]] = {}
     blocks: Mapping[str, str] = {}
+    scripts: Mapping[str, str] = {}
+    before: Sequence[str] = ()

@@ -135,7 +135,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         # Dovecot leaves the sockets of Debian's own configuration behind. If no process listens on this one,
         # each new auth process waits for five seconds and then logs an error
         File("/run/dovecot/anvil-auth-penalty", None, activation=None),
-        *dovecot_sieve.files(settings, generation, added.plugins.get("lmtp", ())),
+        *dovecot_sieve.files(settings, generation, added),
         File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
         *_upgrade_files(settings, values),
     ]

@@ -9,28 +9,27 @@ from mailstack.files import Directory, Entry, File
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from mailstack.components.declarations import DovecotAddition
     from mailstack.settings import Settings
 
 PACKAGES = ("dovecot-sieve", "dovecot-managesieved")
 _DIRECTORY = "/etc/dovecot"
 
 
-def files(settings: Settings, generation: str, plugins: Sequence[str] = ()) -> list[Entry]:
+def files(settings: Settings, generation: str, added: DovecotAddition) -> list[Entry]:
     """Return the configuration that ``dovecot.conf`` includes, and the scripts; without Sieve, their absence.
 
-    + plugins: further plugins for LMTP
     + generation: ``2.3`` or ``2.4``; part of each script, so that an upgrade compiles them again
+    + added: the additions of other components
     """
-    texts = _texts(settings)
+    texts = _texts(settings) | dict(added.scripts if settings.mail_sieve else {})
     configuration = None
     if settings.mail_sieve:
         configuration = render(
             f"dovecot/{generation}/sieve.conf",
             settings=settings,
-            plugins=plugins,
-            before=_path("before") if texts["before"] else None,
+            plugins=added.plugins.get("lmtp", ()),
+            before={name: _path(name) for name in ("before", *added.before) if texts[name]},
             after=_path("after") if texts["after"] else None,
         )
     # at the end, so that line numbers are those of the settings
@@ -51,7 +50,7 @@ def files(settings: Settings, generation: str, plugins: Sequence[str] = ()) -> l
 
 
 def scripts(settings: Settings) -> list[str]:
-    """Return the paths of the installed scripts."""
+    """Return the paths of the scripts that the settings give."""
     return [_path(name) for name, text in _texts(settings).items() if text]
 
 

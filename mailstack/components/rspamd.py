@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import dkim, rspamd_config
+from mailstack.components import dkim, junk, rspamd_config
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import (
+    DovecotAddition,
     PostfixAddition,
     Record,
     ServiceProbe,
@@ -53,7 +54,7 @@ class Rspamd(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        return [*rspamd_config.files(site), *dkim.files(site)]
+        return [*rspamd_config.files(site), *dkim.files(site), *junk.files()]
 
     def validate(self, site: Site) -> Sequence[str]:
         """See ``Component``."""
@@ -71,6 +72,10 @@ class Rspamd(Component):
     def postfix(self, site: Site, platform: Platform) -> PostfixAddition:
         """See ``Component``: Postfix's own bounces are signed, too."""
         return PostfixAddition({"internal_mail_filter_classes": "bounce"}, milters=["milter"])
+
+    def dovecot(self, site: Site, platform: Platform) -> DovecotAddition:
+        """See ``Component``: spam goes to the folder Junk, and is learned where a user moves it."""
+        return junk.dovecot(platform.dovecot) if site.settings.mail_sieve else DovecotAddition()
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``: with other keys, the records in the DNS would be wrong."""

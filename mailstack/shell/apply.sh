@@ -76,7 +76,10 @@ do_line() {  # VERB PATH OWNER GROUP MODE INDEX
       # without -c a Dovecot that runs would say how it is configured, which it was before this change
       rm -f "$root$6"
       install_file "$2"
-      sievec -c /etc/dovecot/dovecot.conf "$root$2" "$root$6.mailstack-new"
+      # what a script that IMAP runs may do, sievec(1) must be told
+      extensions=
+      if grep -q '"imapsieve"' "$root$2"; then extensions='+imapsieve +vnd.dovecot.pipe'; fi
+      sievec -c /etc/dovecot/dovecot.conf ${extensions:+-x "$extensions"} "$root$2" "$root$6.mailstack-new"
       attributes "$root$6.mailstack-new" "$3" "$4" "$5"
       mv -fT "$root$6.mailstack-new" "$root$6"
       record "$2" "$6" ;;

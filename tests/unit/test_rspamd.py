@@ -8,6 +8,7 @@ import pytest
 
 from mailstack import Settings
 from mailstack.components.component import with_required
+from mailstack.components.dovecot import DOVECOT
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.rspamd import RSPAMD
 from mailstack.facts.platform import RELEASES, Platform
@@ -19,9 +20,9 @@ SETTINGS = Settings(mail_hostname="mail.example.org", mail_domains=["example.org
 
 
 def written(settings: Settings, platform: Platform = RELEASES[1]) -> dict[str, str]:
-    """Return the files of rspamd, by path."""
+    """Return the files of rspamd and Dovecot, by path."""
     here = site(settings)
-    entries = RSPAMD.files(here, platform)
+    entries = [*RSPAMD.files(here, platform), *DOVECOT.files(here, platform)]
     return {entry.path: entry.content for entry in entries if isinstance(entry, File) and entry.content}
 
 
@@ -75,6 +76,22 @@ def test_nothing_is_asked_of_others() -> None:
     for module in ("asn", "fuzzy_check", "multimap", "rbl", "rspamd_update", "surbl", "url_redirector"):
         assert "enabled = false;" in files[f"/etc/rspamd/local.d/{module}.conf"]
     assert not [path for path, text in files.items() if path.startswith("/etc/rspamd") and "://" in text]
+
+
+def test_sieve_files_spam_and_learns() -> None:
+    files = written(SETTINGS)
+    assert "junk.sieve" in files["/etc/dovecot/sieve.conf"]
+    assert "imap_sieve = yes" in files["/etc/dovecot/dovecot.conf"]
+    own = Settings(mail_hostname="mail.example.org", mail_sieve_before="keep;")
+    old = written(own, RELEASES[0])["/etc/dovecot/sieve.conf"]
+    # 2.3 reads its list up to the first number that is missing
+    assert (
+        "sieve_before = /etc/dovecot/sieve/before.sieve\n  sieve_before2 = /etc/dovecot/sieve/junk.sieve"
+        in old
+    )
+    without = written(Settings(mail_hostname="mail.example.org", mail_sieve=False))
+    assert "imap_sieve" not in without["/etc/dovecot/dovecot.conf"]
+    assert not [path for path in without if path.endswith(".sieve")]
 
 
 def test_files_end_with_a_newline_and_say_who_wrote_them() -> None:
