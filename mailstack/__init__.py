@@ -4,7 +4,7 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 """
 
 from mailstack import accounts
-from mailstack.components import dovecot, mail_server, mariadb, postfix, postgresql, redis, rspamd, tls
+from mailstack.components import dovecot, mail_server, mariadb, postfix, postgresql, redis, rspamd, srs, tls
 from mailstack.settings import Settings
 
 postgres = postgresql
@@ -21,6 +21,7 @@ __all__ = [
     "postgresql",
     "redis",
     "rspamd",
+    "srs",
     "tls",
 ]
 

@@ -49,6 +49,7 @@ def postfix(site: Site, platform: Platform) -> PostfixAddition:
         tuple(merged("service of master.cf", services).values()),
         in_order(addition.milters for addition in added.values()),
         in_order(addition.recipient_checks for addition in added.values()),
+        in_order(addition.sender_transports for addition in added.values()),
     )
 
 

@@ -63,12 +63,14 @@ class PostfixAddition(NamedTuple):
     + services: services of ``master.cf``, by name and type
     + milters: names of links to milters, in the order in which a message passes them
     + recipient_checks: restrictions for the end of ``smtpd_recipient_restrictions``
+    + sender_transports: tables for the end of ``sender_dependent_default_transport_maps``
     """
 
     parameters: Mapping[str, str] = {}
     services: Sequence[MasterService] = ()
     milters: Sequence[str] = ()
     recipient_checks: Sequence[str] = ()
+    sender_transports: Sequence[str] = ()
 
 
 class DovecotAddition(NamedTuple):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mailstack.facts.platform import Platform
     from mailstack.files import Entry
+    from mailstack.settings.postfix_master import MasterService
 
 _NAMES = {"25": "smtp", "465": "submissions", "587": "submission"}
 """The names of the ports in IANA's registry."""
@@ -44,7 +45,7 @@ class Postfix(Component):
     def needs(self, site: Site) -> Sequence[Component]:
         """See ``Component``: without the other end of what they add, mail would wait."""
         added = {component: component.postfix(site, RELEASES[-1]) for component in site.components}
-        needed = (each for each, addition in added.items() if addition.milters)
+        needed = (each for each, addition in added.items() if addition.milters or addition.sender_transports)
         return [*self.requires, *needed]
 
     def is_wanted(self, site: Site) -> bool:
@@ -102,14 +103,15 @@ class Postfix(Component):
             program="/usr/lib/postfix/sbin/master",
             pid_file=postfix_config.LOCK,
             drop_in=True,
-            listens=_listens(site, platform),
+            listens=ports(_services(site, platform)),
             replaces=postfix_config.INSTANCE if process == name else None,
         )
         return [postfix, postfix_recovery.unit(process)]
 
     def ports(self, site: Site) -> Sequence[Port]:
         """See ``Component``."""
-        return [Port(int(port), _NAMES.get(port, port)) for port in _listens(site, RELEASES[-1])]
+        numbers = ports(_services(site, RELEASES[-1]), loopback=False)
+        return [Port(int(port), _NAMES.get(port, port)) for port in numbers]
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""
@@ -133,8 +135,8 @@ class Postfix(Component):
         return [runs, asks]
 
 
-def _listens(site: Site, platform: Platform) -> tuple[str, ...]:
-    return ports(postfix_config.services_of(site.settings, additions.postfix(site, platform)))
+def _services(site: Site, platform: Platform) -> list[MasterService]:
+    return postfix_config.services_of(site.settings, additions.postfix(site, platform))
 
 
 POSTFIX = Postfix()

@@ -61,7 +61,10 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         ),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
         File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
-        File(f"{DIRECTORY}/impossible_recipients", render("postfix/impossible_recipients")),
+        File(
+            f"{DIRECTORY}/impossible_recipients",
+            render("postfix/impossible_recipients", srs=settings.mail_srs),
+        ),
         *postfix_tables.files(settings),
         *(
             File(
@@ -143,6 +146,7 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         # for a socket, Postfix requires the bare path here
         sasl=additions.at(site.link("sasl")).removeprefix("unix:"),
         recipient_checks=added.recipient_checks,
+        sender_transports=added.sender_transports,
         milters=[additions.at(site.link(name)) for name in added.milters],
     )
     if twice := sorted(set(added.parameters) & set(_names(text))):

@@ -201,7 +201,15 @@ _PORTS = {"smtp": "25", "smtps": "465", "submissions": "465", "submission": "587
 """The names in services(5) of Postfix's services."""
 
 
-def ports(services: Iterable[MasterService]) -> tuple[str, ...]:
-    """Return the TCP ports of ``services``, except those that only services(5) on the host has."""
-    names = (service.name.rpartition(":")[2] for service in services if service.type == "inet")
+def ports(services: Iterable[MasterService], *, loopback: bool = True) -> tuple[str, ...]:
+    """Return the TCP ports of ``services``, except those that only services(5) on the host has.
+
+    + loopback: whether ports count that are for this host alone
+    """
+    listeners = [service.name for service in services if service.type == "inet"]
+    names = (
+        name.rpartition(":")[2]
+        for name in listeners
+        if loopback or not name.startswith(("127.", "[::1]:", "localhost:"))
+    )
     return tuple(_PORTS.get(name, name) for name in names if name in _PORTS or name.isdigit())

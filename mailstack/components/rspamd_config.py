@@ -28,7 +28,7 @@ _OFF = (
 """Modules that cost memory, or that tell others about the mail of this server."""
 
 _TEMPLATES = (
-    *("dkim_signing.conf", "force_actions.conf", "greylist.conf", "headers_group.conf"),
+    *("arc.conf", "dkim_signing.conf", "force_actions.conf", "greylist.conf", "headers_group.conf"),
     *("mid.conf", "milter_headers.conf", "mime_types.conf", "phishing.conf", "ratelimit.conf", "redis.conf"),
     *("settings.conf", "whitelist.conf", "logging.inc", "options.inc"),
     *("worker-controller.inc", "worker-fuzzy.inc", "worker-normal.inc", "worker-proxy.inc"),
@@ -49,6 +49,8 @@ def files(site: Site) -> list[Entry]:
         "controller": CONTROLLER,
         "keys": KEYS,
         "ed25519": settings.mail_dkim_ed25519,
+        "hostname": settings.mail_hostname,
+        "sealers": settings.mail_trusted_sealers,
         "limit": settings.mail_user_message_rate_limit,
         "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
     }

@@ -111,6 +111,9 @@ class Lookups(Protocol):
     def own_senders(self, local: Iterable[str]) -> str:
         """Return a query for access(5): an action if the domain is this server's, or among ``local``."""
 
+    def foreign_senders(self, route: str, local: Iterable[str]) -> str:
+        """Return a query for a sender: ``route``, if its domain is not this server's, nor among ``local``."""
+
     def virtual_aliases(self, postmaster: str) -> str:
         """Return the query for a recipient: aliases, mailboxes, and ``postmaster`` for each domain's."""
 

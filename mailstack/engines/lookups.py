@@ -63,6 +63,20 @@ def own_senders(local: Iterable[str]) -> str:
     )
 
 
+def foreign_senders(route: str, local: Iterable[str]) -> str:
+    """Return a query for a sender: the route of its mail, if its domain is none of this server's.
+
+    + route: a transport with its next hop
+    + local: the domains of system users, which are in no table
+    """
+    names = ", ".join(f"'{name}'" for name in local) or "''"
+    domains = VIRTUAL_DOMAINS.replace("%s", "%d")
+    return (
+        f"SELECT '{route}' FROM (SELECT '%d' AS name) AS asked"
+        f" WHERE name NOT IN ({names}) AND NOT EXISTS ({domains})"
+    )
+
+
 def sender_logins(behind: str) -> str:
     """Return a query for the users that may send from an address.
 

@@ -18,6 +18,7 @@ _SERVICES = {
     "dovecot": "dovecot-core",
     "mariadb": "mariadb-server",
     "rspamd": "rspamd",
+    "postsrsd": "postsrsd",
 }
 """Services that a package starts with Debian's own configuration, with the package."""
 

@@ -90,12 +90,14 @@ class GivenSettings(TypedDict, total=False):
     mail_smtpd_helo_restrictions: List
     mail_smtpd_relay_restrictions: List
     mail_smtpd_soft_error_limit: int
+    mail_srs: bool
     mail_tls_certificate: str | None
     mail_tls_key: Secret | None
     mail_tls_min_protocol: Literal["TLSv1.2", "TLSv1.3"]
     mail_tls_old_ciphers: bool
     mail_transport: Mapping[str, Any]
     mail_trusted_forwarders: List
+    mail_trusted_sealers: List
     mail_user_message_rate_limit: int
     mail_users: List | Mapping[str, Any]
     mail_virtual: Mapping[str, Any]

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailstack.settings.errors import Allowed
-from mailstack.settings.types import Model
+from mailstack.settings.types import DomainName, ListOf, Model
 
 
 class RspamdSettings(Model):
@@ -15,6 +15,18 @@ class RspamdSettings(Model):
         default=True,
         description="Whether rspamd signs the mail of this server's domains (DKIM, RFC 6376), checks mail "
         "from strangers (SPF, DKIM, DMARC, ARC), and filters spam. While it does not run, mail waits.",
+    )
+    mail_trusted_sealers: Annotated[
+        ListOf[DomainName], Allowed("a list of domains, such as the `mail_hostname` of another server")
+    ] = Field(
+        default=(),
+        description="Forwarders whose seals (ARC, RFC 8617) are believed: a message that passed DMARC there "
+        "is not refused here. They could claim anything.",
+    )
+    mail_srs: bool = Field(
+        default=True,
+        description="Whether forwarded mail of other domains gets an envelope sender of this host (SRS), so "
+        "that SPF passes at the next server. A bounce to it goes back to the original sender.",
     )
     mail_dkim_ed25519: bool = Field(
         default=True,

@@ -21,6 +21,7 @@ from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
 from mailstack.components.redis import REDIS
 from mailstack.components.rspamd import RSPAMD
+from mailstack.components.srs import SRS
 from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
@@ -46,6 +47,7 @@ def peer() -> list[Entry]:
         mail_db_auth="peer",
         mail_pop3=True,
         mail_rspamd=False,
+        mail_srs=False,
     )
     here = site(settings)
     return [*_mail(here), *POSTGRESQL.files(here, RELEASES[1])]
@@ -122,7 +124,12 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
     """Return the files of Postfix, and of both generations of Dovecot in a directory each."""
     entries = [
         *POSTFIX.files(here, platform),
-        *(entry for each in (REDIS, RSPAMD) if each.is_wanted(here) for entry in each.files(here, platform)),
+        *(
+            entry
+            for each in (REDIS, RSPAMD, SRS)
+            if each.is_wanted(here)
+            for entry in each.files(here, platform)
+        ),
     ]
     for release in RELEASES:
         for entry in DOVECOT.files(here, release):

@@ -22,6 +22,7 @@ from mailstack.engines.lookups import (
     VIRTUAL_DOMAINS,
     VIRTUAL_MAILBOXES,
     detail_script,
+    foreign_senders,
     has_app_password,
     may_log_in,
     own_senders,
@@ -49,6 +50,7 @@ __all__ = [
     "dovecot_login",
     "dovecot_password",
     "dovecot_user",
+    "foreign_senders",
     "own_senders",
     "virtual_aliases",
 ]

@@ -19,6 +19,7 @@ from mailstack.engines.lookups import (
     VIRTUAL_DOMAINS,
     VIRTUAL_MAILBOXES,
     detail_script,
+    foreign_senders,
     has_app_password,
     may_log_in,
     own_senders,
@@ -46,6 +47,7 @@ __all__ = [
     "dovecot_login",
     "dovecot_password",
     "dovecot_user",
+    "foreign_senders",
     "own_senders",
     "virtual_aliases",
 ]
