@@ -113,7 +113,7 @@ def deployed(network: Network, debian: int, db_engine: str) -> str:
         host.pyinfra("-y", "deploy.py", data=sample_accounts.data(), timeout=900).check()
 
     host = Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network)
-    return _made_once(f"deployed:{debian}-{db_engine}", host, deploy)
+    return made_once(f"deployed:{debian}-{db_engine}", host, deploy)
 
 
 @pytest.fixture(scope="session")
@@ -148,10 +148,10 @@ def _with_packages(network: Network, debian: int) -> str:
         assert "postfix" not in host.exec("ls /var/lib/mailstack 2>/dev/null; true").stdout
 
     host = Target(f"{networks.WORKER_NAME}-installing-{debian}", debian, network)
-    return _made_once(f"installed:{debian}-{sample_accounts.ENGINE}", host, install)
+    return made_once(f"installed:{debian}-{sample_accounts.ENGINE}", host, install)
 
 
-def _made_once(kind: str, host: Target, make: Callable[[Target], None]) -> str:
+def made_once(kind: str, host: Target, make: Callable[[Target], None]) -> str:
     """Return the image of a host that `make` creates; the first worker makes it."""
     image = f"{networks.TEST_NAME}-{kind}-{os.environ['MAILSTACK_TEST_SESSION']}"
     with locked(image.replace(":", "-")):
@@ -182,7 +182,11 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
     made: list[Target] = []
 
     def make(
-        name: str, image: str | None = None, hostname: str = sample_accounts.HOSTNAME, ipv6: bool = True
+        name: str,
+        image: str | None = None,
+        hostname: str = sample_accounts.HOSTNAME,
+        ipv6: bool = True,
+        debian: int = debian,
     ) -> Target:
         target = Target(f"{networks.WORKER_NAME}-{name}-{debian}", debian, network, hostname, ipv6=ipv6)
         made.append(target)

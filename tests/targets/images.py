@@ -46,6 +46,18 @@ def peer_image() -> str:
     return tag
 
 
+def dns_image() -> str:
+    """Return the image of the DNS server; made if it is missing."""
+    base = target_image(13)
+    recipe = (RECIPES / "dns.sh").read_text()
+    tag = f"mailstack-dns:13-{_digest(base, recipe)}"
+    with locked("image-dns"):
+        if not exists(tag):
+            with step(f"making the image {tag}"):
+                _provision(base, tag, recipe, {})
+    return tag
+
+
 def all_images() -> list[str]:
     """Return all three; those of the two Debians side by side."""
     with ThreadPoolExecutor() as pool:

@@ -1,0 +1,21 @@
+# Turns a target into the DNS of the tests' networks: Knot, which serves the root zone, and in it all names there are.
+# Run by images.py in a container of the target, as root. The zone is written by tests/support/dns.py.
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+apt-get install -qy --no-install-recommends knot
+rm /usr/sbin/policy-rc.d
+cat > /etc/knot/knot.conf <<'CONF'
+server:
+    listen: [ 0.0.0.0@53, ::@53 ]
+zone:
+  - domain: .
+    storage: /var/lib/knot
+    file: root.zone
+    zonefile-sync: -1
+    zonefile-load: difference-no-serial
+    journal-content: all
+CONF
+printf '. 60 SOA dns.example. root.example. 1 60 60 600 1\n. 60 NS dns.example.\n' > /var/lib/knot/root.zone
+chown knot:knot /var/lib/knot/root.zone
