@@ -2,6 +2,11 @@
 # Check that Postfix can run with the configuration staged in $stage.
 staged=${stage:?}/etc/postfix
 
+# tables of other components, which are staged only if one of their files has changed
+for table in /etc/postfix/sql/*.cf; do
+  [ -e "$staged/sql/${table##*/}" ] || [ ! -e "$table" ] || cp -p "$table" "$staged/sql/" || exit 1
+done
+
 postconf_staged() {  # with -c alone, Postfix 3.10 looks for tables below the $config_directory that is running
   postconf -c "$staged" -o config_directory="$staged" "$@"
 }
