@@ -30,6 +30,10 @@ def user(
     quota_mb: int | None = None,
     quota_messages: int | None = None,
     home_directory: str | None = None,
+    message_rate_limit: int | None = None,
+    recipient_rate_limit: int | None = None,
+    message_daily_limit: int | None = None,
+    recipient_daily_limit: int | None = None,
     can_send: bool | None = None,
     can_receive: bool | None = None,
     detail_folders: bool | None = None,
@@ -46,6 +50,8 @@ def user(
       user by default ``prompt``. An existing user gets this as the new password
     + quota_mb, quota_messages: the largest size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: the directory of the mail; by default a new one below ``mail_home_root``
+    + message_rate_limit, recipient_rate_limit: messages, and recipients, in an hour; 0 for no limit
+    + message_daily_limit, recipient_daily_limit: the same in a day
     + can_send, can_receive: whether the user may send, and receive, mail
     + detail_folders: whether mail to ``user+folder`` goes into that folder if it exists
     + senders: further addresses that the user may send from, or ``@domain``. Existing others stay
@@ -68,6 +74,10 @@ def user(
             quota_mb=quota_mb,
             quota_messages=quota_messages,
             home_directory=home_directory,
+            message_rate_limit=message_rate_limit,
+            recipient_rate_limit=recipient_rate_limit,
+            message_daily_limit=message_daily_limit,
+            recipient_daily_limit=recipient_daily_limit,
             can_send=can_send,
             can_receive=can_receive,
             detail_folders=detail_folders,

@@ -9,6 +9,7 @@ from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import ServiceProbe, State
 from mailstack.endpoint import Endpoint
+from mailstack.facts.limits import SOCKET
 from mailstack.files import File
 from mailstack.operations.units import Unit
 from mailstack.templates import render
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 GROUP = "redis"
 """Its socket is for this group. A port, even on loopback, would be open to every user of the host."""
-_SOCKET = "/run/redis-mailstack/redis.sock"
 _SERVICE = "redis-server@mailstack"
 
 
@@ -45,17 +45,17 @@ class Redis(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``: it has no reload, but does not need one for what is in its file."""
-        text = render("redis/redis.conf", socket=_SOCKET)
+        text = render("redis/redis.conf", socket=SOCKET)
         path = "/etc/redis/redis-mailstack.conf"
         return [*systemd.drop_in(_SERVICE), File(path, text, "redis", "redis", 0o640, activation="restart")]
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``: one of Debian's services for several instances."""
-        return [Unit(_SERVICE, program="/usr/bin/redis-server", drop_in=True, listens=(_SOCKET,))]
+        return [Unit(_SERVICE, program="/usr/bin/redis-server", drop_in=True, listens=(SOCKET,))]
 
     def links(self, site: Site) -> Mapping[str, Endpoint]:
         """See ``Component``."""
-        return {"redis": Endpoint(_SOCKET)}
+        return {"redis": Endpoint(SOCKET)}
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``: what the filter has learned from users."""
@@ -63,7 +63,7 @@ class Redis(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        ask = f"redis-cli -s {_SOCKET} ping | grep -q PONG"
+        ask = f"redis-cli -s {SOCKET} ping | grep -q PONG"
         return [ServiceProbe("Redis answers", ask)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import dkim, junk, rspamd_config
+from mailstack.components import dkim, junk, rspamd_config, user_limits
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import (
@@ -54,7 +54,7 @@ class Rspamd(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        return [*rspamd_config.files(site), *dkim.files(site), *junk.files()]
+        return [*rspamd_config.files(site), *dkim.files(site), *user_limits.files(site), *junk.files()]
 
     def validate(self, site: Site) -> Sequence[str]:
         """See ``Component``."""
@@ -63,7 +63,11 @@ class Rspamd(Component):
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
         listens = (str(rspamd_config.MILTER.port), rspamd_config.CONTROLLER)
-        return [Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens), dkim.unit()]
+        return [
+            Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens),
+            dkim.unit(),
+            user_limits.unit(),
+        ]
 
     def links(self, site: Site) -> Mapping[str, Endpoint]:
         """See ``Component``."""

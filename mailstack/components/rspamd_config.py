@@ -22,6 +22,7 @@ _GROUPS = (redis.GROUP, "vmail")
 
 _OFF = (
     *("elastic", "clickhouse", "history_redis", "neural"),
+    "ratelimit",  # see user_limits
     # these ask somebody else about the mail or its sender; most of them refuse large resolvers, too
     *("asn", "fuzzy_check", "multimap", "mx_check", "rbl", "rspamd_update", "surbl", "url_redirector"),
 )
@@ -29,7 +30,7 @@ _OFF = (
 
 _TEMPLATES = (
     *("arc.conf", "dkim_signing.conf", "force_actions.conf", "greylist.conf", "headers_group.conf"),
-    *("mid.conf", "milter_headers.conf", "mime_types.conf", "phishing.conf", "ratelimit.conf", "redis.conf"),
+    *("mid.conf", "milter_headers.conf", "mime_types.conf", "phishing.conf", "redis.conf", "rspamd.lua"),
     *("settings.conf", "whitelist.conf", "logging.inc", "options.inc"),
     *("worker-controller.inc", "worker-fuzzy.inc", "worker-normal.inc", "worker-proxy.inc"),
 )
@@ -51,7 +52,6 @@ def files(site: Site) -> list[Entry]:
         "ed25519": settings.mail_dkim_ed25519,
         "hostname": settings.mail_hostname,
         "sealers": settings.mail_trusted_sealers,
-        "limit": settings.mail_user_message_rate_limit,
         "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
     }
     return [

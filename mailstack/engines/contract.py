@@ -102,6 +102,7 @@ class Lookups(Protocol):
 
     VIRTUAL_DOMAINS: str
     SIGNED_DOMAINS: str
+    USER_LIMITS: str
     VIRTUAL_MAILBOXES: str
     SENDER_LOGINS: str
     RELAY_DOMAINS: str

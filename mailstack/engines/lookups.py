@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailstack.engines import tables
 from mailstack.engines.contract import DOVECOT, SIEVE_SCRIPTS
 
 if TYPE_CHECKING:
@@ -34,6 +35,14 @@ SIGNED_DOMAINS = (
     " UNION ALL SELECT alias_domain FROM mail_alias_domain WHERE '%s' = 'all'"
 )
 """All domains whose addresses users may send from."""
+
+_limits = [f"' ', COALESCE(u.{name}, -1)" for name in tables.USER_LIMITS]
+USER_LIMITS = (
+    "SELECT '.' AS own FROM (SELECT '%s' AS name) AS asked WHERE name = 'all'"
+    f" UNION ALL SELECT CONCAT(u.email, {', '.join(_limits)}) FROM mail_users u"
+    f" WHERE '%s' = 'all' AND COALESCE({', '.join(f'u.{name}' for name in tables.USER_LIMITS)}) IS NOT NULL"
+)
+"""The limits of all users that have some of their own, -1 for the others. The first row is always there."""
 
 RELAY_DOMAINS = "SELECT domain_name FROM mail_relay_domain WHERE domain_name = '%s'"
 """Disabled domains too, for the reason given at ``VIRTUAL_DOMAINS``."""

@@ -14,10 +14,12 @@ from mailstack.settings.accounts import APP_PASSWORD_NAME
 _ACTIVE = Column("active", "boolean", default=True)
 _OUTSIDE = "[[:cntrl:]]|(^|/)[.][.](/|$)"
 """A pattern that no path may match: it would lead out of its directory, or out of a line of a file."""
+USER_LIMITS = ("message_rate_limit", "recipient_rate_limit", "message_daily_limit", "recipient_daily_limit")
+"""The columns for how much a user may send: in an hour, and in a day."""
 
 
 def _number(name: str) -> Column:
-    """Return a column for a limit; NULL or 0 is no limit."""
+    """Return a column for a limit; 0 is no limit."""
     return Column(name, "number", required=False)
 
 
@@ -69,6 +71,8 @@ TABLES = (
             # tells which older hash a login replaced: functions/logins.sql
             Column("password_origin", "text", required=False, secret=True),
             _number("quota_messages"),
+            # without them, the limits in the settings
+            *map(_number, USER_LIMITS),
         ),
         keys=(Key("mailstack_users_key", ("email",)),),
         checks=(
@@ -84,6 +88,7 @@ TABLES = (
             ),
             Check("mailstack_users_quota", ("quota_mb >= 0",)),
             Check("mailstack_users_quota_messages", ("quota_messages >= 0",)),
+            Check("mailstack_users_limits", tuple(f"{name} >= 0" for name in USER_LIMITS)),
         ),
         references=(Reference("mailstack_users_domain", "domain_name", "mail_domain", "domain_name"),),
         indexes=(Index("mailstack_users_domain", ("domain_name",)),),

@@ -4,6 +4,7 @@ from mailstack.facts.certificates import Certificate
 from mailstack.facts.dkim import DkimKeys
 from mailstack.facts.exim_queue import EximQueue
 from mailstack.facts.files import FileStates
+from mailstack.facts.limits import LimitedUsers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
 from mailstack.facts.units import UnitStates
@@ -16,6 +17,7 @@ __all__ = [
     "FileStates",
     "HostPlatform",
     "InstalledPackages",
+    "LimitedUsers",
     "PostgresqlClusters",
     "SystemUsers",
     "UnitStates",

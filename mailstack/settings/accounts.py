@@ -87,6 +87,14 @@ class User(Model):
         default=None,
         description="The largest number of messages. None: the domain's `user_quota_messages`; 0: no limit.",
     )
+    message_rate_limit: Messages | None = Field(
+        default=None,
+        description="Messages that the user may send in an hour. None: `mail_user_message_rate_limit`; 0: no "
+        "limit. The next three are alike.",
+    )
+    recipient_rate_limit: Messages | None = Field(default=None, description="Recipients in an hour.")
+    message_daily_limit: Messages | None = Field(default=None, description="Messages in a day.")
+    recipient_daily_limit: Messages | None = Field(default=None, description="Recipients in a day.")
     can_send: bool = Field(
         default=True, description="If false, the user can't log in on ports 465 and 587; IMAP still works."
     )

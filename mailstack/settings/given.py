@@ -98,7 +98,10 @@ class GivenSettings(TypedDict, total=False):
     mail_transport: Mapping[str, Any]
     mail_trusted_forwarders: List
     mail_trusted_sealers: List
+    mail_user_message_daily_limit: int
     mail_user_message_rate_limit: int
+    mail_user_recipient_daily_limit: int
+    mail_user_recipient_rate_limit: int
     mail_users: List | Mapping[str, Any]
     mail_virtual: Mapping[str, Any]
     mail_virtual_alias_maps: List | None

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mailstack.settings.errors import Allowed
-from mailstack.settings.types import DomainName, ListOf, Model
+from mailstack.settings.types import DomainName, ListOf, Messages, Model
 
 
 class RspamdSettings(Model):
@@ -33,7 +33,15 @@ class RspamdSettings(Model):
         description="Whether mail gets a second signature, by an Ed25519 key (RFC 8463). Receivers that do "
         "not know the algorithm go by the RSA signature.",
     )
-    mail_user_message_rate_limit: Annotated[int, Field(ge=0), Allowed("a number; 0 for no limit")] = Field(
+    mail_user_message_rate_limit: Messages = Field(
         default=300,
-        description="Messages that a user may send in an hour; further ones get 451. Needs `mail_rspamd`.",
+        description="Messages that a user may send in an hour, unless it has a `message_rate_limit` of its "
+        "own; further ones get 451. All limits of users need `mail_rspamd`.",
     )
+    mail_user_recipient_rate_limit: Messages = Field(
+        default=1000, description="The same for recipients: a message to ten recipients counts as ten."
+    )
+    mail_user_message_daily_limit: Messages = Field(
+        default=1000, description="Messages that a user may send in a day."
+    )
+    mail_user_recipient_daily_limit: Messages = Field(default=2000, description="The same for recipients.")

@@ -24,6 +24,7 @@ from mailstack.facts.dkim import DkimKey, DkimKeys
 from mailstack.facts.exim_queue import EximQueue, Undelivered
 from mailstack.facts.fact import Fact, Question, listed
 from mailstack.facts.files import FileStates, FileTexts, Found, IndexSums
+from mailstack.facts.limits import Limited, LimitedUsers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
 from mailstack.facts.units import Units, UnitStates
@@ -124,6 +125,12 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
         'example.com\tred2\tno\t"p=b"\n',
         {"red2._domainkey.example.com": DkimKey("example.com", "red2", '"p=b"', signs=False)},
     ),
+    (
+        LimitedUsers.of(),
+        "1000\nanna@example.org\n1001 9 messages in an hour\nbob@example.org\n1000 2 recipients in a day\n",
+        {"anna@example.org": Limited("9 messages in an hour", datetime(1970, 1, 1, 0, 16, 41, tzinfo=UTC))},
+    ),
+    (LimitedUsers.of(), "", {}),
     (EximQueue.of(), "2\nexim4\n", Undelivered(2, exim4=True)),
     (EximQueue.of(), "0\n", Undelivered()),
     (

@@ -29,6 +29,7 @@ ARGUMENTS = {
     "FileStates": {"paths": json.dumps(PATHS)},
     "HostPlatform": {},
     "InstalledPackages": {"names": json.dumps(PACKAGES)},
+    "LimitedUsers": {},
     "PostgresqlClusters": {},
     "SystemUsers": {"keys": '["vmail", "postfix"]'},
     "UnitStates": {"units": json.dumps(UNITS), "files": "/usr/sbin/dovecot"},
@@ -39,6 +40,7 @@ NOTHING = {
     "EximQueue": {"messages": 0, "exim4": False},
     "FileStates": {},
     "InstalledPackages": [],
+    "LimitedUsers": {},
     "SystemUsers": {"users": [], "groups": []},
 }
 #: An example of an administrator's deploy.
