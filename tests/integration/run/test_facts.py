@@ -25,6 +25,7 @@ PATHS = ["/etc/postfix/main.cf", "/var/vmail", "/etc/mtab", "/nowhere"]
 #: As they are typed on a command line: one thing, or a list as JSON.
 ARGUMENTS = {
     "Certificate": {"hostname": sample_accounts.HOSTNAME, "certificate": CERTIFICATE, "key": KEY},
+    "DkimKeys": {},
     "EximQueue": {},
     "FileStates": {"paths": json.dumps(PATHS)},
     "HostPlatform": {},
@@ -37,6 +38,7 @@ ARGUMENTS = {
 #: Of a host that has the names of `ARGUMENTS`, and nothing of a mail server.
 NOTHING = {
     "Certificate": {"matches_hostname": False, "matches_key": False, "expires": None},
+    "DkimKeys": {},
     "EximQueue": {"messages": 0, "exim4": False},
     "FileStates": {},
     "InstalledPackages": [],
