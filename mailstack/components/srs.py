@@ -6,6 +6,7 @@ of its own. With ``sender_canonical_maps`` for all mail, senders would be rewrit
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from mailstack.components import postfix_config, systemd
@@ -112,7 +113,8 @@ class Srs(Component):
         return [ServiceProbe("postsrsd rewrites senders", ask)]
 
 
-def _services() -> list[MasterService]:
+@cache  # for many hosts, as the check of each service takes time
+def _services() -> tuple[MasterService, ...]:
     # no limit but that of the first time; lines as they came, as signatures are for these
     out = {
         "syslog_name": "postfix/srs",
@@ -137,7 +139,7 @@ def _services() -> list[MasterService]:
         "virtual_alias_maps": "",
         "message_size_limit": "0",
     }
-    return [
+    return (
         MasterService(name="srs", type="unix", chroot=True, command="smtp", options=out),
         MasterService(
             name=f"127.0.0.1:{_DETOUR}",
@@ -156,7 +158,7 @@ def _services() -> list[MasterService]:
             command="cleanup",
             options=cleanup,
         ),
-    ]
+    )
 
 
 SRS = Srs()

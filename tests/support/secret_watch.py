@@ -36,7 +36,7 @@ $| = 1;
 chomp(my @secrets = <STDIN>);
 my $any = join "|", map quotemeta, @secrets;
 until (-e $ARGV[0]) {
-  for my $path (glob "/etc/{postfix,dovecot,ssl/mailstack,postgresql/*/main}/{*,*/*} /etc/aliases*
+  for my $path (glob "/etc/{postfix,dovecot,rspamd,ssl/mailstack,postgresql/*/main}/{*,*/*} /etc/aliases*
       /var/lib/mailstack/{*,*/*,*/*/*} /tmp/{.*,*,*/*} /var/tmp/* /dev/shm/* /run/*") {
     next unless -f $path && open(my $file, "<", $path);
     local $/;

@@ -39,8 +39,10 @@ def run(target: Target, directory: Path, first: str, *args: str, **options: Any)
     data = {
         "mail_hostname": sample_accounts.HOSTNAME,
         "mail_db_engine": sample_accounts.data().get("mail_db_engine"),
+        "mail_rspamd": False,
+        "mail_srs": False,
     }
-    given = {name: value for name, value in data.items() if value}
+    given = {name: value for name, value in data.items() if value is not None}
     script.write_text(DEPLOY + first.format(data=given) + ACCOUNTS)
     return target.pyinfra(*args, str(script), env={**os.environ, "PW": "anna's word"}, **options)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.conftest import Factory
-from tests.support import deploys, sample_accounts
+from tests.support import clients, deploys, sample_accounts
 from tests.support.certificates import self_signed
 from tests.support.secret_watch import Seen, watched
 from tests.targets.containers import Target
@@ -56,12 +56,22 @@ def secrets_of(settings: dict[str, Any]) -> list[str]:
 
 
 def kept(target: Target) -> list[str]:
-    """Return the secrets on the host: generated passwords, verifiers of roles, hashes of users."""
+    """Return the secrets on the host: generated passwords, verifiers of roles, hashes of users, keys."""
     roles = "SELECT rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"
     psql = "runuser -u postgres -- psql -XAt"
     command = f'cd /; {psql} -c "{roles}"; {psql} -d mail -c "SELECT password FROM mail_users"'
     generated = target.exec("cat /var/lib/mailstack/secrets/* 2>/dev/null; true").stdout.splitlines()
-    return generated + target.exec(command).stdout.splitlines()
+    keys = target.exec(
+        "cat /etc/postsrsd.secret /var/lib/rspamd/dkim/*/*.key", check=False
+    ).stdout.splitlines()
+    found = generated + keys + target.exec(command).stdout.splitlines()
+    # of a key in PEM, but for its first and last line
+    return [secret for secret in found if not secret.startswith("-----")]
+
+
+def keys_are_made(target: Target) -> bool:
+    """Return whether the host has made DKIM keys, which it does after the run."""
+    return target.exec("ls /var/lib/rspamd/dkim/example.org/current", check=False).returncode == 0
 
 
 def assert_nowhere(target: Target, secrets: list[str], seen: Seen, *runs: PyinfraRun) -> None:
@@ -102,6 +112,7 @@ def test_a_first_deploy_and_a_change_of_passwords(host: Target, tmp_path: Path) 
             host.pyinfra("--dry", "--json", "-vvv", "--diff", "deploy.py", data=settings),
             host.pyinfra("-y", "-vvv", "--diff", "--debug", "deploy.py", data=settings),
         ]
+        clients.eventually(lambda: keys_are_made(host), "no keys were made", 60)
         first = kept(host)
         changed = {name: f"{value}-2" for name, value in GIVEN.items()}
         settings = data(tmp_path, **changed)
