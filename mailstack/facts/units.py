@@ -14,6 +14,10 @@ PENDING = "/var/lib/mailstack/pending"
 """The directory of marks ``UNIT.reload`` and ``UNIT.restart`` for changes that the unit has not read."""
 
 
+PATH = ".path"
+"""The end of the name of a unit that watches a path: systemd itself does, so it has no process."""
+
+
 def drop_in_path(unit: str) -> str:
     """Return the path of the drop-in that mailstack writes for a unit, see systemd.unit(5)."""
     return f"/etc/systemd/system/{unit}.service.d/mailstack.conf"
@@ -82,6 +86,8 @@ class Units(Value):
         + unit_file: the unit file, for a service of mailstack
         + listens: the expected listening sockets
         """
+        if unit.endswith(PATH):
+            return None
         properties = self.properties.get(unit, {})
         if properties.get("MainPID", "0") == "0":
             return "its master is dead"
@@ -106,7 +112,7 @@ _UNIT, _FILE, _PID_FILE = "unit", "file", "pid file"
 class UnitStates(Fact[Units]):
     """Return the state of units, the marks, and the listening sockets: ``Units``.
 
-    + units: the names of units, without ``.service``
+    + units: the names of units, without ``.service``, but with ``.path``
     + files: the paths of programs and unit files, for their age
     + pid_files: the paths of PID files, whose process may not be the unit's
     """
@@ -121,7 +127,8 @@ class UnitStates(Fact[Units]):
     @staticmethod
     def ask(about: Sequence[tuple[str, str]]) -> str:
         """See ``Question.ask``."""
-        names = shlex.join(f"{name}.service" for kind, name in about if kind == _UNIT)
+        units = (name for kind, name in about if kind == _UNIT)
+        names = shlex.join(name if name.endswith(PATH) else f"{name}.service" for name in units)
         pid_files = [path for kind, path in about if kind == _PID_FILE]
         files = shlex.join(sorted(path for kind, path in about if kind == _FILE) or ["/"])
         return f"""ls {PENDING}; echo =
