@@ -36,7 +36,7 @@ def measure() -> list[Table]:
             medians = (statistics.median(times) for times in zip(*answers, strict=True))
             memory.append([str(debian), "ours, after a reboot", *_row(host)])
             host.remove()
-            host = make("filtering", mail_rspamd=True, mail_srs=True)
+            host = make("filtering", mail_rspamd=True, mail_srs=True, mail_resolver=True)
             memory.append([str(debian), "ours, with the filter", *_row(host)])
             whole = float(memory[-1][-1])
             what = f"the whole server with the filter, Debian {debian}"

@@ -33,9 +33,10 @@ def data(**more: Any) -> dict[str, Any]:
         "mail_hostname": HOSTNAME,
         "mail_domains": [DOMAIN],
         "mail_users": [{"email": email, "password_hash": password} for email in USERS],
-        # those that this is compared with have neither
+        # those that this is compared with have none of these
         "mail_rspamd": False,
         "mail_srs": False,
+        "mail_resolver": False,
         "mail_smtpd_client_connection_rate_limit": 0,
         "mail_smtpd_client_connection_count_limit": 0,
         "mail_smtpd_client_message_rate_limit": 0,

@@ -4,7 +4,18 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 """
 
 from mailstack import accounts
-from mailstack.components import dovecot, mail_server, mariadb, postfix, postgresql, redis, rspamd, srs, tls
+from mailstack.components import (
+    dovecot,
+    mail_server,
+    mariadb,
+    postfix,
+    postgresql,
+    redis,
+    resolver,
+    rspamd,
+    srs,
+    tls,
+)
 from mailstack.settings import Settings
 
 postgres = postgresql
@@ -20,6 +31,7 @@ __all__ = [
     "postgres",
     "postgresql",
     "redis",
+    "resolver",
     "rspamd",
     "srs",
     "tls",

@@ -4,3 +4,4 @@ mail_hostname = "mail.example.org"
 # A demo has no names in the DNS by which a filter could judge who sends
 mail_rspamd = False
 mail_srs = False
+mail_resolver = False

@@ -72,6 +72,10 @@ class Site:
     def _links(self) -> Mapping[str, Endpoint]:
         return merged("link", {each.name: each.links(self) for each in self.components})
 
+    def offers(self, name: str) -> bool:
+        """Return whether a component of this host offers this service."""
+        return name in self._links
+
     def link(self, name: str) -> Endpoint:
         """Return the address of a service that a component offers to others, such as ``lmtp`` or ``sasl``.
 

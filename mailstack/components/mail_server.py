@@ -11,6 +11,7 @@ from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
+from mailstack.components.resolver import RESOLVER
 from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
 from mailstack.deploys import deploy as pyinfra_deploy
@@ -19,7 +20,7 @@ from mailstack.operations.sql import deploying
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RSPAMD, SRS, POSTFIX)
+COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, RSPAMD, SRS, POSTFIX)
 """The components, each after those that it needs; required ones are added."""
 
 

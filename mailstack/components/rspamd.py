@@ -16,6 +16,7 @@ from mailstack.components.declarations import (
 )
 from mailstack.components.dovecot import vmail
 from mailstack.components.redis import REDIS
+from mailstack.components.resolver import RESOLVER
 from mailstack.endpoint import Endpoint
 from mailstack.facts.dkim import KEYS
 from mailstack.operations.units import Unit
@@ -37,7 +38,7 @@ class Rspamd(Component):
 
     name = "rspamd"
     title = "rspamd"
-    requires = (REDIS,)
+    requires = (REDIS, RESOLVER)
     reloads = ("rspamd",)
 
     def is_wanted(self, site: Site) -> bool:

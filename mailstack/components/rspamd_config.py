@@ -52,6 +52,7 @@ def files(site: Site) -> list[Entry]:
         "ed25519": settings.mail_dkim_ed25519,
         "hostname": settings.mail_hostname,
         "sealers": settings.mail_trusted_sealers,
+        "resolver": site.link("dns").host if site.offers("dns") else None,
         "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
     }
     return [

@@ -5,6 +5,7 @@ from mailstack.facts.dkim import DkimKeys
 from mailstack.facts.exim_queue import EximQueue
 from mailstack.facts.files import FileStates
 from mailstack.facts.limits import LimitedUsers
+from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
 from mailstack.facts.units import UnitStates
@@ -18,6 +19,7 @@ __all__ = [
     "HostPlatform",
     "InstalledPackages",
     "LimitedUsers",
+    "NameServers",
     "PostgresqlClusters",
     "SystemUsers",
     "UnitStates",

@@ -19,6 +19,7 @@ _SERVICES = {
     "mariadb": "mariadb-server",
     "rspamd": "rspamd",
     "postsrsd": "postsrsd",
+    "unbound": "unbound",
 }
 """Services that a package starts with Debian's own configuration, with the package."""
 

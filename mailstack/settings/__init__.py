@@ -36,6 +36,7 @@ from mailstack.settings.postfix_parameters import (
     unknown_parameters,
 )
 from mailstack.settings.postfix_types import IP_VERSIONS, ip_version
+from mailstack.settings.resolver import ResolverSettings
 from mailstack.settings.rspamd import RspamdSettings
 from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
@@ -126,6 +127,7 @@ class AccountSettings(Model):
 
 class Settings(
     RspamdSettings,
+    ResolverSettings,
     SieveSettings,
     DovecotSettings,
     AbuseSettings,

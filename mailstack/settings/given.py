@@ -69,6 +69,8 @@ class GivenSettings(TypedDict, total=False):
     mail_relayhost: str
     mail_relayhost_password: Secret | None
     mail_relayhost_user: str | None
+    mail_resolver: bool
+    mail_resolver_forwarders: List
     mail_rspamd: bool
     mail_sender_relayhosts: Mapping[str, Any]
     mail_shared_folders: bool

@@ -20,6 +20,7 @@ from mailstack.components.mariadb import MARIADB
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
 from mailstack.components.redis import REDIS
+from mailstack.components.resolver import RESOLVER
 from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
 from mailstack.endpoint import Endpoint
@@ -48,6 +49,7 @@ def peer() -> list[Entry]:
         mail_pop3=True,
         mail_rspamd=False,
         mail_srs=False,
+        mail_resolver=False,
     )
     here = site(settings)
     return [*_mail(here), *POSTGRESQL.files(here, RELEASES[1])]
@@ -91,6 +93,7 @@ def elsewhere() -> list[Entry]:
         mail_tls_min_protocol="TLSv1.3",
         mail_home_root="/srv/mail",
         mail_dkim_ed25519=False,
+        mail_resolver_forwarders=["192.0.2.53", "2001:db8::53"],
         mail_dovecot_extra="mail_max_userip_connections = 50",
     )
     here = site(settings, Endpoint("192.0.2.1", 5433, "verify-full"), clients=["192.0.2.2", "2001:db8::2"])
@@ -126,7 +129,7 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RSPAMD, SRS)
+            for each in (REDIS, RESOLVER, RSPAMD, SRS)
             if each.is_wanted(here)
             for entry in each.files(here, platform)
         ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import itertools
+import struct
 import time
 from collections.abc import Iterable
 
@@ -12,6 +14,13 @@ from tests.support import clients
 from tests.targets import images
 from tests.targets.containers import Target
 from tests.targets.networks import Network
+
+#: What /etc/resolv.conf of the hosts says.
+DEAD = "nameserver 192.0.2.1"
+#: A domain without signatures (DNSSEC), and one whose signatures are missing.
+UNSIGNED, BOGUS = "unsigned.example", "bogus.example"
+#: For these resolvers answer by themselves (RFC 6303).
+_RESERVED = ("2.0.192.in-addr.arpa", "100.51.198.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa")
 
 _ZONE = "/var/lib/knot/root.zone"
 _serials = itertools.count(int(time.time()))
@@ -29,15 +38,47 @@ def server(name: str, network: Network, *, keep: bool = False) -> Target:
 def serve(dns: Target, records: Iterable[Record]) -> None:
     """Make the server have these records, and no others; an answer is remembered for a second at most."""
     lines = [f". 1 SOA dns.example. root.example. {next(_serials)} 60 60 600 1", ". 1 NS dns.example."]
-    lines += [f"{record.name}. 1 {record.type} {record.data}" for record in records]
+    lines += [f"{name} 1 NS dns.example." for name in (UNSIGNED, BOGUS)]
+    lines.append(f"{BOGUS} 1 DS 12345 13 2 {'ab' * 32}")
+    served = [*host("dns.example", dns.ip), *records]
+    lines += [f"{record.name}. 1 {record.type} {record.data}" for record in served]
     dns.write(_ZONE, "".join(f"{line}\n" for line in lines).encode())
     dns.exec("knotc -b zone-reload .")
 
 
 def use(target: Target, dns: Target) -> None:
-    """Make a host ask that server alone. Docker's own would answer for containers, and ask the world."""
-    # it is a mount, which can be written and not replaced; Postfix has a copy in its chroot
-    target.exec(f"echo 'nameserver {dns.ip}' > /etc/resolv.conf && systemctl restart postfix rspamd")
+    """Make the resolver of a host take that server for the root, as an administrator of a test network does.
+
+    Nobody answers at what /etc/resolv.conf names (RFC 5737). Docker's own would answer for containers, and
+    ask the world. It is a mount, which can be written and not replaced.
+    """
+    key = clients.eventually(lambda: dns.exec("keymgr . ds", check=False).stdout.split("\n")[0], "no key", 60)
+    lines = [
+        'root-hints: "/etc/unbound/tests.hints"',
+        f'trust-anchor: "{key}"',
+        # a slow machine would get answers of before
+        "serve-expired: no",
+        *(f'local-zone: "{zone}" nodefault' for zone in _RESERVED),
+    ]
+    target.write("/etc/unbound/tests.hints", f". 60 NS dns.example.\ndns.example. 60 A {dns.ip}\n".encode())
+    directory = "/etc/unbound/unbound.conf.d"
+    target.write(
+        f"{directory}/tests.conf", "".join(["server:\n", *(f"  {line}\n" for line in lines)]).encode()
+    )
+    target.exec(
+        f": > {directory}/root-auto-trust-anchor-file.conf; echo '{DEAD}' > /etc/resolv.conf; "
+        "systemctl restart unbound postfix rspamd"
+    )
+
+
+def ask(target: Target, name: str, kind: int = 15) -> tuple[int, bool]:
+    """Ask the resolver of a host, by default for MX; return the code of its answer, and the flag AD."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    question = struct.pack("!6H", 0, 0x0120, 1, 0, 0, 0) + labels + struct.pack("!x2H", kind, 1)
+    message = base64.b64encode(struct.pack("!H", len(question)) + question).decode()
+    talk = "exec 3<>/dev/tcp/127.0.0.1/53; base64 -d <<<$0 >&3; head -c 6 <&3 | base64"
+    head = base64.b64decode(target.exec(["timeout", "30", "bash", "-c", talk, message]).stdout)
+    return head[5] & 15, bool(head[5] & 32)
 
 
 def host(name: str, *addresses: str) -> list[Record]:

@@ -62,6 +62,7 @@ def data(**more: Any) -> dict[str, Any]:
         # they take a DNS that knows senders and hosts; the tests of trust have one
         "mail_rspamd": False,
         "mail_srs": False,
+        "mail_resolver": False,
         "mail_hostname": HOSTNAME,
         "mail_domains": DOMAINS,
         "mail_users": USERS,

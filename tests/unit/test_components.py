@@ -21,7 +21,7 @@ from mailstack.files import Directory, Entry, File, Place
 from mailstack.settings.postfix_master import MasterService
 from tests.support.sites import files, site, whole
 
-SETTINGS = Settings(mail_hostname="mail.example.org", mail_rspamd=False, mail_srs=False)
+SETTINGS = Settings(mail_hostname="mail.example.org", mail_rspamd=False, mail_srs=False, mail_resolver=False)
 
 
 class Filter(Component):

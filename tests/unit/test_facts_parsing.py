@@ -25,6 +25,7 @@ from mailstack.facts.exim_queue import EximQueue, Undelivered
 from mailstack.facts.fact import Fact, Question, listed
 from mailstack.facts.files import FileStates, FileTexts, Found, IndexSums
 from mailstack.facts.limits import Limited, LimitedUsers
+from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
 from mailstack.facts.units import Units, UnitStates
@@ -131,6 +132,17 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
         {"anna@example.org": Limited("9 messages in an hour", datetime(1970, 1, 1, 0, 16, 41, tzinfo=UTC))},
     ),
     (LimitedUsers.of(), "", {}),
+    (NameServers.of(), "dnsmasq\nunbound\n", ("dnsmasq", "unbound")),
+    (
+        UnitStates.of(["a.path", "a"]),
+        "=\nId=a.path\nActiveState=active\n\nId=a.service\nActiveState=inactive\n=\n=\n=\n",
+        Units(
+            {
+                "a.path": {"Id": "a.path", "ActiveState": "active"},
+                "a": {"Id": "a.service", "ActiveState": "inactive"},
+            }
+        ),
+    ),
     (EximQueue.of(), "2\nexim4\n", Undelivered(2, exim4=True)),
     (EximQueue.of(), "0\n", Undelivered()),
     (

@@ -41,6 +41,7 @@ def run(target: Target, directory: Path, first: str, *args: str, **options: Any)
         "mail_db_engine": sample_accounts.data().get("mail_db_engine"),
         "mail_rspamd": False,
         "mail_srs": False,
+        "mail_resolver": False,
     }
     given = {name: value for name, value in data.items() if value is not None}
     script.write_text(DEPLOY + first.format(data=given) + ACCOUNTS)

@@ -1,4 +1,5 @@
-# Turns a target into the DNS of the tests' networks: Knot, which serves the root zone, and in it all names there are.
+# Turns a target into the DNS of the tests' networks: Knot, which serves the root zone, signed, and in it all names there are.
+# Two domains have zones of their own, without signatures: for bogus.example the root zone promises some.
 # Run by images.py in a container of the target, as root. The zone is written by tests/support/dns.py.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -9,6 +10,10 @@ rm /usr/sbin/policy-rc.d
 cat > /etc/knot/knot.conf <<'CONF'
 server:
     listen: [ 0.0.0.0@53, ::@53 ]
+policy:
+  - id: tests
+    algorithm: ecdsap256sha256
+    single-type-signing: on
 zone:
   - domain: .
     storage: /var/lib/knot
@@ -16,6 +21,17 @@ zone:
     zonefile-sync: -1
     zonefile-load: difference-no-serial
     journal-content: all
+    dnssec-signing: on
+    dnssec-policy: tests
+  - domain: bogus.example
+    file: /var/lib/knot/unsigned.zone
+  - domain: unsigned.example
+    file: /var/lib/knot/unsigned.zone
 CONF
+cat > /var/lib/knot/unsigned.zone <<'ZONE'
+@ 1 SOA dns.example. root.example. 1 60 60 600 1
+@ 1 NS dns.example.
+@ 1 MX 10 peer.example.
+ZONE
 printf '. 60 SOA dns.example. root.example. 1 60 60 600 1\n. 60 NS dns.example.\n' > /var/lib/knot/root.zone
-chown knot:knot /var/lib/knot/root.zone
+chown knot:knot /var/lib/knot/*.zone
