@@ -5,6 +5,7 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 
 from mailstack import accounts
 from mailstack.components import (
+    clamav,
     dovecot,
     mail_server,
     mariadb,
@@ -24,6 +25,7 @@ postgres = postgresql
 __all__ = [
     "Settings",
     "accounts",
+    "clamav",
     "dovecot",
     "mail_server",
     "mariadb",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack.components import dkim, junk, rspamd_config, user_limits
+from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import (
@@ -38,7 +39,7 @@ class Rspamd(Component):
 
     name = "rspamd"
     title = "rspamd"
-    requires = (REDIS, RESOLVER)
+    requires = (REDIS, RESOLVER, CLAMAV)
     reloads = ("rspamd",)
 
     def is_wanted(self, site: Site) -> bool:

@@ -53,10 +53,14 @@ def files(site: Site) -> list[Entry]:
         "hostname": settings.mail_hostname,
         "sealers": settings.mail_trusted_sealers,
         "resolver": site.link("dns").host if site.offers("dns") else None,
+        "antivirus": site.link("antivirus").host if site.offers("antivirus") else None,
+        "waits_for_antivirus": settings.mail_antivirus_unavailable == "wait",
         "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
     }
+    antivirus = render("rspamd/antivirus.conf", **values) if values["antivirus"] else None
     return [
         *systemd.drop_in("rspamd", groups=_GROUPS, after_start=[_LISTENS]),
         *(File(f"{_DIRECTORY}/{name}", render(f"rspamd/{name}", **values)) for name in _TEMPLATES),
+        File(f"{_DIRECTORY}/antivirus.conf", antivirus),
         *(File(f"{_DIRECTORY}/{name}.conf", render("rspamd/off.conf")) for name in _OFF),
     ]

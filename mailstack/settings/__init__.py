@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from mailstack.settings import account_rules
 from mailstack.settings.abuse import AbuseSettings
 from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
+from mailstack.settings.clamav import ClamavSettings
 from mailstack.settings.database import DatabaseSettings
 from mailstack.settings.domains import (
     AliasDomain,
@@ -127,6 +128,7 @@ class AccountSettings(Model):
 
 class Settings(
     RspamdSettings,
+    ClamavSettings,
     ResolverSettings,
     SieveSettings,
     DovecotSettings,

@@ -18,6 +18,8 @@ class GivenSettings(TypedDict, total=False):
     mail_address: str | None
     mail_alias_domains: List | Mapping[str, Any]
     mail_aliases: List | Mapping[str, Any]
+    mail_antivirus: bool
+    mail_antivirus_unavailable: Literal["wait", "pass"]
     mail_autoexpunge: Mapping[str, Any]
     mail_compression: Literal["none", "gz", "zstd"]
     mail_db_auth: Literal["password", "peer"]

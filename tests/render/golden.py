@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 
 from mailstack import Settings
+from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import Site
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
@@ -93,6 +94,7 @@ def elsewhere() -> list[Entry]:
         mail_tls_min_protocol="TLSv1.3",
         mail_home_root="/srv/mail",
         mail_dkim_ed25519=False,
+        mail_antivirus=True,
         mail_resolver_forwarders=["192.0.2.53", "2001:db8::53"],
         mail_dovecot_extra="mail_max_userip_connections = 50",
     )
@@ -129,7 +131,7 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RESOLVER, RSPAMD, SRS)
+            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS)
             if each.is_wanted(here)
             for entry in each.files(here, platform)
         ),

@@ -1,0 +1,117 @@
+"""ClamAV: what contains a virus is refused; without signatures, or without clamd, mail waits."""
+
+from __future__ import annotations
+
+import hashlib
+import smtplib
+from collections.abc import Iterator
+from email.message import EmailMessage
+
+import pytest
+
+from mailstack import Settings
+from mailstack.components.clamav import CLAMAV
+from mailstack.facts.platform import RELEASES
+from tests.integration.conftest import Factory
+from tests.support import clients, dns, trust
+from tests.support.deploys import run
+from tests.support.sample_accounts import ALICE, BOB
+from tests.support.sites import site
+from tests.support.trust import Protected, letter, somebody
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.postgresql
+
+#: EICAR's test file, in two pieces: scanners would find it here too.
+EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-" + rb"ANTIVIRUS-TEST-FILE!$H+H*"
+DATABASE = "/var/lib/clamav/tests.hdb"
+SCANNING = {"mail_antivirus": True}
+
+
+@pytest.fixture(scope="module")
+def scanned(protected: Protected, module_factory: Factory, filtering: str) -> Iterator[Target]:
+    """Yield a server with ClamAV, which has no signatures yet: the tests' networks lead nowhere."""
+    server = module_factory("scanned", image=filtering)
+    server.pyinfra("-y", "deploy.py", data=trust.data(**SCANNING), timeout=900).check()
+    dns.use(server, protected.dns)
+    yield server
+
+
+def infected(sender: str) -> EmailMessage:
+    """Return a message with that file as an attachment."""
+    mail = letter(sender, BOB)
+    mail.add_attachment(EICAR, maintype="application", subtype="octet-stream", filename="invoice.bin")
+    return mail
+
+
+def send(server: Target, mail: EmailMessage) -> str:
+    """Send as Alice, who logs in."""
+    return clients.send(server, mail, sender=ALICE, port=587, user=ALICE)
+
+
+def refused(server: Target, mail: EmailMessage, *, user: bool) -> str:
+    """Return the answer by which a message is refused, from Alice or from a stranger."""
+    with pytest.raises(smtplib.SMTPDataError) as answer:
+        if user:
+            send(server, mail)
+        else:
+            clients.send(server, mail, sender=str(mail["From"]))
+    return f"{answer.value.smtp_code} {answer.value.smtp_error!r}"
+
+
+def answers(server: Target) -> bool:
+    (probe,) = CLAMAV.probes(site(Settings.from_data(trust.data(**SCANNING))), RELEASES[1])
+    return server.exec(probe.script, check=False).returncode == 0
+
+
+def test_without_signatures_mail_waits(scanned: Target) -> None:
+    assert run(scanned, trust.data(**SCANNING)).changed == []
+    assert not answers(scanned)
+    assert refused(scanned, letter(ALICE, BOB), user=True).startswith("451 ")
+
+
+def test_it_begins_once_there_are_some(scanned: Target) -> None:
+    signature = f"{hashlib.md5(EICAR).hexdigest()}:{len(EICAR)}:Tests.Eicar\n"
+    scanned.write(DATABASE, signature.encode())
+    clients.eventually(lambda: answers(scanned), "clamd does not answer", 60)
+    assert run(scanned, trust.data(**SCANNING)).changed == []
+    clients.received(scanned, BOB, send(scanned, letter(ALICE, BOB)))
+
+
+def test_a_virus_is_refused(scanned: Target) -> None:
+    for user, sender in ((True, ALICE), (False, somebody(trust.REJECT))):
+        answer = refused(scanned, infected(sender), user=user)
+        assert answer.startswith("554 ") and "5.7.1" in answer and "Tests.Eicar" in answer
+
+
+def test_a_large_message_is_scanned(scanned: Target) -> None:
+    mail = infected(ALICE)
+    mail.add_attachment(b"\0" * 30 * 1024 * 1024, maintype="application", subtype="octet-stream")
+    assert "Tests.Eicar" in refused(scanned, mail, user=True)
+
+
+def test_a_killed_clamd_comes_back(scanned: Target) -> None:
+    scanned.exec("systemctl kill -s KILL clamav-daemon")
+    clients.eventually(lambda: answers(scanned), "clamd did not come back", 60)
+    assert refused(scanned, infected(ALICE), user=True).startswith("554 ")
+
+
+def test_without_it_mail_waits_or_passes(scanned: Target) -> None:
+    stop = "systemctl stop clamav-daemon.socket clamav-daemon"
+    scanned.exec(stop)
+    answer = refused(scanned, letter(ALICE, BOB), user=True)
+    assert answer.startswith("451 ") and "virus scanner" in answer
+    run(scanned, trust.data(**SCANNING, mail_antivirus_unavailable="pass"))
+    clients.eventually(lambda: answers(scanned), "no run starts clamd", 60)
+    scanned.exec(stop)
+    message_id = clients.eventually(lambda: taken(scanned), "mail waits on", 60)
+    clients.received(scanned, BOB, message_id or "")
+
+
+def taken(server: Target) -> str | None:
+    """Return the Message-ID of a message, once one is taken: a process of rspamd may still have to end."""
+    try:
+        return send(server, letter(ALICE, BOB))
+    except smtplib.SMTPDataError as error:
+        assert error.smtp_code == 451
+        return None
