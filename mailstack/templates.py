@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -38,4 +39,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.globals["secret"] = secrets.placeholder
+    environment.filters["quoted"] = (
+        shlex.quote
+    )  # for shell: an address may have a quote, a backtick and a dollar
     return environment

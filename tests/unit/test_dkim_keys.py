@@ -42,7 +42,7 @@ class Host:
             keys=str(self.keys),
             driver="pgsql",
             table="/t",
-            domains=["mail.example.org"],
+            domains=["mail.example.org", "$unset", "/etc/mailname"],
             peer=False,
         )
         self._script.write_text(text)

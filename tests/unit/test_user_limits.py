@@ -33,7 +33,7 @@ SENDMAIL = '#!/bin/sh\necho "$*" >> "$STATE/mail"; cat >> "$STATE/mail"; [ ! -e 
 class Host:
     """The script on a host without a database and without Redis."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, postmaster: str = "root") -> None:
         self.state, self._bin = root / "state", root / "bin"
         self.state.mkdir()
         self._bin.mkdir()
@@ -45,7 +45,8 @@ class Host:
             (self._bin / name).chmod(0o755)
         self._script = root / "user-limits"
         values = {"driver": "pgsql", "table": "/t", "redis": "/r", "peer": False}
-        names = {"hostname": "mail.example.org", "postmaster": "root", "postmaster_shown": "root@example.org"}
+        shown = postmaster if "@" in postmaster else f"{postmaster}@example.org"
+        names = {"hostname": "mail.example.org", "postmaster": postmaster, "postmaster_shown": shown}
         self._script.write_text(render("rspamd/user-limits", **values, **names))
 
     def run(self) -> str:
@@ -108,6 +109,15 @@ def test_each_notice_is_sent_once_and_kept_until_it_is(host: Host) -> None:
     assert "before 01:00 UTC on Thursday.\n" in mail
     host.run()
     assert host.read("mail") == mail
+
+
+@pytest.mark.parametrize("local", ["o'neil", "a`id`b", "$HOME", "$unset", "a|b&c#"])
+def test_the_postmaster_may_have_any_name(tmp_path: Path, local: str) -> None:
+    host = Host(tmp_path, f"{local}@example.net")
+    (host.state / "notices").write_text("a@example.org 3600 300 messages in an hour\n")
+    assert host.run() == ""
+    assert host.read("mail").startswith(f"-f  -- a@example.org {local}@example.net\n")
+    assert f"\nTo: <a@example.org>, <{local}@example.net>\n" in host.read("mail")
 
 
 def test_all_limits_are_settings_and_columns() -> None:

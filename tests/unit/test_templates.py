@@ -1,0 +1,38 @@
+"""Templates of scripts: no value of a setting ends a quote, or runs."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from mailstack import Settings
+from mailstack.facts.platform import RELEASES, Platform
+from mailstack.files import File
+from tests.support.sites import site, whole
+
+HOSTILE = "a'`id`$x|{b}&#c"
+"""A local part of an address, with each character that is one of sh(1)'s as well."""
+
+
+@pytest.mark.parametrize("platform", RELEASES)
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_scripts_are_valid_with_any_settings(platform: Platform, engine: str) -> None:
+    data = {
+        "mail_hostname": "mail.example.org",
+        "mail_db_engine": engine,
+        "mail_postmaster": f"{HOSTILE}@example.net",
+        "mail_myorigin": "$unset",
+        "mail_password_upgrade": True,
+        "mail_antivirus": True,
+        "mail_quota_warning_subject": "a'`id`$x",
+        "mail_quota_warning_text": "=END=\nEND\n'`id`$x\n",
+    }
+    here = site(Settings.from_data(data))
+    files = [entry for each in whole(here) for entry in each.files(here, platform) if isinstance(entry, File)]
+    scripts = [file.content for file in files if file.content and file.content.startswith("#!/bin/")]
+    assert len(scripts) >= 5
+    for text in scripts:
+        shell = text.splitlines()[0].removeprefix("#!")
+        done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True, timeout=20)
+        assert (done.returncode, done.stderr) == (0, ""), text
