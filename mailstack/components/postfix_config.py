@@ -104,7 +104,8 @@ def queries(settings: Settings) -> dict[str, str]:
     return {
         "virtual_domains": lookups.VIRTUAL_DOMAINS,
         "virtual_mailboxes": lookups.VIRTUAL_MAILBOXES,
-        "virtual_aliases": lookups.virtual_aliases(postmaster),
+        # a percent sign of the address is none of pgsql_table(5) and mysql_table(5)
+        "virtual_aliases": lookups.virtual_aliases(postmaster.replace("%", "%%")),
         "sender_logins": lookups.SENDER_LOGINS,
         "own_senders": lookups.own_senders(settings.local_domains),
         "relay_domains": lookups.RELAY_DOMAINS,

@@ -1,4 +1,4 @@
-"""Templates of scripts: no value of a setting ends a quote, or runs."""
+"""Templates of scripts and queries: no value of a setting ends a quote, or means something there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from mailstack import Settings
+from mailstack.components.postfix_config import queries
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import File
 from tests.support.sites import site, whole
@@ -36,3 +37,14 @@ def test_scripts_are_valid_with_any_settings(platform: Platform, engine: str) ->
         shell = text.splitlines()[0].removeprefix("#!")
         done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True, timeout=20)
         assert (done.returncode, done.stderr) == (0, ""), text
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_a_percent_sign_of_the_postmaster_is_none_of_the_query(engine: str) -> None:
+    data = {
+        "mail_hostname": "mail.example.org",
+        "mail_db_engine": engine,
+        "mail_postmaster": "50%u@example.net",
+    }
+    query = queries(Settings.from_data(data))["virtual_aliases"]
+    assert "'50%%u@example.net'" in query
