@@ -56,7 +56,8 @@ class Rspamd(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        return [*rspamd_config.files(site), *dkim.files(site), *user_limits.files(site), *junk.files()]
+        others = (*dkim.files(site), *user_limits.files(site), *junk.files())
+        return [*rspamd_config.files(site), *others]
 
     def validate(self, site: Site) -> Sequence[str]:
         """See ``Component``."""

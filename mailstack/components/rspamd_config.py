@@ -11,6 +11,8 @@ from mailstack.files import Entry, File
 from mailstack.templates import render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailstack.components.component import Site
 
 MILTER = Endpoint("127.0.0.1", 11332)
@@ -24,14 +26,15 @@ _OFF = (
     *("elastic", "clickhouse", "history_redis", "neural"),
     "ratelimit",  # see user_limits
     # these ask somebody else about the mail or its sender; most of them refuse large resolvers, too
-    *("asn", "fuzzy_check", "multimap", "mx_check", "rbl", "rspamd_update", "surbl", "url_redirector"),
+    *("asn", "fuzzy_check", "mx_check", "rbl", "rspamd_update", "surbl", "url_redirector"),
 )
 """Modules that cost memory, or that tell others about the mail of this server."""
 
 _TEMPLATES = (
-    *("arc.conf", "dkim_signing.conf", "force_actions.conf", "greylist.conf", "headers_group.conf"),
-    *("mid.conf", "milter_headers.conf", "mime_types.conf", "phishing.conf", "redis.conf", "rspamd.lua"),
-    *("settings.conf", "whitelist.conf", "logging.inc", "options.inc"),
+    *("arc.conf", "dkim_signing.conf", "force_actions.conf"),
+    *("greylist.conf", "headers_group.conf", "mid.conf", "milter_headers.conf", "mime_types.conf"),
+    *("multimap.conf", "phishing.conf", "redis.conf", "rspamd.lua", "settings.conf", "whitelist.conf"),
+    *("logging.inc", "options.inc"),
     *("worker-controller.inc", "worker-fuzzy.inc", "worker-normal.inc", "worker-proxy.inc"),
 )
 
@@ -44,8 +47,7 @@ def files(site: Site) -> list[Entry]:
     settings = site.settings
     link = site.link("redis")
     values = {
-        # rspamd knows no brackets
-        "networks": [network.replace("[", "").replace("]", "") for network in settings.mail_mynetworks],
+        "networks": _plain(settings.mail_mynetworks),
         "milter": f"{MILTER.host}:{MILTER.port}",
         "controller": CONTROLLER,
         "keys": KEYS,
@@ -55,12 +57,26 @@ def files(site: Site) -> list[Entry]:
         "resolver": site.link("dns").host if site.offers("dns") else None,
         "antivirus": site.link("antivirus").host if site.offers("antivirus") else None,
         "waits_for_antivirus": settings.mail_antivirus_unavailable == "wait",
+        "allowed_senders": settings.mail_spam_allowed_senders,
+        "blocked_senders": settings.mail_spam_blocked_senders,
+        "allowed_networks": _plain(settings.mail_spam_allowed_networks),
+        "blocked_networks": _plain(settings.mail_spam_blocked_networks),
+        "attachments": settings.mail_forbidden_attachments,
+        "encrypted_archives": settings.mail_encrypted_archives,
         "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
     }
+    forbidden = "".join(f"{extension}\n" for extension in settings.mail_forbidden_attachments)
     antivirus = render("rspamd/antivirus.conf", **values) if values["antivirus"] else None
     return [
         *systemd.drop_in("rspamd", groups=_GROUPS, after_start=[_LISTENS]),
+        File("/etc/rspamd/mailstack/senders.lua", render("rspamd/senders.lua", **values)),
+        File("/etc/rspamd/mailstack/attachments.map", forbidden),
         *(File(f"{_DIRECTORY}/{name}", render(f"rspamd/{name}", **values)) for name in _TEMPLATES),
         File(f"{_DIRECTORY}/antivirus.conf", antivirus),
         *(File(f"{_DIRECTORY}/{name}.conf", render("rspamd/off.conf")) for name in _OFF),
     ]
+
+
+def _plain(networks: Sequence[str]) -> list[str]:
+    """Return networks without brackets, which rspamd does not know."""
+    return [network.replace("[", "").replace("]", "") for network in networks]

@@ -39,6 +39,8 @@ class GivenSettings(TypedDict, total=False):
     mail_domain: str | None
     mail_domains: List | Mapping[str, Any]
     mail_dovecot_extra: str
+    mail_encrypted_archives: bool
+    mail_forbidden_attachments: List
     mail_full_text_search: bool
     mail_hide_client_address: bool
     mail_home_root: str
@@ -94,6 +96,10 @@ class GivenSettings(TypedDict, total=False):
     mail_smtpd_helo_restrictions: List
     mail_smtpd_relay_restrictions: List
     mail_smtpd_soft_error_limit: int
+    mail_spam_allowed_networks: List
+    mail_spam_allowed_senders: List
+    mail_spam_blocked_networks: List
+    mail_spam_blocked_senders: List
     mail_srs: bool
     mail_tls_certificate: str | None
     mail_tls_key: Secret | None

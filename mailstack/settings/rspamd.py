@@ -4,8 +4,21 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mailstack import addresses
 from mailstack.settings.errors import Allowed
-from mailstack.settings.types import DomainName, ListOf, Messages, Model
+from mailstack.settings.postfix_types import Networks
+from mailstack.settings.types import DomainName, ListOf, Messages, Model, each, matching
+
+
+def _sender(text: str) -> str:
+    return addresses.address_key(text) if "@" in text else addresses.domain_name(text)
+
+
+Senders = Annotated[
+    ListOf[str],
+    each(_sender),
+    Allowed("a list of addresses and of domains, which stand for those below them too"),
+]
 
 
 class RspamdSettings(Model):
@@ -32,6 +45,35 @@ class RspamdSettings(Model):
         default=True,
         description="Whether mail gets a second signature, by an Ed25519 key (RFC 8463). Receivers that do "
         "not know the algorithm go by the RSA signature.",
+    )
+    mail_spam_blocked_senders: Senders = Field(
+        default=(),
+        description="Senders whose mail is refused with 554, in the envelope or in `From`. Users of this "
+        "server are not meant.",
+    )
+    mail_spam_allowed_senders: Senders = Field(
+        default=(),
+        description="Senders whose mail is not filtered, by the address in `From`, for which SPF or DKIM has "
+        "to pass. A block wins.",
+    )
+    mail_spam_blocked_networks: Networks = Field(
+        default=(), description="Networks from which mail is refused with 554, unless a user logs in."
+    )
+    mail_spam_allowed_networks: Networks = Field(
+        default=(),
+        description="Networks whose mail is not filtered, whatever its sender. They may not relay: see "
+        "`mail_mynetworks`.",
+    )
+    mail_forbidden_attachments: Annotated[
+        ListOf[Annotated[str, matching("[a-z0-9_-]{1,32}")]],
+        Allowed("a list of extensions of file names, in lower case and without a dot, such as `exe`"),
+    ] = Field(
+        default=(),
+        description="Mail with an attachment of this kind, also in an archive, is refused with 554.",
+    )
+    mail_encrypted_archives: bool = Field(
+        default=True,
+        description="Whether archives with a password are accepted. Otherwise such mail is refused with 554.",
     )
     mail_user_message_rate_limit: Messages = Field(
         default=300,

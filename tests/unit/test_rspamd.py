@@ -13,6 +13,7 @@ from mailstack.components.postfix import POSTFIX
 from mailstack.components.rspamd import RSPAMD
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import File
+from mailstack.settings.errors import SettingsError
 from tests.support.sites import site, whole
 from tests.targets.shell import ROOT
 
@@ -100,3 +101,37 @@ def test_files_end_with_a_newline_and_say_who_wrote_them() -> None:
         assert text.endswith("\n")
         if path.name.removesuffix(".j2").endswith((".conf", ".inc")):
             assert text.startswith("# Written by mailstack; changes made here are undone by the next run.")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "named"),
+    [
+        ("mail_spam_blocked_senders", ["anna@"], "'anna@'"),
+        ("mail_spam_allowed_senders", ["*.example.org"], r"'\*\.example\.org'"),
+        ("mail_spam_allowed_senders", "example.org", "must be a list"),
+        ("mail_spam_blocked_networks", ["2001:db8::/32"], "'2001:db8::/32'"),
+        ("mail_spam_allowed_networks", ["0.0.0.0/0"], r"'0\.0\.0\.0/0'"),
+        ("mail_forbidden_attachments", [".exe"], r"\[0\] = '\.exe'"),
+    ],
+)
+def test_bad_values_are_named(setting: str, value: object, named: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{setting}.*{named}"):
+        Settings.from_data({"mail_hostname": "mail.example.org", setting: value})
+
+
+def test_lists_come_to_rspamd() -> None:
+    settings = Settings(
+        mail_hostname="mail.example.org",
+        mail_spam_blocked_senders=["Anna@Example.NET", "ADS.example"],
+        mail_spam_allowed_networks=["[2001:db8::]/32"],
+        mail_forbidden_attachments=["exe"],
+        mail_encrypted_archives=False,
+    )
+    files = written(settings)
+    assert 'set({ "anna@example.net", "ads.example" })' in files["/etc/rspamd/mailstack/senders.lua"]
+    assert 'map = ["2001:db8::/32"];' in files["/etc/rspamd/local.d/multimap.conf"]
+    assert files["/etc/rspamd/mailstack/attachments.map"] == "exe\n"
+    rules = files["/etc/rspamd/local.d/force_actions.conf"]
+    assert rules.count("& !ALLOWED_NETWORK") == 2 and '"MIME_ENCRYPTED_ARCHIVE"' in rules
+    greylist = files["/etc/rspamd/local.d/greylist.conf"]
+    assert greylist.endswith('"FORBIDDEN_ATTACHMENT", "MIME_ENCRYPTED_ARCHIVE"];\n')
