@@ -31,7 +31,7 @@ _OFF = (
 """Modules that cost memory, or that tell others about the mail of this server."""
 
 _TEMPLATES = (
-    *("arc.conf", "dkim_signing.conf", "force_actions.conf"),
+    *("arc.conf", "classifier-bayes.conf", "dkim_signing.conf", "force_actions.conf"),
     *("greylist.conf", "headers_group.conf", "mid.conf", "milter_headers.conf", "mime_types.conf"),
     *("multimap.conf", "phishing.conf", "redis.conf", "rspamd.lua", "settings.conf", "whitelist.conf"),
     *("logging.inc", "options.inc"),
@@ -53,6 +53,7 @@ def files(site: Site) -> list[Entry]:
         "keys": KEYS,
         "ed25519": settings.mail_dkim_ed25519,
         "hostname": settings.mail_hostname,
+        "per_user": settings.mail_spam_training == "user",
         "sealers": settings.mail_trusted_sealers,
         "resolver": site.link("dns").host if site.offers("dns") else None,
         "antivirus": site.link("antivirus").host if site.offers("antivirus") else None,

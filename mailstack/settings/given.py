@@ -100,6 +100,7 @@ class GivenSettings(TypedDict, total=False):
     mail_spam_allowed_senders: List
     mail_spam_blocked_networks: List
     mail_spam_blocked_senders: List
+    mail_spam_training: Literal["server", "user"]
     mail_srs: bool
     mail_tls_certificate: str | None
     mail_tls_key: Secret | None

@@ -1,6 +1,6 @@
 """The settings of rspamd: signatures, checks of what comes in, and the spam filter."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -45,6 +45,11 @@ class RspamdSettings(Model):
         default=True,
         description="Whether mail gets a second signature, by an Ed25519 key (RFC 8463). Receivers that do "
         "not know the algorithm go by the RSA signature.",
+    )
+    mail_spam_training: Literal["server", "user"] = Field(
+        default="server",
+        description="Whether a message that a user moves to or from Junk trains the filter for all users "
+        "(`server`), or for that user alone.",
     )
     mail_spam_blocked_senders: Senders = Field(
         default=(),

@@ -112,6 +112,7 @@ def test_files_end_with_a_newline_and_say_who_wrote_them() -> None:
         ("mail_spam_blocked_networks", ["2001:db8::/32"], "'2001:db8::/32'"),
         ("mail_spam_allowed_networks", ["0.0.0.0/0"], r"'0\.0\.0\.0/0'"),
         ("mail_forbidden_attachments", [".exe"], r"\[0\] = '\.exe'"),
+        ("mail_spam_training", "domain", "'domain'"),
     ],
 )
 def test_bad_values_are_named(setting: str, value: object, named: str) -> None:
@@ -126,6 +127,7 @@ def test_lists_come_to_rspamd() -> None:
         mail_spam_allowed_networks=["[2001:db8::]/32"],
         mail_forbidden_attachments=["exe"],
         mail_encrypted_archives=False,
+        mail_spam_training="user",
     )
     files = written(settings)
     assert 'set({ "anna@example.net", "ads.example" })' in files["/etc/rspamd/mailstack/senders.lua"]
@@ -135,3 +137,4 @@ def test_lists_come_to_rspamd() -> None:
     assert rules.count("& !ALLOWED_NETWORK") == 2 and '"MIME_ENCRYPTED_ARCHIVE"' in rules
     greylist = files["/etc/rspamd/local.d/greylist.conf"]
     assert greylist.endswith('"FORBIDDEN_ATTACHMENT", "MIME_ENCRYPTED_ARCHIVE"];\n')
+    assert "per_user = <<EOD" in files["/etc/rspamd/local.d/classifier-bayes.conf"]
