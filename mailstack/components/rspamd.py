@@ -21,6 +21,7 @@ from mailstack.components.resolver import RESOLVER
 from mailstack.endpoint import Endpoint
 from mailstack.facts.dkim import KEYS
 from mailstack.operations.units import Unit
+from mailstack.operations.web_password import WebPassword
 from mailstack.shell import script
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ class Rspamd(Component):
         return ("rspamd",)
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
-        """See ``Component``: Dovecot's user, who hands over what is to be learned."""
-        return [vmail(site)]
+        """See ``Component``: Dovecot's user, who hands over what is to be learned, and a password."""
+        password = WebPassword(rspamd_config.WEB_PASSWORD, rspamd_config.HASHED_PASSWORD, self.name)
+        return [vmail(site), password]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
@@ -65,7 +67,8 @@ class Rspamd(Component):
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
-        listens = (str(rspamd_config.MILTER.port), rspamd_config.CONTROLLER)
+        ports = (rspamd_config.MILTER.port, rspamd_config.WEB.port)
+        listens = (*map(str, ports), rspamd_config.CONTROLLER)
         return [
             Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens),
             dkim.unit(),

@@ -19,6 +19,11 @@ MILTER = Endpoint("127.0.0.1", 11332)
 CONTROLLER = "/run/rspamd/mailstack.sock"
 """For users' training of the filter. A port, even on loopback, would be open to every user of the host."""
 
+WEB = Endpoint("127.0.0.1", 11334)
+"""The web interface. Its password is in ``WEB_PASSWORD``, and there is no way in without it."""
+WEB_PASSWORD = "rspamd-web-password"
+HASHED_PASSWORD = "/etc/rspamd/mailstack/web-password.inc"
+
 _DIRECTORY = "/etc/rspamd/local.d"
 _GROUPS = (redis.GROUP, "vmail")
 
@@ -50,6 +55,8 @@ def files(site: Site) -> list[Entry]:
         "networks": _plain(settings.mail_mynetworks),
         "milter": f"{MILTER.host}:{MILTER.port}",
         "controller": CONTROLLER,
+        "web": f"{WEB.host}:{WEB.port}",
+        "password": HASHED_PASSWORD,
         "keys": KEYS,
         "ed25519": settings.mail_dkim_ed25519,
         "hostname": settings.mail_hostname,

@@ -54,7 +54,7 @@ def test_no_port_is_open_to_others() -> None:
         if path.startswith("/etc/rspamd")
         for bind in re.findall(r'bind_socket = "([^\s"]+)', text)
     ]
-    assert sorted(sockets) == ["/run/rspamd/mailstack.sock", "127.0.0.1:11332"]
+    assert sorted(sockets) == ["/run/rspamd/mailstack.sock", "127.0.0.1:11332", "127.0.0.1:11334"]
 
 
 def test_its_state_has_keys_and_training() -> None:

@@ -137,6 +137,7 @@ def test_generated_passwords_and_accounts_from_the_command_line(host: Target, tm
         "db-lookup-password",
         "db-owner-password",
         "db-upgrade-password",
+        "rspamd-web-password",
     ]
     assert_nowhere(host, secrets, seen, *(run.check() for run in runs))
     assert_watched(seen)
