@@ -3,7 +3,7 @@
 .. code:: shell
 
     pyinfra INVENTORY mailstack.dkim.publish example.org    # make the next keys
-    pyinfra INVENTORY fact mailstack.facts.DkimKeys domains=example.org    # print the records, for the DNS
+    ssh root@HOST /usr/local/lib/mailstack/dkim-keys records example.org    # print the records, for the DNS
     pyinfra INVENTORY mailstack.dkim.switch example.org     # once the DNS has them, sign with these keys
 
 The records of the old keys stay in the DNS until mail that was signed with them is delivered: a week.
@@ -12,9 +12,10 @@ The records of the old keys stay in the DNS until mail that was signed with them
 from __future__ import annotations
 
 import shlex
-from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
+from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
 from mailstack.components.dkim import SCRIPT
@@ -26,9 +27,23 @@ from mailstack.shell import shell
 
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
+    from pyinfra.api.operation import OperationMeta
+
+    from mailstack.deploys import GlobalArguments
 
 
-@operation
+class Rotation(Protocol):
+    """An operation about a domain. pyinfra's own type of an operation takes no argument by position."""
+
+    def __call__(self, domain: str, **global_arguments: Unpack[GlobalArguments]) -> OperationMeta:
+        """See the operation."""
+
+
+def _rotation(function: Callable[[str], Generator[PyinfraCommand]]) -> Rotation:
+    return cast("Rotation", operation(function))
+
+
+@_rotation
 def publish(domain: str) -> Generator[PyinfraCommand]:
     """Make the next keys of a domain, unless there are some that do not sign yet.
 
@@ -43,7 +58,7 @@ def publish(domain: str) -> Generator[PyinfraCommand]:
     yield shell(f"{SCRIPT} publish {shlex.quote(name)}")
 
 
-@operation
+@_rotation
 def switch(domain: str) -> Generator[PyinfraCommand]:
     """Sign the mail of a domain with its newest keys.
 
@@ -52,7 +67,10 @@ def switch(domain: str) -> Generator[PyinfraCommand]:
     Raises ``OperationValueError`` for a malformed domain.
     """
     name = Domain(domain_name=domain).domain_name
-    if not _waiting(read(DkimKeys.of(name))):
+    keys = read(DkimKeys.of(name))
+    if not keys:
+        raise OperationError(f"{name} has no keys; mailstack.dkim.publish makes them")
+    if not _waiting(keys):
         host.noop(f"the newest keys of {name} sign already")
         return
     yield shell(f"{SCRIPT} switch {shlex.quote(name)}")

@@ -98,9 +98,10 @@ class Rspamd(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         answers = "timeout 10 rspamadm control stat >/dev/null"
+        keys = script("probe_dkim", KEYS, site.settings.db_driver, site.settings.mail_hostname)
         return [
             ServiceProbe("rspamd runs", answers),
-            ServiceProbe("every domain has a DKIM key", script("probe_dkim", KEYS, site.settings.db_driver)),
+            ServiceProbe("every domain has its DKIM keys", keys),
         ]
 
 

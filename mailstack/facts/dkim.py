@@ -47,17 +47,17 @@ class DkimKeys(Fact[dict[str, DkimKey]]):
         """See ``Question.ask``."""
         places = " ".join("*" if domain == _ALL else shlex.quote(domain) for domain in about)
         return f"""cd {KEYS} && for domain in {places}; do
-  for record in "$domain"/*.txt; do
+  for record in "$domain"/rsa[0-9]*.txt "$domain"/ed[0-9]*.txt; do
     selector=${{record#*/}} selector=${{selector%.txt}}
     grep -qxF "$selector" "$domain/current" && signs=yes || signs=no
     printf '%s\\t%s\\t%s\\t' "$domain" "$selector" "$signs"
-    cat "$record" || echo
+    head -n 1 "$record" | grep '^"v=DKIM1' || echo
   done
 done"""
 
     def parse(self, output: str) -> dict[str, DkimKey]:
         """See ``Question.parse``."""
-        lines = [line.split("\t") for line in output.splitlines() if line]
+        lines = [line.split("\t", 3) for line in output.splitlines() if line]
         keys = (DkimKey(domain, selector, data, signs == "yes") for domain, selector, signs, data in lines)
         return {
             f"{key.selector}._domainkey.{key.domain}": key

@@ -11,6 +11,7 @@ import pytest
 from mailstack.dkim import _waiting
 from mailstack.facts import dkim as facts
 from mailstack.facts.dkim import DkimKey, DkimKeys
+from mailstack.shell import script
 from mailstack.templates import render
 
 #: Prints a record as rspamadm does, on two lines, and writes a key.
@@ -20,7 +21,8 @@ while [ $# -gt 0 ]; do case $1 in -s) selector=$2 ;; -k) key=$2 ;; esac; shift; 
 echo "private $selector" > "$key"
 printf '%s._domainkey IN TXT ( "v=DKIM1; k=x; "\n\t"p=%s" ) ;\n' "$selector" "$selector"
 """
-DOMAINS = "example.org,example.com,../evil,-x"
+DOMAINS = "example.org,example.com"
+HOSTILE = "../evil,-x"
 
 
 class Host:
@@ -31,7 +33,11 @@ class Host:
         self.keys.mkdir()
         self._bin.mkdir()
         # the loop ends after its first round
-        programs = {"rspamadm": RSPAMADM, "postmap": f"#!/bin/sh\necho {DOMAINS}\n", "chgrp": "#!/bin/sh\n"}
+        programs = {
+            "rspamadm": RSPAMADM,
+            "postmap": f"#!/bin/sh\necho {DOMAINS},{HOSTILE}\n",
+            "chgrp": "#!/bin/sh\n",
+        }
         programs["sleep"] = "#!/bin/sh\nkill $PPID\n"
         for name, text in programs.items():
             (self._bin / name).write_text(text)
@@ -49,10 +55,19 @@ class Host:
 
     def run(self, *arguments: str) -> str:
         """Run the script, and return what it prints."""
-        env = {"PATH": f"{self._bin}:{os.environ['PATH']}", "BROKEN": str(self.broken)}
-        command = ["sh", str(self._script), *arguments]
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=20)
+        done = self._run("sh", str(self._script), *arguments)
         return done.stdout + done.stderr
+
+    def probe(self) -> str:
+        """Return what the probe complains of."""
+        (self._bin / "postmap").write_text(f"#!/bin/sh\necho {DOMAINS}\n")
+        done = self._run("sh", "-c", script("probe_dkim", str(self.keys), "pgsql", "mail.example.org"))
+        assert (done.returncode == 0) == (done.stderr == "")
+        return done.stderr
+
+    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        env = {"PATH": f"{self._bin}:{os.environ['PATH']}", "BROKEN": str(self.broken)}
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=20, check=False)
 
     def read(self, path: str) -> str:
         """Return a file below the directory of the keys."""
@@ -122,3 +137,68 @@ def test_a_rotation_that_fails_changes_nothing(host: Host) -> None:
     assert _waiting(host.facts()) == []
     host.run("switch", "nothing.example")
     assert host.read("example.org/current") == "rsa1\ned1\n"
+
+
+def test_what_somebody_else_put_there_stays_and_keys_are_made_beside_it(host: Host) -> None:
+    (host.keys / "example.org").mkdir(mode=0o700)
+    for name in ("mail.key", "rsa-old.key", "rsa1.key", "ed4.key"):
+        (host.keys / "example.org" / name).write_text("mine")
+    (host.keys / "example.com").write_text("mine")
+    said = host.run()
+    assert "made keys for example.org\n" in said
+    assert "made keys for example.com\n" in said
+    assert host.read("example.org/current") == "rsa5\ned5\n", "no key is replaced"
+    assert {host.read(f"example.org/{name}.key") for name in ("mail", "rsa-old", "rsa1", "ed4")} == {"mine"}
+    assert host.read("example.org/rsa5.key") == "private rsa5\n"
+    assert (host.keys / "example.org").stat().st_mode & 0o777 == 0o750
+    assert host.read("example.com.found") == "mine"
+    assert host.read("example.com/current") == "rsa1\ned1\n"
+    assert not list(host.keys.glob(".new.*"))
+    assert host.run() == ""
+
+
+def test_a_link_to_nothing_is_kept_too(host: Host) -> None:
+    (host.keys / "example.org").symlink_to("/nowhere")
+    host.run()
+    assert (host.keys / "example.org.found").readlink() == Path("/nowhere")
+    assert host.read("example.org/current") == "rsa1\ned1\n"
+
+
+def test_publish_makes_keys_beside_those_of_somebody_else(host: Host) -> None:
+    (host.keys / "example.org").mkdir()
+    (host.keys / "example.org/mail.key").write_text("mine")
+    assert "made keys for example.org" in host.run("publish", "example.org")
+    assert _waiting(host.facts()) == ["ed2", "rsa2"]
+    (host.keys / "example.com").mkdir()
+    (host.keys / "example.com/current").write_text("mail\n")
+    host.run("publish", "example.com")
+    made = {name for name in host.facts() if name.endswith(".com")}
+    assert made == {"ed1._domainkey.example.com", "rsa1._domainkey.example.com"}
+
+
+def test_records_can_be_pasted_into_a_zone_file(host: Host) -> None:
+    host.run()
+    (host.keys / "example.org/mail.txt").write_text('mail._domainkey\tIN\tTXT\t( "v=DKIM1; "\n\t"p=x" )\n')
+    (host.keys / "example.org/rsa2048.txt").write_text("none of ours\n")
+    host.run("publish", "example.org")
+    lines = host.run("records", "example.org").splitlines()
+    assert sorted(lines) == [
+        f'{kind}{number}._domainkey.example.org. IN TXT "v=DKIM1; k=x; " "p={kind}{number}"'
+        for kind in ("ed", "rsa")
+        for number in (1, 2)
+    ]
+    assert len(host.run("records").splitlines()) == 8
+    assert host.run("records", "example.or") == ""
+    assert host.run("records", "../keys/example.org") == ""
+    found = {key.selector for key in host.facts().values() if key.domain == "example.org"}
+    assert found == {"rsa1", "rsa2", "ed1", "ed2"}, "files of somebody else are no keys of mailstack"
+
+
+def test_the_probe_sees_what_is_missing(host: Host) -> None:
+    assert host.probe() == "no key for mail.example.org\n"
+    host.run()
+    assert host.probe() == ""
+    (host.keys / "example.com/ed1.key").unlink()
+    assert host.probe() == "no key ed1 for example.com\n"
+    (host.keys / "example.org/current").unlink()
+    assert host.probe() == "no key for example.org\n"

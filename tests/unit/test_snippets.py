@@ -12,7 +12,7 @@ from tests.support.snippets import python_blocks
 from tests.targets.shell import ROOT
 
 WRONG = """\
-from mailstack import Settings, accounts, dovecot
+from mailstack import Settings, accounts, dkim, dovecot
 
 settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
 dovecot.deploy(settings, name="IMAP", _sudo=True)
@@ -30,6 +30,10 @@ accounts.user("anna@example.org", "secret")
 accounts.alias("info@example.org", "anna@example.org", "bob@example.org")
 accounts.sender("anna@example.org", "news@example.org", _sudo="yes")
 accounts.declared("mail.example.org")
+dkim.publish("example.org", _sudo=True)
+dkim.switch(domain="example.org", name="Sign with the new keys")
+dkim.publish()
+dkim.switch("example.org", "example.com")
 """
 
 
@@ -58,7 +62,7 @@ def test_examples_have_the_right_types(tmp_path: Path) -> None:
 
 def test_misspelt_settings_and_arguments_have_not(tmp_path: Path) -> None:
     found = errors(WRONG, folder=tmp_path)
-    assert {line for _, line, _ in found} == {*range(5, 11), *range(13, 19)}, found
+    assert {line for _, line, _ in found} == {*range(5, 11), *range(13, 19), 21, 22}, found
     assert any('"mail_hostnam" for "Settings"; did you mean "mail_hostname"' in error for *_, error in found)
 
 
