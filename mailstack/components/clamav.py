@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyinfra.api.exceptions import OperationValueError
-
 from mailstack.components import systemd
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
@@ -40,11 +38,6 @@ class Clamav(Component):
     name = "clamav"
     title = "ClamAV"
     reloads = (_SERVICE,)
-
-    def check(self, site: Site) -> None:
-        """See ``Component``."""
-        if site.settings.mail_antivirus and not site.settings.mail_rspamd:
-            raise OperationValueError("mail_antivirus: needs mail_rspamd = True")
 
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""

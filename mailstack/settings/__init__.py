@@ -46,6 +46,7 @@ from mailstack.settings.types import (
     IpAddress,
     LocalNameOrAddress,
     Model,
+    without_effect,
 )
 
 if TYPE_CHECKING:
@@ -251,10 +252,18 @@ class Settings(
         return self
 
     @model_validator(mode="after")
-    def _folders_filed(self) -> Self:
+    def _users_served(self) -> Self:
         for user in self.mail_users:
             if user.detail_folders and not self.mail_sieve:
                 raise ValueError(f"mail_users: detail_folders of {user.email} needs mail_sieve")
+            limits = [name for name in User.model_fields if name.endswith("_limit") and getattr(user, name)]
+            if limits and not self.mail_rspamd:
+                raise ValueError(f"mail_users: {limits[0]} of {user.email} needs mail_rspamd")
+        return self
+
+    @model_validator(mode="after")
+    def _messages_scanned(self) -> Self:
+        without_effect(self, "mail_rspamd", ["mail_antivirus"])
         return self
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from mailstack.settings.errors import Allowed
 from mailstack.settings.postfix_types import DnsLists
-from mailstack.settings.types import Line, ListOf, Model
+from mailstack.settings.types import Line, ListOf, Model, without_effect
 
 Rate = Annotated[int, Field(ge=0), Allowed("a number for each minute; 0 for no limit")]
 Errors = Annotated[int, Field(ge=1), Allowed("a number, 1 or more")]
@@ -75,11 +75,6 @@ class AbuseSettings(Model):
     def _possible_limits(self) -> Self:
         if self.mail_smtpd_soft_error_limit > self.mail_smtpd_hard_error_limit:
             raise ValueError("mail_smtpd_soft_error_limit: is more than mail_smtpd_hard_error_limit")
-        if not self.mail_postscreen and (self.mail_postscreen_dnsbl_sites or self.mail_postscreen_deep_tests):
-            setting = (
-                "mail_postscreen_dnsbl_sites"
-                if self.mail_postscreen_dnsbl_sites
-                else "mail_postscreen_deep_tests"
-            )
-            raise ValueError(f"{setting}: needs mail_postscreen = True")
+        names = [name for name in AbuseSettings.model_fields if name.startswith("mail_postscreen")]
+        without_effect(self, "mail_postscreen", names)
         return self

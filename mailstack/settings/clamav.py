@@ -1,11 +1,11 @@
 """The settings of the virus scanner."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mailstack.settings.errors import Allowed
-from mailstack.settings.types import Model
+from mailstack.settings.types import Model, without_effect
 
 
 class ClamavSettings(Model):
@@ -23,3 +23,8 @@ class ClamavSettings(Model):
         description="What happens to mail while ClamAV does not answer: at first, until it has signatures, "
         "and for half a minute whenever it reads new ones.",
     )
+
+    @model_validator(mode="after")
+    def _scanner_runs(self) -> Self:
+        without_effect(self, "mail_antivirus", ClamavSettings.model_fields)
+        return self

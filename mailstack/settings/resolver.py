@@ -1,12 +1,12 @@
 """The settings of the resolver: how this host asks the DNS."""
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mailstack.settings.errors import Allowed
-from mailstack.settings.types import ListOf, Model, each
+from mailstack.settings.types import ListOf, Model, each, without_effect
 
 
 def _forwarder(text: str) -> str:
@@ -34,3 +34,8 @@ class ResolverSettings(Model):
         description="Resolvers that it asks, in a network where it can't ask the name servers of the world. "
         "They must pass on DNSSEC. By default it asks the name servers itself.",
     )
+
+    @model_validator(mode="after")
+    def _resolver_runs(self) -> Self:
+        without_effect(self, "mail_resolver", ResolverSettings.model_fields)
+        return self

@@ -1,13 +1,13 @@
 """The settings of rspamd: signatures, checks of what comes in, and the spam filter."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mailstack import addresses
 from mailstack.settings.errors import Allowed
 from mailstack.settings.postfix_types import Networks
-from mailstack.settings.types import DomainName, ListOf, Messages, Model, each, matching
+from mailstack.settings.types import DomainName, ListOf, Messages, Model, each, matching, without_effect
 
 
 def _sender(text: str) -> str:
@@ -92,3 +92,9 @@ class RspamdSettings(Model):
         default=1000, description="Messages that a user may send in a day."
     )
     mail_user_recipient_daily_limit: Messages = Field(default=2000, description="The same for recipients.")
+
+    @model_validator(mode="after")
+    def _filter_runs(self) -> Self:
+        names = [name for name in RspamdSettings.model_fields if name != "mail_srs"]
+        without_effect(self, "mail_rspamd", names)
+        return self

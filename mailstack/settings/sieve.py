@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mailstack.settings.errors import Allowed
-from mailstack.settings.types import Model, Text
+from mailstack.settings.types import Model, Text, without_effect
 
 Bytes = Annotated[int, Field(ge=1024, le=2**31 - 1), Allowed("bytes, 1024 to 2147483647")]
 
@@ -49,4 +49,5 @@ class SieveSettings(Model):
         for name in ("mail_sieve_before", "mail_sieve_after"):
             if getattr(self, name) and not self.mail_sieve:
                 raise ValueError(f"{name}: no script runs with mail_sieve false; allowed: mail_sieve true")
+        without_effect(self, "mail_sieve", SieveSettings.model_fields)
         return self

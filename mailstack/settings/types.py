@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -70,6 +70,15 @@ def _named(text: str, check: Callable[[str], str]) -> str:
         return check(text)
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
+
+
+def without_effect(settings: BaseModel, switch: str, names: Iterable[str]) -> None:
+    """Raise ``ValueError`` if one of these settings is not its default, and ``switch`` is off."""
+    if getattr(settings, switch):
+        return
+    for name in names:
+        if name != switch and getattr(settings, name) != type(settings).model_fields[name].default:
+            raise ValueError(f"{name}: needs {switch} = True")
 
 
 def no_duplicates(what: str, values: list[str]) -> None:

@@ -225,6 +225,27 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
     ({"mail_transport": {"x.example": "sender-relay:[b.example]"}}, "no service 'sender-relay'"),
     ({"mail_mydestination": ["$mydomain"], "mail_domains": ["example.org"]}, "'$mydomain' is 'example.org'"),
     ({"mail_mydestination": ["${mydomain}"], "mail_domains": ["example.org"]}, "is 'example.org'"),
+    (
+        {"mail_sieve": False, "mail_sieve_max_redirects": 0},
+        "mail_sieve_max_redirects: needs mail_sieve = True",
+    ),
+    ({"mail_postscreen_greet_wait": 3}, "mail_postscreen_greet_wait: needs mail_postscreen = True"),
+    ({"mail_resolver": False, "mail_resolver_forwarders": ["192.0.2.53"]}, "needs mail_resolver = True"),
+    ({"mail_antivirus_unavailable": "pass"}, "mail_antivirus_unavailable: needs mail_antivirus = True"),
+    ({"mail_rspamd": False, "mail_antivirus": True}, "mail_antivirus: needs mail_rspamd = True"),
+    (
+        {"mail_rspamd": False, "mail_trusted_sealers": ["a.example"]},
+        "mail_trusted_sealers: needs mail_rspamd",
+    ),
+    ({"mail_rspamd": False, "mail_dkim_ed25519": False}, "mail_dkim_ed25519: needs mail_rspamd = True"),
+    ({"mail_rspamd": False, "mail_user_message_daily_limit": 0}, "_daily_limit: needs mail_rspamd = True"),
+    (
+        {
+            "mail_rspamd": False,
+            "mail_users": [{"email": "a@example.org", "recipient_rate_limit": 5000}],
+        },
+        "mail_users: recipient_rate_limit of a@example.org needs mail_rspamd",
+    ),
     ({"mail_sieve": False, "mail_sieve_before": "keep;"}, "mail_sieve_before: no script runs"),
     (
         {"mail_sieve": False, "mail_users": [{"email": "a@example.org", "detail_folders": True}]},
@@ -292,6 +313,17 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
 @pytest.mark.parametrize("values, said", TOGETHER)
 def test_settings_that_contradict_each_other_are_refused(values: dict[str, object], said: str) -> None:
     assert said in message(**values)
+
+
+@pytest.mark.parametrize("switch", ["mail_rspamd", "mail_resolver", "mail_sieve"])
+def test_a_switch_is_refused_for_no_default(switch: str) -> None:
+    fields = Settings.model_fields
+    group = [name for name in fields if name.startswith(("mail_user_", "mail_resolver", "mail_sieve"))]
+    assert len(group) > 10
+    defaults = {name: fields[name].default for name in group}
+    Settings.from_data({"mail_hostname": "mail.example.org", **defaults, switch: False})
+    user = {"email": "a@example.org", "message_rate_limit": 0}
+    Settings.from_data({"mail_hostname": "mail.example.org", "mail_users": [user], switch: False})
 
 
 def test_accounts_that_the_database_may_have_are_not_refused() -> None:
