@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from mailstack.files import File
 from mailstack.settings.accounts import User
 from mailstack.templates import render
 from tests.support.sites import site
+from tests.targets.shell import ROOT
 
 #: Answers what the files of its directory say, and writes down what it is told.
 REDIS = """#!/bin/sh
@@ -128,6 +130,14 @@ def test_all_limits_are_settings_and_columns() -> None:
     assert '  "300", "1000", -- in an hour\n  "1000", "77", -- in a day\n' in lua.content
     assert set(USER_LIMITS) < set(User.model_fields)
     assert {f"mail_user_{name}" for name in USER_LIMITS} < set(Settings.model_fields)
+
+
+def test_the_example_of_a_newsletter_raises_all_limits() -> None:
+    (example,) = re.findall(r"mailstack.accounts.user news@\S+ (.*)", (ROOT / "docs/spam.md").read_text())
+    given = {name: int(number) for name, number in (word.split("=") for word in example.split())}
+    assert set(given) == set(USER_LIMITS), "the lowest one counts"
+    for name, number in given.items():
+        assert number == 0 or number > Settings.model_fields[f"mail_user_{name}"].default
 
 
 @pytest.mark.parametrize("given", [-1, "300", 1.5, True])
