@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import dkim, junk, rspamd_config, user_limits
+from mailstack.components import dkim, dmarc_reports, junk, rspamd_config, user_limits
 from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
@@ -58,7 +58,8 @@ class Rspamd(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        others = (*dkim.files(site), *user_limits.files(site), *junk.files())
+        reports = dmarc_reports.files(site)
+        others = (*dkim.files(site), *user_limits.files(site), *reports, *junk.files())
         return [*rspamd_config.files(site), *others]
 
     def validate(self, site: Site) -> Sequence[str]:
@@ -73,6 +74,7 @@ class Rspamd(Component):
             Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens),
             dkim.unit(),
             user_limits.unit(),
+            *dmarc_reports.units(site.settings),
         ]
 
     def links(self, site: Site) -> Mapping[str, Endpoint]:

@@ -36,7 +36,7 @@ _OFF = (
 """Modules that cost memory, or that tell others about the mail of this server."""
 
 _TEMPLATES = (
-    *("arc.conf", "classifier-bayes.conf", "dkim_signing.conf", "force_actions.conf"),
+    *("arc.conf", "classifier-bayes.conf", "dkim_signing.conf", "dmarc.conf", "force_actions.conf"),
     *("greylist.conf", "headers_group.conf", "mid.conf", "milter_headers.conf", "mime_types.conf"),
     *("multimap.conf", "phishing.conf", "redis.conf", "rspamd.lua", "settings.conf", "whitelist.conf"),
     *("logging.inc", "options.inc"),
@@ -58,6 +58,7 @@ def files(site: Site) -> list[Entry]:
         "web": f"{WEB.host}:{WEB.port}",
         "password": HASHED_PASSWORD,
         "keys": KEYS,
+        "reports": settings.mail_dmarc_reports,
         "ed25519": settings.mail_dkim_ed25519,
         "hostname": settings.mail_hostname,
         "per_user": settings.mail_spam_training == "user",

@@ -36,6 +36,7 @@ class GivenSettings(TypedDict, total=False):
     mail_db_upgrade_password: Secret | None
     mail_db_upgrade_role: str
     mail_dkim_ed25519: bool
+    mail_dmarc_reports: bool
     mail_domain: str | None
     mail_domains: List | Mapping[str, Any]
     mail_dovecot_extra: str

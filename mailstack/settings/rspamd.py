@@ -36,6 +36,11 @@ class RspamdSettings(Model):
         description="Forwarders whose seals (ARC, RFC 8617) are believed: a message that passed DMARC there "
         "is not refused here. They could claim anything.",
     )
+    mail_dmarc_reports: bool = Field(
+        default=False,
+        description="Whether the domains of senders that ask for it get a report each day of the mail that "
+        "came in their name (DMARC, RFC 7489).",
+    )
     mail_srs: bool = Field(
         default=True,
         description="Whether forwarded mail of other domains gets an envelope sender of this host (SRS), so "
