@@ -96,6 +96,8 @@ class Component:
     """The title in pyinfra's output."""
     requires: tuple[Component, ...] = ()
     """The components that are deployed along with it, before it."""
+    beside: tuple[str, ...] = ()
+    """The components, by name, without which it does not work, and along with which it is deployed."""
     reloads: tuple[str, ...] = ()
     """The services that must reload or restart once one of its files has changed."""
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import accounts, database_passwords, hosts
 from mailstack.accounts.inventory import check_declared
-from mailstack.components.component import Component, Site, register, site_of, with_required
+from mailstack.components.component import (
+    Component,
+    Requirement,
+    Site,
+    register,
+    site_of,
+    with_required,
+)
 from mailstack.deploys import Deploy, deploy
+from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import PLATFORM, of_any_release
 from mailstack.facts.reading import require
 from mailstack.files import Entry, Group, Place
@@ -20,11 +29,18 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.created import created
 from mailstack.operations.in_step import check_first
 from mailstack.operations.packages import installed
+from mailstack.run import current_host
 
 if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
     from mailstack.facts.platform import ByPlatform, Platform
     from mailstack.secrets import Store
     from mailstack.settings import Settings
+
+
+_deployed: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
+"""The components of each host in this run."""
 
 
 class Database(Component):
@@ -58,8 +74,10 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     has_database = any(isinstance(component, Database) for component in components)
     chosen = [each for each in with_required(components, site) if each.is_installed(site)]
     servers = [component for component in chosen if isinstance(component, Database)]
+    deployed_here = _deployed.setdefault(current_host(), set())
+    deployed_here.update(component.name for component in chosen)
     for component in chosen:
-        for requirement in component.requirements(site):
+        for requirement in [*_beside(component, deployed_here), *component.requirements(site)]:
             require(requirement.question, requirement.problem)
     declared = cache(lambda platform: groups(site, platform, chosen))
     require(PLATFORM, lambda platform: _disagreement(declared, platform))
@@ -83,6 +101,22 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         config_files(files(services), secrets)
     if of_any_release(running := each(services, "units")):
         units.running(running)
+
+
+def _beside(component: Component, deployed_here: Collection[str]) -> list[Requirement]:
+    """Return what must be on the host: each component beside which it works, from this run or another.
+
+    Each has a Debian package of its name.
+    """
+
+    def of(name: str) -> Requirement:
+        text = f"{component.name}: needs {name} on this host; allowed: {name}.deploy, which deploys both"
+        return Requirement(
+            InstalledPackages.of(name),
+            lambda installed: None if name in deployed_here or name in installed else text,
+        )
+
+    return [of(name) for name in component.beside]
 
 
 def _groups_of(

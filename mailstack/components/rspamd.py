@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 class Rspamd(Component):
     """Install rspamd, with DKIM keys for the domains in the database.
 
-    A Postfix on this host, deployed before or after, passes all mail through it.
+    The Postfix of this host passes all mail through it, and its postmap(1) asks the database for domains and
+    limits. ``postfix.deploy`` deploys both.
     """
 
     name = "rspamd"
     title = "rspamd"
     requires = (REDIS, RESOLVER, CLAMAV)
+    beside = ("postfix",)
     reloads = ("rspamd",)
 
     def is_wanted(self, site: Site) -> bool:

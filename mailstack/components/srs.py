@@ -44,10 +44,14 @@ _OPEN = {
 
 
 class Srs(Component):
-    """Install postsrsd, with which Postfix rewrites the senders of forwarded mail."""
+    """Install postsrsd, with which the Postfix of this host rewrites the senders of forwarded mail.
+
+    ``postfix.deploy`` deploys both.
+    """
 
     name = "srs"
     title = "SRS"
+    beside = ("postfix",)
     reloads = ("postsrsd",)
 
     def is_wanted(self, site: Site) -> bool:

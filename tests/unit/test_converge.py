@@ -15,6 +15,9 @@ from mailstack.components.component import Component, Requirement, Site, site_of
 from mailstack.components.converge import Database, converge, groups
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
+from mailstack.components.rspamd import RSPAMD
+from mailstack.components.srs import SRS
+from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import PLATFORM, RELEASES, Platform
 from mailstack.files import Entry, File, Group
 from mailstack.operations import config_files, sql, units
@@ -76,6 +79,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return f"{of_files(server.files)} {[unit.name for unit in server.units(RELEASES[1])]}"
 
     monkeypatch.setattr(hosts, "checked", lambda _: topology)
+    host = Part("host")  # anything that is the same for all of a test
+    monkeypatch.setattr(module, "current_host", lambda: host)
     monkeypatch.setattr(database_passwords, "store", lambda _: secrets.Store({}))
     monkeypatch.setattr(module, "require", record("require"))
     monkeypatch.setattr(module, "check_declared", record("check declared"))
@@ -116,6 +121,31 @@ def test_what_a_component_requires_of_a_host_is_asked(
     monkeypatch.setattr(part, "requirements", lambda _: [Requirement(PLATFORM, lambda _: None)])
     converge(SETTINGS, [part])
     assert calls.count("require") == 2
+
+
+def test_a_component_needs_those_beside_it(calls: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Callable[[Any], str | None]] = []
+
+    def require(question: object, problem: Callable[[Any], str | None]) -> None:
+        if isinstance(question, InstalledPackages):
+            assert question.about == ("postfix",)
+            asked.append(problem)
+
+    monkeypatch.setattr(module, "require", require)
+    part = Part("one")
+    part.beside = ("postfix",)
+    converge(SETTINGS, [part])
+    (problem,) = asked
+    assert problem(set()) == "one: needs postfix on this host; allowed: postfix.deploy, which deploys both"
+    assert problem({"postfix"}) is None
+    converge(SETTINGS, [Part("postfix")])
+    assert problem(set()) is None, "also if this run deploys it, before or after"
+
+
+def test_the_filter_and_srs_need_postfix() -> None:
+    assert [each.beside for each in (RSPAMD, SRS)] == [("postfix",)] * 2
+    names = [each.name for each in with_required([POSTFIX], site(SETTINGS))]
+    assert {"rspamd", "srs"} < set(names), "which has them deployed along with it"
 
 
 def test_nothing_lies_here_of_a_component_that_is_not_installed(
