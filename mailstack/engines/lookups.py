@@ -30,16 +30,17 @@ treat them as remote, and mail from this server's users would loop back to it an
 VIRTUAL_MAILBOXES = ACTIVE_MAILBOX.format(address="'%s'")
 """Any result means that the mailbox exists: LMTP needs no path."""
 
+_ANSWER = "SELECT '.' AS own FROM (SELECT '%s' AS name) AS asked WHERE name = 'all'"
+
 SIGNED_DOMAINS = (
-    "SELECT domain_name FROM mail_domain WHERE '%s' = 'all'"
+    f"{_ANSWER} UNION ALL SELECT domain_name FROM mail_domain WHERE '%s' = 'all'"
     " UNION ALL SELECT alias_domain FROM mail_alias_domain WHERE '%s' = 'all'"
 )
-"""All domains whose addresses users may send from."""
+"""All domains whose addresses users may send from. The first row is always there."""
 
 _limits = [f"' ', COALESCE(u.{name}, -1)" for name in tables.USER_LIMITS]
 USER_LIMITS = (
-    "SELECT '.' AS own FROM (SELECT '%s' AS name) AS asked WHERE name = 'all'"
-    f" UNION ALL SELECT CONCAT(u.email, {', '.join(_limits)}) FROM mail_users u"
+    f"{_ANSWER} UNION ALL SELECT CONCAT(u.email, {', '.join(_limits)}) FROM mail_users u"
     f" WHERE '%s' = 'all' AND COALESCE({', '.join(f'u.{name}' for name in tables.USER_LIMITS)}) IS NOT NULL"
 )
 """The limits of all users that have some of their own, -1 for the others. The first row is always there."""

@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do case $1 in -s) selector=$2 ;; -k) key=$2 ;; esac; shift; 
 echo "private $selector" > "$key"
 printf '%s._domainkey IN TXT ( "v=DKIM1; k=x; "\n\t"p=%s" ) ;\n' "$selector" "$selector"
 """
-DOMAINS = "example.org,example.com"
+DOMAINS = ".,example.org,example.com"
 HOSTILE = "../evil,-x"
 
 
@@ -58,9 +58,18 @@ class Host:
         done = self._run("sh", str(self._script), *arguments)
         return done.stdout + done.stderr
 
+    def database(self, domains: str | None) -> None:
+        """Have the database answer with these domains, or not at all."""
+        answer = "exit 1" if domains is None else f"echo {domains}"
+        (self._bin / "postmap").write_text(f"#!/bin/sh\n{answer}\n")
+
+    def signing(self) -> set[str]:
+        """Return the domains that are signed for."""
+        return {path.parent.name for path in self.keys.glob("*/current")}
+
     def probe(self) -> str:
         """Return what the probe complains of."""
-        (self._bin / "postmap").write_text(f"#!/bin/sh\necho {DOMAINS}\n")
+        self.database(DOMAINS)
         done = self._run("sh", "-c", script("probe_dkim", str(self.keys), "pgsql", "mail.example.org"))
         assert (done.returncode == 0) == (done.stderr == "")
         return done.stderr
@@ -105,6 +114,30 @@ def test_keys_that_are_there_stay(host: Host) -> None:
     (host.keys / "example.org/rsa1.key").write_text("mine")
     assert host.run() == ""
     assert host.read("example.org/rsa1.key") == "mine"
+
+
+def test_a_domain_that_is_removed_is_signed_for_no_more(host: Host) -> None:
+    host.run()
+    host.run("publish", "exmaple.org")
+    host.database(None)
+    host.run()
+    assert host.signing() == {"mail.example.org", "example.org", "example.com", "exmaple.org"}, (
+        "it may be back"
+    )
+    host.database(".,example.com")
+    assert host.run() == ""
+    assert host.signing() == {"mail.example.org", "example.com"}
+    assert host.read("example.org/rsa1.key") == "private rsa1\n"
+    host.database(".")
+    host.run()
+    assert host.signing() == {"mail.example.org"}
+    host.run("publish", "example.org")
+    assert not (host.keys / "example.org/current").exists()
+    host.database(DOMAINS)
+    assert host.run() == "", "it has the keys that the DNS has"
+    assert host.signing() == {"mail.example.org", "example.org", "example.com"}
+    assert host.read("example.org/current") == "rsa1\ned1\n"
+    assert host.read("example.org/rsa2.key") == "private rsa2\n"
 
 
 def test_a_key_that_can_not_be_made_leaves_nothing(host: Host) -> None:

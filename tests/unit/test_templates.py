@@ -39,6 +39,18 @@ def test_scripts_are_valid_with_any_settings(platform: Platform, engine: str) ->
         assert (done.returncode, done.stderr) == (0, ""), text
 
 
+def test_scripts_that_ask_again_and_again_do_not_fill_the_log() -> None:
+    here = site(Settings(mail_hostname="mail.example.org"))
+    entries = [entry for each in whole(here) for entry in each.files(here, RELEASES[1])]
+    text = {entry.path: entry.content or "" for entry in entries if isinstance(entry, File)}
+    for name in ("dkim-keys", "user-limits"):
+        (service,) = [
+            each for each in text.values() if f"ExecStart=/usr/local/lib/mailstack/{name}\n" in each
+        ]
+        assert "postmap -q" in text[f"/usr/local/lib/mailstack/{name}"]
+        assert "\nInaccessiblePaths=/dev/log\n" in service
+
+
 @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
 def test_a_percent_sign_of_the_postmaster_is_none_of_the_query(engine: str) -> None:
     data = {

@@ -106,6 +106,16 @@ def test_a_domain_that_sql_adds_is_signed_within_a_minute(protected: Protected) 
     protected.serve("example.org", "example.com", "new.example")  # which waits for the keys
     message = sent(server, ALICE, "amy@new.example", "amy@new.example")
     assert signers(message) == ["rsa1@new.example", "ed1@new.example"]
+    clients.sql(
+        server,
+        "DELETE FROM mail_sender WHERE sender_email = '@new.example';"
+        "DELETE FROM mail_domain WHERE domain_name = 'new.example'",
+    )
+    idle = f"test -s {there}/idle && test ! -e {there}/current && test -s {there}/rsa1.key"
+    clients.eventually(lambda: not server.exec(idle, check=False).returncode, "it is signed for still", 60)
+    text = "From: amy@new.example\nSubject: After the domain\n\nHello\n"
+    message = by_sendmail(server, text, "amy@new.example", BOB, "<after@new.example>")
+    assert signers(message) == []
 
 
 def test_new_keys_sign_once_they_are_published(protected: Protected) -> None:
