@@ -163,6 +163,22 @@ def test_rotation_has_two_steps(host: Host) -> None:
     assert host.read("example.org/current") == "rsa2\ned2\n"
 
 
+def test_an_old_key_signs_until_the_dns_has_the_new_ones(host: Host) -> None:
+    host.run()
+    # as docs/adopting.md has it
+    (host.keys / "example.org/mail.key").write_text("mine")
+    (host.keys / "example.org/current").write_text("mail\n")
+    assert host.run() == ""
+    assert host.probe() == ""
+    assert host.read("example.org/current") == "mail\n"
+    ours = DkimKeys.of("example.org")
+    waiting = {name: key for name, key in host.facts().items() if key.domain in ours.about}
+    assert _waiting(waiting) == ["ed1", "rsa1"], "which mailstack.dkim.switch looks for"
+    host.run("switch", "example.org")
+    assert host.read("example.org/current") == "rsa1\ned1\n"
+    assert host.read("example.org/mail.key") == "mine"
+
+
 def test_a_rotation_that_fails_changes_nothing(host: Host) -> None:
     host.run()
     host.broken.touch()
