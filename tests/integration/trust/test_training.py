@@ -81,7 +81,8 @@ def moves_train(alone: Protected, one: str, other: str) -> None:
     }
     # a word counts once two messages have had it
     for kind, subject, body in (("spam", "Watches", WORDS), ("ham", "Numbers", "")) * 2:
-        message = bytes(letter(sender, one, subject, body)).decode()
+        # to somebody else, as by an alias or in Bcc: what counts is who moves it
+        message = bytes(letter(sender, other, subject, body)).decode()
         learn = ["runuser", "-u", "vmail", "--", "env", f"USER={one}", PROGRAM, kind]
         server.exec(learn, input=message)
     text = bytes(spam)
