@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from mailstack import Settings
+from mailstack.facts.limits import SOCKET
 from mailstack.facts.platform import RELEASES
 from tests.support import clients, trust
 from tests.support.deploys import run
 from tests.support.sample_accounts import ALICE, BOB
 from tests.support.sites import site, whole
 from tests.support.trust import Protected, letter, signers
+from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
 
 #: As it is to wait: at STARTTLS it is called 454.
 WAIT = (451, 454)
+#: In seconds. A client waits ten minutes for the answer to a message (RFC 5321, 4.5.3.2.6), but many less.
+PATIENCE = 100
 
 
 def send(protected: Protected) -> str:
@@ -75,6 +81,87 @@ def test_without_redis_mail_flows(protected: Protected) -> None:
         assert trust.folder_of(protected.server, BOB, message_id) == "INBOX"
     finally:
         protected.server.exec("systemctl start redis-server@mailstack")
+
+
+@contextmanager
+def hanging(server: Target, unit: str) -> Iterator[None]:
+    """Make a service hang: its sockets take questions, and nobody answers."""
+    server.exec(f"systemctl kill -s STOP {unit}")
+    try:
+        yield
+    finally:
+        server.exec(f"systemctl kill -s CONT {unit}")
+
+
+def answer_to(protected: Protected, *, port: int = 25) -> tuple[int, str]:
+    """Return the answer to Alice, or to a stranger who pretends to be at a domain with p=reject."""
+    user = ALICE if port != 25 else None
+    sender = user or trust.somebody(trust.SILENT)
+    mail = letter(user or trust.somebody(trust.REJECT), BOB)
+    with clients.smtp(protected.server, port, user) as session:
+        assert session.sock
+        session.sock.settimeout(PATIENCE)
+        try:
+            session.send_message(mail, sender, [BOB])
+        except smtplib.SMTPDataError as error:
+            return error.smtp_code, str(error.smtp_error)
+    return 250, str(mail["Message-ID"])
+
+
+def test_while_redis_hangs_all_is_checked(protected: Protected) -> None:
+    with hanging(protected.server, "redis-server@mailstack"):
+        code, said = answer_to(protected)
+        assert (code, "DMARC" in said) == (554, True), said
+        code, message_id = answer_to(protected, port=587)
+        assert code == 250, message_id
+        assert signed(protected, message_id)
+
+
+def test_what_can_not_be_checked_in_time_waits(protected: Protected) -> None:
+    """Here the limit is short, and rspamd waits for Redis as long as it likes."""
+    server, override = protected.server, "/etc/rspamd/override.d"
+    server.write(
+        f"{override}/worker-proxy.inc",
+        b'timeout = 5; upstream "local" { default = yes; self_scan = yes; timeout = 5; }\n',
+    )
+    server.write(f"{override}/greylist.conf", f'redis {{ servers = "{SOCKET}"; timeout = 300; }}\n'.encode())
+    try:
+        server.exec("systemctl restart rspamd")
+        with hanging(server, "redis-server@mailstack"):
+            code, said = answer_to(protected)
+            assert code == 451, said
+    finally:
+        server.exec(f"rm {override}/worker-proxy.inc {override}/greylist.conf; systemctl restart rspamd")
+
+
+def test_while_the_resolver_hangs_strangers_wait(protected: Protected) -> None:
+    with hanging(protected.server, "unbound"):
+        code, said = answer_to(protected)
+        assert code == 451, said
+        code, message_id = answer_to(protected, port=587)
+        assert code == 250, message_id
+        assert signed(protected, message_id)
+
+
+def test_while_redis_can_not_write_its_file_messages_count(protected: Protected) -> None:
+    redis = f"redis-cli -s {SOCKET}"
+
+    def counted() -> int:
+        key = f"mailstack_sent_hour:{ALICE}"
+        return int(protected.server.exec(f"{redis} hget {key} messages").stdout.strip() or 0)
+
+    send(protected)
+    before = counted()
+    protected.server.exec(f"chown root:root /var/lib/redis; {redis} bgsave")
+    try:
+        failed = f"{redis} info persistence | grep -q rdb_last_bgsave_status:err"
+        clients.eventually(
+            lambda: protected.server.exec(failed, check=False).returncode == 0, "Redis writes its file", 30
+        )
+        send(protected)
+        assert counted() == before + 1
+    finally:
+        protected.server.exec("chown redis:redis /var/lib/redis")
 
 
 def test_the_second_run_changes_nothing(protected: Protected) -> None:
