@@ -8,9 +8,11 @@ import pytest
 
 from mailstack import Settings
 from mailstack.components.postfix_config import queries
+from mailstack.facts.dkim import KEYS
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import File
 from tests.support.sites import site, whole
+from tests.targets.shell import ROOT
 
 HOSTILE = "a'`id`$x|{b}&#c"
 """A local part of an address, with each character that is one of sh(1)'s as well."""
@@ -49,6 +51,25 @@ def test_scripts_that_ask_again_and_again_do_not_fill_the_log() -> None:
         ]
         assert "postmap -q" in text[f"/usr/local/lib/mailstack/{name}"]
         assert "\nInaccessiblePaths=/dev/log\n" in service
+
+
+def test_the_readme_names_each_file_that_is_replaced() -> None:
+    readme = (ROOT / "README.md").read_text()
+    here = site(Settings(mail_hostname="mail.example.org", mail_antivirus=True))
+    paths = {entry.path for each in whole(here) for entry in each.files(here, RELEASES[1])}
+    owned = ("/etc/postfix/", "/etc/dovecot/", "/etc/rspamd/local.d/", "/var/", "/run/")
+    others = [path for path in paths if "mailstack" not in path and not path.startswith(owned)]
+    assert len(others) == 5
+    shown = {path.rpartition("/")[2] if "postgresql" in path else path for path in others}
+    assert [path for path in shown if f"`{path}`" not in readme] == []
+
+
+def test_adopting_says_what_becomes_of_each_daemon() -> None:
+    page = (ROOT / "docs/adopting.md").read_text()
+    for name in ("rspamd", "OpenDKIM", "Redis", "unbound", "postsrsd"):
+        assert f"**{name}" in page
+    # the paths of the recipe for an old key
+    assert f"{KEYS}/example.org/mail.key" in page and f"{KEYS}/example.org/current" in page
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
