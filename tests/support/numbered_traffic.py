@@ -46,6 +46,8 @@ class Watch:
     """Two threads that send numbered messages, each until it is accepted, and one that probes services."""
 
     host: Target
+    #: Seconds before each message of a thread.
+    pause: float = 0.3
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     accepted: list[int] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
@@ -56,7 +58,7 @@ class Watch:
         while not self.stopping.is_set():
             number = next(self.numbers)
             sender = f"fresh{number}@{REMOTE}" if fresh else sample_accounts.STRANGER
-            while not self.stopping.wait(0.3):
+            while not self.stopping.wait(self.pause):
                 if self._good("25", lambda: _send(self.host, sender, number)):  # noqa: B023
                     self.accepted.append(number)
                     break
@@ -119,9 +121,9 @@ class Watch:
 
 
 @contextmanager
-def watch(host: Target) -> Iterator[Watch]:
+def watch(host: Target, pause: float = 0.3) -> Iterator[Watch]:
     """Send and probe while the block runs; then compare accepted and delivered messages."""
-    watching = Watch(host)
+    watching = Watch(host, pause)
     jobs = [
         threading.Thread(target=watching.send_all_the_while, args=[False]),
         threading.Thread(target=watching.send_all_the_while, args=[True]),
