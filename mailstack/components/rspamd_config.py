@@ -62,6 +62,7 @@ def files(site: Site) -> list[Entry]:
         "ed25519": settings.mail_dkim_ed25519,
         "hostname": settings.mail_hostname,
         "per_user": settings.mail_spam_training == "user",
+        "origin": settings.expanded(settings.mail_myorigin),
         "sealers": settings.mail_trusted_sealers,
         "resolver": site.link("dns").host if site.offers("dns") else None,
         "antivirus": site.link("antivirus").host if site.offers("antivirus") else None,

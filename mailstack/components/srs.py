@@ -119,13 +119,12 @@ class Srs(Component):
 
 @cache  # for many hosts, as the check of each service takes time
 def _services() -> tuple[MasterService, ...]:
-    # no limit but that of the first time; lines as they came, as signatures are for these
+    # no limit but that of the first time
     out = {
         "syslog_name": "postfix/srs",
         "smtp_tls_security_level": "none",
         "smtp_sasl_auth_enable": "no",
         "smtp_send_xforward_command": "yes",
-        "smtp_line_length_limit": "0",
         "smtp_header_checks": "",
         "smtp_generic_maps": "",
         "smtp_dns_support_level": "disabled",

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import NamedTuple
 
 from tests.support import clients, sample_accounts
@@ -161,7 +162,9 @@ def assert_none_is_lost(watching: Watch) -> None:
 
 def _send(host: Target, sender: str, number: int) -> None:
     user = (ALICE, BOB)[number % 2]
-    clients.send(host, clients.message(sender, user, f"number {number}"), sender=sender)
+    mail = clients.message(sender, user, f"number {number}")
+    mail["Date"] = formatdate()  # without one, a filter that finds no DNS would call it spam
+    clients.send(host, mail, sender=sender)
 
 
 def _log_in(host: Target) -> None:

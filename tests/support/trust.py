@@ -110,7 +110,7 @@ def move(session: imaplib.IMAP4, message_id: str, source: str, destination: str)
 def fields(message: bytes, name: str) -> list[str]:
     """Return the values of a header field, each on one line."""
     head = message.replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode(errors="replace")
-    found = re.findall(rf"^{name}: (.*(?:\n[ \t].*)*)", head, re.MULTILINE)
+    found = re.findall(rf"^{name}: (.*(?:\n[ \t].*)*)", head, re.MULTILINE | re.IGNORECASE)
     return [" ".join(value.split()) for value in found]
 
 

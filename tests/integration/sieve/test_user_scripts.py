@@ -177,7 +177,7 @@ def test_vacation_answers_people_once(server: Target, peer: Target) -> None:
         install(server, user, 'require "vacation"; vacation :subject "Away" "Back in May.";')
         first = deliver(server, user, "Hello")
         answer = at_peer(peer, first)
-        assert answer["Return-Path"] == "<>"
+        assert answer["Return-Path"] == f"<{user}>"
         assert (answer["Delivered-To"], answer["To"]) == (STRANGER, f"<{STRANGER}>")
         assert (answer["From"], answer["Subject"]) == (f"<{user}>", "Away")
         assert answer["In-Reply-To"] == first
@@ -217,6 +217,7 @@ INSERT INTO mail_alias_domain (alias_domain, domain_name) VALUES ('other.example
                 sender = f"for-{address.partition('@')[0].lower()}@{REMOTE}"
                 answer = at_peer(peer, deliver(server, address, "Hello", sender))
                 assert (answer["Delivered-To"], answer["From"]) == (sender, f"<{address}>")
+                assert answer["Return-Path"].lower() == f"<{address}>".lower()
             quiet = [
                 deliver(server, "office@example.org", "of a list", other, List_Id="<list.example>"),
                 deliver(server, "office@example.org", "bulk", other, Precedence="bulk"),

@@ -45,3 +45,14 @@ def protected(network: Network, debian: int, filtering: str) -> Iterator[Protect
         if not KEEP:
             server.remove()
             resolver.remove()
+
+
+@pytest.fixture(scope="module")
+def quick(protected: Protected) -> Iterator[Protected]:
+    """Yield the server, which greylists for a second only."""
+    path = "/etc/rspamd/override.d/greylist.conf"
+    protected.server.exec(f"echo 'timeout = 1s;' > {path}")
+    protected.server.exec("systemctl reload rspamd")
+    yield protected
+    protected.server.exec(f"rm {path}; redis-cli -s /run/redis-mailstack/redis.sock flushdb")
+    protected.server.exec("systemctl reload rspamd")

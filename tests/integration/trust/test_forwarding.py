@@ -36,6 +36,21 @@ def forwarded(protected: Protected, peer: Target, alias: str = AWAY) -> tuple[Em
     return mail, clients.wait_at_peer(peer, str(mail["Message-ID"]), 60)
 
 
+def test_nothing_is_converted_on_the_way(protected: Protected, outside: Target) -> None:
+    """Not even for a server without 8BITMIME: that would break the signature."""
+    outside.exec("postconf -e smtpd_discard_ehlo_keywords=8bitmime && postfix reload")
+    try:
+        mail = letter(ALICE, f"anna@{REMOTE}", "Gruß", "Viele Grüße!")
+        text = mail.as_bytes() + b"x" * 1200 + b"\r\n"
+        with clients.smtp(protected.server, 587, ALICE) as session:
+            session.sendmail(ALICE, [f"anna@{REMOTE}"], text, ["BODY=8BITMIME"])
+        message = clients.wait_at_peer(outside, str(mail["Message-ID"]), 60)
+    finally:
+        outside.exec("postconf -X smtpd_discard_ehlo_keywords && postfix reload")
+    assert "Viele Grüße!".encode() in message and b"x" * 1200 in message
+    assert "dkim=pass header.d=example.org" in trust.verdict_elsewhere(protected.server, message, CAROL)
+
+
 def return_path(message: bytes) -> str:
     """Return the envelope sender of a message that was delivered."""
     return fields(message, "Return-Path")[0].strip("<>")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from tests.support import clients, managesieve, sample_accounts, trust
 from tests.support.sample_accounts import ALICE, BOB, CAROL
 from tests.support.temporary_users import guests
-from tests.support.trust import Protected, letter, signers
+from tests.support.trust import Protected, fields, letter, signers, somebody
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
@@ -46,6 +48,26 @@ def test_users_mail_has_both_signatures(protected: Protected) -> None:
     assert signers(sent(protected.server, ALICE, ALICE, ALICE)) == BOTH
 
 
+def test_what_a_users_program_leaves_out_is_added_and_signed(protected: Protected) -> None:
+    subject = f"Bare {uuid.uuid4()}"
+    with clients.smtp(protected.server, 587, ALICE) as session:
+        session.sendmail(ALICE, [BOB], f"From: {ALICE}\r\nTo: {BOB}\r\nSubject: {subject}\r\n\r\nHello.\r\n")
+    message = arrived(protected.server, BOB, f'SUBJECT "{subject}"')
+    assert [len(fields(message, name)) for name in ("Date", "Message-ID", "From")] == [1, 1, 1]
+    assert "date" in fields(message, "DKIM-Signature")[0] and signers(message) == BOTH
+
+
+def test_strangers_messages_stay_as_they_are(protected: Protected) -> None:
+    """A Date added here would break the signature of their server."""
+    sender, subject = somebody(trust.REJECT), f"Bare {uuid.uuid4()}"
+    with clients.smtp(protected.server) as session:
+        session.sendmail(
+            sender, [BOB], f"From: {sender}\r\nTo: {BOB}\r\nSubject: {subject}\r\n\r\nHello.\r\n"
+        )
+    message = arrived(protected.server, BOB, f'SUBJECT "{subject}"')
+    assert [len(fields(message, name)) for name in ("Date", "Message-ID")] == [0, 0]
+
+
 def test_no_user_signs_for_the_domain_of_another(protected: Protected) -> None:
     # Postfix checks the envelope, not From
     assert signers(sent(protected.server, ALICE, ALICE, CAROL)) == []
@@ -70,6 +92,38 @@ def test_a_bounce_is_signed(protected: Protected) -> None:
     hostname = sample_accounts.HOSTNAME
     bounce = arrived(protected.server, ALICE, f'FROM MAILER-DAEMON TEXT "{mail["Message-ID"]}"')
     assert signers(bounce) == [f"rsa1@{hostname}", f"ed1@{hostname}"]
+
+
+def test_sieve_signs_for_no_other_domain(protected: Protected) -> None:
+    server = protected.server
+    scripts = {
+        "vacation": f'require "vacation"; vacation :from "{CAROL}" :subject "Away" "Pay carol.";',
+        "notify": f'require "enotify"; notify :from "{CAROL}" :message "Pay" "mailto:{BOB}";',
+    }
+    with guests(server, "absent") as (user,):
+        for kind, script in scripts.items():
+            managesieve.install(server, user, script)
+            mail = letter(BOB, user, f"For {kind} {uuid.uuid4()}")
+            clients.send(server, mail, sender=BOB, port=587, user=BOB)
+            found = f'HEADER In-Reply-To "{mail["Message-ID"]}"' if kind == "vacation" else 'SUBJECT "Pay"'
+            answer = arrived(server, BOB, f"{found} FROM {CAROL}")
+            assert signers(answer) == [], kind
+
+
+def test_a_receipt_is_signed(protected: Protected) -> None:
+    """With an empty envelope sender, as RFC 8098 asks."""
+    for author, selectors in ((ALICE, BOTH), (CAROL, [])):
+        mail = letter(author, BOB, "Read: the numbers")
+        message_id = clients.send(protected.server, mail, sender="", port=587, user=ALICE)
+        assert signers(clients.received(protected.server, BOB, message_id)) == selectors
+
+
+def test_a_users_claim_of_what_was_checked_is_taken_out(protected: Protected) -> None:
+    mail = letter(ALICE, BOB)
+    mail["Authentication-Results"] = f"{sample_accounts.HOSTNAME}; dkim=pass header.d=bank.example"
+    message_id = clients.send(protected.server, mail, sender=ALICE, port=587, user=ALICE)
+    message = clients.received(protected.server, BOB, message_id)
+    assert fields(message, "Authentication-Results") == []
 
 
 def test_a_vacation_reply_is_signed(protected: Protected) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import smtplib
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -31,17 +30,6 @@ done
 """
 SPAM = "watches and pills for a low price, sent by us at once and without any questions, order them today"
 HAM = "the minutes of the meeting and the plan for the next quarter, with all the dates that we agreed on"
-
-
-@pytest.fixture(scope="module")
-def quick(protected: Protected) -> Iterator[Protected]:
-    """Yield the server, which greylists for a second only."""
-    path = "/etc/rspamd/override.d/greylist.conf"
-    protected.server.exec(f"echo 'timeout = 1s;' > {path}")
-    protected.server.exec("systemctl reload rspamd")
-    yield protected
-    protected.server.exec(f"rm {path}; redis-cli -s /run/redis-mailstack/redis.sock flushdb")
-    protected.server.exec("systemctl reload rspamd")
 
 
 def place(protected: Protected, sender: str, message: bytes) -> str:
