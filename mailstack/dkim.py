@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol, Unpack, cast
 from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
+from mailstack import hosts
 from mailstack.components.dkim import SCRIPT
 from mailstack.facts.dkim import DkimKey, DkimKeys
 from mailstack.facts.reading import read
@@ -52,6 +53,8 @@ def publish(domain: str) -> Generator[PyinfraCommand]:
     Raises ``OperationValueError`` for a malformed domain.
     """
     name = Domain(domain_name=domain).domain_name
+    if not _is_here():
+        return
     if waiting := _waiting(read(DkimKeys.of(name))):
         host.noop(f"{', '.join(waiting)} of {name} do not sign yet")
         return
@@ -67,6 +70,8 @@ def switch(domain: str) -> Generator[PyinfraCommand]:
     Raises ``OperationValueError`` for a malformed domain.
     """
     name = Domain(domain_name=domain).domain_name
+    if not _is_here():
+        return
     keys = read(DkimKeys.of(name))
     if not keys:
         raise OperationError(f"{name} has no keys; mailstack.dkim.publish makes them")
@@ -74,6 +79,14 @@ def switch(domain: str) -> Generator[PyinfraCommand]:
         host.noop(f"the newest keys of {name} sign already")
         return
     yield shell(f"{SCRIPT} switch {shlex.quote(name)}")
+
+
+def _is_here() -> bool:
+    """Return whether the keys are on this host, and say so if they are not."""
+    if hosts.topology().here.has_mail:
+        return True
+    host.noop("the keys are on the host with the mail server")
+    return False
 
 
 def _waiting(keys: Mapping[str, DkimKey]) -> list[str]:
