@@ -151,7 +151,7 @@ def test_a_domain_that_sql_adds_is_signed_within_a_minute(protected: Protected) 
     server = protected.server
     # also one for which somebody else had a key there
     there = "/var/lib/rspamd/dkim/new.example"
-    server.exec(f"mkdir -m 700 {there} && echo mine > {there}/mail.key")
+    server.exec(f"mkdir -m 700 {there} && cd {there} && install -g _rspamd -m 640 /dev/null mail.key")
     clients.sql(
         server,
         "INSERT INTO mail_domain (domain_name) VALUES ('new.example');"
