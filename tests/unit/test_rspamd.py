@@ -72,6 +72,16 @@ def test_mynetworks_are_local_and_nothing_else_is() -> None:
     assert 'local_addrs = "127.0.0.0/8, ::1/128, 192.0.2.0/24, 2001:db8::/32";\n' in text
 
 
+def test_nobody_else_reads_the_password_of_the_database() -> None:
+    for auth, modes in (("password", {0o600}), ("peer", {0o644})):
+        here = site(Settings.from_data({"mail_hostname": "mail.example.org", "mail_db_auth": auth}))
+        entries = [entry for entry in RSPAMD.files(here, RELEASES[1]) if entry.path.endswith(".cf")]
+        tables = [entry for entry in entries if isinstance(entry, File)]
+        assert len(tables) == 2
+        assert {("password =" in (table.content or "")) for table in tables} == {auth == "password"}
+        assert {table.mode for table in tables} == modes
+
+
 def test_nothing_is_asked_of_others() -> None:
     files = written(SETTINGS)
     for module in ("asn", "fuzzy_check", "multimap", "rbl", "rspamd_update", "surbl", "url_redirector"):

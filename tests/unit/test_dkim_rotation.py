@@ -1,0 +1,49 @@
+"""Rotation of DKIM keys: which operation has something to do. The script itself is not run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from pyinfra.api.exceptions import OperationError
+
+from mailstack import dkim, run
+from mailstack.components.dkim import SCRIPT
+from mailstack.facts.dkim import DkimKey
+
+SIGNS = DkimKey("example.org", "rsa1", '"v=DKIM1"', signs=True)
+WAITS = DkimKey("example.org", "rsa2", '"v=DKIM1"', signs=False)
+
+
+@pytest.mark.parametrize(
+    "name, keys, does",
+    [
+        ("publish", [], "publish example.org"),
+        ("publish", [SIGNS], "publish example.org"),
+        ("publish", [SIGNS, WAITS], None),
+        ("switch", [SIGNS, WAITS], "switch example.org"),
+        ("switch", [SIGNS], None),
+    ],
+)
+def test_nothing_is_done_twice(
+    name: str, keys: list[DkimKey], does: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(dkim, "read", lambda _: {key.selector: key for key in keys})
+    monkeypatch.setattr(dkim, "host", SimpleNamespace(noop=said.append))
+    monkeypatch.setattr(dkim, "_is_here", lambda: True)
+    commands = list(getattr(dkim, name)._inner("Example.org"))
+    scripts = [command.connector_arguments["_stdin"] for command in commands]
+    assert [SCRIPT in text and f"{does}\n" in text for text in scripts] == ([True] if does else [])
+    assert bool(said) != bool(does)
+
+
+def test_without_keys_there_is_nothing_to_switch_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dkim, "read", lambda _: {})
+    monkeypatch.setattr(dkim, "_is_here", lambda: True)
+    monkeypatch.setattr(run, "is_executing", lambda: False)
+    monkeypatch.setattr(run, "current_host", lambda: SimpleNamespace(name="mail"))
+    with pytest.raises(
+        OperationError, match=r"mail: example\.org has no keys; mailstack\.dkim\.publish makes"
+    ):
+        list(dkim.switch._inner("example.org"))  # type: ignore[attr-defined]
