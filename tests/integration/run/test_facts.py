@@ -31,6 +31,7 @@ ARGUMENTS = {
     "HostPlatform": {},
     "InstalledPackages": {"names": json.dumps(PACKAGES)},
     "LimitedUsers": {},
+    "NameServers": {},
     "PostgresqlClusters": {},
     "SystemUsers": {"keys": '["vmail", "postfix"]'},
     "UnitStates": {"units": json.dumps(UNITS), "files": "/usr/sbin/dovecot"},
@@ -43,6 +44,7 @@ NOTHING = {
     "FileStates": {},
     "InstalledPackages": [],
     "LimitedUsers": {},
+    "NameServers": [],
     "SystemUsers": {"users": [], "groups": []},
 }
 #: An example of an administrator's deploy.
