@@ -16,7 +16,9 @@ from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import ServiceProbe
 from mailstack.endpoint import Endpoint
+from mailstack.facts import unbound
 from mailstack.facts.name_servers import NAME_SERVERS
+from mailstack.facts.unbound import UNBOUND_CONFIGURATION
 from mailstack.files import File
 from mailstack.operations.units import Unit
 from mailstack.shell import script
@@ -52,7 +54,7 @@ class Resolver(Component):
 
     def requirements(self, site: Site) -> Sequence[Requirement]:
         """See ``Component``: another server at its address would answer in its place, or not at all."""
-        return [Requirement(NAME_SERVERS, problem)]
+        return [Requirement(NAME_SERVERS, problem), Requirement(UNBOUND_CONFIGURATION, unbound.problem)]
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``: the keys of the root are in a package of their own."""
@@ -94,8 +96,14 @@ class Resolver(Component):
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
-        unbound = Unit("unbound", program="/usr/sbin/unbound", drop_in=True, listens=(str(_ADDRESS.port),))
-        return [unbound, Unit(_WATCH)]
+        service = Unit(
+            "unbound",
+            program="/usr/sbin/unbound",
+            drop_in=True,
+            listens=(f"{_ADDRESS.host}:{_ADDRESS.port}",),
+            answers=script("probe_resolver", _ADDRESS.host, "answers"),
+        )
+        return [service, Unit(_WATCH)]
 
     def links(self, site: Site) -> dict[str, Endpoint]:
         """See ``Component``."""

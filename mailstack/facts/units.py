@@ -30,7 +30,8 @@ class Units(Value):
     + properties: ``systemctl show`` of each unit by its name
     + marks: the names of the marks in ``PENDING``
     + times: the ctime and the mtime of each file by its path, in seconds since 1970. A package sets the mtime
-    + listeners: listening sockets: TCP ports as numbers in text, Unix-domain sockets by their paths
+    + listeners: listening sockets: TCP ports as numbers in text, also as ``127.0.0.1:PORT`` if it is one
+      of that address, and Unix-domain sockets by their paths
     + halted: the numbers of processes that a signal has stopped (``T`` in proc(5))
     + masters: for each PID file of a live process: the process's number, its name, and its service
     """
@@ -151,7 +152,8 @@ echo =
         # Debian uses /var/run, which is a link to /run
         sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
         masters = [line.split("\t") for line in processes if "\t" in line]
-        ports = (str(int(line, 16)) for line in listening if line and "/" not in line)
+        found = (line.rpartition(":") for line in listening if line and "/" not in line)
+        ports = (f"{address}{colon}{int(port, 16)}" for address, colon, port in found)
         return Units(
             properties,
             frozenset(marks),

@@ -29,7 +29,9 @@ class Unit(NamedTuple):
     + reload: the command to reload it, if it is faster than systemd's
     + program: the program of its master, which is newer than the process if an upgrade did not restart it
     + unit_file: the path of its unit file, for a service of mailstack; a newer one needs a restart
-    + listens: the TCP ports, as text, and paths of Unix-domain sockets on which it listens
+    + listens: the TCP ports, as text, or ``127.0.0.1:PORT``, and paths of Unix-domain sockets on which it
+      listens
+    + answers: a shell script that succeeds if it works. A run that starts or restarts it fails otherwise
     + pid_file: the PID file of its master, also of one started by hand outside the unit
     + drop_in: whether ``components.systemd.drop_in`` has written one for it
     + replaces: a unit that ran the same daemon before an upgrade of Debian
@@ -43,6 +45,7 @@ class Unit(NamedTuple):
     program: str | None = None
     unit_file: str | None = None
     listens: tuple[str, ...] = ()
+    answers: str | None = None
     pid_file: str | None = None
     drop_in: bool = False
     replaces: str | None = None
@@ -101,6 +104,9 @@ def _script(unit: Unit, steps: Sequence[Step]) -> str:
     act = " && ".join(step.command for step in steps)
     if {"start", "restart"} & {step.word for step in steps}:
         act = "".join(f"{_tell(client)}; " for client in unit.clients) + act
+        if unit.answers:
+            said = shlex.quote(f"{unit.name}: it does not work")
+            act += f" && {{ ( {unit.answers}\n) || {{ echo {said} >&2; false; }}; }}"
     return (
         f"{{ {act}; }} && systemctl is-active --quiet {process} && rm -f {marks} || "
         f"{{ systemctl --no-pager --lines=20 status {process}; exit 1; }}"

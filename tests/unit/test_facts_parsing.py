@@ -60,6 +60,7 @@ ActiveState=inactive
 =
 0019
 024B
+127.0.0.1:0019
 /var/run/postgresql/.s.PGSQL.5432
 private/smtp
 =
@@ -95,7 +96,7 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
             {"postfix": {"Id": "postfix.service", "ActiveState": "active"}},
             frozenset({"postfix.reload"}),
             {"/usr/lib/postfix/sbin/master": (1234, 99)},
-            frozenset({"25", "587", "/run/postgresql/.s.PGSQL.5432"}),
+            frozenset({"25", "127.0.0.1:25", "587", "/run/postgresql/.s.PGSQL.5432"}),
             frozenset({"17"}),
             {"/run/dovecot/master.pid": ("23", "dovecot", "")},
         ),

@@ -122,6 +122,33 @@ def as_bytes(error: smtplib.SMTPDataError) -> bytes:
     return error.smtp_error if isinstance(error.smtp_error, bytes) else error.smtp_error.encode()
 
 
+def test_an_unbound_that_reads_no_file_of_mailstack_is_named(protected: Protected) -> None:
+    """As an administrator writes one by hand."""
+    server, path = protected.server, "/etc/unbound/unbound.conf"
+    before = server.read(path)
+    server.write(path, f"server:\n    interface: {server.ip}\n".encode())
+    try:
+        refused = server.pyinfra("-y", "deploy.py", data=trust.data(mail_resolver_forwarders=["192.0.2.53"]))
+        assert refused.returncode
+        assert "mail_resolver: unbound reads no file of" in refused.stderr + refused.stdout
+        assert b"192.0.2.53" not in server.read("/etc/unbound/unbound.conf.d/mailstack.conf")
+    finally:
+        server.write(path, before)
+
+
+def test_an_unbound_that_does_not_answer_ends_the_run(protected: Protected) -> None:
+    """The file after mailstack's wins."""
+    server, path = protected.server, "/etc/unbound/unbound.conf.d/zz-tests.conf"
+    server.write(path, b"server:\n    access-control: 127.0.0.0/8 refuse\n")
+    try:
+        server.exec("systemctl stop unbound")
+        failed = server.pyinfra("-y", "deploy.py", data=trust.data())
+        assert failed.returncode
+        assert "unbound: it does not work" in failed.stderr + failed.stdout
+    finally:
+        server.exec(f"rm {path}; systemctl restart unbound")
+
+
 def test_another_server_at_its_address_is_named(protected: Protected) -> None:
     server = protected.server
     options = 'Listen => 5, LocalAddr => "127.0.0.1:53", ReuseAddr => 1'
