@@ -59,7 +59,7 @@ def drop_in(
     + after: units that start before it at boot
     + pid_file: the PID file of its master, if the package's unit does not name it
     + start: how the package starts it, where that ignores how its master ends
-    + stop: the package's stop command. It is not a failure if the service is stopped already
+    + stop: the command that stops it. It is not a failure if the service is stopped already
     + lock: a file that its master locks, by flock(2); the service does not start while another process has it
     + after_start, after_stop: commands, run as root, whose failure is ignored
     + groups: groups whose files it may use, beside those of its user

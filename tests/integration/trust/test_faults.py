@@ -164,6 +164,16 @@ def test_while_redis_can_not_write_its_file_messages_count(protected: Protected)
         protected.server.exec("chown redis:redis /var/lib/redis")
 
 
+def test_a_restart_after_a_reload_waits_for_no_helper(protected: Protected) -> None:
+    """It is a matter of luck whether the helper misses its signal; of four tries one does."""
+    server = protected.server
+    since = server.exec("date +@%s").stdout.strip()
+    for pause in (0.2, 0.5, 1, 1.5):
+        server.exec(f"systemctl reload rspamd; sleep {pause}; systemctl restart rspamd")
+    # as rspamd says when it has waited to the end
+    assert "terminate worker" not in server.exec(f"journalctl -u rspamd --since {since} -o cat").stdout
+
+
 def test_the_second_run_changes_nothing(protected: Protected) -> None:
     assert run(protected.server, trust.data()).changed == []
 
