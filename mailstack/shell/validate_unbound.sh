@@ -21,7 +21,7 @@ says interface 127.255.53.53 || {
   echo 'unbound reads no file of /etc/unbound/unbound.conf.d: in unbound.conf is no include-toplevel: "/etc/unbound/unbound.conf.d/*.conf"' >&2
   exit 1
 }
-says port 53 && says do-ip4 yes && says do-udp yes && says do-tcp yes || {
+if ! { says port 53 && says do-ip4 yes && says do-udp yes && says do-tcp yes; }; then
   echo "unbound would not answer at port 53 of 127.0.0.1: one of port, do-ip4, do-udp and do-tcp is not the default" >&2
   exit 1
-}
+fi
