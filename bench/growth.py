@@ -1,6 +1,6 @@
 """Cost against size: what 10, 1,000 and 100,000 mailboxes cost in lookups, room, and runs of pyinfra.
 
-What hosts cost is in a table of the part `converge`.
+What hosts cost is in a table of the part `many`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Many hosts at once: up to 50 recorded ones that only add network delay, and 6 containers."""
+"""An unchanged run, its parts, and the same for many hosts.
+
+These are 50 recorded ones, which only add network delay, and 6 containers.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from bench import recorded
-from bench.report import medians
+from bench import costs, recorded
+from bench.fleet import DEBIAN, fleet
+from bench.report import GOAL_COLUMNS, RUNS, Table, goal, medians
 from bench.runs import PEERS, Runs, inventory
 from tests.targets import pyinfra
 from tests.targets.shell import ROOT, docker
 
+PART = "Nothing to change"
 HOSTS = (1, 5, 50)
 CONTAINERS = 6
 #: The number of mailstack's operations with default settings.
@@ -33,6 +38,42 @@ class Line(NamedTuple):
 
 #: As `@ssh` was seen to need them; see the table "Nothing to change over @ssh".
 LINE = Line(connecting=5, command=4)
+
+
+def measure() -> list[Table]:
+    """Measure an unchanged run over `@docker`, and runs for many hosts."""
+    with fleet() as targets:
+        runs = targets.bare("ours")
+        runs.ours()
+        near = medians({OURS: runs.ours, EMPTY: runs.nothing})
+        parts, found, containers = costs.table(runs), fake(runs), real(runs)
+    one, *_, most = HOSTS
+    unchanged = near[OURS] / near[EMPTY]
+    ratios = {way: found[way, most] / found[way, one] for way in (OURS, EMPTY, IDLE)}
+    what = "one host, over @docker"
+    goals = [
+        goal(what, "at most 1.3 times the empty run", f"{unchanged:.2f} times", unchanged <= 1.3),
+        goal(f"{most} hosts", "at most 2 times one host", f"{ratios[OURS]:.2f} times", ratios[OURS] <= 2),
+    ]
+    rows = [
+        [way, *(f"{found[way, hosts]:.2f}" for hosts in HOSTS), f"{ratio:.2f}"]
+        for way, ratio in ratios.items()
+    ]
+    notes = (
+        f"Seconds, for recorded hosts: one answers what a target answered, after {LINE.connecting} round "
+        f"trips of {ROUND_TRIP * 1000:.0f} ms for the connection and {LINE.command} for each command. "
+        f"{CONTAINERS} containers on this machine took {containers[CONTAINERS]:.2f} s, where one took "
+        f"{containers[1]:.2f} s."
+    )
+    columns = ("by", *(f"hosts: {hosts}" for hosts in HOSTS), f"{most} to {one}")
+    medians_of = (
+        f"Debian {DEBIAN}. Medians of {RUNS}, taken in turns: {near[OURS]:.2f} s, {near[EMPTY]:.2f} s."
+    )
+    return [
+        Table("Goals of unchanged runs", GOAL_COLUMNS, goals, medians_of),
+        parts,
+        Table("Many hosts", columns, rows, notes),
+    ]
 
 
 def fake(runs: Runs) -> dict[tuple[str, int], float]:
