@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from tests.integration.conftest import Factory
-from tests.support import clients
+from tests.support import clients, sample_accounts
 from tests.support.faults import ALL, database, database_away, master, postfix
 from tests.support.numbered_traffic import ROOM, watch
 from tests.support.sample_accounts import ALICE, BOB, STRANGER
@@ -61,6 +61,9 @@ def test_the_database_is_away_under_traffic(host: Target, seconds: int) -> None:
         watching.report(f"database away for {seconds} s", host, back)
         # a session may have begun before the stop
         refused = [answer for answer in watching.refusals(went + 2) if answer.kind == "587"]
+        # Dovecot may notice a second after Postfix that MariaDB is back
+        if sample_accounts.ENGINE == "mysql":
+            refused = [answer for answer in refused if answer.moment < back or answer.began > back + 2]
         assert [answer for answer in refused if "535" in answer.text] == []
     assert "error" not in log_of_recover(host)
 
