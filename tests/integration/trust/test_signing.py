@@ -9,7 +9,7 @@ import pytest
 from tests.support import clients, managesieve, sample_accounts, trust
 from tests.support.sample_accounts import ALICE, BOB, CAROL
 from tests.support.temporary_users import guests
-from tests.support.trust import Protected, fields, letter, signers, somebody
+from tests.support.trust import Protected, fields, letter, signers
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
@@ -46,26 +46,6 @@ def arrived(target: Target, user: str, criteria: str) -> bytes:
 
 def test_users_mail_has_both_signatures(protected: Protected) -> None:
     assert signers(sent(protected.server, ALICE, ALICE, ALICE)) == BOTH
-
-
-def test_what_a_users_program_leaves_out_is_added_and_signed(protected: Protected) -> None:
-    subject = f"Bare {uuid.uuid4()}"
-    with clients.smtp(protected.server, 587, ALICE) as session:
-        session.sendmail(ALICE, [BOB], f"From: {ALICE}\r\nTo: {BOB}\r\nSubject: {subject}\r\n\r\nHello.\r\n")
-    message = arrived(protected.server, BOB, f'SUBJECT "{subject}"')
-    assert [len(fields(message, name)) for name in ("Date", "Message-ID", "From")] == [1, 1, 1]
-    assert "date" in fields(message, "DKIM-Signature")[0] and signers(message) == BOTH
-
-
-def test_strangers_messages_stay_as_they_are(protected: Protected) -> None:
-    """A Date added here would break the signature of their server."""
-    sender, subject = somebody(trust.REJECT), f"Bare {uuid.uuid4()}"
-    with clients.smtp(protected.server) as session:
-        session.sendmail(
-            sender, [BOB], f"From: {sender}\r\nTo: {BOB}\r\nSubject: {subject}\r\n\r\nHello.\r\n"
-        )
-    message = arrived(protected.server, BOB, f'SUBJECT "{subject}"')
-    assert [len(fields(message, name)) for name in ("Date", "Message-ID")] == [0, 0]
 
 
 def test_no_user_signs_for_the_domain_of_another(protected: Protected) -> None:
