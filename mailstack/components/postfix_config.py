@@ -233,6 +233,13 @@ def services_of(settings: Settings, added: PostfixAddition) -> list[MasterServic
     return postfix_services.merge(defaults, settings.mail_postfix_master)
 
 
+def root_sql_table(site: Site, path: str, comment: str, query: str) -> File:
+    """Return a table for root's postmap(1), outside of Postfix."""
+    # with "peer" it has no password
+    mode = 0o644 if site.settings.mail_db_auth == "peer" else 0o600
+    return File(path, sql_cf(site.settings, site.endpoint, comment, query), mode=mode, activation=None)
+
+
 def sql_cf(settings: Settings, endpoint: Endpoint, comment: str, query: str) -> str:
     """Return a table of Postfix that asks the database, see pgsql_table(5) and mysql_table(5)."""
     engine = engine_of(settings)

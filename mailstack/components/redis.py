@@ -1,4 +1,4 @@
-"""An instance of Redis for rspamd alone: what it has learned, and whom it has told to come again."""
+"""An instance of Redis for rspamd alone: what it has learned, and the greylisted senders."""
 
 from __future__ import annotations
 

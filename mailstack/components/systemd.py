@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from mailstack.facts.units import drop_in_path
@@ -28,6 +29,16 @@ def unit_files(name: str, content: str) -> list[Entry]:
         File(unit_file(name), content, activation=None),
         File(f"{_FORMER_DIRECTORY}/{name}", None, activation=None),
     ]
+
+
+def script_service(name: str, path: str, script: str, template: str, **values: object) -> list[Entry]:
+    """Return a script, and a unit of mailstack that runs it and restarts when the script has changed.
+
+    + template: the template of the unit file, which gets ``script`` and ``checksum`` beside ``values``
+    """
+    checksum = hashlib.sha256(script.encode()).hexdigest()
+    unit = render(template, script=path, checksum=checksum, **values)
+    return [File(path, script, mode=0o755, activation=None), *unit_files(f"{name}.service", unit)]
 
 
 _FLUSH = "/usr/local/lib/mailstack/flush"

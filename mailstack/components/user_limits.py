@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from mailstack.components import postfix_config, systemd
@@ -28,13 +27,12 @@ def unit() -> Unit:
 def files(site: Site) -> list[Entry]:
     """Return the limits for rspamd, and the service with its query."""
     settings = site.settings
-    peer = settings.mail_db_auth == "peer"
     postmaster = settings.mail_postmaster
     script = render(
         "rspamd/user-limits",
         driver=settings.db_driver,
         table=_TABLE,
-        peer=peer,
+        peer=settings.mail_db_auth == "peer",
         redis=site.link("redis").host,
         hostname=settings.mail_hostname,
         postmaster=postmaster,
@@ -42,19 +40,14 @@ def files(site: Site) -> list[Entry]:
         if "@" in postmaster
         else f"{postmaster}@{settings.expanded(settings.mail_myorigin)}",
     )
-    service = render(
-        "rspamd/user-limits.service",
-        script=_SCRIPT,
-        checksum=hashlib.sha256(script.encode()).hexdigest(),
-        environment=engine_of(settings).postfix_environment(site.endpoint),
-    )
     limits = {name: getattr(settings, f"mail_user_{name}") for name in USER_LIMITS}
-    query = engine_of(settings).lookups.USER_LIMITS
-    table = postfix_config.sql_cf(settings, site.endpoint, "users with limits of their own", query)
+    engine = engine_of(settings)
+    environment = engine.postfix_environment(site.endpoint)
+    comment = "users with limits of their own"
     return [
         File("/etc/rspamd/mailstack/user-limits.lua", render("rspamd/user-limits.lua", limits=limits)),
-        # with "peer" it has no password
-        File(_TABLE, table, mode=0o644 if peer else 0o600, activation=None),
-        File(_SCRIPT, script, mode=0o755, activation=None),
-        *systemd.unit_files(f"{_NAME}.service", service),
+        postfix_config.root_sql_table(site, _TABLE, comment, engine.lookups.USER_LIMITS),
+        *systemd.script_service(
+            _NAME, _SCRIPT, script, "rspamd/user-limits.service", environment=environment
+        ),
     ]

@@ -53,7 +53,10 @@ def test_one_killed_backend_is_hardly_noticed(host: Target) -> None:
 
 @pytest.mark.parametrize("seconds", [0, 10, 60])
 def test_the_database_is_away_under_traffic(host: Target, seconds: int) -> None:
-    """Refusals end with the outage, and none of them says that a password is wrong."""
+    """Refusals end with the outage. Until then none says that a password is wrong.
+
+    With PostgreSQL none does afterwards either. With MariaDB one may until `LAST_REFUSAL`.
+    """
     with watch(host) as watching:
         went, back = database_away(host, seconds)
         watching.recovered(back, BACK)
