@@ -177,7 +177,11 @@ class Component:
         return ()
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
-        """Return the DNS records of a mail domain."""
+        """Return the DNS records of a mail domain, also of names below it."""
+        return ()
+
+    def host_records(self, site: Site) -> Sequence[Record]:
+        """Return the DNS records of the host's own name, ``mail_hostname``; without its addresses."""
         return ()
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:

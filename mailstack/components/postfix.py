@@ -119,13 +119,19 @@ class Postfix(Component):
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
         """See ``Component``: RFC 5321, 5.1, RFC 7208, RFC 6186 and RFC 8314, 5.1."""
-        host = f"{site.settings.mail_hostname}."
+        settings = site.settings
+        host = f"{settings.mail_hostname}."
+        spf = " ".join(["v=spf1 mx", *settings.mail_spf_mechanisms, settings.mail_spf_all])
         return [
             Record(domain, "MX", f"10 {host}"),
-            Record(domain, "TXT", '"v=spf1 mx -all"'),
+            Record(domain, "TXT", f'"{spf}"'),
             Record(f"_submissions._tcp.{domain}", "SRV", f"0 1 465 {host}"),
             Record(f"_submission._tcp.{domain}", "SRV", f"5 1 587 {host}"),
         ]
+
+    def host_records(self, site: Site) -> Sequence[Record]:
+        """See ``Component``: the host's own name is the domain of bounces, and of forwarded mail (SRS)."""
+        return [Record(site.settings.mail_hostname, "TXT", '"v=spf1 a -all"')]
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from mailstack.components import dkim, dmarc_reports, junk, rspamd_config, user_limits
 from mailstack.components.clamav import CLAMAV
@@ -97,7 +98,14 @@ class Rspamd(Component):
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
         """See ``Component``: RFC 7489. The records of the keys are on the host, see the fact ``DkimKeys``."""
-        return [Record(f"_dmarc.{domain}", "TXT", '"v=DMARC1; p=quarantine"')]
+        policy = site.settings.mail_dmarc_policy
+        reader = site.settings.mail_dmarc_reports_to or f"postmaster@{domain}"
+        uri = f"mailto:{quote(reader, safe='@.-_~')}"
+        records = [Record(f"_dmarc.{domain}", "TXT", f'"v=DMARC1; p={policy}; sp={policy}; rua={uri}"')]
+        of_reader = reader.partition("@")[2]
+        if of_reader != domain:  # RFC 7489, 7.1: the reader agrees
+            records.append(Record(f"{domain}._report._dmarc.{of_reader}", "TXT", '"v=DMARC1"'))
+        return records
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mailstack.components import postfix_config, systemd
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
-from mailstack.components.declarations import PostfixAddition, Record, ServiceProbe, State
+from mailstack.components.declarations import PostfixAddition, ServiceProbe, State
 from mailstack.engines import engine_of
 from mailstack.files import File
 from mailstack.operations.units import Unit
@@ -106,10 +106,6 @@ class Srs(Component):
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``: without it, no bounce of mail that was forwarded finds its way back."""
         return [State(_SECRET, "secrets")]
-
-    def records(self, site: Site, domain: str) -> Sequence[Record]:
-        """See ``Component``: the host's own name is the domain of such senders, and of bounces."""
-        return [Record(site.settings.mail_hostname, "TXT", '"v=spf1 a -all"')]
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""

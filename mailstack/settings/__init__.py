@@ -17,6 +17,7 @@ from mailstack.settings.abuse import AbuseSettings
 from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
 from mailstack.settings.clamav import ClamavSettings
 from mailstack.settings.database import DatabaseSettings
+from mailstack.settings.dns import DnsSettings
 from mailstack.settings.domains import (
     AliasDomain,
     AliasDomains,
@@ -130,6 +131,7 @@ class AccountSettings(Model):
 class Settings(
     RspamdSettings,
     ClamavSettings,
+    DnsSettings,
     ResolverSettings,
     SieveSettings,
     DovecotSettings,

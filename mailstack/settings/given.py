@@ -36,7 +36,16 @@ class GivenSettings(TypedDict, total=False):
     mail_db_upgrade_password: Secret | None
     mail_db_upgrade_role: str
     mail_dkim_ed25519: bool
+    mail_dmarc_policy: Literal["none", "quarantine", "reject"]
     mail_dmarc_reports: bool
+    mail_dmarc_reports_to: str | None
+    mail_dns_addresses: List
+    mail_dns_check: bool
+    mail_dns_key_algorithm: Literal["hmac-sha256", "hmac-sha384", "hmac-sha512"]
+    mail_dns_key_name: str | None
+    mail_dns_key_secret: Secret | None
+    mail_dns_resolver: str | None
+    mail_dns_server: str | None
     mail_domain: str | None
     mail_domains: List | Mapping[str, Any]
     mail_dovecot_extra: str
@@ -102,6 +111,8 @@ class GivenSettings(TypedDict, total=False):
     mail_spam_blocked_networks: List
     mail_spam_blocked_senders: List
     mail_spam_training: Literal["server", "user"]
+    mail_spf_all: Literal["-all", "~all"]
+    mail_spf_mechanisms: List
     mail_srs: bool
     mail_tls_certificate: str | None
     mail_tls_key: Secret | None

@@ -7,7 +7,16 @@ from pydantic import Field, model_validator
 from mailstack import addresses
 from mailstack.settings.errors import Allowed
 from mailstack.settings.postfix_types import Networks
-from mailstack.settings.types import DomainName, ListOf, Messages, Model, each, matching, without_effect
+from mailstack.settings.types import (
+    DomainName,
+    ListOf,
+    MailboxAddress,
+    Messages,
+    Model,
+    each,
+    matching,
+    without_effect,
+)
 
 
 def _sender(text: str) -> str:
@@ -35,6 +44,16 @@ class RspamdSettings(Model):
         default=(),
         description="Forwarders whose seals (ARC, RFC 8617) are believed: a message that passed DMARC there "
         "is not refused here. They could claim anything.",
+    )
+    mail_dmarc_policy: Literal["none", "quarantine", "reject"] = Field(
+        default="quarantine",
+        description="What receivers should do with mail in the name of a domain of this server, or of one "
+        "below it, that it did not send (DMARC, RFC 7489): nothing, file it as spam, or refuse it.",
+    )
+    mail_dmarc_reports_to: MailboxAddress | None = Field(
+        default=None,
+        description="The address to which receivers report each day what came in the name of the domains. By "
+        "default `postmaster` of each domain.",
     )
     mail_dmarc_reports: bool = Field(
         default=False,

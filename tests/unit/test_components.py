@@ -239,6 +239,38 @@ def test_records_of_a_domain() -> None:
     assert ("_imaps._tcp.example.net", "SRV", "0 1 993 mail.example.org.") in records
     assert ("_imap._tcp.example.net", "SRV", "0 0 0 .") in records
     assert ("_pop3s._tcp.example.net", "SRV", "10 1 995 mail.example.org.") in records
+    policy = '"v=DMARC1; p=quarantine; sp=quarantine; rua=mailto:postmaster@example.net"'
+    assert ("_dmarc.example.net", "TXT", policy) in records
+
+
+def test_records_follow_the_settings() -> None:
+    settings = Settings(
+        mail_hostname="mail.example.org",
+        mail_spf_mechanisms=["include:spf.letters.example", "ip4:192.0.2.7"],
+        mail_spf_all="~all",
+        mail_dmarc_policy="reject",
+        mail_dmarc_reports_to="reports@example.org",
+    )
+    here = site(settings)
+    records = [record for each in whole(here) for record in each.records(here, "example.net")]
+    assert ("example.net", "TXT", '"v=spf1 mx include:spf.letters.example ip4:192.0.2.7 ~all"') in records
+    policy = '"v=DMARC1; p=reject; sp=reject; rua=mailto:reports@example.org"'
+    assert ("_dmarc.example.net", "TXT", policy) in records
+    # RFC 7489, 7.1: without it, receivers send no reports there
+    assert ("example.net._report._dmarc.example.org", "TXT", '"v=DMARC1"') in records
+
+
+def test_an_address_is_written_in_a_uri() -> None:
+    here = site(Settings(mail_hostname="mail.example.org", mail_dmarc_reports_to="a&b=c#d@example.net"))
+    records = [record for each in whole(here) for record in each.records(here, "example.net")]
+    dmarc = {record.name: record.data for record in records}["_dmarc.example.net"]
+    assert dmarc.endswith('; rua=mailto:a%26b%3Dc%23d@example.net"')
+
+
+def test_records_of_the_host() -> None:
+    here = site(SETTINGS)
+    records = [record for each in whole(here) for record in each.host_records(here)]
+    assert records == [("mail.example.org", "TXT", '"v=spf1 a -all"')]
 
 
 def test_each_database_server_is_for_its_engine() -> None:

@@ -32,6 +32,8 @@ SECRETS: list[dict[str, Any]] = [
     {"mail_db_dsn": "host=db user=admin hunter2"},
     {"mail_db_dsn": "postgresql://admin:hunter2@a,b/"},
     {"mail_db_dsn": "postgresql://admin:hunter2@db:0/"},
+    {"mail_dns_key_secret": "hunter2!"},
+    {"mail_dns_key_secret": "hunter2aaaaa", "mail_dns_key_name": "mail"},
     {"mail_users": "anna@example.org:hunter2"},
     {"mail_users": ["anna@example.org:hunter2"]},
     {"mail_users": [["anna@example.org", "hunter2"]]},
