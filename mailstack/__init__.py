@@ -16,6 +16,7 @@ from mailstack.components import (
     rspamd,
     srs,
     tls,
+    web,
 )
 from mailstack.settings import Settings
 
@@ -37,6 +38,7 @@ __all__ = [
     "rspamd",
     "srs",
     "tls",
+    "web",
 ]
 
 accounts.answer_for_modules()

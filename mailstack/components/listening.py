@@ -16,7 +16,7 @@ _LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 
 def problem(settings: Settings, platform: Platform) -> str | None:
     """Return an error if no daemon could listen because the kernel has no IPv6, or ``None``."""
-    if not _versions(settings, platform):
+    if not versions(settings, platform):
         return "mail_inet_protocols = 'ipv6': the kernel of this host has no IPv6; allowed: 'all' or 'ipv4'"
     if not dovecot(settings, platform):
         given = ", ".join(settings.mail_inet_interfaces)
@@ -29,25 +29,26 @@ def protocols(settings: Settings, platform: Platform) -> str:
 
     Without IPv6 in the kernel, ``all`` works too, but each process of Postfix logs a warning when it starts.
     """
-    return settings.mail_inet_protocols if 6 in _versions(settings, platform) else "ipv4"
+    return settings.mail_inet_protocols if 6 in versions(settings, platform) else "ipv4"
 
 
 def interfaces(settings: Settings, platform: Platform) -> list[str]:
     """Return Postfix's ``inet_interfaces``: those of the settings with a usable IP version."""
-    versions = _versions(settings, platform)
-    return [name for name in settings.mail_inet_interfaces if ip_version(name) in (None, *versions)]
+    usable = versions(settings, platform)
+    return [name for name in settings.mail_inet_interfaces if ip_version(name) in (None, *usable)]
 
 
 def dovecot(settings: Settings, platform: Platform) -> list[str]:
     """Return Dovecot's ``listen``, without addresses that the kernel lacks, as Dovecot would not start."""
-    versions = _versions(settings, platform)
+    usable = versions(settings, platform)
     if settings.mail_inet_interfaces == ("all",):
-        return [_EVERYWHERE[version] for version in versions]
+        return [_EVERYWHERE[version] for version in usable]
     if settings.mail_inet_interfaces == ("loopback-only",):
-        return [_LOOPBACK[version] for version in versions if version == 4 or platform.ipv6_loopback]
+        return [_LOOPBACK[version] for version in usable if version == 4 or platform.ipv6_loopback]
     return [settings.expanded(name).strip("[]") for name in interfaces(settings, platform)]
 
 
-def _versions(settings: Settings, platform: Platform) -> list[int]:
+def versions(settings: Settings, platform: Platform) -> list[int]:
+    """Return the versions of IP in use on this host."""
     admitted = IP_VERSIONS[settings.mail_inet_protocols]
     return [version for version in admitted if version == 4 or platform.ipv6]

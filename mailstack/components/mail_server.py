@@ -15,13 +15,14 @@ from mailstack.components.postgresql import POSTGRESQL
 from mailstack.components.resolver import RESOLVER
 from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
+from mailstack.components.web import WEB
 from mailstack.deploys import deploy as pyinfra_deploy
 from mailstack.operations.sql import deploying
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, CLAMAV, RSPAMD, SRS, POSTFIX)
+COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, CLAMAV, RSPAMD, SRS, POSTFIX, WEB)
 """The components, each after those that it needs; required ones are added."""
 
 

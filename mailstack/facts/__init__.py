@@ -10,6 +10,7 @@ from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
 from mailstack.facts.units import UnitStates
 from mailstack.facts.users import SystemUsers
+from mailstack.facts.web_servers import WebServers
 
 __all__ = [
     "Certificate",
@@ -23,4 +24,5 @@ __all__ = [
     "PostgresqlClusters",
     "SystemUsers",
     "UnitStates",
+    "WebServers",
 ]

@@ -17,6 +17,7 @@ _SERVICES = {
     "postfix": "postfix",
     "dovecot": "dovecot-core",
     "mariadb": "mariadb-server",
+    "nginx": "nginx",
     "rspamd": "rspamd",
     "postsrsd": "postsrsd",
     "unbound": "unbound",

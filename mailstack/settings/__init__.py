@@ -49,6 +49,7 @@ from mailstack.settings.types import (
     Model,
     without_effect,
 )
+from mailstack.settings.web import WebSettings
 
 if TYPE_CHECKING:
     from pyinfra.api.host import HostData
@@ -129,6 +130,7 @@ class AccountSettings(Model):
 
 
 class Settings(
+    WebSettings,
     RspamdSettings,
     ClamavSettings,
     DnsSettings,
@@ -261,6 +263,18 @@ class Settings(
             limits = [name for name in User.model_fields if name.endswith("_limit") and getattr(user, name)]
             if limits and not self.mail_rspamd:
                 raise ValueError(f"mail_users: {limits[0]} of {user.email} needs mail_rspamd")
+        return self
+
+    @property
+    def serves_web(self) -> bool:
+        """Whether a mail host has a web server."""
+        return bool(self.mail_web)
+
+    @model_validator(mode="after")
+    def _web_served(self) -> Self:
+        for name in ("mail_mta_sts", "mail_mta_sts_mx"):
+            if not self.serves_web and getattr(self, name) != WebSettings.model_fields[name].default:
+                raise ValueError(f"{name}: needs mail_web = True")
         return self
 
     @model_validator(mode="after")

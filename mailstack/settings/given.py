@@ -62,6 +62,8 @@ class GivenSettings(TypedDict, total=False):
     mail_map_type: Literal["proxy:pgsql", "pgsql", "proxy:mysql", "mysql"] | None
     mail_max_userip_connections: int
     mail_message_size_limit: int
+    mail_mta_sts: Literal["enforce", "testing", "none"]
+    mail_mta_sts_mx: List
     mail_mydestination: List
     mail_mynetworks: List
     mail_myorigin: str
@@ -132,3 +134,4 @@ class GivenSettings(TypedDict, total=False):
     mail_virtual_mailbox_maps: List | None
     mail_vmail_gid: int | None
     mail_vmail_uid: int | None
+    mail_web: bool | None

@@ -24,6 +24,7 @@ from mailstack.components.redis import REDIS
 from mailstack.components.resolver import RESOLVER
 from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
+from mailstack.components.web import WEB
 from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
@@ -95,6 +96,9 @@ def elsewhere() -> list[Entry]:
         mail_home_root="/srv/mail",
         mail_dkim_ed25519=False,
         mail_antivirus=True,
+        mail_web=True,
+        mail_mta_sts="enforce",
+        mail_mta_sts_mx=["backup.example.net"],
         mail_resolver_forwarders=["192.0.2.53", "2001:db8::53"],
         mail_dovecot_extra="mail_max_userip_connections = 50",
     )
@@ -131,7 +135,7 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS)
+            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, WEB)
             if each.is_wanted(here)
             for entry in each.files(here, platform)
         ),

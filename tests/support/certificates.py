@@ -26,3 +26,36 @@ def self_signed(directory: Path, hostname: str = sample_accounts.HOSTNAME) -> tu
     names = ["-addext", f"subjectAltName=DNS:{hostname}"]
     subprocess.run([*make, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
     return certificate, key
+
+
+class Authority:
+    """A certificate authority: hosts that know its `certificate` trust the ones that it issues."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        certificate, self._key = directory / "authority.pem", directory / "authority.key"
+        _make("-subj", "/CN=Authority of the tests", "-keyout", self._key, "-out", certificate)
+        self._certificate = certificate
+        self.certificate = certificate.read_text()
+
+    def issue(self, *names: str) -> tuple[str, str]:
+        """Return a certificate for these names with its chain, and its key, as PEM text."""
+        certificate, key = self._directory / "issued.pem", self._directory / "issued.key"
+        _make(
+            *("-subj", f"/CN={names[0]}", "-CA", self._certificate, "-CAkey", self._key),
+            *("-addext", "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)),
+            *("-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate),
+        )
+        return certificate.read_text() + self.certificate, key.read_text()
+
+    @staticmethod
+    def first(chain: str) -> str:
+        """Return the first certificate of a chain."""
+        end = "-----END CERTIFICATE-----\n"
+        return chain.partition(end)[0] + end
+
+
+def _make(*options: str | Path) -> None:
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc")
+    command: list[str | Path] = ["openssl", "req", "-x509", *key, "-days", "90", *options]
+    subprocess.run(command, check=True, capture_output=True)

@@ -36,22 +36,25 @@ def target_image(debian: int) -> str:
 
 def peer_image() -> str:
     """Return the image of the peer, which stands for the rest of the world; made if it is missing."""
-    base = target_image(13)
-    recipe = (RECIPES / "peer.sh").read_text()
-    tag = f"mailstack-peer:13-{_digest(base, recipe)}"
-    with locked("image-peer"):
-        if not exists(tag):
-            with step(f"making the image {tag}"):
-                _provision(base, tag, recipe, {})
-    return tag
+    return _made_from_target("peer")
 
 
 def dns_image() -> str:
     """Return the image of the DNS server; made if it is missing."""
+    return _made_from_target("dns")
+
+
+def browser_image() -> str:
+    """Return the image of a machine with a web browser; made if it is missing."""
+    return _made_from_target("browser")
+
+
+def _made_from_target(name: str) -> str:
+    """Return the image that the recipe of this name makes of a bare Debian 13."""
     base = target_image(13)
-    recipe = (RECIPES / "dns.sh").read_text()
-    tag = f"mailstack-dns:13-{_digest(base, recipe)}"
-    with locked("image-dns"):
+    recipe = (RECIPES / f"{name}.sh").read_text()
+    tag = f"mailstack-{name}:13-{_digest(base, recipe)}"
+    with locked(f"image-{name}"):
         if not exists(tag):
             with step(f"making the image {tag}"):
                 _provision(base, tag, recipe, {})

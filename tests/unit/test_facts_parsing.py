@@ -30,6 +30,7 @@ from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
 from mailstack.facts.units import Units, UnitStates
 from mailstack.facts.users import SystemUsers, UsersAndGroups
+from mailstack.facts.web_servers import WebServers
 from mailstack.secrets import KeptSecret
 from tests.targets.shell import ROOT
 
@@ -134,6 +135,7 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
     ),
     (LimitedUsers.of(), "", {}),
     (NameServers.of(), "dnsmasq\nunbound\n", ("dnsmasq", "unbound")),
+    (WebServers.of(), "apache2\n", ("apache2",)),
     (
         UnitStates.of(["a.path", "a"]),
         "=\nId=a.path\nActiveState=active\n\nId=a.service\nActiveState=inactive\n=\n=\n=\n",

@@ -35,6 +35,7 @@ ARGUMENTS = {
     "PostgresqlClusters": {},
     "SystemUsers": {"keys": '["vmail", "postfix"]'},
     "UnitStates": {"units": json.dumps(UNITS), "files": "/usr/sbin/dovecot"},
+    "WebServers": {},
 }
 #: Of a host that has the names of `ARGUMENTS`, and nothing of a mail server.
 NOTHING = {
@@ -46,6 +47,7 @@ NOTHING = {
     "LimitedUsers": {},
     "NameServers": [],
     "SystemUsers": {"users": [], "groups": []},
+    "WebServers": [],
 }
 #: An example of an administrator's deploy.
 DEPLOY = """

@@ -1,0 +1,193 @@
+"""A web server for mail programs and other mail servers: nginx, with a handful of files.
+
+Everything is static. A domain that is added by SQL is served at once, as nginx puts its name into the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING
+
+from mailstack.components import listening, systemd, web_pages
+from mailstack.components.component import Component, Requirement, Site
+from mailstack.components.converge import deployed
+from mailstack.components.declarations import Port, Record, ServiceProbe
+from mailstack.components.tls import CERTIFICATE, DIRECTORY, EXCLUDED_CIPHERS, KEY, TLS
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.web_servers import WEB_SERVERS
+from mailstack.files import Directory, File
+from mailstack.operations.units import Unit
+from mailstack.shell import script
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailstack.facts.platform import Platform
+    from mailstack.files import Entry
+    from mailstack.settings import Settings
+
+STATE = "/var/lib/mailstack-web"
+"""What is made on the host. /var/lib/mailstack is for root alone, and nginx reads files as www-data."""
+ACME_ROOT = f"{STATE}/acme"
+"""The webroot for challenges of ACME (RFC 8555, 8.3)."""
+DOMAINS = "/etc/nginx/mailstack/domains"
+"""The servers of domains with certificates of their own, a file ``DOMAIN.conf`` each."""
+DOMAIN_TEMPLATE = "/etc/mailstack/web/domain.conf"
+"""Such a server, with ``@DOMAIN@`` in place of the domain."""
+LABELS = ("mta-sts", "autoconfig", "autodiscover")
+"""The names below a mail domain that are served."""
+
+_ROOT = "/usr/local/share/mailstack/web"
+_SIGN = "/usr/local/lib/mailstack/sign-profile"
+_NGINX = "/etc/nginx/mailstack"
+_WATCH = "mailstack-web"
+"""The unit that makes nginx read a new certificate. A deploy is not the only one to put one there."""
+
+
+class Web(Component):
+    """Install nginx, from which mail programs take their settings.
+
+    Sites of an administrator stay as they are, and win for the names that they have.
+    """
+
+    name = "web"
+    title = "Web server"
+    requires = (TLS,)
+    reloads = ("nginx",)
+
+    def is_wanted(self, site: Site) -> bool:
+        """See ``Component``."""
+        return site.settings.serves_web and site.here.has_mail
+
+    def requirements(self, site: Site) -> Sequence[Requirement]:
+        """See ``Component``: beside another server nginx could not start."""
+        return [
+            Requirement(PLATFORM, lambda platform: listening.problem(site.settings, platform)),
+            Requirement(WEB_SERVERS, problem),
+        ]
+
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``."""
+        return ("nginx",)
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``."""
+        hostname = site.settings.mail_hostname
+        page, style = web_pages.setup(site.settings)
+        values = {
+            "hostname_regex": re.escape(hostname),
+            "domain": _domain(site.settings),
+            # an address of a listener begins with what comes before its port
+            "addresses": [
+                "[::]:" if version == 6 else "" for version in listening.versions(site.settings, platform)
+            ],
+            "certificate": CERTIFICATE,
+            "key": KEY,
+            "directory": DIRECTORY,
+            "acme": ACME_ROOT,
+            "root": _ROOT,
+            "state": STATE,
+            "style": style,
+            "protocols": "TLSv1.2 TLSv1.3"
+            if site.settings.mail_tls_min_protocol == "TLSv1.2"
+            else site.settings.mail_tls_min_protocol,
+            "ciphers": ":!".join(("HIGH", *EXCLUDED_CIPHERS)),
+        }
+        sign = render(
+            "web/sign-profile",
+            profile=f"{_ROOT}/mail.mobileconfig",
+            served=f"{STATE}/mail.mobileconfig",
+            certificate=CERTIFICATE,
+            key=KEY,
+        )
+        served = {"setup.html": page, **web_pages.texts(site.settings)}
+        return [
+            *systemd.drop_in("nginx"),
+            File(
+                "/etc/systemd/system/nginx.service.d/mailstack-web.conf",
+                render("web/service.conf", sign=_SIGN),
+            ),
+            File(
+                systemd.unit_file(f"{_WATCH}.service"),
+                render("web/watch.service"),
+                activation=None,
+            ),
+            File(
+                systemd.unit_file(f"{_WATCH}.path"),
+                render("web/watch.path", certificate=CERTIFICATE),
+                activation=None,
+            ),
+            Directory(STATE),
+            Directory(ACME_ROOT),
+            Directory(DOMAINS),
+            File(_SIGN, sign, mode=0o755),
+            *(File(f"{_ROOT}/{name}", text) for name, text in served.items()),
+            File("/etc/nginx/conf.d/mailstack.conf", render("web/nginx.conf", **values)),
+            File(f"{_NGINX}/http.conf", render("web/http.conf", **values)),
+            File(f"{_NGINX}/https.conf", render("web/https.conf", **values)),
+            File(DOMAIN_TEMPLATE, render("web/domain.conf", **values), activation=None),
+        ]
+
+    def before_files(self, site: Site, platform: Platform) -> str:
+        """See ``Component``: Debian's page, if it is still that, would be the answer to unknown names."""
+        return script("welcome_page")
+
+    def validate(self, site: Site) -> Sequence[str]:
+        """See ``Component``."""
+        return [script("validate_nginx")]
+
+    def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
+        """See ``Component``."""
+        ports = tuple(str(port.number) for port in self.ports(site))
+        service = Unit(
+            "nginx", program="/usr/sbin/nginx", pid_file="/run/nginx.pid", drop_in=True, listens=ports
+        )
+        return [service, Unit(f"{_WATCH}.path")]
+
+    def ports(self, site: Site) -> Sequence[Port]:
+        """See ``Component``."""
+        return [Port(80, "http"), Port(443, "https")]
+
+    def certificate_names(self, site: Site, domain: str) -> Sequence[str]:
+        """See ``Component``."""
+        return [f"{label}.{domain}" for label in LABELS]
+
+    def records(self, site: Site, domain: str) -> Sequence[Record]:
+        """See ``Component``: RFC 8461, 3.1, and the names that mail programs make of a domain."""
+        host = f"{site.settings.mail_hostname}."
+        return [
+            *(Record(name, "CNAME", host) for name in self.certificate_names(site, domain)),
+            Record(f"_mta-sts.{domain}", "TXT", f'"v=STSv1; id={policy_id(site.settings)};"'),
+            Record(f"_autodiscover._tcp.{domain}", "SRV", f"0 1 443 {host}"),
+        ]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        address = "127.0.0.1" if 4 in listening.versions(site.settings, platform) else "[::1]"
+        ask = script("probe_web", address, site.settings.mail_hostname)
+        return [ServiceProbe("mail programs find their settings", ask)]
+
+
+def problem(found: Sequence[str]) -> str | None:
+    """Return the error for the processes at its ports, or ``None``; an nginx there is the one."""
+    others = [name for name in found if name != "nginx"]
+    if not others:
+        return None
+    return f"mail_web: port 80 or 443 belongs to {', '.join(others)}; allowed: False, or nginx alone on them"
+
+
+def policy_id(settings: Settings) -> str:
+    """Return the id of the policy of MTA-STS, by which other servers notice a new one."""
+    return hashlib.sha256(web_pages.mta_sts(settings).encode()).hexdigest()[:20]
+
+
+def _domain(settings: Settings) -> str:
+    """Return the domain to name where the request is about none: a declared one, if there are any."""
+    declared = [each.domain_name for each in settings.mail_domains]
+    return settings.domain if not declared or settings.domain in declared else declared[0]
+
+
+WEB = Web()
+deploy = deployed(WEB)
