@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailstack import secrets
-from mailstack.components.component import Component, Site
+from mailstack.components import systemd
+from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import State
+from mailstack.facts.certificates import Certificate
+from mailstack.facts.files import FileStates
+from mailstack.facts.tlsa import DIRECTORY
 from mailstack.files import Directory, Entry, File, Kept
-from mailstack.operations.certificates import SelfSigned
+from mailstack.operations.certificates import SelfSigned, Taken, unfit
+from mailstack.operations.units import Unit
+from mailstack.templates import render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mailstack.facts.platform import Platform
     from mailstack.operations.created import Created
+    from mailstack.settings import Settings
 
-DIRECTORY = "/etc/ssl/mailstack"
 CERTIFICATE = f"{DIRECTORY}/cert.pem"
 KEY = f"{DIRECTORY}/key.pem"
+NEXT_KEY = f"{DIRECTORY}/next.pem"
+"""The key after that: receivers that check by DANE know it before it is used."""
+RSA = (f"{DIRECTORY}/rsa-cert.pem", f"{DIRECTORY}/rsa-key.pem", f"{DIRECTORY}/rsa-next.pem")
+"""A second certificate, its key and the next one, for clients that do not know ECDSA."""
+_WATCH = "mailstack-certificate"
+_SCRIPT = "/usr/local/lib/mailstack/take-certificate"
+_WRITTEN = "# Written by mailstack; changes made here are undone by the next run."
 WEAK_CIPHERS = ("aNULL", "kRSA", "PSK", "3DES", "SEED", "CAMELLIA", "ARIA", "AESCCM8")
 """Suites in OpenSSL's ``HIGH`` without authentication or forward secrecy, or obsolete (ciphers(1))."""
 OLD_CIPHERS = ("kDHE", "SHA1", "SHA256", "SHA384")
@@ -46,7 +61,29 @@ class Tls(Component):
         """See ``Component``."""
         if site.settings.tls_certificate_pem is not None:
             return ()
-        return [SelfSigned(site.settings.mail_hostname, CERTIFICATE, KEY, self.reloads)]
+        taken = self._taken(site.settings)
+        return [taken] if taken else self.self_signed(site.settings)
+
+    def requirements(self, site: Site) -> Sequence[Requirement]:
+        """See ``Component``: a certificate that another program keeps on the host."""
+        if (taken := self._taken(site.settings)) is None:
+            return ()
+        hostname = site.settings.mail_hostname
+        pair = Certificate.of(hostname, taken.source, taken.source_key)
+        return [
+            Requirement(FileStates.of(taken[:4]), taken.problem),
+            Requirement(pair, lambda state: unfit(hostname, state)),
+        ]
+
+    def _taken(self, settings: Settings) -> Taken | None:
+        on_host = settings.tls_on_host
+        return Taken(*on_host, CERTIFICATE, KEY, self.reloads) if on_host else None
+
+    def self_signed(self, settings: Settings) -> list[SelfSigned]:
+        """Return the certificates of a server without others, or until the CA has given some."""
+        named = partial(SelfSigned, settings.mail_hostname, renewed=settings.mail_acme)
+        rsa = [named(*RSA, self.reloads, kind="rsa")] if settings.mail_acme_rsa else []
+        return [named(CERTIFICATE, KEY, NEXT_KEY, self.reloads), *rsa]
 
     def secrets(self, site: Site) -> Mapping[str, str]:
         """See ``Component``."""
@@ -56,10 +93,34 @@ class Tls(Component):
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``: both daemons read them as root."""
         certificate = site.settings.tls_certificate_pem
+        watch = self._watch(self._taken(site.settings))
         if certificate is None:
-            return [Directory(DIRECTORY), Kept(KEY, mode=0o600), Kept(CERTIFICATE)]
+            rsa = RSA if site.settings.mail_acme_rsa else ()
+            keys = [Kept(path, mode=0o600) for path in (KEY, NEXT_KEY, *rsa[1:])]
+            return [Directory(DIRECTORY), *keys, *map(Kept, (CERTIFICATE, *rsa[:1])), *watch]
         key = File(KEY, secrets.placeholder("tls-key"), mode=0o600)
-        return [Directory(DIRECTORY), key, File(CERTIFICATE, certificate)]
+        return [Directory(DIRECTORY), key, File(CERTIFICATE, certificate), *watch]
+
+    def _watch(self, taken: Taken | None) -> list[Entry]:
+        """Return the units that use each new version of another program's certificate, or their absence."""
+        if taken is None:
+            absent = (_SCRIPT, systemd.unit_file(f"{_WATCH}.service"), systemd.unit_file(f"{_WATCH}.path"))
+            return [File(path, None, activation=None) for path in absent]
+        script = f"#!/bin/sh\n{_WRITTEN}\n{taken.script()}"
+        service = render("tls/watch.service", script=_SCRIPT, units=self.reloads)
+        checksum = hashlib.sha256(f"{script}{service}".encode()).hexdigest()
+        paths = (taken.source, taken.source_key)
+        directories = dict.fromkeys(path.rpartition("/")[0] for path in paths)
+        watch = render("tls/watch.path", paths=paths, directories=directories, checksum=checksum)
+        return [
+            File(_SCRIPT, script, mode=0o755, activation=None),
+            File(systemd.unit_file(f"{_WATCH}.service"), service, activation=None),
+            File(systemd.unit_file(f"{_WATCH}.path"), watch, activation=None),
+        ]
+
+    def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
+        """See ``Component``."""
+        return [Unit(f"{_WATCH}.path")] if site.settings.tls_on_host else []
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""

@@ -1,5 +1,6 @@
 """Facts of pyinfra on the state of a host, for ``pyinfra HOST fact …`` and ``host.get_fact``."""
 
+from mailstack.facts.acme import AcmeState
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.dkim import DkimKeys
 from mailstack.facts.exim_queue import EximQueue
@@ -8,11 +9,13 @@ from mailstack.facts.limits import LimitedUsers
 from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
+from mailstack.facts.tlsa import TlsaRecords
 from mailstack.facts.units import UnitStates
 from mailstack.facts.users import SystemUsers
 from mailstack.facts.web_servers import WebServers
 
 __all__ = [
+    "AcmeState",
     "Certificate",
     "DkimKeys",
     "EximQueue",
@@ -23,6 +26,7 @@ __all__ = [
     "NameServers",
     "PostgresqlClusters",
     "SystemUsers",
+    "TlsaRecords",
     "UnitStates",
     "WebServers",
 ]

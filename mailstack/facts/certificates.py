@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from mailstack.facts.fact import Fact, Value
 
+_SHOWN = "-enddate -subject -issuer -pubkey"
 _RENEW_BEFORE = timedelta(days=30)
 
 
@@ -30,15 +31,24 @@ class CertificateState(Value):
     + matches_hostname: whether it is for this host name
     + matches_key: whether it belongs to the key
     + expires: the end of its validity
+    + self_signed: whether it has no other issuer
     """
 
     matches_hostname: bool = False
     matches_key: bool = False
     expires: datetime | None = None
+    self_signed: bool = False
 
     def serves(self) -> bool:
         """Return whether it is for this host name, belongs to the key, and is valid for 30 more days."""
-        lasts = self.expires is not None and self.expires > datetime.now(UTC) + _RENEW_BEFORE
+        return self._matches_until(datetime.now(UTC) + _RENEW_BEFORE)
+
+    def is_of_ca(self) -> bool:
+        """Return whether it is for this host name, belongs to the key, and is a valid one of a CA."""
+        return not self.self_signed and self._matches_until(datetime.now(UTC))
+
+    def _matches_until(self, moment: datetime) -> bool:
+        lasts = self.expires is not None and self.expires > moment
         return self.matches_hostname and self.matches_key and lasts
 
 
@@ -60,10 +70,11 @@ class Certificate(Fact[CertificateState]):
         """See ``Question.ask``."""
         commands = []
         for hostname, certificate, key in (map(shlex.quote, pair) for pair in about):
-            look = f"openssl x509 -in {certificate} -noout -enddate -checkhost {hostname} -pubkey"
-            commands.append(
-                f"printf '\\f%s %s\\n' {hostname} {certificate}; {look}; openssl pkey -in {key} -pubout"
-            )
+            commands += [
+                f"printf '\\f%s %s\\n' {hostname} {certificate}",
+                f"openssl x509 -in {certificate} -noout {_SHOWN} -checkhost {hostname}",
+                f"openssl pkey -in {key} -pubout",
+            ]
         return "; ".join(commands)
 
     def parse(self, output: str) -> CertificateState:
@@ -72,8 +83,10 @@ class Certificate(Fact[CertificateState]):
         text = output.partition(f"\f{pair.hostname} {pair.certificate}\n")[2].partition("\f")[0]
         keys = re.findall(r"^-----BEGIN PUBLIC KEY-----$.*?^-----END PUBLIC KEY-----$", text, re.M | re.S)
         end = re.search(r"^notAfter=(.*)$", text, re.M)
+        names = dict(re.findall(r"^(subject|issuer)=(.*)$", text, re.M))
         return CertificateState(
             matches_hostname=" does match certificate" in text,
             matches_key=len(keys) == 2 and keys[0] == keys[1],
+            self_signed="issuer" in names and names["issuer"] == names.get("subject"),
             expires=datetime.fromtimestamp(cert_time_to_seconds(end[1]), UTC) if end else None,
         )

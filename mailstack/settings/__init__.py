@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from mailstack.settings import account_rules
 from mailstack.settings.abuse import AbuseSettings
 from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
+from mailstack.settings.acme import AcmeSettings
 from mailstack.settings.clamav import ClamavSettings
 from mailstack.settings.database import DatabaseSettings
 from mailstack.settings.dns import DnsSettings
@@ -139,6 +140,7 @@ class Settings(
     DovecotSettings,
     AbuseSettings,
     PostfixSettings,
+    AcmeSettings,
     TlsSettings,
     DatabaseSettings,
     AccountSettings,
@@ -170,10 +172,18 @@ class Settings(
 
     @model_validator(mode="after")
     def _hostname_covered(self) -> Self:
-        if self.mail_tls_certificate is not None:
+        if self.tls_certificate_pem is not None:
             check_certificate(
-                self.mail_tls_certificate, self.mail_hostname, datetime.datetime.now(datetime.UTC)
+                self.tls_certificate_pem, self.mail_hostname, datetime.datetime.now(datetime.UTC)
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_the_certificate(self) -> Self:
+        if self.mail_acme and self.mail_tls_certificate is not None:
+            raise ValueError("mail_acme: is impossible with mail_tls_certificate; allowed: one of both")
+        if self.mail_acme_challenge == "dns-01" and self.mail_dns_server is None:
+            raise ValueError("mail_acme_challenge: 'dns-01' needs mail_dns_server")
         return self
 
     @property

@@ -15,6 +15,12 @@ class GivenSettings(TypedDict, total=False):
 
     mail_accounts_delete_mail: bool
     mail_accounts_policy: Literal["add-only", "authoritative"]
+    mail_acme: bool
+    mail_acme_challenge: Literal["http-01", "dns-01"]
+    mail_acme_email: str | None
+    mail_acme_propagation: int
+    mail_acme_rsa: bool
+    mail_acme_server: str
     mail_address: str | None
     mail_alias_domains: List | Mapping[str, Any]
     mail_aliases: List | Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -15,8 +16,19 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
+ON_HOST = "host:"
+"""What a path begins with that is one on the mail host, and not on the machine that runs pyinfra."""
+
+
 def _pem(text: str) -> str:
-    """Return PEM text, which may be given as the path of a file on the machine that runs pyinfra."""
+    """Return PEM text, which may be given as the path of a file on the machine that runs pyinfra.
+
+    A path on the mail host is returned as it is.
+    """
+    if text.startswith(ON_HOST):
+        if not re.fullmatch(r"(/[A-Za-z0-9._@+=,-]+)+", text.removeprefix(ON_HOST)) or "/.." in text:
+            raise ValueError("after `host:`, not an absolute path without `..`, spaces or `%`")
+        return text
     if "-----BEGIN " not in text:
         if "\n" in text:
             raise ValueError("neither PEM text nor the path of a file")
@@ -31,6 +43,8 @@ def _pem(text: str) -> str:
 
 def _certificate(value: str) -> str:
     text = _pem(value)
+    if text.startswith(ON_HOST):
+        return text
     if "PRIVATE KEY-----" in text:
         raise ValueError("contains a private key, which belongs into mail_tls_key: this file is public")
     _load_certificate(text)
@@ -48,19 +62,24 @@ class TlsSettings(Model):
         Annotated[
             str,
             AfterValidator(_certificate),
-            Allowed("PEM text, or the path of a PEM file on the machine that runs pyinfra"),
+            Allowed(
+                "PEM text, the path of a PEM file on the machine that runs pyinfra, or `host:` and the path "
+                "of one on the mail host"
+            ),
         ]
         | None
     ) = Field(
         default=None,
         description="The server's certificate, followed by the intermediate ones. "
-        "Without it, a self-signed certificate is created once and kept.",
+        "Without it, and without `mail_acme`, a self-signed certificate is created once and kept. With a "
+        "path on the mail host, such as `host:/etc/letsencrypt/live/mail.example.org/fullchain.pem`, each "
+        "new version of the file is used at once.",
     )
     mail_tls_key: (
         Annotated[
             Secret,
             AfterValidator(_key),
-            Allowed("PEM text without a passphrase, or the path of such a file"),
+            Allowed("PEM text without a passphrase, or the path of such a file, also with `host:`"),
         ]
         | None
     ) = Field(default=None, description="The private key of `mail_tls_certificate`.")
@@ -77,20 +96,31 @@ class TlsSettings(Model):
 
     @property
     def tls_certificate_pem(self) -> str | None:
-        """The certificate chain as PEM text, if set."""
-        return self.mail_tls_certificate
+        """The certificate chain as PEM text, if given."""
+        return None if self.tls_on_host else self.mail_tls_certificate
 
     @property
     def tls_key_pem(self) -> str | None:
-        """The private key as PEM text, if set. A secret."""
-        return None if self.mail_tls_key is None else self.mail_tls_key.get_secret_value()
+        """The private key as PEM text, if given. A secret."""
+        given = "" if self.mail_tls_key is None else self.mail_tls_key.get_secret_value()
+        return None if not given or given.startswith(ON_HOST) else given
+
+    @property
+    def tls_on_host(self) -> tuple[str, str] | None:
+        """The paths of the certificate and its key on the mail host, if they are there."""
+        certificate, key = self.mail_tls_certificate, self.mail_tls_key
+        if certificate is None or key is None or not certificate.startswith(ON_HOST):
+            return None
+        return certificate.removeprefix(ON_HOST), key.get_secret_value().removeprefix(ON_HOST)
 
     @model_validator(mode="after")
     def _key_of_certificate(self) -> Self:
         if (self.mail_tls_certificate is None) != (self.mail_tls_key is None):
             raise ValueError("mail_tls_certificate and mail_tls_key: give both or neither")
-        if self.mail_tls_certificate is not None and self.tls_key_pem is not None:
-            _check_pair(self.mail_tls_certificate, self.tls_key_pem)
+        if (self.tls_certificate_pem is None) != (self.tls_key_pem is None):
+            raise ValueError("mail_tls_certificate and mail_tls_key: both on the mail host, or neither")
+        if self.tls_certificate_pem is not None and self.tls_key_pem is not None:
+            _check_pair(self.tls_certificate_pem, self.tls_key_pem)
         return self
 
 

@@ -18,6 +18,7 @@ import pytest
 from pyinfra.api.exceptions import FactProcessError
 
 from mailstack import facts
+from mailstack.facts.acme import AcmeCertificate, AcmeState
 from mailstack.facts.certificates import Certificate, CertificateState
 from mailstack.facts.clusters import Cluster
 from mailstack.facts.dkim import DkimKey, DkimKeys
@@ -28,6 +29,7 @@ from mailstack.facts.limits import Limited, LimitedUsers
 from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
+from mailstack.facts.tlsa import TlsaKey, TlsaRecords
 from mailstack.facts.units import Units, UnitStates
 from mailstack.facts.users import SystemUsers, UsersAndGroups
 from mailstack.facts.web_servers import WebServers
@@ -69,11 +71,26 @@ private/smtp
 23\t/run/dovecot/master.pid\tdovecot\t
 """
 KEY, OTHER_KEY = (f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n" for text in "ab")
+SELF, CA = "subject=CN = a\nissuer=CN = a\n", "issuer=CN = b\nsubject=CN = a\n"
 END, MATCHES = "notAfter=Nov 19 22:10:00 2099 GMT\n", "Hostname mail.example.org does match certificate\n"
 PAIR = ("mail.example.org", "/c", "/k")
 MARK = "\fmail.example.org /c\n"
 
 ANSWERS: list[tuple[Fact[Any], str, Any]] = [
+    (
+        AcmeState.of(),
+        '{"a.example": {"names": ["mta-sts.a.example"], "expires": 10.5, "failures": 2, "error": "no", '
+        '"next": 20, "problems": {"autoconfig.a.example": "has no address"}}}',
+        {
+            "a.example": AcmeCertificate(
+                ("mta-sts.a.example",),
+                datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC),
+                {"autoconfig.a.example": "has no address"},
+                "no",
+                datetime(1970, 1, 1, 0, 0, 20, tzinfo=UTC),
+            )
+        },
+    ),
     (
         FileStates.of(["/etc/a b", "/etc/e|f", "/var/vmail", "/etc/l"]),
         FILES,
@@ -154,6 +171,14 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
         CertificateState(True, True, datetime(2099, 11, 19, 22, 10, tzinfo=UTC)),
     ),
     (Certificate.of(*PAIR), f"{MARK}\fmail.example.org /d\n{END}{MATCHES}{KEY}{KEY}", CertificateState()),
+    (
+        TlsaRecords.of(),
+        f"current 10 {'ab' * 32}  -\nnext 20 {'cd' * 32} -\nnext-rsa 30 {hashlib.sha256().hexdigest()} -\n",
+        {
+            "current": TlsaKey(f"3 1 1 {'ab' * 32}", datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC)),
+            "next": TlsaKey(f"3 1 1 {'cd' * 32}", datetime(1970, 1, 1, 0, 0, 20, tzinfo=UTC)),
+        },
+    ),
 ]
 
 
@@ -284,3 +309,13 @@ def test_states_of_units() -> None:
 )
 def test_a_certificate_is_valid_or_not(output: str, serves: bool) -> None:
     assert Certificate.of(*PAIR).answer(output).serves() is serves
+
+
+@pytest.mark.parametrize(
+    ("names", "end", "of_ca"),
+    [(CA, END, True), (SELF, END, False), (CA, END.replace("2099", "2001"), False), (CA, "", False)],
+)
+def test_a_certificate_of_a_ca_is_known(names: str, end: str, of_ca: bool) -> None:
+    state = Certificate.of(*PAIR).answer(f"{MARK}{end}{names}{MATCHES}{KEY}{KEY}")
+    assert state.is_of_ca() is of_ca
+    assert state.self_signed is (names == SELF)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +119,56 @@ def test_a_file_that_is_not_pem_is_refused(tmp_path: Path) -> None:
     for name, said in (("cert.der", "no readable PEM file"), ("cert.txt", "that file is not PEM")):
         with pytest.raises(OperationValueError, match=said):
             settings(mail_tls_certificate=str(tmp_path / name), mail_tls_key=key())
+
+
+ON_HOST = {"mail_tls_certificate": "host:/etc/ssl/a.pem", "mail_tls_key": "host:/etc/ssl/b.pem"}
+
+
+def test_both_may_be_on_the_mail_host() -> None:
+    made = settings(**ON_HOST)
+    assert made.tls_on_host == ("/etc/ssl/a.pem", "/etc/ssl/b.pem")
+    assert (made.tls_certificate_pem, made.tls_key_pem) == (None, None)
+    assert settings().tls_on_host is None
+    assert settings(mail_tls_certificate=SOUND, mail_tls_key=key()).tls_on_host is None
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({**ON_HOST, "mail_tls_key": key()}, "both on the mail host, or neither"),
+        ({**ON_HOST, "mail_tls_certificate": SOUND}, "both on the mail host, or neither"),
+        ({**ON_HOST, "mail_tls_certificate": "host:a.pem"}, "not an absolute path"),
+        ({**ON_HOST, "mail_tls_certificate": "host:/etc/../a.pem"}, "not an absolute path"),
+        ({**ON_HOST, "mail_tls_key": "host:/etc/a b"}, "mail_tls_key: after `host:`"),
+        ({"mail_tls_key": "host:/etc/a"}, "give both or neither"),
+    ],
+)
+def test_a_wrong_place_on_the_mail_host_is_refused(values: dict[str, str], said: str) -> None:
+    with pytest.raises(OperationValueError, match=re.escape(said)):
+        settings(**values)
+
+
+UPDATES = {"mail_dns_server": "192.0.2.53", "mail_dns_key_name": "k", "mail_dns_key_secret": "YWJj"}
+ACME = {"mail_acme": True, "mail_acme_email": "admin@example.net"}
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"mail_acme": True}, "mail_acme_email: is required with mail_acme = True"),
+        ({"mail_acme_email": "a@b.example"}, "mail_acme_email: needs mail_acme = True"),
+        ({**ACME, "mail_acme_email": "nobody"}, "mail_acme_email = 'nobody'"),
+        ({**ACME, "mail_acme_server": "http://ca.example/dir"}, "mail_acme_server = 'http://ca.example/dir'"),
+        ({**ACME, "mail_acme_challenge": "dns-01"}, "mail_acme_challenge: 'dns-01' needs mail_dns_server"),
+        ({**ACME, "mail_acme_propagation": 5}, "mail_acme_propagation: needs mail_acme_challenge = 'dns-01'"),
+        ({**ACME, **ON_HOST}, "mail_acme: is impossible with mail_tls_certificate"),
+    ],
+)
+def test_settings_of_a_ca_that_do_not_fit_are_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(OperationValueError, match=re.escape(said)):
+        settings(**values)
+
+
+def test_settings_of_a_ca() -> None:
+    assert settings(**ACME).mail_acme_server == "https://acme-v02.api.letsencrypt.org/directory"
+    assert settings(**ACME, **UPDATES, mail_acme_challenge="dns-01").mail_acme_propagation == 60

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mailstack import facts, secrets
-from mailstack.components.tls import CERTIFICATE, KEY
+from mailstack.components.tls import CERTIFICATE, KEY, NEXT_KEY
 from mailstack.engines.contract import LOOKUP_PASSWORD
 from tests.integration.conftest import Factory
 from tests.support import sample_accounts
@@ -24,6 +24,7 @@ UNITS = ["postfix", "dovecot", "nothing"]
 PATHS = ["/etc/postfix/main.cf", "/var/vmail", "/etc/mtab", "/nowhere"]
 #: As they are typed on a command line: one thing, or a list as JSON.
 ARGUMENTS = {
+    "AcmeState": {},
     "Certificate": {"hostname": sample_accounts.HOSTNAME, "certificate": CERTIFICATE, "key": KEY},
     "DkimKeys": {},
     "EximQueue": {},
@@ -34,12 +35,14 @@ ARGUMENTS = {
     "NameServers": {},
     "PostgresqlClusters": {},
     "SystemUsers": {"keys": '["vmail", "postfix"]'},
+    "TlsaRecords": {},
     "UnitStates": {"units": json.dumps(UNITS), "files": "/usr/sbin/dovecot"},
     "WebServers": {},
 }
 #: Of a host that has the names of `ARGUMENTS`, and nothing of a mail server.
 NOTHING = {
-    "Certificate": {"matches_hostname": False, "matches_key": False, "expires": None},
+    "AcmeState": {},
+    "Certificate": {"matches_hostname": False, "matches_key": False, "expires": None, "self_signed": False},
     "DkimKeys": {},
     "EximQueue": {"messages": 0, "exim4": False},
     "FileStates": {},
@@ -47,6 +50,7 @@ NOTHING = {
     "LimitedUsers": {},
     "NameServers": [],
     "SystemUsers": {"users": [], "groups": []},
+    "TlsaRecords": {},
     "WebServers": [],
 }
 #: An example of an administrator's deploy.
@@ -124,6 +128,19 @@ def test_the_certificate(server: Target) -> None:
     assert said["matches_hostname"] and said["matches_key"]
     end = lines(server, f"openssl x509 -noout -enddate -in {CERTIFICATE}")[0].removeprefix("notAfter=")
     assert datetime.fromisoformat(said["expires"]).timestamp() == ssl.cert_time_to_seconds(end)
+    assert said["self_signed"]
+
+
+def test_the_keys_for_dane(server: Target) -> None:
+    said = read(server)["TlsaRecords"]
+    public = {
+        "current": f"openssl x509 -noout -pubkey -in {CERTIFICATE}",
+        "next": f"openssl pkey -pubout -in {NEXT_KEY}",
+    }
+    assert said.keys() == public.keys()
+    for name, command in public.items():
+        (line,) = lines(server, f"{command} | openssl pkey -pubin -outform DER | sha256sum")
+        assert said[name]["data"] == f"3 1 1 {line.split()[0]}"
 
 
 def test_a_bare_host_has_nothing(bare: Factory, debian: int) -> None:
