@@ -5,6 +5,7 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 
 from mailstack import accounts
 from mailstack.components import (
+    acme,
     clamav,
     dovecot,
     mail_server,
@@ -26,6 +27,7 @@ postgres = postgresql
 __all__ = [
     "Settings",
     "accounts",
+    "acme",
     "clamav",
     "dovecot",
     "mail_server",

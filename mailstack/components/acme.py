@@ -18,6 +18,7 @@ from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import Record, ServiceProbe
 from mailstack.components.tls import TLS
+from mailstack.components.web import ACME_ROOT, DOMAIN_TEMPLATE, DOMAINS, WEB
 from mailstack.engines import engine_of
 from mailstack.files import File
 from mailstack.on_host import certificates
@@ -59,7 +60,7 @@ class Acme(Component):
 
     def needs(self, site: Site) -> Sequence[Component]:
         """See ``Component``: the CA finds a file at the web server."""
-        return [TLS, *(each for each in site.components if each.name == "web")]
+        return [TLS, WEB]
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""
@@ -124,7 +125,7 @@ def _program() -> dict[str, str]:
 def _configuration(site: Site) -> str:
     settings = site.settings
     names = [name for each in site.components for name in each.certificate_names(site, _DOMAIN)]
-    web = any(each.name == "web" for each in site.components)
+    web = WEB.is_wanted(site)
     values = {
         "as_postfix": settings.mail_db_auth == "peer",
         "challenge": settings.mail_acme_challenge,
@@ -135,9 +136,11 @@ def _configuration(site: Site) -> str:
         "propagation": settings.mail_acme_propagation,
         "resolver": site.link("dns").host if site.offers("dns") else None,
         "server": settings.mail_acme_server,
-        "services": [*TLS.reloads, *(["nginx"] if web else [])],
+        "services": [*TLS.reloads, *(WEB.reloads if web else ())],
+        "site": DOMAIN_TEMPLATE if web else None,
+        "sites": DOMAINS,
         "table": f"{settings.db_driver}:{_TABLE}",
-        "web": web,
+        "webroot": ACME_ROOT,
     }
     return json.dumps(values, indent=1) + "\n"
 

@@ -184,6 +184,17 @@ class Component:
         """Return the DNS records of the host's own name, ``mail_hostname``; without its addresses."""
         return ()
 
+    def certificate_names(self, site: Site, domain: str) -> Sequence[str]:
+        """Return the names of a mail domain for which it needs a certificate.
+
+        + domain: the domain, or a placeholder of the same form
+        """
+        return ()
+
+    def completes(self, site: Site, platform: Platform) -> Sequence[Created]:
+        """Return what is created once all services run."""
+        return ()
+
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """Return the checks on the host that prove that it works."""
         return ()

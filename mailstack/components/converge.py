@@ -89,7 +89,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     each = partial(_each, site)
     installed(each(chosen, "packages"), _before_packages(site, chosen))
     if of_any_release(creates := each(chosen, "creates")):
-        created(creates)
+        created(creates, "Make users, passwords and certificates")
     given = {name: value for component in chosen for name, value in component.secrets(site).items()}
     secrets = store.with_given(given)
     files = partial(_groups_of, declared)
@@ -101,6 +101,8 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         config_files(files(services), secrets)
     if of_any_release(running := each(services, "units")):
         units.running(running)
+    if of_any_release(completes := each(chosen, "completes")):
+        created(completes, "Ask for certificates", again=True)
 
 
 def _beside(component: Component, deployed_here: Collection[str]) -> list[Requirement]:

@@ -93,6 +93,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         "certificate": tls.CERTIFICATE,
         "excluded_ciphers": tls.EXCLUDED_CIPHERS,
         "key": tls.KEY,
+        "rsa": tls.RSA if settings.mail_acme_rsa else None,
         "links": {name: site.link(name).host for name in ("lmtp", "sasl", "quota-status")},
         "plugins": {protocol: added.plugins.get(protocol, ()) for protocol in additions.PROTOCOLS},
         "blocks": added.blocks,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack import hosts
+from mailstack.components.acme import ACME
 from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import site_of
 from mailstack.components.converge import converge
@@ -22,7 +23,7 @@ from mailstack.operations.sql import deploying
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, CLAMAV, RSPAMD, SRS, POSTFIX, WEB)
+COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, CLAMAV, RSPAMD, SRS, POSTFIX, WEB, ACME)
 """The components, each after those that it needs; required ones are added."""
 
 

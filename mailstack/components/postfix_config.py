@@ -136,6 +136,8 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         interfaces=listening.interfaces(settings, platform),
         has_ffdhe_groups=platform.postfix != "3.7",
         key=tls.KEY,
+        # see postconf(5): each key before its certificate
+        chain_files=[tls.KEY, tls.CERTIFICATE, tls.RSA[1], tls.RSA[0]] if settings.mail_acme_rsa else [],
         virtual_mailbox_domains=_maps(settings.mail_virtual_mailbox_domains, [sql("virtual_domains")]),
         virtual_mailbox_maps=_maps(settings.mail_virtual_mailbox_maps, [sql("virtual_mailboxes")]),
         virtual_alias_maps=_maps(settings.mail_virtual_alias_maps, aliases),

@@ -13,8 +13,9 @@ from mailstack.components import listening, systemd, web_pages
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import Port, Record, ServiceProbe
-from mailstack.components.tls import CERTIFICATE, DIRECTORY, EXCLUDED_CIPHERS, KEY, TLS
+from mailstack.components.tls import CERTIFICATE, EXCLUDED_CIPHERS, KEY, TLS
 from mailstack.facts.platform import PLATFORM
+from mailstack.facts.tlsa import DIRECTORY
 from mailstack.facts.web_servers import WEB_SERVERS
 from mailstack.files import Directory, File
 from mailstack.operations.units import Unit

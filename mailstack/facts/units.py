@@ -14,8 +14,8 @@ PENDING = "/var/lib/mailstack/pending"
 """The directory of marks ``UNIT.reload`` and ``UNIT.restart`` for changes that the unit has not read."""
 
 
-PATH = ".path"
-"""The end of the name of a unit that watches a path: systemd itself does, so it has no process."""
+WATCHERS = (".path", ".timer")
+"""The ends of names of units that watch a path or the time: systemd itself does, so they have no process."""
 
 
 def drop_in_path(unit: str) -> str:
@@ -87,7 +87,7 @@ class Units(Value):
         + unit_file: the unit file, for a service of mailstack
         + listens: the expected listening sockets
         """
-        if unit.endswith(PATH):
+        if unit.endswith(WATCHERS):
             return None
         properties = self.properties.get(unit, {})
         if properties.get("MainPID", "0") == "0":
@@ -113,7 +113,7 @@ _UNIT, _FILE, _PID_FILE = "unit", "file", "pid file"
 class UnitStates(Fact[Units]):
     """Return the state of units, the marks, and the listening sockets: ``Units``.
 
-    + units: the names of units, without ``.service``, but with ``.path``
+    + units: the names of units, without ``.service``, but with ``.path`` and ``.timer``
     + files: the paths of programs and unit files, for their age
     + pid_files: the paths of PID files, whose process may not be the unit's
     """
@@ -129,7 +129,7 @@ class UnitStates(Fact[Units]):
     def ask(about: Sequence[tuple[str, str]]) -> str:
         """See ``Question.ask``."""
         units = (name for kind, name in about if kind == _UNIT)
-        names = shlex.join(name if name.endswith(PATH) else f"{name}.service" for name in units)
+        names = shlex.join(name if name.endswith(WATCHERS) else f"{name}.service" for name in units)
         pid_files = [path for kind, path in about if kind == _PID_FILE]
         files = shlex.join(sorted(path for kind, path in about if kind == _FILE) or ["/"])
         return f"""ls {PENDING}; echo =

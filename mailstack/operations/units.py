@@ -20,9 +20,9 @@ from mailstack.shell import shell
 
 
 class Unit(NamedTuple):
-    """A systemd service, or a unit that watches a path.
+    """A systemd service, or a unit that watches a path or the time.
 
-    + name: its name without ``.service``, but with ``.path``. Marks have it too
+    + name: its name without ``.service``, but with ``.path`` or ``.timer``. Marks have it too
     + instance: the unit with the processes, if ``name`` is only a wrapper
     + clients: services on this host that reload after a run starts or restarts this one, to replace broken
       connections. After other restarts ``mailstack-recover`` does that

@@ -182,6 +182,8 @@ class Settings(
     def _one_source_of_the_certificate(self) -> Self:
         if self.mail_acme and self.mail_tls_certificate is not None:
             raise ValueError("mail_acme: is impossible with mail_tls_certificate; allowed: one of both")
+        if self.mail_acme and self.mail_acme_challenge == "http-01" and self.mail_web is False:
+            raise ValueError("mail_acme_challenge: 'http-01' needs mail_web; allowed: 'dns-01'")
         if self.mail_acme_challenge == "dns-01" and self.mail_dns_server is None:
             raise ValueError("mail_acme_challenge: 'dns-01' needs mail_dns_server")
         return self
@@ -277,8 +279,8 @@ class Settings(
 
     @property
     def serves_web(self) -> bool:
-        """Whether a mail host has a web server."""
-        return bool(self.mail_web)
+        """Whether a mail host has a web server: by default with certificates that programs trust."""
+        return self.mail_acme if self.mail_web is None else self.mail_web
 
     @model_validator(mode="after")
     def _web_served(self) -> Self:

@@ -15,7 +15,7 @@ class WebSettings(Model):
         default=None,
         description="Whether a mail host has a small web server (nginx, ports 80 and 443), from which mail "
         "programs take their settings and other servers the policy of MTA-STS. Without a certificate that "
-        "they trust, neither reads it. See `docs/web.md`.",
+        "they trust, neither reads it; so by default it is on with `mail_acme`. See `docs/web.md`.",
     )
     mail_mta_sts: Literal["enforce", "testing", "none"] = Field(
         default="testing",

@@ -61,6 +61,18 @@ def _made_from_target(name: str) -> str:
     return tag
 
 
+def ca_image() -> str:
+    """Return the image of the CA; made if it is missing."""
+    base = target_image(13)
+    recipe = (RECIPES / "acme.sh").read_text()
+    tag = f"mailstack-ca:13-{_digest(base, recipe)}"
+    with locked("image-ca"):
+        if not exists(tag):
+            with step(f"making the image {tag}"):
+                _provision(base, tag, recipe, {})
+    return tag
+
+
 def all_images() -> list[str]:
     """Return all three; those of the two Debians side by side."""
     with ThreadPoolExecutor() as pool:

@@ -161,6 +161,7 @@ ACME = {"mail_acme": True, "mail_acme_email": "admin@example.net"}
         ({**ACME, "mail_acme_server": "http://ca.example/dir"}, "mail_acme_server = 'http://ca.example/dir'"),
         ({**ACME, "mail_acme_challenge": "dns-01"}, "mail_acme_challenge: 'dns-01' needs mail_dns_server"),
         ({**ACME, "mail_acme_propagation": 5}, "mail_acme_propagation: needs mail_acme_challenge = 'dns-01'"),
+        ({**ACME, "mail_web": False}, "mail_acme_challenge: 'http-01' needs mail_web; allowed: 'dns-01'"),
         ({**ACME, **ON_HOST}, "mail_acme: is impossible with mail_tls_certificate"),
     ],
 )

@@ -1,0 +1,77 @@
+"""Orders of certificates from a CA, by certbot(1)."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import ssl
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .files import CERTIFICATES, FailureError, openssl, run
+
+ACCOUNT = CERTIFICATES / "acme"
+CREDENTIALS = "/etc/mailstack/certificates-dns.ini"
+_NOISE = r"\s*$|Saving debug log|Requesting a |An unexpected error|Ask for help|Some challenges"
+
+
+def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> str:
+    """Return a new certificate with its chain, from the CA. Raises ``FailureError``."""
+    with tempfile.TemporaryDirectory(dir=CERTIFICATES, prefix=".order.") as directory:
+        request, chain = f"{directory}/request.pem", Path(directory) / "fullchain.pem"
+        alternatives = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
+        openssl("req", "-new", "-key", str(key), "-subj", "/", "-addext", alternatives, "-out", request)
+        command = [
+            *("certbot", "certonly", "--non-interactive", "--agree-tos", "--no-eff-email"),
+            *("--email", configuration["email"], "--server", configuration["server"]),
+            *("--config-dir", str(ACCOUNT), "--work-dir", "/var/lib/mailstack/certbot"),
+            *("--logs-dir", "/var/log/mailstack-certbot", "--max-log-backups", "20", "--csr", request),
+            *("--cert-path", f"{directory}/cert.pem", "--chain-path", f"{directory}/chain.pem"),
+            *("--fullchain-path", str(chain)),
+        ]
+        if configuration["challenge"] == "http-01":
+            command += ["--webroot", "--webroot-path", configuration["webroot"]]
+        else:
+            command += ["--dns-rfc2136", "--dns-rfc2136-credentials", CREDENTIALS]
+            command += ["--dns-rfc2136-propagation-seconds", str(configuration["propagation"])]
+        # otherwise certbot trusts a list of its own, without a CA that the administrator has added
+        environment = {**os.environ, "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
+        for again in (True, False):
+            done = run(*command, timeout=900, env=environment)
+            if done.returncode == 0:
+                return chain.read_text("ascii")
+            said = f"{done.stderr}\n{done.stdout}"
+            if not (again and forget_account(said)):
+                raise failure_of(said)
+    raise FailureError("certbot gave no answer")
+
+
+def forget_account(said: str) -> bool:
+    """Move the account away if the CA does not know it any more, so that another one is made."""
+    if not re.search(r"accountDoesNotExist|[Aa]ccount (\S+ not found|is not valid|.*deactivated)", said):
+        return False
+    if (ACCOUNT / "accounts").exists():
+        shutil.rmtree(ACCOUNT / "accounts.gone", ignore_errors=True)
+        (ACCOUNT / "accounts").rename(ACCOUNT / "accounts.gone")
+    return True
+
+
+def failure_of(said: str) -> FailureError:
+    """Return what certbot said, in a line."""
+    after = 0.0
+    if again := re.search(r"[Rr]etry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)", said):
+        after = float(ssl.cert_time_to_seconds(_as_openssl(*again.groups())))
+    details = re.findall(r"^\s*Domain: (\S+)\n.*\n\s*Detail: (.*)$", said, re.M)
+    if details:
+        return FailureError("; ".join(f"{name}: {text.strip()}" for name, text in details), after)
+    lines = [line.strip() for line in said.splitlines() if not re.match(_NOISE, line)]
+    told = [line for line in lines if "urn:ietf" in line or "rror" in line] or lines or ["certbot failed"]
+    return FailureError(told[0][:400], after)
+
+
+def _as_openssl(date: str, clock: str) -> str:
+    return time.strftime("%b %d %H:%M:%S %Y GMT", time.strptime(f"{date} {clock}", "%Y-%m-%d %H:%M:%S"))

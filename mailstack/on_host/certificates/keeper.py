@@ -1,0 +1,203 @@
+"""What keeps the certificates of a host: it looks what is due, orders it, and tells the services."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .ca import order
+from .files import CERTIFICATES, FailureError, Present, Wanted, make_key, present, public, replace, run
+from .names import Names
+
+STATE = Path("/var/lib/mailstack/certificates.json")
+RELOAD = Path("/var/lib/mailstack/certificates.reload")
+"""There while services may not have read a new certificate."""
+
+MINUTE = 60
+LOOK_AGAIN, LONGEST_LOOK = 5 * MINUTE, 60 * MINUTE
+"""The pause until the DNS is asked again for a name, which doubles; and its limit."""
+ASK_AGAIN, LONGEST_PAUSE = 15 * MINUTE, 24 * 60 * MINUTE
+"""The same for the CA: Let's Encrypt allows five failures an hour."""
+
+
+def install(wanted: Wanted, chain: str, key: Path) -> None:
+    """Put a certificate in its place, with its key if that is another one."""
+    RELOAD.touch()
+    if key != wanted.key:
+        replace(wanted.key, key.read_text("ascii"), 0o600)
+    replace(wanted.certificate, chain)
+
+
+class Keeper:
+    """What keeps the certificates of a host.
+
+    + patient: whether to wait after a failure
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], *, patient: bool = True) -> None:
+        self.configuration = configuration
+        self.patient = patient
+        self.names = Names(configuration)
+        self.state: dict[str, dict[str, Any]] = {}
+        with contextlib.suppress(OSError, ValueError):
+            self.state = json.loads(STATE.read_text("utf-8"))
+
+    def save(self) -> None:
+        """Write the state, which anybody may read."""
+        replace(STATE, json.dumps(self.state, indent=1, sort_keys=True))
+
+    def of_host(self) -> list[Wanted]:
+        """Return the certificates of the host's own name, one for each kind of key."""
+        host = self.configuration["hostname"]
+        found = []
+        for kind in self.configuration["kinds"]:
+            prefix, label = ("", host) if kind == "ecdsa" else (f"{kind}-", f"{host} ({kind.upper()})")
+            files = (CERTIFICATES / f"{prefix}{name}.pem" for name in ("cert", "key", "next"))
+            found.append(Wanted(label, (host,), kind, *files))
+        return found
+
+    def of_domain(self, domain: str) -> Wanted:
+        """Return the certificate for the names of a domain."""
+        names = tuple(name.replace("@DOMAIN@", domain) for name in self.configuration["names"])
+        place = CERTIFICATES / "domains" / domain
+        return Wanted(domain, names, "ecdsa", place / "cert.pem", place / "key.pem", None)
+
+    def domains(self) -> set[str] | None:
+        """Return the domains in the database, or ``None`` while it does not answer."""
+        if not self.configuration["names"]:
+            return set()
+        become = ["runuser", "-u", "postfix", "--"] if self.configuration["as_postfix"] else []
+        try:
+            found = run(*become, "postmap", "-q", "all", self.configuration["table"], timeout=20).stdout
+        except subprocess.TimeoutExpired:
+            return None
+        listed = set(found.strip().split(","))
+        if "." not in listed:
+            return None
+        return {name for name in listed if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name)}
+
+    def look(self) -> None:
+        """Get what is due."""
+        domains = self.domains()
+        hosts = [wanted.label for wanted in self.of_host()]
+        if domains is None:
+            domains = self.state.keys() - hosts
+        for label in [each for each in self.state if each not in hosts and each not in domains]:
+            del self.state[label]
+            self._site(label, None)
+        for wanted in [*self.of_host(), *map(self.of_domain, sorted(domains))]:
+            self.tend(wanted, time.time())
+            self.save()
+        self.reload()
+
+    def faults(self) -> list[str]:
+        """Return what is wrong, a line for each certificate."""
+        faults = [f"{wanted.label}: not of the CA" for wanted in self.of_host() if not present(wanted)]
+        for label, entry in sorted(self.state.items()):
+            wrong = [f"{name} {text}" for name, text in sorted((entry.get("problems") or {}).items())]
+            wrong += [entry["error"]] if entry.get("error") else []
+            wrong += ["it has expired"] if 0 < (entry.get("expires") or 0) < time.time() else []
+            faults += [f"{label}: {'; '.join(wrong)}"] if wrong else []
+        return faults
+
+    def tend(self, wanted: Wanted, now: float) -> None:
+        """Get or renew one certificate, if it is due."""
+        entry = self.state.setdefault(wanted.label, {})
+        there = present(wanted)
+        entry.update(
+            expires=there.expires if there else None,
+            names=list(there.names) if there else [],
+            wanted=wanted.names,
+        )
+        new = set(wanted.names) - set(there.names if there else ())
+        renewal = there is None or now >= there.renew_at(wanted.label)
+        if not new and not renewal:
+            entry.update(problems={}, error=None, failures=0, next=None)
+        elif not (self.patient and now < (entry.get("next") or 0)):
+            self._try(wanted, there, entry, now)
+        if there or entry["expires"]:
+            self._site(wanted.label, wanted)
+
+    def _try(self, wanted: Wanted, there: Present | None, entry: dict[str, Any], now: float) -> None:
+        problems = {name: text for name in wanted.names if (text := self.names.problem(name))}
+        good = [name for name in wanted.names if name not in problems]
+        failures = entry.get("failures") or 0
+        pause = min(LOOK_AGAIN * 2 ** min(failures, 10), LONGEST_LOOK)
+        entry.update(problems=problems, failures=failures + 1 if problems else 0, error=None)
+        entry["next"] = now + pause if problems else None
+        renewal = there is None or now >= there.renew_at(wanted.label)
+        if not good or not (renewal or set(good) - set(there.names if there else ())):
+            return
+        try:
+            if not public(wanted.key):
+                make_key(wanted.key, wanted.kind)
+            install(wanted, order(self.configuration, good, wanted.key), wanted.key)
+        except (FailureError, OSError, subprocess.TimeoutExpired) as failure:
+            pause = min(ASK_AGAIN * 2 ** min(failures, 10), LONGEST_PAUSE)
+            after = max(now + pause, getattr(failure, "after", 0))
+            entry.update(error=str(failure), failures=failures + 1, next=after)
+            print(f"{wanted.label}: {failure}", file=sys.stderr)
+            return
+        got = present(wanted)
+        entry.update(expires=got.expires if got else None, names=list(got.names) if got else good)
+        print(f"{wanted.label}: a new certificate for {', '.join(good)}")
+
+    def _site(self, domain: str, wanted: Wanted | None) -> None:
+        """Make the web server use the certificate of a domain, or no longer."""
+        if not self.configuration["site"] or domain in [each.label for each in self.of_host()]:
+            return
+        template = Path(self.configuration["site"])
+        path = Path(self.configuration["sites"]) / f"{domain}.conf"
+        served = wanted and template.exists()
+        text = template.read_text("utf-8").replace("@DOMAIN@", domain) if served else None
+        before = path.read_text("utf-8") if path.exists() else None
+        if text == before:
+            return
+        self._write_site(path, text)
+        tested = run("nginx", "-t")
+        if tested.returncode:
+            self._write_site(path, before)
+            print(f"{domain}: {tested.stderr.strip()[-300:]}", file=sys.stderr)
+            return
+        RELOAD.touch()
+
+    def _write_site(self, path: Path, text: str | None) -> None:
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace(path, text)
+
+    def reload(self) -> None:
+        """Make services read new certificates; if one can't, the next look tries again."""
+        if not RELOAD.exists():
+            return
+        RELOAD.unlink()
+        for service in self.configuration["services"]:
+            done = run("systemctl", "try-reload-or-restart", service, timeout=120)
+            if done.returncode:
+                RELOAD.touch()
+                print(f"{service}: {done.stderr.strip()}", file=sys.stderr)
+
+    def roll(self) -> None:
+        """Use the next key of each certificate of the host. Raises ``FailureError``."""
+        for wanted in self.of_host():
+            if wanted.next_key is None or not public(wanted.next_key):
+                raise FailureError("there is no next key; a deploy makes it")
+            install(wanted, order(self.configuration, wanted.names, wanted.next_key), wanted.next_key)
+            self.mend_next(wanted)
+            self.reload()
+            self.tend(wanted, time.time())
+            self.save()
+
+    def mend_next(self, wanted: Wanted) -> None:
+        """Make another next key if that one is in use, also where a run was killed before it did."""
+        if wanted.next_key and public(wanted.next_key) in ("", public(wanted.key)):
+            make_key(wanted.next_key, wanted.kind)
