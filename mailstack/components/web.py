@@ -42,7 +42,6 @@ LABELS = ("mta-sts", "autoconfig", "autodiscover")
 
 _ROOT = "/usr/local/share/mailstack/web"
 _SIGN = "/usr/local/lib/mailstack/sign-profile"
-_NGINX = "/etc/nginx/mailstack"
 _WATCH = "mailstack-web"
 """The unit that makes nginx read a new certificate. A deploy is not the only one to put one there."""
 
@@ -75,34 +74,8 @@ class Web(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        hostname = site.settings.mail_hostname
         page, style = web_pages.setup(site.settings)
-        values = {
-            "hostname_regex": re.escape(hostname),
-            "domain": _domain(site.settings),
-            # an address of a listener begins with what comes before its port
-            "addresses": [
-                "[::]:" if version == 6 else "" for version in listening.versions(site.settings, platform)
-            ],
-            "certificate": CERTIFICATE,
-            "key": KEY,
-            "directory": DIRECTORY,
-            "acme": ACME_ROOT,
-            "root": _ROOT,
-            "state": STATE,
-            "style": style,
-            "protocols": "TLSv1.2 TLSv1.3"
-            if site.settings.mail_tls_min_protocol == "TLSv1.2"
-            else site.settings.mail_tls_min_protocol,
-            "ciphers": ":!".join(("HIGH", *EXCLUDED_CIPHERS)),
-        }
-        sign = render(
-            "web/sign-profile",
-            profile=f"{_ROOT}/mail.mobileconfig",
-            served=f"{STATE}/mail.mobileconfig",
-            certificate=CERTIFICATE,
-            key=KEY,
-        )
+        values = {**_values(site, platform), "style": style}
         served = {"setup.html": page, **web_pages.texts(site.settings)}
         return [
             *systemd.drop_in("nginx"),
@@ -110,24 +83,20 @@ class Web(Component):
                 "/etc/systemd/system/nginx.service.d/mailstack-web.conf",
                 render("web/service.conf", sign=_SIGN),
             ),
-            File(
-                systemd.unit_file(f"{_WATCH}.service"),
-                render("web/watch.service"),
-                activation=None,
+            *(
+                File(
+                    systemd.unit_file(f"{_WATCH}.{kind}"),
+                    render(f"web/watch.{kind}", **values),
+                    activation=None,
+                )
+                for kind in ("service", "path")
             ),
-            File(
-                systemd.unit_file(f"{_WATCH}.path"),
-                render("web/watch.path", certificate=CERTIFICATE),
-                activation=None,
-            ),
-            Directory(STATE),
-            Directory(ACME_ROOT),
-            Directory(DOMAINS),
-            File(_SIGN, sign, mode=0o755),
+            *map(Directory, (STATE, ACME_ROOT, DOMAINS)),
+            File(_SIGN, render("web/sign-profile", **values), mode=0o755),
             *(File(f"{_ROOT}/{name}", text) for name, text in served.items()),
             File("/etc/nginx/conf.d/mailstack.conf", render("web/nginx.conf", **values)),
-            File(f"{_NGINX}/http.conf", render("web/http.conf", **values)),
-            File(f"{_NGINX}/https.conf", render("web/https.conf", **values)),
+            File("/etc/nginx/mailstack/http.conf", render("web/http.conf", **values)),
+            File("/etc/nginx/mailstack/https.conf", render("web/https.conf", **values)),
             File(DOMAIN_TEMPLATE, render("web/domain.conf", **values), activation=None),
         ]
 
@@ -182,6 +151,28 @@ def problem(found: Sequence[str]) -> str | None:
 def policy_id(settings: Settings) -> str:
     """Return the id of the policy of MTA-STS, by which other servers notice a new one."""
     return hashlib.sha256(web_pages.mta_sts(settings).encode()).hexdigest()[:20]
+
+
+def _values(site: Site, platform: Platform) -> dict[str, object]:
+    """Return the values of the templates."""
+    settings = site.settings
+    oldest = settings.mail_tls_min_protocol
+    return {
+        "hostname_regex": re.escape(settings.mail_hostname),
+        "domain": _domain(settings),
+        # what comes before the port in the address of a listener
+        "addresses": ["[::]:" if version == 6 else "" for version in listening.versions(settings, platform)],
+        "certificate": CERTIFICATE,
+        "key": KEY,
+        "directory": DIRECTORY,
+        "acme": ACME_ROOT,
+        "root": _ROOT,
+        "state": STATE,
+        "profile": f"{_ROOT}/mail.mobileconfig",
+        "served": f"{STATE}/mail.mobileconfig",
+        "protocols": "TLSv1.2 TLSv1.3" if oldest == "TLSv1.2" else oldest,
+        "ciphers": ":!".join(("HIGH", *EXCLUDED_CIPHERS)),
+    }
 
 
 def _domain(settings: Settings) -> str:

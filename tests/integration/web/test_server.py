@@ -31,6 +31,8 @@ server {
     location / { default_type text/plain; return 200 "the shop\\n"; }
 }
 """
+#: Of the server beside it.
+ENFORCED = sample_accounts.data(**DATA, mail_mta_sts="enforce", mail_mta_sts_mx=["backup.example.net"])
 
 
 @pytest.mark.parametrize("path", ["", "nothing", "mail.mobileconfig", "mail/config-v1.1.xml"])
@@ -202,36 +204,62 @@ def verified(signed: bytes, authority: certificates.Authority, directory: Path) 
     return subprocess.run(command, input=signed, capture_output=True, check=True).stdout
 
 
-def test_sites_of_others_stay(with_web: str, factory: Factory) -> None:
-    server = factory("web-neighbour", image=with_web)
+@pytest.fixture(scope="module")
+def neighbour(with_web: str, module_factory: Factory) -> Target:
+    """Return a server whose administrator has another site."""
+    server = module_factory("web-neighbour", image=with_web)
     server.write("/etc/nginx/sites-available/default", SITE.encode())
     server.exec("ln -s ../sites-available/default /etc/nginx/sites-enabled/default; systemctl reload nginx")
     # a change, after which all files of mailstack are written
-    data = sample_accounts.data(**DATA, mail_mta_sts="enforce", mail_mta_sts_mx=["backup.example.net"])
-    deploys.run(server, data)
+    deploys.run(server, ENFORCED)
+    return server
 
+
+def refused(server: Target) -> str:
+    """Return the error of a run that has something to change, and may not."""
+    run = server.pyinfra("-y", "deploy.py", data=sample_accounts.data(**DATA, mail_mta_sts="none"))
+    assert run.returncode != 0
+    policy = web.get(server, "https://mta-sts.example.org/.well-known/mta-sts.txt").text
+    assert "mode: enforce" in policy
+    return run.stderr
+
+
+def test_sites_of_others_stay(neighbour: Target) -> None:
     def texts() -> list[str]:
-        return [web.get(server, f"http://{name}/").text for name in ("shop.example.org", "elsewhere.example")]
+        names = ("shop.example.org", "elsewhere.example")
+        return [web.get(neighbour, f"http://{name}/").text for name in names]
 
     clients.eventually(lambda: texts() == ["the shop\n"] * 2, "the site has no answer")
-    assert web.get(server, f"http://{HOSTNAME}/").status == 301
-    policy = web.get(server, "https://mta-sts.example.org/.well-known/mta-sts.txt").text
+    assert web.get(neighbour, f"http://{HOSTNAME}/").status == 301
+    policy = web.get(neighbour, "https://mta-sts.example.org/.well-known/mta-sts.txt").text
     assert re.findall("^(?:mode|mx|max_age): (.*)$", policy, re.MULTILINE) == [
         "enforce",
         HOSTNAME,
         "backup.example.net",
         "604800",
     ]
-    # what nginx can't read stops the run before any file of mailstack's changes
-    server.exec("echo 'server { lisen 80; }' > /etc/nginx/sites-enabled/broken")
-    refused = server.pyinfra("-y", "deploy.py", data=sample_accounts.data(**DATA))
-    assert refused.returncode != 0
-    assert 'unknown directive "lisen" in /etc/nginx/sites-enabled/broken:1' in refused.stderr
-    again = web.get(server, "https://mta-sts.example.org/.well-known/mta-sts.txt").text
-    assert again == policy
-    server.exec("rm /etc/nginx/sites-enabled/broken")
-    # and a nginx.conf that does not include it
-    server.exec("sed -i 's:include /etc/nginx/conf.d/.*::' /etc/nginx/nginx.conf")
-    refused = server.pyinfra("-y", "deploy.py", data=sample_accounts.data(**DATA))
-    assert refused.returncode != 0
-    assert "nginx reads no file of /etc/nginx/conf.d" in refused.stderr
+
+
+def test_a_fault_in_another_site_stops_the_run_before_any_change(neighbour: Target) -> None:
+    neighbour.exec("echo 'server { lisen 80; }' > /etc/nginx/sites-enabled/broken")
+    assert 'unknown directive "lisen" in /etc/nginx/sites-enabled/broken:1' in refused(neighbour)
+    neighbour.exec("rm /etc/nginx/sites-enabled/broken")
+
+
+def test_a_configuration_without_mailstack_s_file_stops_the_run(neighbour: Target) -> None:
+    neighbour.exec(
+        "cp /etc/nginx/nginx.conf /root; sed -i 's:include /etc/nginx/conf.d/.*::' /etc/nginx/nginx.conf"
+    )
+    assert "nginx reads no file of /etc/nginx/conf.d" in refused(neighbour)
+    neighbour.exec("cp /root/nginx.conf /etc/nginx")
+
+
+def test_another_web_server_stops_the_run(neighbour: Target) -> None:
+    listen = "push @it, IO::Socket::INET->new(LocalPort => 80, Listen => 1, ReuseAddr => 1); sleep 600"
+    neighbour.exec(f"systemctl stop nginx; systemd-run --unit other perl -MIO::Socket::INET -e '{listen}'")
+    clients.eventually(lambda: "LISTEN" in neighbour.exec("ss -Hltn sport = 80").stdout, "it does not listen")
+    run = neighbour.pyinfra("-y", "deploy.py", data=sample_accounts.data(**DATA))
+    assert run.returncode != 0
+    # in a container root may not see whose socket it is
+    assert re.search("mail_web: port 80 or 443 belongs to (perl|another server); allowed: False", run.stderr)
+    neighbour.exec("systemctl stop other; systemctl start nginx")
