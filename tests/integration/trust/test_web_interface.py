@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import trust
+from tests.conftest import KEEP
+from tests.support import browser, clients, trust
+from tests.support.browser import Browser
 from tests.support.deploys import run
 from tests.support.trust import Protected
+from tests.targets import networks
 
 pytestmark = pytest.mark.postgresql
 
@@ -23,6 +26,13 @@ GET = (
     '"http://localhost:8080/$ARGV[0]", {headers => {$password ? (Password => $password) : ()}}); '
     'print "$answer->{status} $answer->{content}"\' '
 )
+
+#: Whether the interface shows what the filter has done; and whether a password was refused.
+SEES = (
+    "document.querySelector('#mainUI').offsetParent !== null && "
+    "/uptime/i.test(document.querySelector('#statWidgets').innerText)"
+)
+REFUSED = "document.querySelector('#connectPassword').value === ''"
 
 
 def get(protected: Protected, path: str, password: str = "") -> str:
@@ -64,3 +74,41 @@ def test_a_lost_hash_is_made_again(protected: Protected) -> None:
     assert run(protected.server, trust.data()).changed != []
     assert protected.server.read(SECRET) == before
     assert run(protected.server, trust.data()).changed == []
+
+
+def test_an_administrator_s_browser_shows_it(protected: Protected, debian: int) -> None:
+    """From another machine, by the tunnel of docs/spam.md."""
+    server = protected.server
+    desk = browser.machine(f"{networks.WORKER_NAME}-desk-{debian}", server.network, keep=KEEP)
+    try:
+        desk.write("/root/key", server.ssh_key().encode())
+        options = "-i /root/key -o StrictHostKeyChecking=accept-new -o ExitOnForwardFailure=yes"
+        tunnel = f"ssh -f -N {options} -L 8080:127.0.0.1:11334 root@{server.ip}"
+        desk.exec(f"chmod 600 /root/key; {tunnel} >/dev/null 2>&1")
+        with Browser(desk) as chromium:
+            chromium.open("http://localhost:8080/")
+            password = "document.querySelector('#connectPassword')"
+            clients.eventually(lambda: chromium.value(f"{password}?.offsetParent != null"), "no field", 60)
+            assert chromium.value(SEES) is False
+            log_in(chromium, password, "wrong")
+            clients.eventually(lambda: chromium.value(REFUSED), "no answer", 60)
+            assert chromium.value(SEES) is False
+            log_in(chromium, password, server.read(SECRET).decode().strip())
+            clients.eventually(lambda: chromium.value(SEES), "the interface does not come", 60)
+            outside = [
+                url for url in chromium.requests() if not url.startswith(("http://localhost:8080/", "data:"))
+            ]
+            assert outside == []
+    finally:
+        desk.exec("pkill -f [1]1334", check=False)
+        if not KEEP:
+            desk.remove()
+
+
+def log_in(chromium: Browser, field: str, password: str) -> None:
+    """Type a password into the field, and press Enter."""
+    chromium.value(f"{field}.focus(), {field}.value = ''")
+    chromium.call("Input.insertText", text=password)
+    for kind in ("keyDown", "keyUp"):
+        enter = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
+        chromium.call("Input.dispatchKeyEvent", type=kind, **enter)
