@@ -64,6 +64,7 @@ class PostfixAddition(NamedTuple):
     + milters: names of links to milters, in the order in which a message passes them
     + recipient_checks: restrictions for the end of ``smtpd_recipient_restrictions``
     + sender_transports: tables for the end of ``sender_dependent_default_transport_maps``
+    + tls_policies: tables for the end of ``smtp_tls_policy_maps``
     """
 
     parameters: Mapping[str, str] = {}
@@ -71,6 +72,7 @@ class PostfixAddition(NamedTuple):
     milters: Sequence[str] = ()
     recipient_checks: Sequence[str] = ()
     sender_transports: Sequence[str] = ()
+    tls_policies: Sequence[str] = ()
 
 
 class DovecotAddition(NamedTuple):

@@ -11,6 +11,7 @@ from mailstack.components.component import site_of
 from mailstack.components.converge import converge
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
+from mailstack.components.mta_sts import MTA_STS
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
 from mailstack.components.resolver import RESOLVER
@@ -23,7 +24,7 @@ from mailstack.operations.sql import deploying
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, CLAMAV, RSPAMD, SRS, POSTFIX, WEB, ACME)
+COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, POSTFIX, WEB, ACME)
 """The components, each after those that it needs; required ones are added."""
 
 

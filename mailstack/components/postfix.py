@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pyinfra.api.exceptions import OperationValueError
 
@@ -45,7 +46,11 @@ class Postfix(Component):
     def needs(self, site: Site) -> Sequence[Component]:
         """See ``Component``: without the other end of what they add, mail would wait."""
         added = {component: component.postfix(site, RELEASES[-1]) for component in site.components}
-        needed = (each for each, addition in added.items() if addition.milters or addition.sender_transports)
+        needed = (
+            each
+            for each, addition in added.items()
+            if addition.milters or addition.sender_transports or addition.tls_policies
+        )
         return [*self.requires, *needed]
 
     def is_wanted(self, site: Site) -> bool:
@@ -118,15 +123,17 @@ class Postfix(Component):
         return [State(additions.QUEUE, "queue")]
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
-        """See ``Component``: RFC 5321, 5.1, RFC 7208, RFC 6186 and RFC 8314, 5.1."""
+        """See ``Component``: RFC 5321, 5.1, RFC 7208, RFC 6186, RFC 8314, 5.1, and RFC 8460, 3."""
         settings = site.settings
         host = f"{settings.mail_hostname}."
         spf = " ".join(["v=spf1 mx", *settings.mail_spf_mechanisms, settings.mail_spf_all])
+        reports = quote(settings.mail_tls_reports_to or f"postmaster@{domain}", safe="@.-_~")
         return [
             Record(domain, "MX", f"10 {host}"),
             Record(domain, "TXT", f'"{spf}"'),
             Record(f"_submissions._tcp.{domain}", "SRV", f"0 1 465 {host}"),
             Record(f"_submission._tcp.{domain}", "SRV", f"5 1 587 {host}"),
+            Record(f"_smtp._tls.{domain}", "TXT", f'"v=TLSRPTv1; rua=mailto:{reports}"'),
         ]
 
     def host_records(self, site: Site) -> Sequence[Record]:

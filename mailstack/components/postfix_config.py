@@ -132,6 +132,8 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         certificate=tls.CERTIFICATE,
         weak_ciphers=tls.WEAK_CIPHERS,
         old_ciphers=tls.OLD_CIPHERS,
+        # all mail goes to the relay host, which stays as its administrator means it
+        dane=site.offers("dns") and not settings.mail_relayhost,
         protocols=listening.protocols(settings, platform),
         interfaces=listening.interfaces(settings, platform),
         has_ffdhe_groups=platform.postfix != "3.7",
@@ -150,6 +152,8 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         sasl=additions.at(site.link("sasl")).removeprefix("unix:"),
         recipient_checks=added.recipient_checks,
         sender_transports=added.sender_transports,
+        tls_policies=added.tls_policies,
+        parent_policies=bool(postfix_tables.parent_policies(settings)),
         milters=[additions.at(site.link(name)) for name in added.milters],
     )
     if twice := sorted(set(added.parameters) & set(_names(text))):

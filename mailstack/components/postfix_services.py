@@ -73,6 +73,8 @@ _SENDER_RELAY_OPTIONS = {
     "smtp_sasl_password_maps": "hash:/etc/postfix/sender_passwd",
     # the password goes out over TLS or not at all
     "smtp_tls_security_level": "encrypt",
+    # no policy of the DNS: the administrator has named the host
+    "smtp_tls_policy_maps": "hash:/etc/postfix/tls_policy",
     "smtp_sasl_security_options": "noanonymous,noplaintext",
     "smtp_sasl_tls_security_options": "noanonymous",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mailstack.files import Entry, File, Shared
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 DIRECTORY = "/etc/postfix"
 INDEX = "hash"
 """Debian's default_database_type on 12 and 13; a table is ``hash:/etc/postfix/…`` in main.cf."""
+PARENT_POLICIES = f"{DIRECTORY}/tls_policy_parents"
 _NO_BRACKETS = str.maketrans("", "", "[]")
 _RELAYHOST = "relayhost-password"
 
@@ -33,6 +35,7 @@ def files(settings: Settings) -> list[Entry]:
     return [
         _table("virtual", virtual, manual="virtual(5)"),
         _table("tls_policy", settings.mail_smtp_tls_policy, manual="postconf(5), smtp_tls_policy_maps"),
+        _parent_policies(settings),
         _table("transport", _transport(settings), manual="transport(5)"),
         _trusted_forwarders(settings),
         _table("relay_domains", dict.fromkeys(relayed, "OK"), manual="postconf(5), relay_domains"),
@@ -72,6 +75,23 @@ def _table(name: str, rows: Mapping[str, str], *, manual: str, secret: bool = Fa
     if secret:
         return File(path, text, group="postfix", mode=0o640, indexed="postmap")
     return File(path, text, indexed="postmap")
+
+
+def parent_policies(settings: Settings) -> dict[str, str]:
+    """Return the policies for all domains below one, the longest name first.
+
+    Postfix looks for ``.domain`` only if no table has the domain itself, and one of another component may.
+    """
+    found = {name: policy for name, policy in settings.mail_smtp_tls_policy.items() if name.startswith(".")}
+    return dict(sorted(found.items(), key=lambda entry: -len(entry[0])))
+
+
+def _parent_policies(settings: Settings) -> File:
+    rows = [
+        (f"/^[a-z0-9_-].*{re.escape(name)}$/", policy) for name, policy in parent_policies(settings).items()
+    ]
+    text = render("postfix/table", rows=rows, separator=" ", manual="regexp_table(5)") if rows else None
+    return File(PARENT_POLICIES, text)
 
 
 def _transport(settings: Settings) -> dict[str, str]:

@@ -119,6 +119,7 @@ def _services() -> tuple[MasterService, ...]:
     out = {
         "syslog_name": "postfix/srs",
         "smtp_tls_security_level": "none",
+        "smtp_tls_policy_maps": "",
         "smtp_sasl_auth_enable": "no",
         "smtp_send_xforward_command": "yes",
         "smtp_header_checks": "",

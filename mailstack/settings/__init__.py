@@ -29,6 +29,7 @@ from mailstack.settings.domains import (
 )
 from mailstack.settings.dovecot import DovecotSettings
 from mailstack.settings.errors import SettingsError, nearest
+from mailstack.settings.outgoing import OutgoingSettings
 from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_parameters import (
@@ -139,6 +140,7 @@ class Settings(
     SieveSettings,
     DovecotSettings,
     AbuseSettings,
+    OutgoingSettings,
     PostfixSettings,
     AcmeSettings,
     TlsSettings,

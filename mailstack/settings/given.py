@@ -104,6 +104,7 @@ class GivenSettings(TypedDict, total=False):
     mail_sieve_max_script_size: int
     mail_sieve_max_scripts: int
     mail_sieve_max_storage: int
+    mail_smtp_mta_sts: bool
     mail_smtp_tls_policy: Mapping[str, Any]
     mail_smtpd_client_auth_rate_limit: int
     mail_smtpd_client_connection_count_limit: int
@@ -126,6 +127,7 @@ class GivenSettings(TypedDict, total=False):
     mail_tls_key: Secret | None
     mail_tls_min_protocol: Literal["TLSv1.2", "TLSv1.3"]
     mail_tls_old_ciphers: bool
+    mail_tls_reports_to: str | None
     mail_transport: Mapping[str, Any]
     mail_trusted_forwarders: List
     mail_trusted_sealers: List

@@ -99,9 +99,10 @@ class PostfixSettings(Model):
     )
     mail_smtp_tls_policy: TlsPolicies = Field(
         default={},
-        description="TLS security level required per destination. Other destinations get TLS if they offer "
-        "it. `encrypt`: TLS is required. `verify`, `secure`: also a certificate that the host trusts. "
-        "`dane`: a certificate that matches DNSSEC, which needs a validating resolver on the host.",
+        description="TLS security level required per destination. `may`: TLS if the destination offers it. "
+        "`encrypt`: TLS is required. `verify`, `secure`: also a certificate that the host trusts. `dane`: "
+        "the certificate that the destination's DNS has, if it is signed and has one. Other destinations "
+        "get `dane` with `mail_resolver`, else `may`; with `mail_relayhost`, that host gets `may`.",
     )
     mail_transport: Transports = Field(
         default={},

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tests.conftest import KEEP, leave_out, params
-from tests.support import sample_accounts
+from tests.support import dns, sample_accounts, trust
+from tests.support.trust import Protected
 from tests.targets import containers, images, networks
 from tests.targets.containers import Target
 from tests.targets.networks import Network
@@ -128,6 +129,38 @@ def server(network: Network, debian: int, db_engine: str, deployed: str) -> Iter
     yield server
     if not KEEP:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def filtering(network: Network, debian: int, deployed: str) -> str:
+    """Return the image of the standard server with rspamd and SRS; the first worker makes it."""
+
+    def deploy(host: Target) -> None:
+        host.create(deployed)
+        host.pyinfra("-y", "deploy.py", data=trust.data(), timeout=900).check()
+
+    host = Target(f"{networks.WORKER_NAME}-filtering-{debian}", debian, network)
+    return made_once(f"filtering:{debian}-postgresql", host, deploy)
+
+
+@pytest.fixture(scope="session")
+def protected(network: Network, debian: int, filtering: str) -> Iterator[Protected]:
+    """Yield the server, with its keys in the DNS."""
+    server = Target(f"{networks.WORKER_NAME}-trust-{debian}", debian, network)
+    if not (KEEP and server.running()):
+        server.create(filtering)
+    resolver = dns.server(f"{networks.WORKER_NAME}-dns-{debian}", network, keep=KEEP)
+    try:
+        if KEEP:
+            server.pyinfra("-y", "deploy.py", data=trust.data(), timeout=900).check()
+        dns.use(server, resolver)
+        both = Protected(server, resolver)
+        both.serve("example.org", "example.com")
+        yield both
+    finally:
+        if not KEEP:
+            server.remove()
+            resolver.remove()
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import Site
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.mariadb import MARIADB
+from mailstack.components.mta_sts import MTA_STS
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
 from mailstack.components.redis import REDIS
@@ -135,7 +136,7 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, WEB)
+            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB)
             if each.is_wanted(here)
             for entry in each.files(here, platform)
         ),

@@ -59,7 +59,7 @@ def test_the_readme_names_each_file_that_is_replaced() -> None:
     paths = {entry.path for each in whole(here) for entry in each.files(here, RELEASES[1])}
     owned = ("/etc/postfix/", "/etc/dovecot/", "/etc/rspamd/local.d/", "/var/", "/run/")
     others = [path for path in paths if "mailstack" not in path and not path.startswith(owned)]
-    assert len(others) == 5
+    assert len(others) == 6
     shown = {path.rpartition("/")[2] if "postgresql" in path else path for path in others}
     assert [path for path in shown if f"`{path}`" not in readme] == []
 
