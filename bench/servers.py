@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from mailstack.components.declarations import Record
 from mailstack.passwords import hash_password
+from tests.support import dns
 from tests.targets import networks
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError, docker
@@ -73,6 +75,20 @@ def ours(debian: int) -> Iterator[Callable[..., Target]]:
         for copy in (first, *made):
             copy.remove()
         docker("image", "rm", image, check=False)
+
+
+@contextmanager
+def filtering(debian: int, make: Callable[..., Target]) -> Iterator[Target]:
+    """Yield a copy with the filter, which has a DNS to ask: without one, mail of strangers waits."""
+    names = dns.server(f"{networks.TEST_NAME}-bench-dns-{debian}", networks.test(debian))
+    try:
+        host = make("filtering", mail_rspamd=True, mail_srs=True, mail_resolver=True)
+        dns.use(host, names)
+        stranger = Record("remote.example.net", "TXT", '"v=spf1 a -all"')
+        dns.serve(names, [*dns.host(HOSTNAME, host.ip), *dns.host(stranger.name, host.ip), stranger])
+        yield host
+    finally:
+        names.remove()
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def _measure(debian: int) -> list[Table]:
         make = stack.enter_context(servers.ours(debian))
         hosts = {
             "ours": make("ours"),
-            FILTERING: make("filtering", mail_rspamd=True, mail_srs=True),
+            FILTERING: stack.enter_context(servers.filtering(debian, make)),
             "ours, `pgsql:`": make("direct", mail_map_type="pgsql"),
             "ours, maps in files": make("files"),
             "made by hand": stack.enter_context(servers.handmade(debian)),

@@ -82,7 +82,8 @@ class DovecotAddition(NamedTuple):
       protocols
     + blocks: text for ``dovecot.conf``, by topic
     + scripts: Sieve scripts by name
-    + before: the names of those that run before each user's own, in this order
+    + before: the names of scripts that run before each user's active one, in this order. A name that is not
+      in ``scripts`` is that of a script of the user
     """
 
     plugins: Mapping[str, Sequence[str]] = {}

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("dovecot-sieve", "dovecot-managesieved")
 _DIRECTORY = "/etc/dovecot"
+_USERS = "~/sieve"
+"""The scripts of a user."""
 
 
 def files(settings: Settings, generation: str, added: DovecotAddition) -> list[Entry]:
@@ -29,7 +31,12 @@ def files(settings: Settings, generation: str, added: DovecotAddition) -> list[E
             f"dovecot/{generation}/sieve.conf",
             settings=settings,
             plugins=added.plugins.get("lmtp", ()),
-            before={name: _path(name) for name in ("before", *added.before) if texts[name]},
+            before={
+                name: _path(name) if name in texts else f"{_USERS}/{name}.sieve"
+                for name in ("before", *added.before)
+                if texts.get(name, name)
+            },
+            users=_USERS,
             after=_path("after") if texts["after"] else None,
         )
     # at the end, so that line numbers are those of the settings

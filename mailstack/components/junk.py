@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from mailstack.files import Entry
 
 _PROGRAMS = "/usr/local/lib/mailstack/sieve"
+ALLOW_LIST = "allow-list"
+"""A script of the user's own. What it takes ``X-Spam`` from does not go to Junk."""
 _SCRIPTS = ("junk", "learn-spam", "learn-ham")
 
 
@@ -31,5 +33,5 @@ def dovecot(generation: str) -> DovecotAddition:
         plugins={"imap": ["imap_sieve"]},
         blocks={"learn": block},
         scripts={name: render(f"rspamd/{name}.sieve") for name in _SCRIPTS},
-        before=["junk"],
+        before=[ALLOW_LIST, "junk"],
     )

@@ -60,6 +60,7 @@ def drop_in(
     start: str | None = None,
     stop: str | None = None,
     lock: str | None = None,
+    before_start: str | None = None,
     after_start: Sequence[str] = (),
     after_stop: Sequence[str] = (),
     groups: Sequence[str] = (),
@@ -72,7 +73,8 @@ def drop_in(
     + start: how the package starts it, where that ignores how its master ends
     + stop: the command that stops it. It is not a failure if the service is stopped already
     + lock: a file that its master locks, by flock(2); the service does not start while another process has it
-    + after_start, after_stop: commands, run as root, whose failure is ignored
+    + before_start: a command, run as the service's user, whose failure is ignored
+    + after_start, after_stop: the same, run as root
     + groups: groups whose files it may use, beside those of its user
 
     See systemd.service(5). A service that can't start is tried repeatedly, with a pause of 30 seconds when it
@@ -85,6 +87,7 @@ def drop_in(
         start=start,
         stop=stop,
         lock=lock,
+        before_start=before_start,
         after_start=after_start,
         after_stop=after_stop,
         groups=groups,

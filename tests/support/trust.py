@@ -92,11 +92,11 @@ def somebody(domain: str) -> str:
     return f"{uuid.uuid4().hex[:8]}@{domain}"
 
 
-def folder_of(target: Target, user: str, message_id: str) -> str:
+def folder_of(target: Target, user: str, message_id: str, password: str | None = None) -> str:
     """Return the folder, INBOX or Junk, in which a message has arrived."""
 
     def look() -> str | None:
-        with clients.imap(target, user) as session:
+        with clients.imap(target, user, password=password) as session:
             for folder in ("INBOX", "Junk"):
                 session.select(folder)
                 if clients.find(session, message_id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import smtplib
+import textwrap
 import zipfile
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -13,7 +14,7 @@ import pytest
 
 from tests.support import clients, trust
 from tests.support.deploys import run
-from tests.support.managesieve import install
+from tests.support.managesieve import install, logged_in
 from tests.support.sample_accounts import BOB
 from tests.support.temporary_users import PASSWORD, guests
 from tests.support.trust import QUARANTINE, REJECT, SILENT, Protected, folder_of, letter, somebody
@@ -155,12 +156,17 @@ def test_allowed_networks_are_not_filtered(protected: Protected) -> None:
         protected.server.exec("systemctl restart rspamd")
 
 
+def documented(beginning: str) -> str:
+    """Return the script of docs/sieve.md whose first lines match."""
+    page = (ROOT / "docs/sieve.md").read_text()
+    (script,) = re.findall(rf"^({beginning}(?:    .+\n)*)", page, re.MULTILINE)
+    return textwrap.dedent(str(script))
+
+
 def test_a_users_own_block_list(protected: Protected) -> None:
     server = protected.server
-    page = (ROOT / "docs/sieve.md").read_text()
-    (script,) = re.findall(r'^(    require "fileinto";\n    if address :is (?:.+\n)+)', page, re.MULTILINE)
     with guests(server, "choosy") as (user,):
-        install(server, user, script)
+        install(server, user, documented('    require "fileinto";\n    if address :is '))
         sent = {}
         for author in (f"ads@{SHOP}", f"anna@{SHOP}", f"daily@{LETTER}"):
             mail = letter(author, user)
@@ -171,3 +177,31 @@ def test_a_users_own_block_list(protected: Protected) -> None:
             assert clients.find(session, sent[f"ads@{SHOP}"]) == []
             session.select("Junk")
             assert clients.find(session, sent[f"daily@{LETTER}"])
+
+
+def test_a_users_own_allow_list(protected: Protected) -> None:
+    """It runs before spam is filed, and is not the active script, which nothing of Junk reaches."""
+    server = protected.server
+    listed, other = "anna@letters.example", somebody(QUARANTINE)
+    script = documented('    require "editheader";\n').replace("letters.example", QUARANTINE)
+    with guests(server, "fond", "other") as users:
+        with logged_in(server, users[0], PASSWORD) as session:
+            assert session.put("allow-list", script).status == "OK"
+        for author, user, folder in (
+            (listed.replace("letters.example", QUARANTINE), users[0], "INBOX"),
+            (listed.replace("letters.example", QUARANTINE), users[1], "Junk"),
+            (other, users[0], "Junk"),
+        ):
+            message_id = clients.send(server, letter(author, user), sender=somebody(SILENT))
+            assert folder_of(server, user, message_id, PASSWORD) == folder
+
+
+def test_a_broken_allow_list_loses_nothing(protected: Protected) -> None:
+    server = protected.server
+    with guests(server, "careless") as (user,):
+        install(server, user, 'require "fileinto"; fileinto "Drafts";')
+        script = f"{clients.home(server, user)}/sieve/allow-list.sieve"
+        server.write(script, b"nothing of Sieve\n")
+        server.exec(["chown", "vmail:vmail", script])
+        message_id = clients.send(server, letter(somebody(SILENT), user), sender=somebody(SILENT))
+        assert clients.received(server, user, message_id, password=PASSWORD)

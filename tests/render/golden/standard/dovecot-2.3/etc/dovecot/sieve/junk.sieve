@@ -1,4 +1,5 @@
-# What rspamd calls spam; before users' own scripts, so that no vacation answers it
+# What rspamd calls spam; before users' active scripts, so that no vacation answers it. The script "allow-list" of a
+# user has run, and may have deleted the field
 require ["fileinto", "mailbox"];
 if header :is "X-Spam" "Yes" {
   fileinto :create "Junk";
