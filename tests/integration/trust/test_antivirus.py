@@ -101,6 +101,22 @@ def test_a_killed_clamd_comes_back(scanned: Target) -> None:
     assert refused(scanned, infected(ALICE), user=True).startswith("554 ")
 
 
+def test_while_it_hangs_mail_waits(scanned: Target) -> None:
+    """rspamd gives up after 30 seconds."""
+    mail = letter(ALICE, BOB)
+    scanned.exec("systemctl kill -s STOP clamav-daemon")
+    try:
+        with clients.smtp(scanned, 587, ALICE) as session, pytest.raises(smtplib.SMTPDataError) as answer:
+            assert session.sock
+            session.sock.settimeout(120)
+            session.send_message(mail, ALICE, [BOB])
+        assert answer.value.smtp_code == 451
+    finally:
+        scanned.exec("systemctl kill -s CONT clamav-daemon")
+    clients.eventually(lambda: answers(scanned), "clamd does not answer", 60)
+    clients.received(scanned, BOB, send(scanned, mail))
+
+
 def test_without_it_mail_waits_or_passes(scanned: Target) -> None:
     stop = "systemctl stop clamav-daemon.socket clamav-daemon"
     scanned.exec(stop)
