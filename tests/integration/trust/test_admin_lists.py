@@ -159,14 +159,14 @@ def test_allowed_networks_are_not_filtered(protected: Protected) -> None:
 def documented(beginning: str) -> str:
     """Return the script of docs/sieve.md whose first lines match."""
     page = (ROOT / "docs/sieve.md").read_text()
-    (script,) = re.findall(rf"^({beginning}(?:    .+\n)*)", page, re.MULTILINE)
+    (script,) = re.findall(rf"^(    {beginning}.*\n(?:    .+\n)*)", page, re.MULTILINE)
     return textwrap.dedent(str(script))
 
 
 def test_a_users_own_block_list(protected: Protected) -> None:
     server = protected.server
     with guests(server, "choosy") as (user,):
-        install(server, user, documented('    require "fileinto";\n    if address :is '))
+        install(server, user, documented('require "fileinto";\n    if address :is '))
         sent = {}
         for author in (f"ads@{SHOP}", f"anna@{SHOP}", f"daily@{LETTER}"):
             mail = letter(author, user)
@@ -183,7 +183,7 @@ def test_a_users_own_allow_list(protected: Protected) -> None:
     """It runs before spam is filed, and is not the active script, which nothing of Junk reaches."""
     server = protected.server
     listed, other = "anna@letters.example", somebody(QUARANTINE)
-    script = documented('    require "editheader";\n').replace("letters.example", QUARANTINE)
+    script = documented('require "editheader";').replace("letters.example", QUARANTINE)
     with guests(server, "fond", "other") as users:
         with logged_in(server, users[0], PASSWORD) as session:
             assert session.put("allow-list", script).status == "OK"
