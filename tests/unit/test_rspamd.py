@@ -97,9 +97,10 @@ def test_sieve_files_spam_and_learns() -> None:
     old = written(own, RELEASES[0])["/etc/dovecot/sieve.conf"]
     # 2.3 reads its list up to the first number that is missing
     assert (
-        "sieve_before = /etc/dovecot/sieve/before.sieve\n  sieve_before2 = /etc/dovecot/sieve/junk.sieve"
-        in old
-    )
+        "  sieve_before = /etc/dovecot/sieve/before.sieve\n"
+        "  sieve_before2 = ~/sieve/allow-list.sieve\n"
+        "  sieve_before3 = /etc/dovecot/sieve/junk.sieve\n"
+    ) in old
     without = written(Settings(mail_hostname="mail.example.org", mail_sieve=False))
     assert "imap_sieve" not in without["/etc/dovecot/dovecot.conf"]
     assert not [path for path in without if path.endswith(".sieve")]
