@@ -3,6 +3,5 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 apt-get install -qy --no-install-recommends chromium fonts-dejavu-core openssh-client
-# as root, with a home of its own for each start
 rm -rf /usr/share/doc/* /usr/share/man/* /usr/share/locale/*
 apt-get clean
