@@ -38,3 +38,7 @@ def deploy(settings: Settings) -> None:
     deploying(settings)  # later account operations use these settings, on every host
     site = site_of(settings, hosts.checked(settings))
     converge(settings, [component for component in COMPONENTS if component.is_wanted(site)], whole=True)
+    if settings.mail_dns_check and site.here.has_mail:
+        from mailstack import dns  # it takes time to import, and most runs do not need it
+
+        dns.warn(settings)

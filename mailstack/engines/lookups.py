@@ -38,6 +38,11 @@ SIGNED_DOMAINS = (
 )
 """All domains whose addresses users may send from. The first row is always there."""
 
+MAIL_DOMAINS = (
+    f"{SIGNED_DOMAINS} UNION ALL SELECT CONCAT('+', domain_name) FROM mail_relay_domain WHERE '%s' = 'all'"
+)
+"""The same, and after a ``+`` each domain whose mail is relayed. In SQL of both engines."""
+
 _limits = [f"' ', COALESCE(u.{name}, -1)" for name in tables.USER_LIMITS]
 USER_LIMITS = (
     f"{_ANSWER} UNION ALL SELECT CONCAT(u.email, {', '.join(_limits)}) FROM mail_users u"

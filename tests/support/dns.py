@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable
 
 from mailstack.components.declarations import Record
+from mailstack.facts.dkim import DkimKey
 from tests.support import clients
 from tests.targets import images
 from tests.targets.containers import Target
@@ -19,10 +20,16 @@ from tests.targets.networks import Network
 DEAD = "nameserver 192.0.2.1"
 #: A domain without signatures (DNSSEC), and one whose signatures are missing.
 UNSIGNED, BOGUS = "unsigned.example", "bogus.example"
+#: The key by which the server takes updates, as settings; the recipe of its image has it too.
+UPDATES = {
+    "mail_dns_key_name": "tests",
+    "mail_dns_key_secret": "dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIG9jdGV0cyE=",
+}
 #: For these resolvers answer by themselves (RFC 6303).
 _RESERVED = ("2.0.192.in-addr.arpa", "100.51.198.in-addr.arpa", "8.b.d.0.1.0.0.2.ip6.arpa")
 
 _ZONE = "/var/lib/knot/root.zone"
+_PRINTED = "/var/lib/knot/printed.zone"
 _serials = itertools.count(int(time.time()))
 
 
@@ -35,14 +42,21 @@ def server(name: str, network: Network, *, keep: bool = False) -> Target:
     return target if keep and target.running() else target.create(images.dns_image())
 
 
-def serve(dns: Target, records: Iterable[Record]) -> None:
-    """Make the server have these records, and no others; an answer is remembered for a second at most."""
+def serve(dns: Target, records: Iterable[Record], printed: str = "") -> None:
+    """Make the server have these records, and no others; an answer is remembered for a second at most.
+
+    + printed: lines of a zone file that it has too, as they are
+    """
     lines = [f". 1 SOA dns.example. root.example. {next(_serials)} 60 60 600 1", ". 1 NS dns.example."]
     lines += [f"{name} 1 NS dns.example." for name in (UNSIGNED, BOGUS)]
     lines.append(f"{BOGUS} 1 DS 12345 13 2 {'ab' * 32}")
     served = [*host("dns.example", dns.ip), *records]
     lines += [f"{record.name}. 1 {record.type} {record.data}" for record in served]
-    dns.write(_ZONE, "".join(f"{line}\n" for line in lines).encode())
+    text = "".join(f"{line}\n" for line in lines)
+    if printed:
+        dns.write(_PRINTED, printed.encode())
+        text += f"$INCLUDE {_PRINTED}\n"
+    dns.write(_ZONE, text.encode())
     dns.exec("knotc -b zone-reload .")
 
 
@@ -89,19 +103,14 @@ def host(name: str, *addresses: str) -> list[Record]:
     return forward + [Record(each.reverse_pointer, "PTR", f"{name}.") for each in found]
 
 
-def keys(target: Target, domain: str) -> list[Record]:
-    """Return the records of a domain's DKIM keys, once the host has made them."""
+def keys(target: Target, domain: str) -> list[DkimKey]:
+    """Return a domain's DKIM keys, once the host has made them."""
     directory = f"/var/lib/rspamd/dkim/{domain}"
 
     def made() -> list[str]:
         return target.exec(f"cd {directory} && ls *.txt", check=False).stdout.split()
 
     files = clients.eventually(made, f"no key for {domain}", 60)
-    return [
-        Record(
-            f"{file.removesuffix('.txt')}._domainkey.{domain}",
-            "TXT",
-            target.exec(f"cat {directory}/{file}").stdout.strip(),
-        )
-        for file in files
-    ]
+    texts = [target.exec(f"cat {directory}/{file}").stdout.strip() for file in files]
+    names = [file.removesuffix(".txt") for file in files]
+    return [DkimKey(domain, name, text, signs=True) for name, text in zip(names, texts, strict=True)]

@@ -12,8 +12,12 @@ from email.utils import formatdate
 from ipaddress import ip_network
 from typing import Any
 
+from mailstack import Settings
 from mailstack.components.declarations import Record
+from mailstack.dns.records import Known, reverse, zones
+from mailstack.facts.dkim import DkimKey
 from tests.support import clients, dns, sample_accounts
+from tests.support.sites import site
 from tests.targets.containers import Target
 
 #: Domains of strangers: with DMARC's policies, and one that has none.
@@ -53,17 +57,15 @@ class Protected:
 
 
 def published(server: Target, hostname: str, *domains: str) -> list[Record]:
-    """Return the records of a server and its domains, as `docs/deliverability.md` has them."""
-    records = [*dns.host(hostname, server.ip, server.ip6), *dns.keys(server, hostname)]
-    records.append(Record(hostname, "TXT", '"v=spf1 a -all"'))
-    for domain in domains:
-        records += [
-            Record(domain, "MX", f"10 {hostname}."),
-            Record(domain, "TXT", '"v=spf1 mx -all"'),
-            Record(f"_dmarc.{domain}", "TXT", '"v=DMARC1; p=reject"'),
-            *dns.keys(server, domain),
-        ]
-    return records
+    """Return the records of a server and its domains, as mailstack prints them; with DMARC `reject`."""
+    keys = [key for name in (hostname, *domains) for key in dns.keys(server, name)]
+    here = site(Settings(mail_hostname=hostname, mail_dmarc_policy="reject"))
+    known = Known(domains, addresses=(server.ip, server.ip6), keys={_name(key): key for key in keys})
+    return [record for zone in zones(here, known) for record in zone.records] + reverse(here, known)
+
+
+def _name(key: DkimKey) -> str:
+    return f"{key.selector}._domainkey.{key.domain}"
 
 
 def data(**more: Any) -> dict[str, Any]:

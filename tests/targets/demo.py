@@ -43,6 +43,8 @@ def run(debian: int) -> None:
     }
     read = {how: _read_back(message_id, passwords[ALICE], trust) for how, message_id in sent.items()}
     print(_report(debian, state, changes, seconds, read, passwords))
+    print(f"\nWhat the DNS of {DOMAIN} needs (pyinfra -y {os.path.relpath(INVENTORY)} mailstack.dns.zone):\n")
+    print(pyinfra(INVENTORY, "-y", "mailstack.dns.zone", DOMAIN).check().stdout, end="")
 
 
 def _started(server: Target) -> str:

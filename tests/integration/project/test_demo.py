@@ -33,6 +33,11 @@ def test_the_demo_works_on_loopback_only_and_a_second_one_changes_nothing(releas
     for said in (first, second):
         assert re.search(rf"port 25, as a stranger, to {demo.ALICE}: Subject: From the outside world", said)
         assert re.search(rf"port 587, as {demo.BOB}, STARTTLS and AUTH: Subject: From a colleague", said)
+        zone = said.partition("What the DNS of example.org needs")[2].splitlines()[2:]
+        assert "example.org. 3600 IN MX 10 mail.example.org." in zone
+        assert any(line.startswith("mail.example.org. 3600 IN A 1") for line in zone)
+        # so that all of it can be copied
+        assert all(line.startswith("; ") or " IN " in line for line in zone)
     assert "was there already" in second
     assert "pyinfra: 0 changes" in second
 

@@ -1,5 +1,6 @@
 # Turns a target into the DNS of the tests' networks: Knot, which serves the root zone, signed, and in it all names there are.
 # Two domains have zones of their own, without signatures: for bogus.example the root zone promises some.
+# The root zone takes updates (RFC 2136) that are signed with the key of tests/support/dns.py.
 # Run by images.py in a container of the target, as root. The zone is written by tests/support/dns.py.
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -10,6 +11,14 @@ rm /usr/sbin/policy-rc.d
 cat > /etc/knot/knot.conf <<'CONF'
 server:
     listen: [ 0.0.0.0@53, ::@53 ]
+key:
+  - id: tests
+    algorithm: hmac-sha256
+    secret: dGhlIGtleSBvZiB0aGUgdGVzdHMsIDMyIG9jdGV0cyE=
+acl:
+  - id: updates
+    key: tests
+    action: [ update, transfer ]
 policy:
   - id: tests
     algorithm: ecdsap256sha256
@@ -23,6 +32,7 @@ zone:
     journal-content: all
     dnssec-signing: on
     dnssec-policy: tests
+    acl: updates
   - domain: bogus.example
     file: /var/lib/knot/unsigned.zone
   - domain: unsigned.example

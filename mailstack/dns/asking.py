@@ -1,0 +1,148 @@
+"""Questions to name servers, from the machine that runs pyinfra.
+
+It is another than the mail server, so it sees what the world sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.resolver
+
+_TIMEOUT = 4.0
+_ADDRESSES = ("A", "AAAA")
+
+
+class Server(NamedTuple):
+    """A name server: its name and its address."""
+
+    name: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})" if self.name else f"the resolver {self.address}"
+
+
+class Answer(NamedTuple):
+    """What a server said.
+
+    + data: the records of the type that was asked for; of TXT the text, otherwise as in a zone file
+    + alias: the name that the name is a CNAME of
+    + code: the response code, such as ``NOERROR``, or ``no answer``
+    + zone: the zone that the name is in, by the SOA record of the answer
+    + secure: whether the server has validated it (DNSSEC)
+    """
+
+    data: tuple[str, ...] = ()
+    alias: str = ""
+    code: str = "no answer"
+    zone: str = ""
+    secure: bool = False
+
+
+class Asker:
+    """The DNS as one run sees it: each question is asked once.
+
+    + resolver: the address of a resolver; by default that of this machine
+    """
+
+    def __init__(self, resolver: str | None = None) -> None:
+        address = resolver or str(next(iter(_own_resolvers()), "127.0.0.1"))
+        self.resolver = Server("", address)
+        self._answers: dict[tuple[Server, str, str, bool], Answer] = {}
+
+    def ask(self, name: str, kind: str, server: Server | None = None, *, unchecked: bool = False) -> Answer:
+        """Ask for the records of a name and type.
+
+        + server: the server, by default the resolver
+        + unchecked: whether the resolver should answer even if DNSSEC is broken
+        """
+        key = (server or self.resolver, name, kind, unchecked)
+        if key not in self._answers:
+            self._answers[key] = _ask(*key, recursive=key[0] == self.resolver)
+        return self._answers[key]
+
+    def data(self, name: str, kind: str) -> tuple[str, ...]:
+        """Return the data that the resolver has, even if DNSSEC is broken."""
+        return self.ask(name, kind, unchecked=True).data
+
+    def zone_of(self, name: str) -> str:
+        """Return the zone that a name is in, even with broken DNSSEC; empty if the resolver does not know."""
+        return self.ask(name, "SOA", unchecked=True).zone
+
+    def servers_of(self, zone: str) -> list[Server]:
+        """Return the name servers of a zone."""
+        hosts = [host.rstrip(".") for host in self.data(zone, "NS")]
+        return [
+            Server(host, address)
+            for host in hosts
+            for kind in _ADDRESSES
+            for address in self.data(host, kind)
+        ]
+
+
+def _own_resolvers() -> Iterator[str]:
+    try:
+        yield from map(str, dns.resolver.get_default_resolver().nameservers)
+    except dns.exception.DNSException:  # there is no resolv.conf
+        return
+
+
+def _ask(server: Server, name: str, kind: str, unchecked: bool, recursive: bool) -> Answer:
+    query = dns.message.make_query(name, kind, want_dnssec=True)
+    query.flags |= dns.flags.AD
+    if unchecked:
+        query.flags |= dns.flags.CD
+    if not recursive:
+        query.flags &= ~dns.flags.RD
+    try:
+        response, _ = dns.query.udp_with_fallback(query, server.address, timeout=_TIMEOUT)
+    except (dns.exception.DNSException, OSError):
+        return Answer()
+    return parsed(response, name, kind)
+
+
+def parsed(response: dns.message.Message, name: str, kind: str) -> Answer:
+    """Return what a response says of this name and type."""
+    wanted = dns.rdatatype.from_text(kind)
+    data = [_text(rdata) for rrset in response.answer if rrset.rdtype == wanted for rdata in rrset]
+    owner = dns.name.from_text(name)
+    aliases = [
+        rrset[0].to_text()
+        for rrset in response.answer
+        if rrset.rdtype == dns.rdatatype.CNAME and rrset.name == owner
+    ]
+    soa = [
+        rrset.name.to_text().rstrip(".") or "."
+        for rrset in (*response.authority, *response.answer)
+        if rrset.rdtype == dns.rdatatype.SOA
+    ]
+    return Answer(
+        tuple(sorted(data)),
+        aliases[0].lower() if aliases and kind != "CNAME" else "",
+        dns.rcode.to_text(response.rcode()),
+        soa[-1] if soa else "",
+        bool(response.flags & dns.flags.AD),
+    )
+
+
+def normal(kind: str, data: str) -> str:
+    """Return the data of a record as ``Answer.data`` has it."""
+    return _text(
+        dns.rdata.from_text(dns.rdataclass.IN, dns.rdatatype.from_text(kind), data, relativize=False)
+    )
+
+
+def _text(rdata: dns.rdata.Rdata) -> str:
+    if rdata.rdtype == dns.rdatatype.TXT:
+        return b"".join(rdata.strings).decode("latin-1")  # type: ignore[attr-defined]
+    return rdata.to_text() if rdata.rdtype == dns.rdatatype.CAA else rdata.to_text().lower()

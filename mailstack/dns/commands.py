@@ -1,0 +1,236 @@
+"""The commands about DNS records. They run on the host with the mail server, and do nothing on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import partial, wraps
+from typing import Any, cast
+
+from pyinfra import logger
+from pyinfra.api.command import PyinfraCommand
+from pyinfra.api.deploy import deploy
+from pyinfra.api.exceptions import OperationError, OperationValueError
+from pyinfra.context import host
+
+from mailstack import hosts
+from mailstack.components.component import Site, site_of
+from mailstack.dns import updates
+from mailstack.dns.asking import Asker, Server
+from mailstack.dns.checks import Check, Finding
+from mailstack.dns.domains import domains_of
+from mailstack.dns.printed import FORMATS, printed
+from mailstack.dns.records import Known, Zone, reverse, zones
+from mailstack.dns.updates import Change
+from mailstack.facts.addresses import HOST_ADDRESSES, public
+from mailstack.facts.dkim import DkimKeys
+from mailstack.facts.reading import read
+from mailstack.facts.tlsa import TlsaRecords
+from mailstack.operation import local_command, naming_the_host, operation, reason
+from mailstack.operations.sql import deployed_with
+from mailstack.run import is_executing, leave_out
+from mailstack.settings import Domain, Settings
+
+Command = Callable[..., Any]
+
+
+def _command(function: Callable[..., None]) -> Command:
+    """Make a function a command: its arguments are domains, and those with a name that it has."""
+
+    @wraps(function)
+    def checked(*domains: str, **arguments: Any) -> None:
+        allowed = function.__kwdefaults__ or {}
+        if unknown := sorted(arguments.keys() - allowed.keys()):
+            listed = ", ".join(["domains", *(f"{name}=…" for name in allowed)])
+            raise OperationValueError(
+                f"mailstack.dns.{function.__name__}: there is no argument {unknown[0]}; allowed: {listed}"
+            )
+        names = [str(Domain(domain_name=str(domain)).domain_name) for domain in domains]
+        if not hosts.topology().here.has_mail:
+            host.log("the DNS records are those of the host with the mail server")
+            return
+        with naming_the_host():
+            function(*names, **arguments)
+
+    return cast("Command", deploy("DNS records")(checked))
+
+
+@_command
+def zone(*domains: str, format: str = "zone") -> None:
+    """Print the DNS records of domains, and of the host, on standard output.
+
+    + domains: the domains; without them all in the database and in the settings, and the host
+    + format: ``zone`` for lines of a zone file, ``json``, or ``table`` for the forms of a web page
+
+    Raises ``OperationValueError`` for a malformed domain or another format.
+    """
+    if format not in FORMATS:
+        raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")
+    site = _site()
+    known = _known(site, domains)
+    backwards = [] if domains else reverse(site, known)
+    print(printed(format, _zones(site, known, domains), backwards, _notes(site, known, domains)), end="")
+
+
+@_command
+def check(*domains: str) -> None:
+    """Compare the DNS with the records of domains and of the host; fail if one is missing or different.
+
+    + domains: the domains; without them all in the database and in the settings, and the host
+
+    The name servers of each zone are asked, and a resolver, by the machine that runs pyinfra.
+    """
+    findings = _findings(_site(), domains)
+    failed = [finding for each in findings.values() for finding in each if finding.kind != "notice"]
+    for name, found in findings.items():
+        print("\n".join([f"{name}: {_summary(found)}", *(f"  {each}" for each in _lines(found))]))
+    if failed:
+        leave_out(f"{_count(failed)} in the DNS: see above")
+
+
+@_command
+def publish(*domains: str) -> None:
+    """Write the records of domains, and of the host, on the name server that takes updates (RFC 2136).
+
+    + domains: the domains; without them all in the database and in the settings, and the host
+
+    Raises ``OperationValueError`` without ``mail_dns_server`` and its key.
+    """
+    settings = _settings()
+    if settings.mail_dns_server is None:
+        raise OperationValueError(
+            "mailstack.dns.publish: needs mail_dns_server, mail_dns_key_name and mail_dns_key_secret"
+        )
+    _publish(domains=domains, name=f"Publish on {settings.mail_dns_server}")
+
+
+def warn(settings: Settings) -> None:
+    """Warn at the end of a deploy if the DNS lacks records, and never fail."""
+    _warn(settings=settings, name="Check DNS records")
+
+
+@operation
+def _warn(settings: Settings) -> Generator[PyinfraCommand]:
+    if is_executing():  # before that, an earlier operation may still have to make the keys
+        try:
+            _log(_findings(_site(settings), ()))
+        except Exception as error:  # whatever it is, the server is deployed
+            _log_warning(f"the DNS records could not be checked: {reason(error)}")
+    host.noop("the DNS is only looked at")
+    yield from ()
+
+
+def _log(findings: Mapping[str, Sequence[Finding]]) -> None:
+    failed = {
+        name: [finding for finding in found if finding.kind != "notice"] for name, found in findings.items()
+    }
+    for name, found in failed.items():
+        if found:
+            _log_warning(f"{name}: {_count(found)} in the DNS; mailstack.dns.check says which")
+
+
+def _log_warning(text: str) -> None:
+    host.log_styled(text, fg="yellow", log_func=logger.warning)
+
+
+@operation
+def _publish(domains: Sequence[str]) -> Generator[PyinfraCommand]:
+    site = _site()
+    settings = site.settings
+    known = _known(site, domains)
+    server = str(settings.mail_dns_server)
+    key = updates.Key(
+        str(settings.mail_dns_key_name),
+        settings.mail_dns_key_algorithm,
+        settings.mail_dns_key_secret.get_secret_value() if settings.mail_dns_key_secret else "",
+    )
+    asker, at = Asker(server), Server("", server)
+    changed: dict[str, list[Change]] = {}
+    for each in _zones(site, known, domains):
+        apex = asker.ask(each.name, "SOA", at)
+        if apex.code not in ("NOERROR", "NXDOMAIN") or not apex.zone:
+            _log_warning(f"{each.name} is in no zone of {server}, and left alone: it answers {apex.code}")
+            continue
+        some = updates.changes(
+            each.records, lambda name, kind: asker.ask(name, kind, at), settings.mail_hostname
+        )
+        changed.setdefault(apex.zone, []).extend(some)
+    if not changed:
+        raise OperationError(f"{server} has none of these domains")
+    for name, some in changed.items():
+        for change in some:
+            host.log(str(change))
+        if some:
+            yield local_command(partial(updates.send, server, key, name, some))
+    if not any(changed.values()):
+        host.noop("the DNS records are as they should be")
+
+
+def _findings(site: Site, domains: Sequence[str]) -> dict[str, list[Finding]]:
+    """Return the findings of each domain, and of the host if no domains are named."""
+    known = _known(site, domains)
+    hostname = site.settings.mail_hostname
+    asking = Check(Asker(site.settings.mail_dns_resolver), hostname, known.addresses)
+    found = {each.name: list(asking.zone(each)) for each in _zones(site, known, domains)}
+    if not domains:
+        found.setdefault(hostname, []).extend(asking.host())
+    return found
+
+
+def _settings() -> Settings:
+    return deployed_with() or Settings.from_data(host.data)
+
+
+def _site(settings: Settings | None = None) -> Site:
+    settings = settings or _settings()
+    return site_of(settings, hosts.checked(settings))
+
+
+def _known(site: Site, named: Sequence[str]) -> Known:
+    """Read what only the host and its database know. Raises ``OperationError`` if the database is away."""
+    settings = site.settings
+    database = read(domains_of(site))
+    if database is None:
+        raise OperationError(
+            "the mail database does not answer; first deploy the mail server, or start its database server"
+        )
+    relayed = {*database.relayed, *(each.domain_name for each in settings.mail_relay_domains)}
+    declared = [each.domain_name for each in settings.mail_domains]
+    declared += [each.alias_domain for each in settings.mail_alias_domains]
+    own = sorted({*database.local, *declared, *(set(named) - relayed)})
+    addresses = settings.mail_dns_addresses or public(read(HOST_ADDRESSES))
+    tlsa = sorted({key.data for key in read(TlsaRecords.of()).values()})
+    return Known(own, sorted(relayed), addresses, read(DkimKeys.of()), tlsa)
+
+
+def _zones(site: Site, known: Known, named: Sequence[str]) -> list[Zone]:
+    return [each for each in zones(site, known) if not named or each.name in named]
+
+
+def _notes(site: Site, known: Known, named: Sequence[str]) -> list[str]:
+    """Return what the printed zones lack."""
+    signed = {key.domain for key in known.keys.values()}
+    notes = []
+    if not known.addresses:
+        notes.append("The host has no address that the world reaches: set mail_dns_addresses.")
+    if site.settings.mail_rspamd:
+        without = [name for name in known.domains if name not in signed and (not named or name in named)]
+        notes += [
+            f"{name} has no DKIM keys yet: they are made once it is in the database." for name in without
+        ]
+    return notes
+
+
+def _summary(found: Sequence[Finding]) -> str:
+    failed = [finding for finding in found if finding.kind != "notice"]
+    return _count(failed) if failed else "all records are right"
+
+
+def _count(found: Sequence[Finding]) -> str:
+    kinds = ("missing", "different", "extra")
+    counts = {kind: sum(1 for finding in found if finding.kind == kind) for kind in kinds}
+    words = {"extra": "too much"}
+    return ", ".join(f"{number} {words.get(kind, kind)}" for kind, number in counts.items() if number)
+
+
+def _lines(found: Sequence[Finding]) -> list[str]:
+    return [text for finding in found for text in str(finding).splitlines()]

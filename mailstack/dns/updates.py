@@ -1,0 +1,120 @@
+"""Updates of zones on a name server (RFC 2136), signed (TSIG, RFC 8945): only of records that are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import dns.exception
+import dns.name
+import dns.query
+import dns.rcode
+import dns.tsig
+import dns.update
+from pyinfra.api.exceptions import OperationError
+
+from mailstack.components.declarations import Record
+from mailstack.dns.compare import groups
+from mailstack.dns.printed import TTL
+from mailstack.dns.records import kind_of, text_data
+
+if TYPE_CHECKING:
+    from mailstack.dns.asking import Answer
+
+_OTHERS = {"CAA"}
+"""Types of which records that are not wanted may be somebody else's, and stay."""
+_TIMEOUT = 10
+
+
+class Change(NamedTuple):
+    """A record to add or to delete: the sign is ``+`` or ``-``."""
+
+    sign: str
+    record: Record
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.record.name}. {self.record.type} {self.record.data}"
+
+
+class Key(NamedTuple):
+    """The key that signs updates. Its secret is base64, and never shown."""
+
+    name: str
+    algorithm: str
+    secret: str
+
+
+def changes(records: Iterable[Record], ask: Callable[[str, str], Answer], hostname: str) -> list[Change]:
+    """Return the changes that bring these records into the DNS.
+
+    + ask: returns what the name server has of a name and type
+
+    A record that is there and not wanted is deleted only if it is one of ours from before. Of TXT that is one
+    of the same kind, such as ``v=spf1``; of MX one that names this host. Of addresses, SRV, TLSA and CNAME it
+    is any, as nobody else has these at such a name. CAA of others stay.
+
+    Raises ``OperationError`` for a name that is a CNAME, or must become one and has other records.
+    """
+    found: list[Change] = []
+    for group in groups(records):
+        answer = ask(group.name, group.type)
+        if answer.code not in ("NOERROR", "NXDOMAIN"):
+            raise OperationError(f"the name server answers {answer.code} to {group.type} {group.name}")
+        if answer.alias:
+            raise OperationError(f"{group.name} is a CNAME for {answer.alias}: delete it, then publish again")
+        if group.type == "CNAME" and not answer.data:
+            _check_free(group.name, ask)
+        owned = [data for data in answer.data if _is_ours(group.type, data, group.tag, hostname)]
+        stale = [data for data in owned if data not in group.wanted]
+        found += [Change("-", Record(group.name, group.type, _data(group.type, data))) for data in stale]
+        new = zip(group.records, group.wanted, strict=True)
+        found += [Change("+", record) for record, data in new if data not in answer.data]
+    return found
+
+
+def send(server: str, key: Key, zone: str, some: Sequence[Change]) -> None:
+    """Make these changes of a zone, all or none. Raises ``OperationError`` if the server refuses them."""
+    signed = dns.tsig.Key(key.name, key.secret, key.algorithm)
+    update = dns.update.UpdateMessage(dns.name.from_text(zone), keyring=signed)
+    for sign, record in some:
+        if sign == "-":
+            update.delete(f"{record.name}.", record.type, record.data)
+    for sign, record in some:
+        if sign == "+":
+            update.add(f"{record.name}.", TTL, record.type, record.data)
+    try:
+        code = dns.query.tcp(update, server, timeout=_TIMEOUT).rcode()
+    except (dns.exception.DNSException, OSError, EOFError) as error:
+        raise OperationError(f"{server} did not take the update of {zone}: {_why(error)}") from None
+    if code != dns.rcode.NOERROR:
+        raise OperationError(f"{server} refused the update of {zone}: {dns.rcode.to_text(code)}")
+
+
+def _why(error: Exception) -> str:
+    """Return the kind of an error in words; its text is dnspython's."""
+    unknown = "it does not know the key mail_dns_key_name"
+    return {
+        "PeerBadKey": unknown,
+        "FormError": f"its answer is not signed, perhaps as {unknown}",
+        "PeerBadSignature": "it has another secret for the key mail_dns_key_name",
+        "PeerBadTime": "its clock differs from that of this machine",
+        "Timeout": "it does not answer",
+    }.get(type(error).__name__, type(error).__name__)
+
+
+def _is_ours(kind: str, data: str, tag: str, hostname: str) -> bool:
+    if kind == "TXT":
+        return tag != "" and kind_of(data) == tag
+    if kind == "MX":
+        return data.split()[-1] == f"{hostname}."
+    return kind not in _OTHERS
+
+
+def _data(kind: str, data: str) -> str:
+    return text_data(data) if kind == "TXT" else data
+
+
+def _check_free(name: str, ask: Callable[[str, str], Answer]) -> None:
+    for kind in ("A", "AAAA", "TXT", "MX"):
+        if ask(name, kind).data:
+            raise OperationError(f"{name} has {kind} records, so that it can't be a CNAME: delete them first")

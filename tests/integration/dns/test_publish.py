@@ -1,0 +1,66 @@
+"""`mailstack.dns.publish`: an empty DNS gets all records, and records of others stay."""
+
+from __future__ import annotations
+
+from mailstack.components.declarations import Record
+from mailstack.dns.asking import Asker, Server
+from tests.integration.dns.conftest import Named
+from tests.support import dns
+from tests.targets.pyinfra import PyinfraRun
+
+OTHERS = (
+    Record("example.org", "TXT", '"google-site-verification=x"'),
+    Record("example.org", "MX", "50 backup.example.net."),
+    Record("www.example.org", "A", "192.0.2.80"),
+)
+STALE = Record("example.org", "TXT", '"v=spf1 a -all"')
+
+
+def publish(named: Named, *args: str, **more: str) -> PyinfraRun:
+    done = named.run(*args, "mailstack.dns.publish", mail_dns_server=named.dns.ip, **{**dns.UPDATES, **more})
+    assert dns.UPDATES["mail_dns_key_secret"] not in done.stdout + done.stderr
+    return done
+
+
+def there(named: Named, name: str, kind: str) -> set[str]:
+    asker = Asker(named.dns.ip)
+    return set(asker.ask(name, kind, Server("", named.dns.ip)).data)
+
+
+def test_an_empty_dns_gets_all_records_and_those_of_others_stay(unserved: Named) -> None:
+    lines = "".join(f"{each.name}. 1 {each.type} {each.data}\n" for each in (*OTHERS, STALE))
+    unserved.serve(lines)
+    assert unserved.run("mailstack.dns.check").returncode == 1
+
+    dry = publish(unserved, "--dry").check()
+    assert '- example.org. TXT "v=spf1 a -all"' in dry.stderr
+    assert "+ example.org. MX 10 mail.example.org." in dry.stderr
+    assert there(unserved, "example.org", "MX") == {"50 backup.example.net."}
+
+    assert publish(unserved, "--json").check().changed == [f"DNS records | Publish on {unserved.dns.ip}"]
+    assert there(unserved, "example.org", "MX") == {"50 backup.example.net.", "10 mail.example.org."}
+    assert there(unserved, "example.org", "TXT") == {"google-site-verification=x", "v=spf1 mx -all"}
+    assert there(unserved, "www.example.org", "A") == {"192.0.2.80"}
+    unserved.forget()
+    checked = unserved.run("mailstack.dns.check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+    assert publish(unserved, "--json").check().changed == []
+
+
+def test_a_wrong_key_changes_nothing_and_is_told_without_the_secret(unserved: Named) -> None:
+    unserved.serve("")
+    other = "b3RoZXIga2V5"
+    done = publish(unserved, mail_dns_key_secret=other)
+    assert done.returncode == 1
+    assert "it has another secret for the key mail_dns_key_name" in done.stderr
+    assert other not in done.stdout + done.stderr
+    done = publish(unserved, mail_dns_key_name="unknown")
+    assert "it does not know the key mail_dns_key_name" in done.stderr
+    assert there(unserved, "example.org", "MX") == set()
+
+
+def test_it_is_off_without_a_server(unserved: Named) -> None:
+    done = unserved.run("mailstack.dns.publish")
+    assert done.returncode == 1
+    assert "needs mail_dns_server, mail_dns_key_name and mail_dns_key_secret" in done.stderr

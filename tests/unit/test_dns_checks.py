@@ -1,0 +1,225 @@
+"""The check of records against name servers that a test makes up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dns.flags
+import dns.message
+import dns.rrset
+import pytest
+
+from mailstack import Settings
+from mailstack.components.declarations import Record
+from mailstack.dns.asking import Answer, Asker, Server, normal, parsed
+from mailstack.dns.checks import Check, Finding
+from mailstack.dns.compare import Group, compared, groups
+from mailstack.dns.records import Known, Zone, reverse, zones
+from tests.support.sites import site
+
+HOST = "mail.example.org"
+KNOWN = Known(["example.org"], addresses=["192.0.2.1", "2001:db8::1"], tlsa=["3 1 1 " + "ab" * 32])
+FIRST, SECOND = Server("ns1.example.org", "192.0.2.53"), Server("ns2.example.org", "198.51.100.53")
+
+
+class Dns(Asker):
+    """Two name servers of example.org and a resolver, with these records and some others."""
+
+    def __init__(self, *records: Record, secure: bool = True) -> None:
+        self.resolver = Server("", "192.0.2.99")
+        self._answers = {}
+        self.records, self.secure = list(records), secure
+        self.of_server: Mapping[Server, list[Record]] = {}
+        self.codes: dict[Server, str] = {}
+
+    def ask(self, name: str, kind: str, server: Server | None = None, *, unchecked: bool = False) -> Answer:
+        """See ``Asker``."""
+        server = server or self.resolver
+        records = self.of_server.get(server, self.records)
+        data = [normal(kind, each.data) for each in records if each[:2] == (name, kind)]
+        code = "NOERROR" if unchecked else self.codes.get(server, "NOERROR")
+        if code != "NOERROR":
+            return Answer(code=code)
+        return Answer(tuple(sorted(data)), "", code, "example.org", self.secure)
+
+    def servers_of(self, zone: str) -> list[Server]:
+        """See ``Asker``."""
+        return [FIRST, SECOND]
+
+
+def wanted() -> tuple[Zone, list[Record]]:
+    here = site(Settings(mail_hostname=HOST))
+    (zone,) = zones(here, KNOWN)
+    return zone, [*zone.records, *reverse(here, KNOWN)]
+
+
+def findings(dns: Dns) -> list[Finding]:
+    zone, _ = wanted()
+    check = Check(dns, HOST, KNOWN.addresses)
+    return [*check.zone(zone), *check.host()]
+
+
+def without(*names: tuple[str, str]) -> list[Record]:
+    return [record for record in wanted()[1] if record[:2] not in names]
+
+
+def test_nothing_is_found_where_all_is_right() -> None:
+    assert findings(Dns(*wanted()[1])) == []
+
+
+def test_a_missing_record_is_found_with_what_to_paste() -> None:
+    name = "_imaps._tcp.example.org"
+    (found,) = findings(Dns(*without((name, "SRV"))))
+    assert found == Finding("missing", f"SRV {name}", "", (f"{name}. 3600 IN SRV 0 1 993 {HOST}.",))
+    # the consequence is found, too
+    first, second = findings(Dns(*without(("example.org", "MX"))))
+    assert first.subject == "MX example.org"
+    assert second.text == "'v=spf1 mx -all': mail from 192.0.2.1, 2001:db8::1 does not pass"
+
+
+@pytest.mark.parametrize("name, kind", sorted({record[:2] for record in wanted()[1]}))
+def test_each_record_is_missed(name: str, kind: str) -> None:
+    kinds = [found.kind for found in findings(Dns(*without((name, kind))))]
+    assert set(kinds) & {"missing", "different"}
+
+
+def test_a_record_that_one_server_lacks_is_found_with_that_server() -> None:
+    dns = Dns(*wanted()[1])
+    dns.of_server = {SECOND: without(("example.org", "MX"))}
+    (found,) = findings(dns)
+    assert found.subject == "MX example.org (at ns2.example.org (198.51.100.53))"
+
+
+def test_an_mx_elsewhere() -> None:
+    (found,) = findings(Dns(*wanted()[1], Record("example.org", "MX", "10 old.example.net.")))
+    text = "there is also '10 old.example.net.', so that other hosts get mail"
+    assert found[:3] == ("extra", "MX example.org", text)
+    (found,) = findings(Dns(*wanted()[1], Record("example.org", "MX", "50 backup.example.net.")))
+    assert found.kind == "notice"
+    only = [*without(("example.org", "MX")), Record("example.org", "MX", "10 old.example.net.")]
+    assert {each.kind for each in findings(Dns(*only))} >= {"different"}
+
+
+def test_two_spf_records() -> None:
+    (found,) = findings(Dns(*wanted()[1], Record("example.org", "TXT", '"v=spf1 a -all"')))
+    assert found.kind == "extra"
+    assert "there are 2, and receivers then use none" in found.text
+    assert found.paste == ('example.org. 3600 IN TXT "v=spf1 mx -all"',)
+
+
+def test_a_text_of_others_is_not_looked_at() -> None:
+    assert findings(Dns(*wanted()[1], Record("example.org", "TXT", '"google-site-verification=x"'))) == []
+
+
+@pytest.mark.parametrize(
+    "text, kind, said",
+    [
+        ("v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 ~all", "notice", "by which this host passes"),
+        ("v=spf1 ip4:192.0.2.1 -all", "different", "mail from 2001:db8::1 does not pass"),
+        ("v=spf1 mx ?all", "different", "it does not end with -all or ~all"),
+        ("v=spf1 mx a a a a a a a a a a -all", "different", "it needs 11 look-ups"),
+    ],
+)
+def test_an_spf_record_of_another_form(text: str, kind: str, said: str) -> None:
+    records = [
+        record._replace(data=f'"{text}"') if record[:2] == ("example.org", "TXT") else record
+        for record in [*wanted()[1], Record("example.org", "A", "192.0.2.80")]
+    ]
+    (found,) = findings(Dns(*records))
+    assert found.kind == kind
+    assert said in found.text
+
+
+@pytest.mark.parametrize(
+    "text, kind",
+    [
+        ("v=DMARC1; p=none; rua=mailto:a@example.org", "different"),
+        ("v=DMARC1; p=quarantine; sp=none", "different"),
+        ("v=DMARC1; p=reject", "notice"),
+        ("v=DMARC1; p=quarantine; t=y", "different"),
+        ("v=DMARC1; p=quarantine; pct=50", "different"),
+        ("v=DMARC1;p=quarantine;sp=quarantine;rua=mailto:postmaster@example.org;", "right"),
+    ],
+)
+def test_a_dmarc_record(text: str, kind: str) -> None:
+    (group,) = groups([record for record in wanted()[1] if record.name == "_dmarc.example.org"])
+    assert compared(group, Answer((text,), code="NOERROR")).kind == kind
+
+
+def test_a_key_is_the_same_in_other_pieces() -> None:
+    group = Group("k", "TXT", (Record("k", "TXT", '"v=DKIM1; k=rsa; " "p=AB"'),))
+    assert compared(group, Answer(("v=DKIM1;k=rsa;p=A B",), code="NOERROR")).kind == "right"
+    assert compared(group, Answer(("v=DKIM1; k=rsa; p=AC",), code="NOERROR")).kind == "different"
+
+
+def test_an_address_that_is_not_the_hosts() -> None:
+    found = findings(Dns(*wanted()[1], Record(HOST, "A", "198.51.100.7")))
+    assert ("extra", f"A {HOST}") in [each[:2] for each in found]
+    assert any("198.51.100.7, which is not the host's" in each.text for each in found)
+
+
+def test_an_address_that_leads_to_another_name() -> None:
+    name = "1.2.0.192.in-addr.arpa"
+    records = [*without((name, "PTR")), Record(name, "PTR", "static.provider.example.")]
+    (found,) = findings(Dns(*records))
+    assert found == Finding(
+        "different",
+        "PTR 192.0.2.1",
+        "there is static.provider.example; ask the provider of the address for it",
+        (f"{name}. PTR {HOST}.",),
+    )
+
+
+def test_a_host_that_the_world_does_not_reach() -> None:
+    (found,) = Check(Dns(), HOST, []).host()
+    assert found.kind == "missing"
+    (found,) = Check(Dns(*without((HOST, "AAAA"))), HOST, ["192.0.2.1"]).host()
+    assert found == Finding("notice", HOST, "the host has no IPv6 address")
+
+
+def test_an_alias_may_be_addresses() -> None:
+    zone = Zone("example.org", (Record("www.example.org", "CNAME", f"{HOST}."),))
+    right = [Record("www.example.org", "A", "192.0.2.1")]
+    assert list(Check(Dns(*right), HOST, KNOWN.addresses).zone(zone)) == []
+    wrong = [*right, Record("www.example.org", "A", "198.51.100.7")]
+    (found,) = Check(Dns(*wrong), HOST, KNOWN.addresses).zone(zone)
+    assert found.kind == "missing"
+
+
+def test_dnssec() -> None:
+    (found,) = findings(Dns(*wanted()[1], secure=False))
+    assert found == Finding(
+        "notice", "example.org", "it has no DNSSEC, and without it TLSA records say nothing"
+    )
+    signed = Dns(*wanted()[1], Record("example.org", "DS", "1 13 2 " + "ab" * 32), secure=False)
+    (found,) = findings(signed)
+    assert "which the resolver 192.0.2.99 does not validate" in found.text
+    broken = Dns(*wanted()[1])
+    broken.codes = {broken.resolver: "SERVFAIL"}
+    assert findings(broken)[0] == Finding(
+        "different", "example.org", "DNSSEC is broken: resolvers that validate it get no answer"
+    )
+
+
+def test_a_name_server_that_is_away_is_named_and_the_others_are_asked() -> None:
+    dns = Dns(*wanted()[1])
+    dns.codes = {FIRST: "no answer"}
+    (found,) = findings(dns)
+    assert found == Finding("notice", "example.org", "no answer from ns1.example.org (192.0.2.53)")
+
+
+def test_a_response_is_read() -> None:
+    query = dns.message.make_query("www.example.org", "A")
+    response = dns.message.make_response(query)
+    response.flags |= dns.flags.AD
+    response.answer = [
+        dns.rrset.from_text("www.example.org.", 60, "IN", "CNAME", "Mail.example.org."),
+        dns.rrset.from_text("mail.example.org.", 60, "IN", "A", "192.0.2.2", "192.0.2.1"),
+    ]
+    response.authority = [
+        dns.rrset.from_text("example.org.", 60, "IN", "SOA", "ns. root. 1 60 60 600 1"),
+    ]
+    assert parsed(response, "www.example.org", "A") == Answer(
+        ("192.0.2.1", "192.0.2.2"), "mail.example.org.", "NOERROR", "example.org", secure=True
+    )
+    assert parsed(response, "www.example.org", "CNAME").data == ("mail.example.org.",)
