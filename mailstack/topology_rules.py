@@ -40,7 +40,7 @@ def check(settings: Settings, topology: Topology) -> None:
                 f"alone; allowed: {node.name} in both groups, mx and imap, as mail is read on the host that "
                 "receives it"
             )
-    sharing = list(_mail_nodes(settings, topology))
+    sharing = list(mail_nodes(settings, topology))
     if len(sharing) > 1:
         raise OperationValueError(
             f"{' and '.join(node.name for node in sharing)} would have the same mailboxes, "
@@ -81,7 +81,7 @@ def does_accounts(settings: Settings, topology: Topology) -> bool:
     return False
 
 
-def _mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
+def mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
     """Find the hosts that receive mail for the accounts in the database of the current one."""
     server = _server(settings)
     owner = topology.database_node(settings)

@@ -32,6 +32,7 @@ from mailstack.accounts.aliases import alias
 from mailstack.accounts.domains import alias_domain, domain, relay_domain
 from mailstack.accounts.imports import postfixadmin
 from mailstack.accounts.inventory import declared
+from mailstack.accounts.look import list, show
 from mailstack.accounts.users import app_password, rename, sender, user
 from mailstack.settings.errors import nearest
 
@@ -41,10 +42,12 @@ __all__ = [
     "app_password",
     "declared",
     "domain",
+    "list",
     "postfixadmin",
     "relay_domain",
     "rename",
     "sender",
+    "show",
     "user",
 ]
 

@@ -6,37 +6,48 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from pyinfra.api.deploy import deploy
 from pyinfra.api.exceptions import OperationValueError
-from pyinfra.api.operation import OperationMeta
 
 from mailstack.settings.errors import nearest
 
 P = ParamSpec("P")
+R = TypeVar("R")
 Function = Callable[..., object]
 
 
-def command(function: Callable[P, OperationMeta]) -> Callable[P, OperationMeta]:
-    """Make a function an operation, for the command line and for deploys.
+def command(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function a command about accounts: an operation, or one that prints."""
+    return arguments_checked("mailstack.accounts", "Accounts")(function)
+
+
+def arguments_checked(package: str, title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function a command, for the command line and for deploys.
 
     Called with unknown arguments, it raises ``OperationValueError`` that lists the known ones. pyinfra
     removes its own arguments before it calls the function. They are in the signature for type checkers only:
     pyinfra's own type of an operation takes no argument by position.
+
+    + package: the package in which the command line finds it
+    + title: the title in pyinfra's output
     """
 
-    @wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> OperationMeta:
-        try:
-            if problem := _problem(function, args, kwargs):
-                raise TypeError(problem)
-            signature(function).bind(*args, **kwargs)
-        except TypeError as error:
-            raise OperationValueError(f"mailstack.accounts.{_usage(function)}: {error}") from None
-        return function(*args, **kwargs)
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                if problem := _problem(function, args, kwargs):
+                    raise TypeError(problem)
+                signature(function).bind(*args, **kwargs)
+            except TypeError as error:
+                raise OperationValueError(f"{package}.{_usage(function)}: {error}") from None
+            return function(*args, **kwargs)
 
-    return cast("Callable[P, OperationMeta]", deploy("Accounts")(checked))
+        return cast("Callable[P, R]", deploy(title)(checked))
+
+    return decorate
 
 
 def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, object]) -> str | None:

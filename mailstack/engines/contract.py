@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
@@ -131,8 +131,19 @@ class Lookups(Protocol):
         """Return the query that Dovecot runs after a login, which records it."""
 
 
+class Rows(NamedTuple):
+    """A query for rows, written so that every engine takes it.
+
+    + columns: the SQL of each column
+    + source: the query from FROM on, without GROUP BY
+    """
+
+    columns: Sequence[str]
+    source: str
+
+
 class Dialect(Protocol):
-    """The engine's SQL for changes of accounts: its module ``dialect``."""
+    """The engine's SQL for reading and changing accounts: its module ``dialect``."""
 
     def literal(self, value: str | int | bool | None) -> str:
         """Return a constant. Raises ``ValueError`` for text that can't be stored."""
@@ -148,6 +159,24 @@ class Dialect(Protocol):
 
         A missing table has no rows.
         """
+
+    def read_rows(self, queries: Mapping[str, Rows]) -> str:
+        """Return a query for the rows of several queries as JSON, ``{name: [[value, …]]}``.
+
+        A query without rows may be missing in it. True and false may be 1 and 0.
+        """
+
+    def seconds(self, time: str) -> str:
+        """Return SQL for a time as seconds since 1970.
+
+        + time: SQL of a column of the type ``time``
+        """
+
+    def with_key(self, query: str, local_part: str, domain: str) -> str:
+        """Return a query of ``Lookups`` for Postfix with an address in it, as Postfix puts it there."""
+
+    def answers(self, query: str) -> str:
+        """Return what stands after FROM, for the answers of ``Lookups.virtual_aliases`` as ``address``."""
 
     def insert_new(self, table: str, columns: Sequence[str], rows: str) -> str:
         """Return a statement that inserts ``rows``, written as for VALUES, except those whose key exists."""

@@ -6,13 +6,14 @@ Postfix replaces ``%s`` by the whole key, ``%u`` and ``%d`` by its local part an
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from mailstack.engines import tables
 from mailstack.engines.contract import DOVECOT, SIEVE_SCRIPTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mailstack.settings import Settings
 
@@ -59,6 +60,16 @@ RELAY_RECIPIENTS = (
     " OR (SELECT 1 FROM mail_relay_recipient r WHERE r.address = '%s') IS NOT NULL)"
 )
 """Any result means that the primary has the address. It must have a postmaster (RFC 5321, 4.5.1)."""
+
+
+def filled(query: str, local_part: str, domain: str, literal: Callable[[str], str]) -> str:
+    """Return a query of Postfix with an address in it (pgsql_table(5), mysql_table(5)).
+
+    + literal: returns text as SQL
+    """
+    values = {"%s": f"{local_part}@{domain}", "%u": local_part, "%d": domain}
+    quoted = {name: literal(value)[1:-1] for name, value in values.items()}
+    return re.sub("%[%sud]", lambda found: quoted.get(found[0], "%"), query)
 
 
 def own_senders(local: Iterable[str]) -> str:

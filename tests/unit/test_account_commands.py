@@ -63,7 +63,8 @@ def test_options_have_names(name: str) -> None:
     words = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
     assert len(words) <= 2
     said = refusal(name, *(f"secret{number}@example.org" for number in range(3)))
-    assert f"mailstack.accounts.{name} {words[0].upper()}" in said
+    first = "[kind=…]" if name == "list" else words[0].upper()
+    assert f"mailstack.accounts.{name} {first}" in said
     assert "too many arguments without a name" in said
     if name in ("alias", "relay_domain"):
         assert '["secret1@example.org", "secret2@example.org"]' in said

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from mailstack.engines.contract import Rows
+from mailstack.engines.lookups import filled
 from mailstack.engines.mariadb.quoting import SESSION, literal
 
-__all__ = ["begin", "end", "insert_new", "literal", "read_tables"]
+__all__ = [
+    "answers",
+    "begin",
+    "end",
+    "insert_new",
+    "literal",
+    "read_rows",
+    "read_tables",
+    "seconds",
+    "with_key",
+]
 
 
 def begin(owner: str) -> list[str]:
@@ -40,6 +52,30 @@ SET @rows = (
     ) AS queries
 );
 EXECUTE IMMEDIATE COALESCE(CONCAT('SELECT ''{{}}'' UNION ALL ', @rows), 'DO 0')"""
+
+
+def read_rows(queries: Mapping[str, Rows]) -> str:
+    """See ``Dialect.read_rows``, and ``read_tables`` for the form of the results."""
+    parts = (
+        f"SELECT JSON_OBJECT('{name}', JSON_ARRAY(JSON_ARRAY({', '.join(columns)}))) {source}"
+        for name, (columns, source) in queries.items()
+    )
+    return f"{SESSION}\nSELECT '{{}}' UNION ALL {' UNION ALL '.join(parts)}"
+
+
+def seconds(time: str) -> str:
+    """See ``Dialect.seconds``: the column has UTC, whatever the session's time zone is."""
+    return f"TIMESTAMPDIFF(SECOND, '1970-01-01', {time})"
+
+
+def with_key(query: str, local_part: str, domain: str) -> str:
+    """See ``Dialect.with_key``."""
+    return filled(query, local_part, domain, literal)
+
+
+def answers(query: str) -> str:
+    """See ``Dialect.answers``."""
+    return f"({query}) AS asked"
 
 
 def insert_new(table: str, columns: Sequence[str], rows: str) -> str:

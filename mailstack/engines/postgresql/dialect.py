@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from mailstack.engines.contract import Rows
+from mailstack.engines.lookups import filled
 from mailstack.engines.postgresql.quoting import UNLOGGED, identifier, literal
 
-__all__ = ["begin", "end", "insert_new", "literal", "read_tables"]
+__all__ = [
+    "answers",
+    "begin",
+    "end",
+    "insert_new",
+    "literal",
+    "read_rows",
+    "read_tables",
+    "seconds",
+    "with_key",
+]
 
 
 def begin(owner: str) -> list[str]:
@@ -38,6 +50,30 @@ def _rows_of(table: str) -> str:
         f"CASE WHEN to_regclass('public.{table}') IS NOT NULL "
         f"THEN query_to_xml({text}, false, false, '') END COLUMNS row text))"
     )
+
+
+def read_rows(queries: Mapping[str, Rows]) -> str:
+    """See ``Dialect.read_rows``."""
+    parts = ", ".join(
+        f"'{name}', (SELECT coalesce(json_agg(json_build_array({', '.join(columns)})), '[]') {source})"
+        for name, (columns, source) in queries.items()
+    )
+    return f"SELECT json_build_object({parts})::text"
+
+
+def seconds(time: str) -> str:
+    """See ``Dialect.seconds``."""
+    return f"floor(extract(epoch FROM {time}))::bigint"
+
+
+def with_key(query: str, local_part: str, domain: str) -> str:
+    """See ``Dialect.with_key``."""
+    return filled(query, local_part, domain, literal)
+
+
+def answers(query: str) -> str:
+    """See ``Dialect.answers``: the column has the name of a function."""
+    return f"({query}) AS asked (address)"
 
 
 def insert_new(table: str, columns: Sequence[str], rows: str) -> str:

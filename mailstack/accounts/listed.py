@@ -1,0 +1,169 @@
+"""Domains, users and aliases as they are listed, and the queries for them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mailstack.engines.contract import Rows
+from mailstack.engines.lookups import MEGABYTES, MESSAGES
+
+if TYPE_CHECKING:
+    from mailstack.engines import Dialect
+
+KINDS = ("users", "aliases", "domains")
+SERVICES = ("imap", "pop3", "smtp", "sieve")
+"""The services of which the last login is recorded."""
+
+USER = ("u.email", "u.active AND d.active", MEGABYTES, MESSAGES, "u.home_directory", "u.mail_directory")
+USERS = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name"
+
+
+def queries(dialect: Dialect, kinds: Sequence[str]) -> dict[str, Rows]:
+    """Return the queries for these kinds of accounts."""
+    at = dialect.seconds("l.at")
+    logins = ", ".join(f"MAX(CASE WHEN l.service = '{name}' THEN {at} END) AS {name}" for name in SERVICES)
+    users = (
+        f"{USERS} LEFT JOIN (SELECT l.email, {logins} FROM mail_last_login l GROUP BY l.email) AS seen"
+        " ON seen.email = u.email"
+    )
+    counted = (
+        f"(SELECT COUNT(*) FROM {table} n WHERE n.domain_name = d.domain_name)"
+        for table in ("mail_users", "mail_alias")
+    )
+    by_kind = {
+        "users": {"users": Rows((*USER, *(f"seen.{name}" for name in SERVICES)), users)},
+        "aliases": {
+            "aliases": Rows(
+                ("a.source_email", "a.destination_email", "a.active AND d.active"),
+                "FROM mail_alias a JOIN mail_domain d ON d.domain_name = a.domain_name",
+            ),
+            "everywhere": Rows(("w.local_part", "w.destination_email", "w.active"), "FROM mail_wildcard w"),
+        },
+        "domains": {
+            "domains": Rows(
+                ("d.domain_name", "d.active", "d.quota_mb", "d.user_quota_mb", *counted), "FROM mail_domain d"
+            ),
+            "alias_domains": Rows(
+                ("x.alias_domain", "x.domain_name", "x.active"), "FROM mail_alias_domain x"
+            ),
+            "relay_domains": Rows(("r.domain_name", "r.active"), "FROM mail_relay_domain r"),
+        },
+    }
+    return {name: rows for kind in kinds for name, rows in by_kind[kind].items()}
+
+
+class Used(NamedTuple):
+    """What a mailbox has, in KiB and in messages."""
+
+    kilobytes: int
+    messages: int
+
+
+class User(NamedTuple):
+    """A user. A quota of 0 is no limit; ``used`` is ``None`` if it was not read.
+
+    + seen: the time of the last login by each of ``SERVICES``, in seconds since 1970, if there was one
+    """
+
+    email: str
+    active: bool
+    quota_mb: int
+    quota_messages: int
+    home_directory: str | None
+    mail_directory: str | None
+    seen: Sequence[int | None]
+    used: Used | None = None
+
+    @property
+    def share(self) -> float | None:
+        """The largest used part of a quota, as a percentage."""
+        if self.used is None:
+            return None
+        parts = ((self.used.kilobytes, self.quota_mb * 1024), (self.used.messages, self.quota_messages))
+        return max((100 * used / limit for used, limit in parts if limit), default=None)
+
+    def row(self) -> dict[str, str | None]:
+        """Return the columns of the table that name its directory."""
+        names = ("email", "home_directory", "mail_directory")
+        return {name: getattr(self, name) for name in names}
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        share = self.share
+        return {
+            "address": self.email,
+            "active": self.active,
+            "quota_mb": self.quota_mb or None,
+            "quota_messages": self.quota_messages or None,
+            "used_mb": self.used and round(self.used.kilobytes / 1024, 1),
+            "used_messages": self.used and self.used.messages,
+            "used_percent": None if share is None else round(share, 1),
+            "last_login": {
+                name: moment(at) for name, at in zip(SERVICES, self.seen, strict=True) if at is not None
+            },
+        }
+
+
+class Alias(NamedTuple):
+    """An alias with its destinations; ``@example.org`` is a catch-all, ``name@*`` is in all domains."""
+
+    source: str
+    destinations: Sequence[str]
+    active: bool
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"address": self.source, "destinations": [*self.destinations], "active": self.active}
+
+
+class Domain(NamedTuple):
+    """A domain.
+
+    + kind: ``mailboxes``, ``relayed``, or ``another name`` of the domain ``of``
+    """
+
+    name: str
+    kind: str
+    active: bool
+    of: str = ""
+    quota_mb: int | None = None
+    user_quota_mb: int | None = None
+    users: int | None = None
+    aliases: int | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {**self._asdict(), "of": self.of or None}
+
+
+def moment(seconds: int) -> str:
+    """Return a time as in RFC 3339, in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}Z"
+
+
+def user_of(row: Sequence[Any]) -> User:
+    """Return the user in a row of the query ``users``."""
+    email, active, megabytes, messages, home, directory, *seen = row
+    return User(email, bool(active), megabytes, messages, home, directory, seen)
+
+
+def aliases_of(answer: Mapping[str, Any]) -> Iterator[Alias]:
+    """Yield the aliases, each with all destinations that are active, or all that are not."""
+    grouped: dict[tuple[str, bool], list[str]] = {}
+    everywhere = ((f"{local}@*", target, active) for local, target, active in answer.get("everywhere", ()))
+    for source, target, active in (*answer.get("aliases", ()), *everywhere):
+        grouped.setdefault((source, bool(active)), []).append(target)
+    for (source, active), targets in grouped.items():
+        yield Alias(source, sorted(targets), active)
+
+
+def domains_of(answer: Mapping[str, Any]) -> Iterator[Domain]:
+    """Yield the domains of all kinds."""
+    for name, active, *rest in answer.get("domains", ()):
+        yield Domain(name, "mailboxes", bool(active), "", *rest)
+    for name, other, active in answer.get("alias_domains", ()):
+        yield Domain(name, "another name", bool(active), other)
+    for name, active in answer.get("relay_domains", ()):
+        yield Domain(name, "relayed", bool(active))

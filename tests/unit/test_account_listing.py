@@ -1,0 +1,155 @@
+"""The list of accounts: its filters, its table, its JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mailstack import text
+from mailstack.accounts.listed import KINDS, Used, user_of
+from mailstack.accounts.listing import Filters, Listing
+from mailstack.accounts.used import Mailbox, QuotasUsed
+
+SEEN = 1_700_000_000
+ANSWER: dict[str, Any] = {
+    "users": [
+        ["bob@example.org", True, 10, 0, None, "example.org/bob.1", None, None, None, None],
+        ["alice@example.org", 1, 0, 0, "/srv/alice", "example.org/alice.1", SEEN, None, SEEN + 60, None],
+        ["carol@example.com", 0, 10, 100, None, "example.com/carol.1", None, SEEN, None, None],
+    ],
+    "aliases": [
+        ["info@example.org", "bob@example.org", True],
+        ["info@example.org", "alice@example.org", True],
+        ["info@example.org", "old@example.org", False],
+        ["all@example.com", "Anna@remote.example", True],
+    ],
+    "everywhere": [["abuse", "alice@example.org", True]],
+    "domains": [["example.org", True, 100, 10, 2, 3], ["example.com", False, None, None, 1, 1]],
+    "alias_domains": [["example.net", "example.org", True]],
+    "relay_domains": [["backup.example", True]],
+}
+
+
+def names(filters: Filters) -> list[str]:
+    """Return the addresses of users, aliases and domains in the listing with these filters."""
+    listing = Listing.of("mail", KINDS, ANSWER, filters)
+    return [each[0] for kind in (listing.users, listing.aliases, listing.domains) for each in kind]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (Filters(domain="example.com"), "carol@example.com abuse@* all@example.com example.com"),
+        (
+            Filters(domain="example.org"),
+            "alice@example.org bob@example.org abuse@* info@example.org info@example.org"
+            " example.net example.org",
+        ),
+        (Filters(inactive=True), "carol@example.com info@example.org example.com"),
+        (Filters(text="anna@"), "all@example.com"),
+        (Filters(text="bob"), "bob@example.org info@example.org"),
+    ],
+    ids=str,
+)
+def test_filters(filters: Filters, expected: str) -> None:
+    assert names(filters) == expected.split()
+
+
+def test_never_logged_in() -> None:
+    listing = Listing.of("mail", ("users",), ANSWER, Filters(never=True))
+    assert [user.email for user in listing.users] == ["bob@example.org"]
+
+
+def test_over_a_share_of_the_quota() -> None:
+    bob, _, carol = (user_of(row) for row in ANSWER["users"])
+    users = [bob._replace(used=Used(9 * 1024, 1)), carol._replace(used=Used(1024, 95)), bob]
+    assert [user.share for user in users] == [90, 95, None]
+    assert Filters(over=92).over_quota(users) == users[1:2]
+    assert Filters(over=50).over_quota(users) == users[:2]
+    assert Filters().over_quota(users) == users
+
+
+def test_json_has_an_account_a_line() -> None:
+    written = Listing.of("mail", KINDS, ANSWER, Filters()).json()
+    found = json.loads(written)
+    assert found["host"] == "mail"
+    assert found["users"][0] == {
+        "address": "alice@example.org",
+        "active": True,
+        "quota_mb": None,
+        "quota_messages": None,
+        "used_mb": None,
+        "used_messages": None,
+        "used_percent": None,
+        "last_login": {"imap": "2023-11-14T22:13:20Z", "smtp": "2023-11-14T22:14:20Z"},
+    }
+    assert {"address": "abuse@*", "destinations": ["alice@example.org"], "active": True} in found["aliases"]
+    assert [each["kind"] for each in found["domains"]] == [
+        "relayed",
+        "mailboxes",
+        "another name",
+        "mailboxes",
+    ]
+    assert sum('"address": "' in line for line in written.splitlines()) == 3 + 4
+    assert json.loads(Listing("mail").json()) == {"host": "mail", "users": [], "aliases": [], "domains": []}
+
+
+def test_table() -> None:
+    listing = Listing.of("mail", KINDS, ANSWER, Filters())
+    listing.users = [user._replace(used=Used(5120, 3)) for user in listing.users]
+    lines = listing.table().splitlines()
+    assert lines[:3] == [
+        "3 users",
+        "USER                         USED           QUOTA                 LAST IMAP         LAST POP3"
+        "         LAST SMTP",
+        "alice@example.org            5.0 MiB                              2023-11-14 22:13"
+        "                    2023-11-14 22:14",
+    ]
+    assert "carol@example.com  disabled  5.0 MiB  50 %  10 MiB, 100 messages" in lines[4]
+    assert "info@example.org            alice@example.org, bob@example.org" in lines
+    assert "info@example.org  disabled  old@example.org" in lines
+    assert "example.net               another name of example.org" in lines
+
+
+def test_what_mailboxes_have() -> None:
+    boxes = [Mailbox(f"{name}@example.org", f"/var/vmail/{name}") for name in ("alice", "bob", "new")]
+    question = QuotasUsed.of(boxes)
+    said = (
+        "empty\tnew@example.org\n"
+        "Username\tQuota name\tType\tValue\tLimit\t%\n"
+        "alice@example.org\tUser quota\tSTORAGE\t2048\t10240\t20\n"
+        "alice@example.org\tUser quota\tMESSAGE\t7\t-\t0\n"
+        "bob@example.org\tUser quota\tSTORAGE\t0\t-\t0\n"
+        "mallory@example.org\tUser quota\tSTORAGE\t1\t-\t0\n"
+    )
+    assert question.parse(said) == {
+        "alice@example.org": Used(2048, 7),
+        "bob@example.org": Used(0, 0),
+        "new@example.org": Used(0, 0),
+    }
+    assert question.parse("") == {}
+
+
+def test_a_hundred_thousand_accounts() -> None:
+    """Without the database: nothing in it takes longer for each account than for one."""
+    row = [True, 10, 0, None, "directory", SEEN, None, SEEN, None]
+    answer = {"users": [[f"user{number}@example.org", *row] for number in range(100_000)]}
+    listing = Listing.of("mail", ("users",), answer, Filters())
+    assert len(json.loads(listing.json())["users"]) == 100_000
+    assert listing.table().count("\n") == 100_002
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("plain", "plain"),
+        ("\x1b[2Jgone", "?[2Jgone"),
+        ("a\nb\r\x07", "a?b??"),
+        ("\u202eevil", "?evil"),
+        ("ü", "ü"),
+    ],
+)
+def test_a_terminal_gets_no_commands(given: str, shown: str) -> None:
+    assert text.printable(given) == shown
