@@ -67,8 +67,10 @@ def zone(*domains: str, format: str = "zone") -> None:
         raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")
     site = _site()
     known = _known(site, domains)
-    backwards = [] if domains else reverse(site, known)
-    print(printed(format, _zones(site, known, domains), backwards, _notes(site, known, domains)), end="")
+    chosen = _zones(site, known, domains)
+    has_host = any(record.name == site.settings.mail_hostname for each in chosen for record in each.records)
+    backwards = reverse(site, known) if has_host else []
+    print(printed(format, chosen, backwards, _notes(site, known, domains)), end="")
 
 
 @_command
