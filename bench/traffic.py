@@ -166,16 +166,21 @@ def _row(name: str, rounds: list[Round]) -> list[str]:
     return [name, f"{accepted:.0f}", f"{delivered:.0f}", *(f"{cost:.1f}" for cost in costs)]
 
 
-def run(host: Target, messages: int = MESSAGES, sessions: int = SESSIONS) -> Round:
+def run(
+    host: Target,
+    messages: int = MESSAGES,
+    sessions: int = SESSIONS,
+    users: Sequence[str] = servers.USERS,
+) -> Round:
     """Return one round on an idle host with empty mailboxes. Raises `TargetError` if a message is lost."""
     # put aside: where much was deleted just now, a filesystem without a journal is slow to make new files
     host.exec(f"cd /var/vmail; mkdir -p old; if [ -e {servers.DOMAIN} ]; then mv {servers.DOMAIN} old/$$; fi")
-    load(host, len(servers.USERS), sessions)  # makes the mailboxes
+    load(host, len(users), sessions, users)  # makes the mailboxes
     before = servers.settle(host)
-    accepted, delivered = load(host, messages, sessions)
+    accepted, delivered = load(host, messages, sessions, users)
     after = servers.settle(host)
     find = f"find /var/vmail/{servers.DOMAIN} -path '*/Maildir/new/*' -o -path '*/Maildir/cur/*' | wc -l"
-    there = int(host.exec(find).stdout) - len(servers.USERS)
+    there = int(host.exec(find).stdout) - len(users)
     if there != messages:
         raise TargetError(f"{host.name}: {there} of {messages} messages have arrived")
     cost = {unit: (after[unit] - before[unit]) / messages * 1000 for unit in after}
