@@ -12,8 +12,8 @@ help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/'
 
 demo: DEBIAN ?= 12
-demo: .venv/ready  ## a mail server in a container, with real mail through it; DEBIAN=12 (default) or 13
-	@$(bin)/python -m tests.targets demo --debian $(DEBIAN)
+demo: .venv/ready  ## a mail server in a container, with real mail through it; DEBIAN=12 (default) or 13; ACME=1: and a CA
+	@$(bin)/python -m tests.targets demo --debian $(DEBIAN) $(if $(ACME),--acme)
 
 test: $(if $(PART),,lint) .venv/ready  ## everything: lint, types, unit, render and integration tests; PART=dovecot DEBIAN=13: some
 	$(if $(filter-out unit render,$(or $(PART),all)),$(bin)/python -m tests.targets images)

@@ -102,7 +102,7 @@ class Acme(Component):
 
     def completes(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
-        return [FromCa(site.settings.mail_hostname, f"{_NAME}.service")]
+        return [FromCa(site.settings.mail_hostname, SCRIPT)]
 
     def host_records(self, site: Site) -> Sequence[Record]:
         """See ``Component``: names that point to the host by CNAME have its CAA too (RFC 8659, 3)."""

@@ -21,11 +21,11 @@ class FromCa(NamedTuple):
     Later ones, and those of domains, are the timer's.
 
     + hostname: the name of the host
-    + unit: the service that asks
+    + program: what asks, see ``mailstack.on_host.certificates``
     """
 
     hostname: str
-    unit: str
+    program: str
 
     def announce(self) -> None:
         """See ``Created.announce``."""
@@ -36,7 +36,7 @@ class FromCa(NamedTuple):
         found = read(AcmeState.of())
         if self._is_due(found):
             # whatever it says: the server works without, and the state has the reason
-            return (Change(["ask the CA for certificates"], shell(f"systemctl start {self.unit} || true")),)
+            return (Change(["ask the CA for certificates"], shell(f"{self.program} host || true")),)
         self.tell(found)
         return ()
 

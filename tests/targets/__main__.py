@@ -23,6 +23,8 @@ def main() -> None:
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("--debian", type=int, choices=sorted(images.CODENAMES), default=12)
+        if name == "demo":
+            command.add_argument("--acme", action="store_true", help="with a certificate of a CA beside it")
     args = parser.parse_args()
     try:
         if args.command == "clean":
@@ -32,7 +34,7 @@ def main() -> None:
         if args.command == "images":
             images.all_images()
         elif args.command == "demo":
-            demo.run(args.debian)
+            demo.run(args.debian, acme=args.acme)
         elif args.command == "up":
             print("@docker/" + scratch(args.debian).create().name)
         else:

@@ -12,7 +12,7 @@ import time
 import uuid
 from email.message import EmailMessage
 
-from tests.targets import networks
+from tests.targets import demo_acme, networks
 from tests.targets.containers import Target
 from tests.targets.pyinfra import pyinfra
 from tests.targets.shell import ROOT, STATE, TargetError
@@ -25,8 +25,11 @@ INVENTORY = ROOT / "inventories" / "docker.py"
 PASSWORDS = STATE / "demo-passwords.json"
 
 
-def run(debian: int) -> None:
-    """Create or update the demo, send mail through it, read it back, and print how to log in."""
+def run(debian: int, *, acme: bool = False) -> None:
+    """Create or update the demo, send mail through it, read it back, and print how to log in.
+
+    + acme: whether a CA beside it then gives it a certificate
+    """
     server = Target("mailstack-demo", debian, networks.demo(), ports=PORTS)
     state = _started(server)
     passwords: dict[str, str] = json.loads(PASSWORDS.read_text())
@@ -36,6 +39,7 @@ def run(debian: int) -> None:
     seconds = time.monotonic() - start
 
     trust = ssl.create_default_context(cadata=server.read("/etc/ssl/mailstack/cert.pem").decode())
+    trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # after ACME=1 it is not its own authority
     trust.check_hostname = False  # we know the certificate, and connect to it as 127.0.0.1
     sent = {
         f"port 25, as a stranger, to {ALICE}": _send_as_stranger(),
@@ -45,6 +49,8 @@ def run(debian: int) -> None:
     print(_report(debian, state, changes, seconds, read, passwords))
     print(f"\nWhat the DNS of {DOMAIN} needs (pyinfra -y {os.path.relpath(INVENTORY)} mailstack.dns.zone):\n")
     print(pyinfra(INVENTORY, "-y", "mailstack.dns.zone", DOMAIN).check().stdout, end="")
+    if acme:
+        demo_acme.run(server)
 
 
 def _started(server: Target) -> str:

@@ -177,6 +177,16 @@ def test_what_certbot_says_becomes_a_line() -> None:
     assert str(ca.failure_of("")) == "certbot failed"
 
 
+def test_the_error_of_the_ca_is_in_the_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(ca, "LOG", tmp_path / "log")
+    assert ca.logged() == ""
+    error = "urn:ietf:params:acme:error:malformed :: not so :: no"
+    (tmp_path / "log").write_text(
+        f"2026 x\nacme.messages.Error: {error}\n\nAttributeError: can't set attribute\n"
+    )
+    assert str(ca.failure_of(f"{ca.logged()}\nAttributeError: can't set attribute")) == error
+
+
 @pytest.mark.parametrize(
     ("said", "gone"),
     [

@@ -2,6 +2,7 @@
 
 certificates        see what is due; a timer does this every few minutes
 certificates now    the same, without the pause after a failure
+certificates host   the same, only for the host itself; what a deploy waits for
 certificates roll   use the next key of the host's certificate, and make another next one
 certificates check  succeed if all are there and valid, or say what is wrong
 

@@ -39,12 +39,15 @@ def main(arguments: list[str]) -> int:
             shutil.rmtree(left, ignore_errors=True)
         for left in CERTIFICATES.rglob(".*.new"):
             left.unlink()
-        keeper = Keeper(configuration, patient=not arguments)
+        keeper = Keeper(configuration, patient=arguments != ["now"])
         keeper.reload()
         for wanted in keeper.of_host():
             keeper.mend_next(wanted)
         try:
-            keeper.roll() if arguments == ["roll"] else keeper.look()
+            if arguments == ["roll"]:
+                keeper.roll()
+            else:
+                keeper.look(domains=arguments != ["host"])
         except FailureError as failure:
             print(failure, file=sys.stderr)
             return 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ from .files import CERTIFICATES, FailureError, openssl, run
 
 ACCOUNT = CERTIFICATES / "acme"
 CREDENTIALS = "/etc/mailstack/certificates-dns.ini"
+LOG = Path("/var/log/mailstack-certbot/letsencrypt.log")
+"""certbot begins another one each time."""
 _NOISE = r"\s*$|Saving debug log|Requesting a |An unexpected error|Ask for help|Some challenges"
 
 
@@ -29,7 +32,7 @@ def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> 
             *("certbot", "certonly", "--non-interactive", "--agree-tos", "--no-eff-email"),
             *("--email", configuration["email"], "--server", configuration["server"]),
             *("--config-dir", str(ACCOUNT), "--work-dir", "/var/lib/mailstack/certbot"),
-            *("--logs-dir", "/var/log/mailstack-certbot", "--max-log-backups", "20", "--csr", request),
+            *("--logs-dir", str(LOG.parent), "--max-log-backups", "20", "--csr", request),
             *("--cert-path", f"{directory}/cert.pem", "--chain-path", f"{directory}/chain.pem"),
             *("--fullchain-path", str(chain)),
         ]
@@ -44,10 +47,18 @@ def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> 
             done = run(*command, timeout=900, env=environment)
             if done.returncode == 0:
                 return chain.read_text("ascii")
-            said = f"{done.stderr}\n{done.stdout}"
+            said = f"{logged()}\n{done.stderr}\n{done.stdout}"
             if not (again and forget_account(said)):
                 raise failure_of(said)
     raise FailureError("certbot gave no answer")
+
+
+def logged() -> str:
+    """Return the error of the CA in certbot's log, as certbot 2.1 says "can't set attribute" for each."""
+    with contextlib.suppress(OSError):
+        found = re.findall(r"^acme\.messages\.Error: (urn:.*)$", LOG.read_text("utf-8", "replace"), re.M)
+        return found[-1] if found else ""
+    return ""
 
 
 def forget_account(said: str) -> bool:

@@ -83,8 +83,18 @@ class Keeper:
             return None
         return {name for name in listed if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name)}
 
-    def look(self) -> None:
-        """Get what is due."""
+    def look(self, *, domains: bool = True) -> None:
+        """Get what is due, for the host alone or for the domains too."""
+        self._drop_sites_without_certificates()
+        for wanted in self.of_host():
+            self.tend(wanted, time.time())
+            self.save()
+        self.reload()
+        if domains:
+            self._look_at_domains()
+            self.reload()
+
+    def _look_at_domains(self) -> None:
         domains = self.domains()
         hosts = [wanted.label for wanted in self.of_host()]
         if domains is None:
@@ -92,10 +102,9 @@ class Keeper:
         for label in [each for each in self.state if each not in hosts and each not in domains]:
             del self.state[label]
             self._site(label, None)
-        for wanted in [*self.of_host(), *map(self.of_domain, sorted(domains))]:
-            self.tend(wanted, time.time())
+        for domain in sorted(domains):
+            self.tend(self.of_domain(domain), time.time())
             self.save()
-        self.reload()
 
     def faults(self) -> list[str]:
         """Return what is wrong, a line for each certificate."""
@@ -167,6 +176,12 @@ class Keeper:
             print(f"{domain}: {tested.stderr.strip()[-300:]}", file=sys.stderr)
             return
         RELOAD.touch()
+
+    def _drop_sites_without_certificates(self) -> None:
+        """Remove the sites with which the web server could not start, for what happened to their files."""
+        for path in Path(self.configuration["sites"]).glob("*.conf"):
+            if not (CERTIFICATES / "domains" / path.stem / "cert.pem").exists():
+                path.unlink()
 
     def _write_site(self, path: Path, text: str | None) -> None:
         if text is None:

@@ -30,12 +30,15 @@ class Names:
         self._resolver.cache = dns.resolver.Cache()
         self._by_http = configuration["challenge"] == "http-01"
         self._hostname = configuration["hostname"]
+        self._unanswered = 0
 
     def addresses(self, name: str) -> set[str]:
         """Return the addresses of a name. Raises ``FailureError`` if the DNS does not answer."""
         import dns.exception
         import dns.resolver
 
+        if self._unanswered > 1:
+            raise FailureError("the DNS gives no answer")  # others would wait as long, one after the other
         found: set[str] = set()
         for kind in ("A", "AAAA"):
             try:
@@ -43,6 +46,7 @@ class Names:
             except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
                 continue
             except dns.exception.DNSException as error:
+                self._unanswered += isinstance(error, dns.exception.Timeout)
                 raise FailureError(f"the DNS gives no answer ({type(error).__name__})") from None
         return found
 
