@@ -18,6 +18,7 @@ from mailstack.components import (
     rspamd,
     srs,
     tls,
+    tls_reports,
     web,
 )
 from mailstack.settings import Settings
@@ -42,6 +43,7 @@ __all__ = [
     "rspamd",
     "srs",
     "tls",
+    "tls_reports",
     "web",
 ]
 

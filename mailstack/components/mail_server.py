@@ -17,6 +17,7 @@ from mailstack.components.postgresql import POSTGRESQL
 from mailstack.components.resolver import RESOLVER
 from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
+from mailstack.components.tls_reports import TLS_REPORTS
 from mailstack.components.web import WEB
 from mailstack.deploys import deploy as pyinfra_deploy
 from mailstack.operations.sql import deploying
@@ -24,7 +25,20 @@ from mailstack.operations.sql import deploying
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-COMPONENTS = (POSTGRESQL, MARIADB, DOVECOT, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, POSTFIX, WEB, ACME)
+COMPONENTS = (
+    POSTGRESQL,
+    MARIADB,
+    DOVECOT,
+    RESOLVER,
+    CLAMAV,
+    RSPAMD,
+    SRS,
+    MTA_STS,
+    TLS_REPORTS,
+    POSTFIX,
+    WEB,
+    ACME,
+)
 """The components, each after those that it needs; required ones are added."""
 
 

@@ -61,7 +61,12 @@ class MtaSts(Component):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        configuration = render("mta_sts/mta-sts-daemon.yml", port=_PORT, cache=_CACHE)
+        configuration = render(
+            "mta_sts/mta-sts-daemon.yml",
+            port=_PORT,
+            cache=_CACHE,
+            reports=site.settings.mail_smtp_tls_reports,
+        )
         resolver = site.link("dns").host
         drop_in = render("mta_sts/resolver.conf", resolver=_RESOLV_CONF)
         answers = render("mta_sts/dane-first", port=_DANE_PORT, resolver=resolver)

@@ -9,6 +9,7 @@ from mailstack.facts.limits import LimitedUsers
 from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
+from mailstack.facts.tls_reports import TlsReports
 from mailstack.facts.tlsa import TlsaRecords
 from mailstack.facts.units import UnitStates
 from mailstack.facts.users import SystemUsers
@@ -26,6 +27,7 @@ __all__ = [
     "NameServers",
     "PostgresqlClusters",
     "SystemUsers",
+    "TlsReports",
     "TlsaRecords",
     "UnitStates",
     "WebServers",

@@ -14,8 +14,8 @@ PENDING = "/var/lib/mailstack/pending"
 """The directory of marks ``UNIT.reload`` and ``UNIT.restart`` for changes that the unit has not read."""
 
 
-WATCHERS = (".path", ".timer")
-"""The ends of names of units that watch a path or the time: systemd itself does, so they have no process."""
+WATCHERS = (".path", ".timer", ".socket")
+"""The ends of names of units that watch a path, the time or a socket: systemd does, without a process."""
 
 
 def drop_in_path(unit: str) -> str:

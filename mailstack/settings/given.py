@@ -106,6 +106,7 @@ class GivenSettings(TypedDict, total=False):
     mail_sieve_max_storage: int
     mail_smtp_mta_sts: bool
     mail_smtp_tls_policy: Mapping[str, Any]
+    mail_smtp_tls_reports: bool
     mail_smtpd_client_auth_rate_limit: int
     mail_smtpd_client_connection_count_limit: int
     mail_smtpd_client_connection_rate_limit: int

@@ -14,6 +14,11 @@ class OutgoingSettings(Model):
         "(MTA-STS, RFC 8461): a trusted certificate, or mail waits. `mail_smtp_tls_policy` and DANE win. It "
         "needs `mail_resolver`, and is not asked with `mail_relayhost`. See `docs/outgoing-tls.md`.",
     )
+    mail_smtp_tls_reports: bool = Field(
+        default=False,
+        description="Whether domains that ask for it get a report each day of how this server reached theirs "
+        "by TLS (TLSRPT, RFC 8460). It needs Debian 13.",
+    )
     mail_tls_reports_to: MailboxAddress | None = Field(
         default=None,
         description="The address to which other servers report each day how they reached this one by TLS "

@@ -39,17 +39,19 @@ class Receiver:
         *domains: str,
         tlsa: Iterable[str] = (),
         policies: Mapping[str, str] | None = None,
+        more: Iterable[Record] = (),
         keep: bool = False,
     ) -> None:
         """Publish these domains, all served by the peer; from now on the sender knows nothing else.
 
+        + more: further records
         + keep: keep the mail that waits
         + tlsa: the records of the peer's port 25
         + policies: MTA-STS, by domain: lines of the policy, divided by spaces
         """
         records = [Record(domain, "MX", f"10 {SERVER}.") for domain in domains]
         records += [Record(f"_25._tcp.{SERVER}", "TLSA", data) for data in tlsa]
-        records += dns.host(SERVER, self.peer.ip)
+        records += [*dns.host(SERVER, self.peer.ip), *more]
         for domain, policy in (policies or {}).items():
             records.append(Record(f"_mta-sts.{domain}", "TXT", f'"v=STSv1; id={abs(hash(policy))};"'))
             records.append(Record(f"mta-sts.{domain}", "A", self.peer.ip))

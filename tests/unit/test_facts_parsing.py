@@ -29,6 +29,7 @@ from mailstack.facts.limits import Limited, LimitedUsers
 from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
+from mailstack.facts.tls_reports import TlsReport, TlsReports
 from mailstack.facts.tlsa import TlsaKey, TlsaRecords
 from mailstack.facts.units import Units, UnitStates
 from mailstack.facts.users import SystemUsers, UsersAndGroups
@@ -37,6 +38,13 @@ from mailstack.secrets import KeptSecret
 from tests.targets.shell import ROOT
 
 SUM = hashlib.sha256(b"").hexdigest()
+REPORT = base64.b64encode(
+    b"text:\nContent-Type: application/tlsrpt+json\n\n"
+    b'{"organization-name": "B", "date-range": {"start-datetime": "2026-01-31T00:00:00Z"}, "policies": [{'
+    b'"policy": {"policy-type": "sts", "policy-domain": "example.org"}, "summary": '
+    b'{"total-successful-session-count": 5, "total-failure-session-count": 1}, '
+    b'"failure-details": [{"result-type": "certificate-expired", "failed-session-count": 1}]}]}\n\f\n'
+).decode()
 FILES = f"""\
 regular file|640|root|postfix|/etc/a b
 regular empty file|4755|root|root|/etc/e|f
@@ -178,6 +186,11 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
             "current": TlsaKey(f"3 1 1 {'ab' * 32}", datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC)),
             "next": TlsaKey(f"3 1 1 {'cd' * 32}", datetime(1970, 1, 1, 0, 0, 20, tzinfo=UTC)),
         },
+    ),
+    (
+        TlsReports.of("a@example.org"),
+        f"a@example.org {REPORT}\nb@example.org {REPORT}\n",
+        [TlsReport("example.org", "B", "2026-01-31", "sts", 5, 1, {"certificate-expired": 1})],
     ),
 ]
 

@@ -35,6 +35,7 @@ ARGUMENTS = {
     "NameServers": {},
     "PostgresqlClusters": {},
     "SystemUsers": {"keys": '["vmail", "postfix"]'},
+    "TlsReports": {"mailboxes": sample_accounts.ALICE},
     "TlsaRecords": {},
     "UnitStates": {"units": json.dumps(UNITS), "files": "/usr/sbin/dovecot"},
     "WebServers": {},
@@ -50,6 +51,7 @@ NOTHING = {
     "LimitedUsers": {},
     "NameServers": [],
     "SystemUsers": {"users": [], "groups": []},
+    "TlsReports": [],
     "TlsaRecords": {},
     "WebServers": [],
 }
