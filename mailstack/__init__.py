@@ -22,6 +22,7 @@ from mailstack.components import (
     web,
 )
 from mailstack.settings import Settings
+from mailstack.tracing.commands import trace
 
 postgres = postgresql
 """Its name in earlier versions."""
@@ -44,6 +45,7 @@ __all__ = [
     "srs",
     "tls",
     "tls_reports",
+    "trace",
     "web",
 ]
 

@@ -107,7 +107,7 @@ def show(address: str, *, format: str = "table", **pyinfras: Unpack[GlobalArgume
         if not found.is_known:
             near = _ask(settings, showing.near(dialect, key))
             names = {name for rows in near.values() for (name,) in rows}
-            problem = f"there is no address {key}{nearest(key, names)}; {found.fate[0]}"
+            problem = f"there is no address {key}: {found.fate[0]}{nearest(key, names)}"
         elif found.user:
             (user,) = _with_used(settings, [found.user])
             found.user = user

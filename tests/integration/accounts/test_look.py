@@ -160,7 +160,8 @@ def test_an_unknown_address(host: Target) -> None:
     run = call(host, "show", "alcie@example.org")
     assert run.returncode != 0 and run.stdout == ""
     said = " ".join(run.stderr.split())
-    assert "there is no address alcie@example.org; did you mean 'alice@example.org'?" in said
+    assert "there is no address alcie@example.org: it is refused with 550 5.1.1: " in said
+    assert "; did you mean 'alice@example.org'?" in said
     assert "Traceback" not in run.stderr
     assert "did you mean" in call(host, "show", "alice@example.rog").stderr
 
