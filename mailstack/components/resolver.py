@@ -17,7 +17,7 @@ from mailstack.components.converge import deployed
 from mailstack.components.declarations import ServiceProbe
 from mailstack.endpoint import Endpoint
 from mailstack.facts import unbound
-from mailstack.facts.name_servers import NAME_SERVERS
+from mailstack.facts.port_owners import NAME_SERVERS
 from mailstack.facts.unbound import UNBOUND_CONFIGURATION
 from mailstack.files import File
 from mailstack.operations.units import Unit

@@ -15,8 +15,8 @@ from mailstack.components.converge import deployed
 from mailstack.components.declarations import Port, Record, ServiceProbe
 from mailstack.components.tls import CERTIFICATE, EXCLUDED_CIPHERS, KEY, TLS
 from mailstack.facts.platform import PLATFORM
+from mailstack.facts.port_owners import WEB_SERVERS
 from mailstack.facts.tlsa import DIRECTORY
-from mailstack.facts.web_servers import WEB_SERVERS
 from mailstack.files import Directory, File
 from mailstack.operations.units import Unit
 from mailstack.shell import script

@@ -6,14 +6,13 @@ from mailstack.facts.dkim import DkimKeys
 from mailstack.facts.exim_queue import EximQueue
 from mailstack.facts.files import FileStates
 from mailstack.facts.limits import LimitedUsers
-from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
+from mailstack.facts.port_owners import NameServers, WebServers
 from mailstack.facts.tls_reports import TlsReports
 from mailstack.facts.tlsa import TlsaRecords
 from mailstack.facts.units import UnitStates
 from mailstack.facts.users import SystemUsers
-from mailstack.facts.web_servers import WebServers
 
 __all__ = [
     "AcmeState",

@@ -26,14 +26,13 @@ from mailstack.facts.exim_queue import EximQueue, Undelivered
 from mailstack.facts.fact import Fact, Question, listed
 from mailstack.facts.files import FileStates, FileTexts, Found, IndexSums
 from mailstack.facts.limits import Limited, LimitedUsers
-from mailstack.facts.name_servers import NameServers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
+from mailstack.facts.port_owners import NameServers, WebServers
 from mailstack.facts.tls_reports import TlsReport, TlsReports
 from mailstack.facts.tlsa import TlsaKey, TlsaRecords
 from mailstack.facts.units import Units, UnitStates
 from mailstack.facts.users import SystemUsers, UsersAndGroups
-from mailstack.facts.web_servers import WebServers
 from mailstack.secrets import KeptSecret
 from tests.targets.shell import ROOT
 

@@ -16,6 +16,7 @@ from mailstack.components.postfix import POSTFIX
 from mailstack.components.resolver import RESOLVER, problem
 from mailstack.components.rspamd import RSPAMD
 from mailstack.facts.platform import RELEASES, Platform
+from mailstack.facts.port_owners import NAME_SERVERS
 from mailstack.facts.units import Units, UnitStates
 from mailstack.files import File
 from mailstack.operations.units import Unit, plan
@@ -95,7 +96,7 @@ def test_who_has_the_port(tmp_path: Path, table: str, address: str, state: str, 
     (tmp_path / "17" / "fd").mkdir(parents=True)
     (tmp_path / "17" / "fd" / "3").symlink_to("socket:[4711]")
     (tmp_path / "17" / "comm").write_text("dnsmasq\n")
-    ask = script("name_servers").replace("/proc/net/", f"{tmp_path}/").replace("/proc/", f"{tmp_path}/")
+    ask = NAME_SERVERS.ask([]).replace("/proc/net/", f"{tmp_path}/").replace("/proc/", f"{tmp_path}/")
     depth = len(tmp_path.parts)  # of the field with the number of the process
     ask = ask.replace("cut -d / -f 3", f"cut -d / -f {depth + 1}")
     done = subprocess.run(["sh", "-c", ask], capture_output=True, text=True, check=True)

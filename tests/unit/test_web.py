@@ -15,10 +15,10 @@ from mailstack import Settings
 from mailstack.components import web_pages
 from mailstack.components.web import WEB, policy_id, problem
 from mailstack.facts.platform import RELEASES, Platform
+from mailstack.facts.port_owners import WEB_SERVERS
 from mailstack.files import File
 from mailstack.operations.packages import _services
 from mailstack.settings import SettingsError
-from mailstack.shell import script
 from mailstack.templates import render
 from tests.support.certificates import Authority, self_signed
 from tests.support.sites import site, whole
@@ -160,13 +160,13 @@ def test_another_server_at_its_ports_is_named() -> None:
     ],
 )
 def test_who_has_its_ports(tmp_path: Path, table: str, address: str, state: str, counts: bool) -> None:
-    for name in ("tcp", "tcp6"):
+    for name in ("tcp", "udp", "tcp6", "udp6"):
         line = f"   0: {address} 00000000:0000 {state} 0:0 00:0 0 0 0 4711 1\n" if name == table else ""
         (tmp_path / name).write_text("  sl  local_address\n" + line)
     (tmp_path / "17" / "fd").mkdir(parents=True)
     (tmp_path / "17" / "fd" / "3").symlink_to("socket:[4711]")
     (tmp_path / "17" / "comm").write_text("apache2\n")
-    ask = script("web_servers").replace("/proc/net/", f"{tmp_path}/").replace("/proc/", f"{tmp_path}/")
+    ask = WEB_SERVERS.ask([]).replace("/proc/net/", f"{tmp_path}/").replace("/proc/", f"{tmp_path}/")
     # of the field with the number of the process
     ask = ask.replace("cut -d / -f 3", f"cut -d / -f {len(tmp_path.parts) + 1}")
     done = subprocess.run(["sh", "-c", ask], capture_output=True, text=True, check=True)
