@@ -100,6 +100,14 @@ def test_an_mx_elsewhere() -> None:
     assert {each.kind for each in findings(Dns(*only))} >= {"different"}
 
 
+def test_the_mx_hosts_of_a_relayed_domain_are_its_own() -> None:
+    zone = Zone("relayed.example", (Record("relayed.example", "MX", f"20 {HOST}."),), relayed=True)
+    primary = Record("relayed.example", "MX", "10 mx.relayed.example.")
+    assert list(Check(Dns(primary, *zone.records), HOST, KNOWN.addresses).zone(zone)) == []
+    (found,) = Check(Dns(primary), HOST, KNOWN.addresses).zone(zone)
+    assert found.kind == "different"
+
+
 def test_two_spf_records() -> None:
     (found,) = findings(Dns(*wanted()[1], Record("example.org", "TXT", '"v=spf1 a -all"')))
     assert found.kind == "extra"

@@ -60,6 +60,12 @@ def test_the_host_is_in_the_zone_of_the_domain_that_it_is_below() -> None:
     assert Record("example.net", "MX", f"10 {HOST}.") in by_zone["example.net"]
 
 
+def test_a_domain_below_another_has_its_own_records() -> None:
+    by_zone = found(site(Settings(mail_hostname=HOST)), Known(["example.org", "sub.example.org"]))
+    assert Record("sub.example.org", "MX", f"10 {HOST}.") in by_zone["sub.example.org"]
+    assert not any("sub." in record.name for record in by_zone["example.org"])
+
+
 def test_a_host_below_no_domain_has_a_zone_of_its_own() -> None:
     by_zone = found(site(Settings(mail_hostname="mx.example.com")))
     assert Record("mx.example.com", "A", "192.0.2.1") in by_zone["mx.example.com"]

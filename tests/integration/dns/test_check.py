@@ -96,6 +96,10 @@ def test_a_zone_without_dnssec_is_told_and_does_not_fail(named: Named) -> None:
     assert f"notice: {dns.UNSIGNED}: it has no DNSSEC" in done.stdout
 
 
+def test_broken_dnssec_is_found(named: Named) -> None:
+    finds(named.run("mailstack.dns.check", dns.BOGUS), f"different: {dns.BOGUS}: DNSSEC is broken")
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_a_deploy_ends_with_a_warning(named: Named, right: bool) -> None:
     if not right:
