@@ -43,12 +43,13 @@ def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> 
             command += ["--dns-rfc2136-propagation-seconds", str(configuration["propagation"])]
         # otherwise certbot trusts a list of its own, without a CA that the administrator has added
         environment = {**os.environ, "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
-        for again in (True, False):
+        for again in (True, True, True, False):
             done = run(*command, timeout=900, env=environment)
             if done.returncode == 0:
                 return chain.read_text("ascii")
             said = f"{logged()}\n{done.stderr}\n{done.stdout}"
-            if not (again and forget_account(said)):
+            # certbot itself tries only once more with another nonce (RFC 8555, 6.5)
+            if not (again and ("badNonce" in said or forget_account(said))):
                 raise failure_of(said)
     raise FailureError("certbot gave no answer")
 

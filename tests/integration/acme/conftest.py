@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +22,7 @@ DOMAINS = ("example.org", "example.com", "disabled.example")
 #: The names below each that are in its certificate.
 LABELS = ("mta-sts", "autoconfig", "autodiscover")
 
-#: Domains with a zone of their own: certbot looks for that of a name, and never takes the root for it.
-ZONES = ("example.org", "far.example")
-_MORE_ZONES = "".join(
-    f"  - domain: {zone}\n    file: /var/lib/knot/{zone}.zone\n    zonefile-sync: -1\n    acl: updates\n"
-    for zone in ZONES
-)
-_serials = itertools.count(int(time.time()))
+_KNOT = "/etc/knot/knot.conf"
 
 
 @dataclass(frozen=True)
@@ -42,28 +35,51 @@ class Certified:
 
     def serve(self, *domains: str, more: tuple[Record, ...] = ()) -> None:
         """Publish the server, the CA, and the names of its domains and of these."""
-        records = [*dns.host(sample_accounts.HOSTNAME, self.server.ip, self.server.ip6), *more]
-        records += dns.host(ca.NAME, self.ca.ip)
+        dns.serve(self.dns, self._records(domains, more))
+        self._forget()
+
+    def _records(self, domains: tuple[str, ...], more: tuple[Record, ...]) -> list[Record]:
         host = f"{sample_accounts.HOSTNAME}."
-        records += [
-            Record(f"{label}.{domain}", "CNAME", host) for domain in (*DOMAINS, *domains) for label in LABELS
+        names = [f"{label}.{domain}" for domain in (*DOMAINS, *domains) for label in LABELS]
+        return [
+            *dns.host(sample_accounts.HOSTNAME, self.server.ip, self.server.ip6),
+            *dns.host(ca.NAME, self.ca.ip),
+            *(Record(name, "CNAME", host) for name in names),
+            *more,
         ]
-        for zone in ZONES:
+
+    def _forget(self) -> None:
+        self.server.exec("unbound-control flush_zone . || systemctl restart unbound", check=False)
+
+    @contextmanager
+    def zones(self, *zones: str, more: tuple[Record, ...]) -> Iterator[None]:
+        """Publish all that, with a zone of its own for each of these domains, in which certbot puts records.
+
+        It never takes the root for the zone of a name.
+        """
+        records = self._records((), more)
+        configured = self.dns.read(_KNOT)
+        text = ""
+        for zone in zones:
             inside = [each for each in records if each.name.endswith(f".{zone}")]
             records = [each for each in records if each not in inside]
-            records.append(Record(zone, "NS", "dns.example."))
-            own = [Record(zone, "SOA", f"dns.example. root.example. {next(_serials)} 60 60 600 1"), *inside]
-            own.append(Record(zone, "NS", "dns.example."))
-            lines = [f"{each.name}. 1 {each.type} {each.data}\n" for each in own]
+            name_server = Record(zone, "NS", "dns.example.")
+            records.append(name_server)
+            start = Record(zone, "SOA", "dns.example. root.example. 1 60 60 600 1")
+            lines = [f"{each.name}. 1 {each.type} {each.data}\n" for each in (start, name_server, *inside)]
             self.dns.write(f"/var/lib/knot/{zone}.zone", "".join(lines).encode())
-        self.dns.write("/etc/knot/more", _MORE_ZONES.encode())
-        self.dns.exec(
-            f"grep -q 'domain: {ZONES[0]}' /etc/knot/knot.conf || "
-            "{ cat /etc/knot/more >> /etc/knot/knot.conf && knotc reload; }"
-        )
+            text += f"  - domain: {zone}\n    file: /var/lib/knot/{zone}.zone\n"
+            text += "    zonefile-sync: -1\n    acl: updates\n"
+        self.dns.write(_KNOT, configured + text.encode())
+        self.dns.exec("knotc reload")
         dns.serve(self.dns, records)
-        self.dns.exec(f"knotc -b zone-reload {' '.join(ZONES)}")
-        self.server.exec("unbound-control flush_zone . || systemctl restart unbound", check=False)
+        self._forget()
+        try:
+            yield
+        finally:
+            self.dns.write(_KNOT, configured)
+            self.dns.exec("knotc reload")
+            self.serve()
 
     def look(self, what: str = "now") -> str:
         """Do at once what the timer does, and return what it says."""

@@ -175,8 +175,8 @@ def test_a_name_that_is_wrong_in_the_dns_spoils_no_other(certified: Certified) -
             "mta-sts.half.example": "has the address 203.0.113.9, which is not one of this host",
         }
         certified.serve("half.example")
-        certified.look()
-        assert len(state(server)["half.example"]["names"]) == 3
+        said = certified.look()
+        assert len(state(server)["half.example"]["names"]) == 3, said
     finally:
         clients.sql(server, "DELETE FROM mail_domain WHERE domain_name = 'half.example'")
         certified.serve()
@@ -229,22 +229,25 @@ def test_by_the_dns_and_with_rsa_beside(certified: Certified) -> None:
     server = certified.server
     clients.sql(server, "INSERT INTO mail_domain (domain_name) VALUES ('far.example')")
     by_dns = {"mail_acme_challenge": "dns-01", "mail_dns_server": certified.dns.ip, **dns.UPDATES}
+    far = Record("mta-sts.far.example", "A", "203.0.113.9")
     try:
-        certified.serve(more=(Record("mta-sts.far.example", "A", "203.0.113.9"),))
-        run = certified.deploy(**by_dns, mail_acme_rsa=True, mail_acme_propagation=2)
-        assert dns.UPDATES["mail_dns_key_secret"] not in run.stdout + run.stderr
-        said = certified.look()
+        with certified.zones("example.org", "far.example", more=(far,)):
+            run = certified.deploy(**by_dns, mail_acme_rsa=True, mail_acme_propagation=2)
+            said = certified.look()
+        assert dns.UPDATES["mail_dns_key_secret"] not in run.stdout + run.stderr + said
         assert state(server)["far.example"]["names"] == ["mta-sts.far.example"], said
         rsa = on_disk(server, "rsa-cert.pem")
         assert is_of_ca(rsa)
-        for port in (465, 993):
-            clients.eventually(lambda port=port: with_rsa(server, port) == rsa, "another one for RSA", 60)  # type: ignore[misc]
+
+        def all_show_it() -> bool:
+            return all(with_rsa(server, port) == rsa for port in (465, 993))
+
+        clients.eventually(all_show_it, "another one for RSA", 60)
         assert_served(server)
         mode = server.exec("stat -c '%a %U' /etc/mailstack/certificates-dns.ini").stdout
         assert mode == "600 root\n"
     finally:
         clients.sql(server, "DELETE FROM mail_domain WHERE domain_name = 'far.example'")
-        certified.serve()
         certified.deploy()
 
 
