@@ -27,6 +27,7 @@ def unit() -> Unit:
 def files(site: Site) -> list[Entry]:
     """Return the directory of the keys, and the service with its query."""
     settings = site.settings
+    engine = engine_of(settings)
     script = render(
         "rspamd/dkim-keys",
         keys=KEYS,
@@ -35,12 +36,11 @@ def files(site: Site) -> list[Entry]:
         peer=settings.mail_db_auth == "peer",
         # of bounces, and of the mail of the host itself
         domains=sorted({settings.mail_hostname, settings.expanded(settings.mail_myorigin)}),
+        environment=engine.postfix_environment(site.endpoint),
     )
-    engine = engine_of(settings)
-    environment = engine.postfix_environment(site.endpoint)
     comment = "the domains whose mail is signed"
     return [
         Directory(KEYS, "root", "_rspamd", 0o750),
         postfix_config.root_sql_table(site, _TABLE, comment, engine.lookups.SIGNED_DOMAINS),
-        *systemd.script_service(_NAME, SCRIPT, script, "rspamd/dkim-keys.service", environment=environment),
+        *systemd.script_service(_NAME, SCRIPT, script, "rspamd/dkim-keys.service"),
     ]

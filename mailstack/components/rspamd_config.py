@@ -43,12 +43,15 @@ _TEMPLATES = (
     *("worker-controller.inc", "worker-fuzzy.inc", "worker-normal.inc", "worker-proxy.inc"),
 )
 
-_LISTENS = f"/bin/sh -c \"timeout 60 sh -c 'until [ -S {CONTROLLER} ]; do sleep 0.1; done'\""
-"""Otherwise Postfix, started next, would find no milter."""
+_LISTENS = (
+    f"/bin/sh -c \"timeout 60 sh -c 'until [ -S {CONTROLLER} ] || ! kill -0 $MAINPID; do sleep 0.1; done'\""
+)
+"""Otherwise Postfix, started next, would find no milter. An rspamd that could not start never listens."""
 
-_COMPILE = '/bin/sh -c "rspamadm mime urls /etc/debian_version >/dev/null"'
-"""Otherwise rspamd would compile its list of top-level domains itself when it starts for the first time, and
-keep 150 MiB for that until it starts again. Later this takes a fifth of a second. Any file will do."""
+_START_TIMEOUT = 360
+"""In seconds. A slow host compiles for minutes, and would begin again and again."""
+
+_PATTERNS = "/usr/local/lib/mailstack/rspamd-patterns"
 
 _STOP = (
     "/bin/sh -c 'kill $MAINPID; timeout 3 tail --pid=$MAINPID -f /dev/null"
@@ -88,7 +91,15 @@ def files(site: Site) -> list[Entry]:
     forbidden = "".join(f"{extension}\n" for extension in settings.mail_forbidden_attachments)
     antivirus = render("rspamd/antivirus.conf", **values) if values["antivirus"] else None
     return [
-        *systemd.drop_in("rspamd", groups=_GROUPS, stop=_STOP, before_start=_COMPILE, after_start=[_LISTENS]),
+        *systemd.drop_in(
+            "rspamd",
+            groups=_GROUPS,
+            stop=_STOP,
+            before_start=_PATTERNS,
+            after_start=[_LISTENS],
+            start_timeout=_START_TIMEOUT,
+        ),
+        File(_PATTERNS, render("rspamd/patterns"), mode=0o755, activation=None),
         File("/etc/rspamd/mailstack/senders.lua", render("rspamd/senders.lua", **values)),
         File("/etc/rspamd/mailstack/attachments.map", forbidden),
         *(File(f"{_DIRECTORY}/{name}", render(f"rspamd/{name}", **values)) for name in _TEMPLATES),

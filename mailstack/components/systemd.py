@@ -64,6 +64,7 @@ def drop_in(
     after_start: Sequence[str] = (),
     after_stop: Sequence[str] = (),
     groups: Sequence[str] = (),
+    start_timeout: int | None = None,
 ) -> list[Entry]:
     """Return the files by which systemd restarts a service after its master died.
 
@@ -76,6 +77,7 @@ def drop_in(
     + before_start: a command, run as the service's user, whose failure is ignored
     + after_start, after_stop: the same, run as root
     + groups: groups whose files it may use, beside those of its user
+    + start_timeout: the seconds for all that belongs to its start, if systemd's default is too short
 
     See systemd.service(5). A service that can't start is tried repeatedly, with a pause of 30 seconds when it
     hits systemd's start limit. The files take effect after ``systemctl daemon-reload``, by ``units.running``.
@@ -91,6 +93,7 @@ def drop_in(
         after_start=after_start,
         after_stop=after_stop,
         groups=groups,
+        start_timeout=start_timeout,
     )
     return [
         File(drop_in_path(unit), settings, activation=None),

@@ -55,12 +55,20 @@ def _network(text: str) -> str:
     try:
         network = ipaddress.ip_network(bare)
     except ValueError:
-        raise ValueError("not a network with all host bits zero") from None
+        raise ValueError(_not_a_network(bare)) from None
     if (network.version == 6) != text.startswith("["):
         raise ValueError("Postfix wants IPv6 in brackets, as in [2001:db8::]/32, and IPv4 without")
     if network.prefixlen < (8 if network.version == 4 else 7):
-        raise ValueError("a network that large makes an open relay")
+        raise ValueError("so large that it has strangers in it; in mail_mynetworks, it makes an open relay")
     return text
+
+
+def _not_a_network(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return "neither an IP address nor a network; a name is none"
+    return f"an address within {network}, not a network"
 
 
 def _origin(text: str) -> str:

@@ -230,6 +230,12 @@ def test_state_has_all_that_a_deploy_could_not_make_again() -> None:
     }
 
 
+def test_the_filter_has_state_too() -> None:
+    here = site(Settings(mail_hostname="mail.example.org"))
+    state = {entry.path for each in whole(here) for entry in each.state(here)}
+    assert state > {"/etc/postsrsd.secret", "/var/lib/rspamd/dkim", "/var/lib/redis/mailstack.rdb"}
+
+
 def test_records_of_a_domain() -> None:
     here = site(Settings(mail_hostname="mail.example.org", mail_pop3=True))
     records = [record for each in whole(here) for record in each.records(here, "example.net")]

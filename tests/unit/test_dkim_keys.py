@@ -50,6 +50,7 @@ class Host:
             table="/t",
             domains=["mail.example.org", "$unset", "/etc/mailname"],
             peer=False,
+            environment="",
         )
         self._script.write_text(text)
 
@@ -118,12 +119,9 @@ def test_keys_that_are_there_stay(host: Host) -> None:
 
 def test_a_domain_that_is_removed_is_signed_for_no_more(host: Host) -> None:
     host.run()
-    host.run("publish", "exmaple.org")
     host.database(None)
     host.run()
-    assert host.signing() == {"mail.example.org", "example.org", "example.com", "exmaple.org"}, (
-        "it may be back"
-    )
+    assert host.signing() == {"mail.example.org", "example.org", "example.com"}, "it may be back"
     host.database(".,example.com")
     assert host.run() == ""
     assert host.signing() == {"mail.example.org", "example.com"}
@@ -211,6 +209,21 @@ def test_a_link_to_nothing_is_kept_too(host: Host) -> None:
     host.run()
     assert (host.keys / "example.org.found").readlink() == Path("/nowhere")
     assert host.read("example.org/current") == "rsa1\ned1\n"
+
+
+def test_publish_is_for_domains_of_the_database(host: Host) -> None:
+    assert host.run("publish", "exmaple.org") == "exmaple.org is not in the database\n"
+    host.database(None)
+    assert host.run("publish", "example.org") == "the database does not answer\n"
+    assert list(host.keys.iterdir()) == []
+    # the host's own name is not in the database
+    assert "made keys for mail.example.org" in host.run("publish", "Mail.Example.ORG")
+
+
+@pytest.mark.parametrize("arguments", [["publish"], ["switch", ""], ["--help"], ["pubilsh", "example.org"]])
+def test_a_wrong_command_is_not_the_service(host: Host, arguments: list[str]) -> None:
+    assert host.run(*arguments).startswith("usage: ")
+    assert list(host.keys.iterdir()) == []
 
 
 def test_publish_makes_keys_beside_those_of_somebody_else(host: Host) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from mailstack.components.rspamd import RSPAMD
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import File
 from mailstack.settings.errors import SettingsError
+from mailstack.templates import render
 from tests.support.sites import site, whole
 from tests.targets.shell import ROOT
 
@@ -149,3 +153,18 @@ def test_lists_come_to_rspamd() -> None:
     greylist = files["/etc/rspamd/local.d/greylist.conf"]
     assert greylist.endswith('"FORBIDDEN_ATTACHMENT", "MIME_ENCRYPTED_ARCHIVE"];\n')
     assert "per_user = <<EOD" in files["/etc/rspamd/local.d/classifier-bayes.conf"]
+
+
+@pytest.mark.parametrize(("said", "again"), [("", False), ("cannot compile tld patterns", True)])
+@pytest.mark.parametrize("code", [0, 1, 124])
+def test_damaged_patterns_are_compiled_again(tmp_path: Path, said: str, code: int, again: bool) -> None:
+    """Without its files rspamd starts, only slower; after a timeout they may be good."""
+    program = tmp_path / "rspamadm"
+    program.write_text(f"#!/bin/sh\necho '{said}'\nexit {code}\n")
+    program.chmod(0o755)
+    (tmp_path / "a.hsmp").touch()
+    text = render("rspamd/patterns").replace("/var/lib/rspamd", str(tmp_path))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["sh"], input=text, text=True, check=True, env=environment)
+    kept = code == 124 or (code == 0 and not again)
+    assert (tmp_path / "a.hsmp").exists() == kept
