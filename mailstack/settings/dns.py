@@ -2,25 +2,22 @@
 
 import base64
 import binascii
-import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import IpAddress, ListOf, Model, Secret, each, matching
+from mailstack.spf_terms import Mechanism, parsed
 
-_MECHANISM = re.compile(
-    r"[+?~-]?(?:(?:a|mx)(?::[a-z0-9_.-]+)?(?:/[0-9]{1,2})?(?://[0-9]{1,3})?|ip4:[0-9.]+(?:/[0-9]{1,2})?"
-    r"|ip6:[0-9a-f:.]+(?:/[0-9]{1,3})?|(?:include|exists):[a-z0-9_.%{}-]+)",
-    re.IGNORECASE,
-)
+_MECHANISMS = ("a", "mx", "ip4", "ip6", "include", "exists")
 _LABELS = "[A-Za-z0-9_-]{1,63}(?:[.][A-Za-z0-9_-]{1,63})*"
 
 
 def _mechanism(text: str) -> str:
-    if not _MECHANISM.fullmatch(text):
-        raise ValueError("no mechanism of SPF (RFC 7208, 5)")
+    term = parsed(text)
+    if term.name not in _MECHANISMS or not isinstance(term, Mechanism):
+        raise ValueError(f"is none of {', '.join(_MECHANISMS)}")
     return text
 
 

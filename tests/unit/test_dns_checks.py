@@ -124,6 +124,12 @@ def test_a_text_of_others_is_not_looked_at() -> None:
     [
         ("v=spf1 ip4:192.0.2.1 ip6:2001:db8::1 ~all", "notice", "by which this host passes"),
         ("v=spf1 ip4:192.0.2.1 -all", "different", "mail from 2001:db8::1 does not pass"),
+        (
+            "v=spf1 mx a/99 ~all",
+            "different",
+            "allowed: 0 to 32: receivers ignore it",
+        ),
+        ("v=spf1 -ip4:192.0.2.0/24 mx -all", "different", "mail from 192.0.2.1 does not pass"),
         ("v=spf1 mx ?all", "different", "it does not end with -all or ~all"),
         ("v=spf1 mx a a a a a a a a a a -all", "different", "it needs 11 look-ups"),
     ],
