@@ -11,10 +11,11 @@ import pytest
 from mailstack.components.declarations import Record
 from mailstack.facts import TlsReports
 from mailstack.facts.tls_reports import TlsReport
-from tests.support import clients, deploys, trust
+from tests.support import clients, deploys, faults, trust
 from tests.support.receiver import SELF_SIGNED, SERVER, WRONG, Receiver
 from tests.support.sample_accounts import ALICE
 from tests.support.trust import signers
+from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
 
@@ -43,12 +44,25 @@ def asks_for_reports(domain: str) -> Record:
 
 def report_on(receiver: Receiver, domain: str) -> bytes:
     """Return the report of this server on a domain, which the peer gets."""
-    receiver.sender.exec(f"systemctl kill -s USR1 {SERVICE}")
     grep = ["grep", "-rl", f"^TLS-Report-Domain: {domain}", "/srv/mail/inbox/new"]
-    (path,) = clients.eventually(
-        lambda: receiver.peer.exec(grep, check=False).stdout.split(), "no report came", 60
-    )
+
+    def came() -> list[str]:
+        receiver.sender.exec(f"systemctl kill -s USR1 {SERVICE}")
+        return receiver.peer.exec(grep, check=False).stdout.split()
+
+    (path,) = clients.eventually(came, "no report came", 60)
     return receiver.peer.read(path)
+
+
+def wait_in_vain(sender: Target) -> None:
+    """Ask for reports while the database is away, and wait until the service says that they wait."""
+    said = f"journalctl -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID {SERVICE})"
+    faults.database(sender, "stop")
+    try:
+        sender.exec(f"systemctl kill -s USR1 {SERVICE}")
+        clients.eventually(lambda: " wait: {'tls@" in sender.exec(said).stdout, "nothing waits", 60)
+    finally:
+        faults.database(sender, "start")
 
 
 def read(receiver: Receiver) -> list[TlsReport]:
@@ -69,10 +83,12 @@ def test_what_goes_out_is_reported_and_what_comes_is_shown(reporting: Receiver, 
         if tlsa == WRONG:
             reporting.waits(domain)
     reporting.arrives(message_id)
-    # junk, from one that may write there; and a restart
-    write = "import socket, sys; socket.socket(1, 2).sendto(b'{\"d\": [', sys.argv[1])"
-    reporting.sender.exec(["runuser", "-u", "postfix", "--", "python3", "-c", write, SOCKET])
+    # junk, from one that may write there; a restart; and a time when Postfix takes no mail
+    write = "import socket, sys; socket.socket(1, 2).sendto(sys.argv[1].encode(), sys.argv[2])"
+    for junk in ('{"d": [', '{"d": "aaa.example"}'):
+        reporting.sender.exec(["runuser", "-u", "postfix", "--", "python3", "-c", write, junk, SOCKET])
     reporting.sender.exec(f"systemctl restart {SERVICE}")
+    wait_in_vain(reporting.sender)
     text = report_on(reporting, domain)
     assert signers(text) == ["rsa1@mail.example.org", "ed1@mail.example.org"]
     mail = message_from_bytes(text, _class=EmailMessage, policy=policy.default)
