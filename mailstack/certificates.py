@@ -18,7 +18,7 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.context import host
 
 from mailstack import hosts
-from mailstack.components.acme import SCRIPT
+from mailstack.components.acme_files import SCRIPT
 from mailstack.components.tls import CERTIFICATE, KEY, TLS
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.reading import read

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mailstack import secrets
 from mailstack.components import postfix_config, systemd
+from mailstack.components.acme_files import CONFIGURATION, CREDENTIALS, NAME, PROGRAM, SCRIPT, TABLE
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import Record, ServiceProbe
@@ -34,12 +35,6 @@ if TYPE_CHECKING:
     from mailstack.operations.created import Created
     from mailstack.settings import Settings
 
-SCRIPT = "/usr/local/lib/mailstack/certificates"
-_PROGRAM = "/usr/local/lib/mailstack/on_host"
-_CONFIGURATION = "/etc/mailstack/certificates.json"
-_TABLE = "/etc/mailstack/certificates-domains.cf"
-_CREDENTIALS = "/etc/mailstack/certificates-dns.ini"
-_NAME = "mailstack-certificates"
 _SECRET = "acme-dns-key"
 _DOMAIN = "@DOMAIN@"
 
@@ -78,27 +73,27 @@ class Acme(Component):
         """See ``Component``."""
         settings = site.settings
         environment = engine_of(settings).postfix_environment(site.endpoint)
-        script = render("acme/certificates", environment=environment, program=_PROGRAM)
+        script = render("acme/certificates", environment=environment, program=PROGRAM)
         query = engine_of(settings).lookups.SIGNED_DOMAINS
-        table = postfix_config.root_sql_table(site, _TABLE, "the domains with certificates", query)
+        table = postfix_config.root_sql_table(site, TABLE, "the domains with certificates", query)
         files = {
             SCRIPT: script,
-            **{f"{_PROGRAM}/certificates/{name}": text for name, text in _program().items()},
-            _CONFIGURATION: _configuration(site),
-            _CREDENTIALS: _credentials(settings),
+            **{f"{PROGRAM}/certificates/{name}": text for name, text in _program().items()},
+            CONFIGURATION: _configuration(site),
+            CREDENTIALS: _credentials(settings),
         }
         checksum = hashlib.sha256("".join(text or "" for text in files.values()).encode()).hexdigest()
-        modes = {SCRIPT: 0o755, _CREDENTIALS: 0o600}
+        modes = {SCRIPT: 0o755, CREDENTIALS: 0o600}
         return [
             *(File(path, text, mode=modes.get(path, 0o644), activation=None) for path, text in files.items()),
             table,
-            *systemd.unit_files(f"{_NAME}.service", render("acme/certificates.service", script=SCRIPT)),
-            *systemd.unit_files(f"{_NAME}.timer", render("acme/certificates.timer", checksum=checksum)),
+            *systemd.unit_files(f"{NAME}.service", render("acme/certificates.service", script=SCRIPT)),
+            *systemd.unit_files(f"{NAME}.timer", render("acme/certificates.timer", checksum=checksum)),
         ]
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
-        return [Unit(f"{_NAME}.timer")]
+        return [Unit(f"{NAME}.timer")]
 
     def completes(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
@@ -139,7 +134,7 @@ def _configuration(site: Site) -> str:
         "services": [*TLS.reloads, *(WEB.reloads if web else ())],
         "site": DOMAIN_TEMPLATE if web else None,
         "sites": DOMAINS,
-        "table": f"{settings.db_driver}:{_TABLE}",
+        "table": f"{settings.db_driver}:{TABLE}",
         "webroot": ACME_ROOT,
     }
     return json.dumps(values, indent=1) + "\n"

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mailstack import secrets
-from mailstack.components import systemd
+from mailstack.components import acme_files, systemd
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import State
@@ -17,6 +17,7 @@ from mailstack.facts.tlsa import DIRECTORY
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.certificates import SelfSigned, Taken, unfit
 from mailstack.operations.units import Unit
+from mailstack.shell import script
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ class Tls(Component):
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``: both daemons read them as root."""
         certificate = site.settings.tls_certificate_pem
-        watch = self._watch(self._taken(site.settings))
+        absent = (File(path, None, activation=None) for path in self._ended(site.settings))
+        watch = [*self._watch(self._taken(site.settings)), *absent]
         if certificate is None:
             rsa = RSA if site.settings.mail_acme_rsa else ()
             keys = [Kept(path, mode=0o600) for path in (KEY, NEXT_KEY, *rsa[1:])]
@@ -102,21 +104,33 @@ class Tls(Component):
         return [Directory(DIRECTORY), key, File(CERTIFICATE, certificate), *watch]
 
     def _watch(self, taken: Taken | None) -> list[Entry]:
-        """Return the units that use each new version of another program's certificate, or their absence."""
+        """Return the units that use each new version of another program's certificate."""
         if taken is None:
-            absent = (_SCRIPT, systemd.unit_file(f"{_WATCH}.service"), systemd.unit_file(f"{_WATCH}.path"))
-            return [File(path, None, activation=None) for path in absent]
-        script = f"#!/bin/sh\n{_WRITTEN}\n{taken.script()}"
+            return []
+        take = f"#!/bin/sh\n{_WRITTEN}\n{taken.script()}"
         service = render("tls/watch.service", script=_SCRIPT, units=self.reloads)
-        checksum = hashlib.sha256(f"{script}{service}".encode()).hexdigest()
+        checksum = hashlib.sha256(f"{take}{service}".encode()).hexdigest()
         paths = (taken.source, taken.source_key)
         directories = dict.fromkeys(path.rpartition("/")[0] for path in paths)
         watch = render("tls/watch.path", paths=paths, directories=directories, checksum=checksum)
         return [
-            File(_SCRIPT, script, mode=0o755, activation=None),
+            File(_SCRIPT, take, mode=0o755, activation=None),
             File(systemd.unit_file(f"{_WATCH}.service"), service, activation=None),
             File(systemd.unit_file(f"{_WATCH}.path"), watch, activation=None),
         ]
+
+    def _ended(self, settings: Settings) -> list[str]:
+        """Return the files of what no setting asks for: it would go on, and replace the certificate."""
+        watch = map(systemd.unit_file, (f"{_WATCH}.path", f"{_WATCH}.service"))
+        return [
+            *(() if settings.tls_on_host else (*watch, _SCRIPT)),
+            *(() if settings.mail_acme else acme_files.ALL),
+        ]
+
+    def before_files(self, site: Site, platform: Platform) -> str:
+        """See ``Component``: a unit whose file is removed would run on."""
+        units = [path for path in self._ended(site.settings) if "/systemd/" in path]
+        return script("end_units", *units) if units else ""
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""

@@ -251,4 +251,26 @@ def test_by_the_dns_and_with_rsa_beside(certified: Certified) -> None:
         certified.deploy()
 
 
+def test_without_mail_acme_the_ca_is_asked_no_more(certified: Certified) -> None:
+    server = certified.server
+    before = server.read("/etc/ssl/mailstack/cert.pem")
+    without = sample_accounts.data(mail_resolver=True)
+    try:
+        run = server.pyinfra("-y", "--json", "deploy.py", data=without, timeout=900).check()
+        assert (
+            f"the certificate of {HOSTNAME} is of a CA, and stays until it expires" in run.stderr + run.stdout
+        )
+        shown = server.exec("systemctl show -P ActiveState mailstack-certificates.timer").stdout
+        assert shown == "inactive\n"
+        assert server.exec("ls /etc/systemd/system/timers.target.wants").stdout.count("certificates") == 0
+        assert server.exec("ls /usr/local/lib/mailstack/certificates", check=False).returncode
+        again = server.pyinfra("-y", "--json", "deploy.py", data=without, timeout=900).check()
+        assert again.changed == []
+        assert server.read("/etc/ssl/mailstack/cert.pem") == before
+    finally:
+        certified.deploy()
+    shown = server.exec("systemctl show -P ActiveState mailstack-certificates.timer").stdout
+    assert shown == "active\n"
+
+
 DATA = {"mail_hostname": HOSTNAME, "mail_acme": True, "mail_acme_email": "admin@example.net"}

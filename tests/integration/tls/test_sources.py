@@ -125,6 +125,8 @@ def test_without_the_settings_the_certificate_of_a_ca_stays(host: Target) -> Non
     run = host.pyinfra("-y", "--json", "deploy.py", data=sample_accounts.data()).check()
     assert host.read(CERT) == before
     assert f"the certificate of {HOSTNAME} is of a CA, and stays until it expires" in run.stderr + run.stdout
+    shown = host.exec("systemctl show -P ActiveState mailstack-certificate.path").stdout
+    assert shown == "inactive\n"
     renew(host, 2)
     again = host.pyinfra("-y", "--json", "deploy.py", data=sample_accounts.data()).check()
     assert (again.changed, host.read(CERT)) == ([], before)
