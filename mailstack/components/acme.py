@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,7 @@ def _configuration(site: Site) -> str:
     names = [name for each in site.components for name in each.certificate_names(site, _DOMAIN)]
     web = WEB.is_wanted(site)
     values = {
+        "addresses": [str(ip_address(each)) for each in settings.mail_dns_addresses],
         "as_postfix": settings.mail_db_auth == "peer",
         "challenge": settings.mail_acme_challenge,
         "email": settings.mail_acme_email,

@@ -10,7 +10,6 @@ import pytest
 from mailstack.on_host.certificates import ca, keeper
 from mailstack.on_host.certificates.files import FailureError, Present, Wanted
 from mailstack.on_host.certificates.keeper import Keeper
-from mailstack.on_host.certificates.names import Names
 
 DAY = 24 * 3600.0
 NOW = 1_000_000 * DAY / 1000
@@ -203,43 +202,3 @@ def test_an_account_that_the_ca_has_forgotten_is_moved_away(
     (tmp_path / "accounts").mkdir()
     assert ca.forget_account(said) is gone
     assert (tmp_path / "accounts.gone").exists() is gone
-
-
-class FakeNames(Names):
-    """Names with given addresses."""
-
-    def __init__(self, addresses: dict[str, set[str]], challenge: str) -> None:
-        self._addresses = addresses
-        self._by_http = challenge == "http-01"
-        self._hostname = "mail.example.org"
-
-    def addresses(self, name: str) -> set[str]:
-        """See `Names.addresses`."""
-        return self._addresses.get(name, set())
-
-
-@pytest.mark.parametrize(
-    ("own", "found", "challenge", "problem"),
-    [
-        ({"8.8.8.8"}, {"8.8.8.8"}, "http-01", None),
-        ({"8.8.8.8"}, set(), "http-01", "has no address in the DNS"),
-        ({"8.8.8.8"}, set(), "dns-01", "has no address in the DNS"),
-        ({"8.8.8.8"}, {"8.8.4.4"}, "http-01", "has the address 8.8.4.4, which is not one of this host"),
-        (
-            {"8.8.8.8"},
-            {"8.8.8.8", "8.8.4.4"},
-            "http-01",
-            "has the address 8.8.4.4, which is not one of this host",
-        ),
-        ({"8.8.8.8"}, {"8.8.4.4"}, "dns-01", None),
-        # behind a router that translates, the name of the host has the address of that
-        ({"10.0.0.2"}, {"9.9.9.9"}, "http-01", None),
-        ({"10.0.0.2"}, {"8.8.4.4"}, "http-01", "has the address 8.8.4.4, which is not one of this host"),
-    ],
-)
-def test_names_lead_to_this_host(
-    monkeypatch: pytest.MonkeyPatch, own: set[str], found: set[str], challenge: str, problem: str | None
-) -> None:
-    monkeypatch.setattr("mailstack.on_host.certificates.names.own_addresses", lambda: own)
-    names = FakeNames({"mta-sts.example.org": found, "mail.example.org": {"9.9.9.9"}}, challenge)
-    assert names.problem("mta-sts.example.org") == problem

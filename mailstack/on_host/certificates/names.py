@@ -30,6 +30,7 @@ class Names:
         self._resolver.cache = dns.resolver.Cache()
         self._by_http = configuration["challenge"] == "http-01"
         self._hostname = configuration["hostname"]
+        self._given = set(configuration["addresses"])
         self._unanswered = 0
 
     def addresses(self, name: str) -> set[str]:
@@ -63,8 +64,16 @@ class Names:
         return None
 
     def _reached_by(self) -> set[str]:
-        """Return the addresses by which others reach this host, which a router may translate."""
+        """Return the addresses by which others reach this host, which a router may translate.
+
+        In a version of IP in which all of its own are private, only the name of the host tells.
+        """
         own = own_addresses()
-        if any(ipaddress.ip_address(each).is_global for each in own):
+        if self._given:
+            return own | self._given
+        found = {ipaddress.ip_address(each) for each in own}
+        translated = {each.version for each in found} - {each.version for each in found if each.is_global}
+        if not translated:
             return own
-        return own | self.addresses(self._hostname)
+        of_host = self.addresses(self._hostname)
+        return own | {each for each in of_host if ipaddress.ip_address(each).version in translated}
