@@ -158,6 +158,7 @@ def _values(site: Site, platform: Platform) -> dict[str, object]:
     settings = site.settings
     oldest = settings.mail_tls_min_protocol
     return {
+        "hostname": settings.mail_hostname,
         "hostname_regex": re.escape(settings.mail_hostname),
         "domain": _domain(settings),
         # what comes before the port in the address of a listener

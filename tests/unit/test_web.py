@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import plistlib
 import re
+import string
 import subprocess
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import pytest
 
 from mailstack import Settings
+from mailstack.addresses import MAILBOX_LOCAL_PART
 from mailstack.components import web_pages
 from mailstack.components.web import WEB, policy_id, problem
 from mailstack.facts.platform import RELEASES, Platform
@@ -141,6 +144,20 @@ def test_the_page_has_the_style_that_its_policy_admits() -> None:
         and "style=" not in page
         and "http://" not in page.replace("http://www.w3.org", "")
     )
+
+
+def test_outlook_s_question_may_have_every_address_of_a_mailbox() -> None:
+    (pattern,) = re.findall(r'"~(<EMailAddress>.*)" \$mailstack_asked;', written()[SITE])
+    question = pattern.replace("(?<", "(?P<")  # Python's way to write it
+    for letter in string.printable:
+        address = f"a{letter}b@example.org"
+        for text in (escape(address), address):
+            found = re.search(question, f"<EMailAddress>{text}</EMailAddress>")
+            # as it goes into the answer
+            if found:
+                assert ElementTree.fromstring(f"<a>{found[1]}</a>").text == address
+            elif re.fullmatch(MAILBOX_LOCAL_PART, f"a{letter}b"):
+                assert text != escape(address), letter
 
 
 def test_another_server_at_its_ports_is_named() -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import imaplib
 import plistlib
 import poplib
+import re
+import socket
+import string
 from xml.etree import ElementTree
+from xml.sax.saxutils import escape
 
 import pytest
 
 from mailstack import Settings
+from mailstack.addresses import MAILBOX_LOCAL_PART
 from mailstack.components.web import WEB, policy_id
 from tests.integration.web.conftest import DATA
 from tests.support import clients, sample_accounts, web
@@ -29,15 +34,18 @@ WAYS = [
     ("smtp", 587, "STARTTLS"),
 ]
 
+#: All that the local part of a mailbox may have.
+ALL_LETTERS = "".join(each for each in string.printable if re.fullmatch(MAILBOX_LOCAL_PART, f"a{each}"))
 
-def log_in(server: Target, protocol: str, port: int, socket: str, user: str) -> None:
+
+def log_in(server: Target, protocol: str, port: int, security: str, user: str) -> None:
     """Log in as a program with these settings does; an exception if that fails."""
     password, context = sample_accounts.PASSWORDS[user], clients.tls()
     if protocol == "smtp":
-        with clients.smtp(server, port, starttls=socket == "STARTTLS") as session:
+        with clients.smtp(server, port, starttls=security == "STARTTLS") as session:
             clients.login(session, user, password)
     elif protocol == "imap":
-        if socket == "SSL":
+        if security == "SSL":
             imap: imaplib.IMAP4 = imaplib.IMAP4_SSL(server.ip, port, ssl_context=context)
         else:
             imap = imaplib.IMAP4(server.ip, port)
@@ -45,7 +53,7 @@ def log_in(server: Target, protocol: str, port: int, socket: str, user: str) -> 
         imap.login(user, password)
         imap.logout()
     else:
-        if socket == "SSL":
+        if security == "SSL":
             pop: poplib.POP3 = poplib.POP3_SSL(server.ip, port, context=context)
         else:
             pop = poplib.POP3(server.ip, port)
@@ -96,11 +104,11 @@ def test_thunderbird_finds_settings(web_server: Target, url: str, domain: str) -
     assert (redirect.status, redirect.headers["location"]) == (301, url)
 
 
-@pytest.mark.parametrize(("protocol", "port", "socket"), WAYS)
+@pytest.mark.parametrize(("protocol", "port", "security"), WAYS)
 def test_a_user_logs_in_with_these_settings(
-    web_server: Target, protocol: str, port: int, socket: str
+    web_server: Target, protocol: str, port: int, security: str
 ) -> None:
-    log_in(web_server, protocol, port, socket, ALICE)
+    log_in(web_server, protocol, port, security, ALICE)
 
 
 @pytest.mark.parametrize(
@@ -114,9 +122,9 @@ def test_a_user_logs_in_with_these_settings(
         f"https://{HOSTNAME}/autodiscover/autodiscover.xml",
     ],
 )
-@pytest.mark.parametrize("address", [ALICE, "o+filter_1%x@sub.added.example"])
+@pytest.mark.parametrize("address", [ALICE, "o+filter_1%x@sub.added.example", f"{ALL_LETTERS}@example.org"])
 def test_outlook_finds_settings(web_server: Target, url: str, address: str) -> None:
-    answer = web.ask_as_outlook(web_server, url, address)
+    answer = web.ask_as_outlook(web_server, url, escape(address))
     assert (answer.status, answer.headers["content-type"]) == (200, "text/xml; charset=utf-8")
     assert "outlook/responseschema/2006a" in answer.text
     account = web.without_namespaces(answer.text).find("Response/Account")
@@ -136,6 +144,15 @@ def test_outlook_is_sent_to_https_by_the_redirect_that_it_follows(web_server: Ta
     assert (answer.status, answer.headers["location"]) == (302, url.replace("http:", "https:"))
 
 
+@pytest.mark.parametrize("path", ["/autodiscover/autodiscover.xml", "/x?y=z"])
+def test_a_request_without_a_host_is_sent_to_the_server_s_own_name(web_server: Target, path: str) -> None:
+    """As HTTP/1.0 has none."""
+    with socket.create_connection((web_server.ip, 80), clients.TIMEOUT) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        answer = connection.makefile("rb").read().decode()
+    assert f"\r\nLocation: https://{HOSTNAME}{path}\r\n" in answer
+
+
 @pytest.mark.parametrize(
     ("address", "schema"),
     [
@@ -143,7 +160,8 @@ def test_outlook_is_sent_to_https_by_the_redirect_that_it_follows(web_server: Ta
         ("", web.OUTLOOK_SCHEMA),
         ("alice", web.OUTLOOK_SCHEMA),
         ("<b>@example.org", web.OUTLOOK_SCHEMA),
-        ("a&amp;b@example.org", web.OUTLOOK_SCHEMA),
+        ("&lt;b&gt;@example.org", web.OUTLOOK_SCHEMA),
+        ("a&b@example.org", web.OUTLOOK_SCHEMA),
     ],
 )
 def test_a_question_without_an_answer_gets_an_error(web_server: Target, address: str, schema: str) -> None:
