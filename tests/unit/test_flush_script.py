@@ -46,6 +46,8 @@ WAITS = {
     "SLOW": [f"conversation with {DOVECOT} timed out while sending end of data"],
     "FAILED": [FAILED],
     "NOT_LOOKED_UP": ["address resolver failure"],
+    "NO_POLICY": ["client TLS configuration problem"],
+    "NO_POLICY_AGAIN": ["delivery temporarily suspended: client TLS configuration problem"],
     "BOTH": [FULL, FAILED],
     "NO_REASON": [""],
     "FULL_AND_NO_REASON": [FULL, ""],
@@ -55,6 +57,7 @@ LEFT = {
     "FOREIGN": ["host mx.example.net[192.0.2.9] said: 451 4.7.1 Greylisted (in reply to RCPT TO command)"],
     "LIAR": [f"host mx.example.net[192.0.2.9] said: 451 connect to {DOVECOT}: refused"],
     "ANOTHER_LIAR": ["host mx.example.net[192.0.2.9] said: 451 address resolver failure"],
+    "THIRD_LIAR": ["host mx.example.net[192.0.2.9] said: 451 client TLS configuration problem"],
 }
 
 
