@@ -13,6 +13,10 @@ from mailstack.dns.printed import line
 from mailstack.dns.records import Zone, kind_of
 from mailstack.dns.spf import Spf, examine
 
+NO_IPV4 = (
+    "host has no IPv4 address that the world reaches; behind a router that translates (NAT), put that of "
+    "the router into mail_dns_addresses"
+)
 _ANSWERS = ("NOERROR", "NXDOMAIN")
 
 
@@ -60,6 +64,8 @@ class Check:
             yield Finding("missing", self.hostname, text)
         elif not any(":" in address for address in self.addresses):
             yield Finding("notice", self.hostname, "the host has no IPv6 address")
+        elif not any("." in address for address in self.addresses):
+            yield Finding("notice", self.hostname, f"the {NO_IPV4}")
         for kind in ("A", "AAAA"):
             found = {str(ipaddress.ip_address(each)) for each in self.asker.data(self.hostname, kind)}
             if more := sorted(found - set(self.addresses)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial, wraps
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Unpack, cast
 
 from pyinfra import logger
 from pyinfra.api.command import PyinfraCommand
@@ -16,10 +16,10 @@ from mailstack import hosts
 from mailstack.components.component import Site, site_of
 from mailstack.dns import updates
 from mailstack.dns.asking import Asker, Server
-from mailstack.dns.checks import Check, Finding
+from mailstack.dns.checks import NO_IPV4, Check, Finding
 from mailstack.dns.domains import domains_of
 from mailstack.dns.printed import FORMATS, printed
-from mailstack.dns.records import Known, Zone, reverse, zones
+from mailstack.dns.records import Known, Zone, host_zone, reverse, zones
 from mailstack.dns.updates import Change
 from mailstack.facts.addresses import HOST_ADDRESSES, public
 from mailstack.facts.dkim import DkimKeys
@@ -30,35 +30,42 @@ from mailstack.operations.sql import deployed_with
 from mailstack.run import is_executing, leave_out
 from mailstack.settings import Domain, Settings
 
-Command = Callable[..., Any]
+if TYPE_CHECKING:
+    from mailstack.deploys import GlobalArguments
+
+P = ParamSpec("P")
 
 
-def _command(function: Callable[..., None]) -> Command:
-    """Make a function a command: its arguments are domains, and those with a name that it has."""
+def _command(function: Callable[P, None]) -> Callable[P, None]:
+    """Make a function a command: its arguments are domains, and those with a name that it has.
+
+    pyinfra removes its own arguments before; they are in the signature for type checkers only.
+    """
+    call = cast("Any", function)
 
     @wraps(function)
     def checked(*domains: str, **arguments: Any) -> None:
-        allowed = function.__kwdefaults__ or {}
+        allowed = call.__kwdefaults__ or {}
         if unknown := sorted(arguments.keys() - allowed.keys()):
             listed = ", ".join(["domains", *(f"{name}=…" for name in allowed)])
             raise OperationValueError(
-                f"mailstack.dns.{function.__name__}: there is no argument {unknown[0]}; allowed: {listed}"
+                f"mailstack.dns.{call.__name__}: there is no argument {unknown[0]}; allowed: {listed}"
             )
         names = [str(Domain(domain_name=str(domain)).domain_name) for domain in domains]
         if not hosts.topology().here.has_mail:
             host.log("the DNS records are those of the host with the mail server")
             return
         with naming_the_host():
-            function(*names, **arguments)
+            call(*names, **arguments)
 
-    return cast("Command", deploy("DNS records")(checked))
+    return cast("Callable[P, None]", deploy("DNS records")(checked))
 
 
 @_command
-def zone(*domains: str, format: str = "zone") -> None:
+def zone(*domains: str, format: str = "zone", **pyinfras: Unpack[GlobalArguments]) -> None:
     """Print the DNS records of domains, and of the host, on standard output.
 
-    + domains: the domains; without them all in the database and in the settings, and the host
+    + domains: domains, or the host's name; without them all in the database and the settings, and the host
     + format: ``zone`` for lines of a zone file, ``json``, or ``table`` for the forms of a web page
 
     Raises ``OperationValueError`` for a malformed domain or another format.
@@ -70,14 +77,14 @@ def zone(*domains: str, format: str = "zone") -> None:
     chosen = _zones(site, known, domains)
     has_host = any(record.name == site.settings.mail_hostname for each in chosen for record in each.records)
     backwards = reverse(site, known) if has_host else []
-    print(printed(format, chosen, backwards, _notes(site, known, domains)), end="")
+    print(printed(format, host.name, chosen, backwards, _notes(site, known, domains)), end="")
 
 
 @_command
-def check(*domains: str) -> None:
+def check(*domains: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     """Compare the DNS with the records of domains and of the host; fail if one is missing or different.
 
-    + domains: the domains; without them all in the database and in the settings, and the host
+    + domains: domains, or the host's name; without them all in the database and the settings, and the host
 
     The name servers of each zone are asked, and a resolver, by the machine that runs pyinfra.
     """
@@ -90,10 +97,10 @@ def check(*domains: str) -> None:
 
 
 @_command
-def publish(*domains: str) -> None:
+def publish(*domains: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     """Write the records of domains, and of the host, on the name server that takes updates (RFC 2136).
 
-    + domains: the domains; without them all in the database and in the settings, and the host
+    + domains: domains, or the host's name; without them all in the database and the settings, and the host
 
     Raises ``OperationValueError`` without ``mail_dns_server`` and its key.
     """
@@ -168,12 +175,12 @@ def _publish(domains: Sequence[str]) -> Generator[PyinfraCommand]:
 
 
 def _findings(site: Site, domains: Sequence[str]) -> dict[str, list[Finding]]:
-    """Return the findings of each domain, and of the host if no domains are named."""
+    """Return the findings of each domain, and of the host if it or nothing is named."""
     known = _known(site, domains)
     hostname = site.settings.mail_hostname
     asking = Check(Asker(site.settings.mail_dns_resolver), hostname, known.addresses)
     found = {each.name: list(asking.zone(each)) for each in _zones(site, known, domains)}
-    if not domains:
+    if not domains or hostname in domains:
         found.setdefault(hostname, []).extend(asking.host())
     return found
 
@@ -198,14 +205,18 @@ def _known(site: Site, named: Sequence[str]) -> Known:
     relayed = {*database.relayed, *(each.domain_name for each in settings.mail_relay_domains)}
     declared = [each.domain_name for each in settings.mail_domains]
     declared += [each.alias_domain for each in settings.mail_alias_domains]
-    own = sorted({*database.local, *declared, *(set(named) - relayed)})
+    own = sorted({*database.local, *declared, *(set(named) - {settings.mail_hostname} - relayed)})
     addresses = settings.mail_dns_addresses or public(read(HOST_ADDRESSES))
     tlsa = sorted({key.data for key in read(TlsaRecords.of()).values()})
     return Known(own, sorted(relayed), addresses, read(DkimKeys.of()), tlsa)
 
 
 def _zones(site: Site, known: Known, named: Sequence[str]) -> list[Zone]:
-    return [each for each in zones(site, known) if not named or each.name in named]
+    every, hostname = zones(site, known), site.settings.mail_hostname
+    chosen = [each for each in every if not named or each.name in named]
+    if hostname in named and not any(record.name == hostname for each in chosen for record in each.records):
+        chosen.append(host_zone(every, hostname))
+    return chosen
 
 
 def _notes(site: Site, known: Known, named: Sequence[str]) -> list[str]:
@@ -214,6 +225,8 @@ def _notes(site: Site, known: Known, named: Sequence[str]) -> list[str]:
     notes = []
     if not known.addresses:
         notes.append("The host has no address that the world reaches: set mail_dns_addresses.")
+    elif not any("." in address for address in known.addresses):
+        notes.append(f"The {NO_IPV4}.")
     if site.settings.mail_rspamd:
         without = [name for name in known.domains if name not in signed and (not named or name in named)]
         notes += [

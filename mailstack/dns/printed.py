@@ -12,14 +12,17 @@ TTL = 3600
 FORMATS = ("zone", "json", "table")
 
 
-def printed(format: str, zones: Sequence[Zone], reverse: Sequence[Record], notes: Sequence[str]) -> str:
+def printed(
+    format: str, host: str, zones: Sequence[Zone], reverse: Sequence[Record], notes: Sequence[str]
+) -> str:
     """Return the zones in one of ``FORMATS``.
 
+    + host: the host in the inventory, which is named in JSON
     + reverse: the records that the provider of the addresses makes
     + notes: sentences about what is missing
     """
     if format == "json":
-        return _json(zones, reverse)
+        return _json(host, zones, reverse, notes)
     write = zone_file if format == "zone" else _table
     sections = [write(zone) for zone in zones]
     if reverse:
@@ -43,20 +46,27 @@ def line(record: Record) -> str:
     return f"{record.name}. {TTL} IN {record.type} {record.data}"
 
 
-def _json(zones: Iterable[Zone], reverse: Iterable[Record]) -> str:
+def _json(host: str, zones: Iterable[Zone], reverse: Iterable[Record], notes: Sequence[str]) -> str:
+    """Return a host's zones as one line, as several hosts make JSON Lines."""
+
     def value(record: Record) -> dict[str, object]:
         fields: dict[str, object] = {**record._asdict(), "ttl": TTL}
         return fields | ({"text": text_of(record.data)} if record.type == "TXT" else {})
 
     answer = {
+        "host": host,
+        "notes": notes,
         "zones": {zone.name: [value(record) for record in zone.records] for zone in zones},
         "reverse": [value(record) for record in reverse],
     }
-    return json.dumps(answer, indent=2) + "\n"
+    return json.dumps(answer) + "\n"
 
 
 def _table(zone: Zone) -> str:
-    """Return a zone as a table: names without the domain, texts without quotes, priorities in a column."""
+    """Return a zone as a table: texts without quotes, priorities in a column.
+
+    Names are without the domain, if that is a zone of its own: ``mail.example.org`` may be in another.
+    """
     rows = [("Type", "Name", "Priority", "Value")]
     rows += [_row(record, zone.name) for record in zone.records]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
@@ -65,7 +75,9 @@ def _table(zone: Zone) -> str:
 
 
 def _row(record: Record, zone: str) -> tuple[str, str, str, str]:
-    name = "@" if record.name == zone else record.name.removesuffix(f".{zone}")
+    name = record.name
+    if zone.count(".") == 1:
+        name = "@" if name == zone else name.removesuffix(f".{zone}")
     if record.type == "TXT":
         return record.type, name, "", text_of(record.data)
     if record.type == "MX":

@@ -69,6 +69,12 @@ def zones(site: Site, known: Known) -> list[Zone]:
     ]
 
 
+def host_zone(every: Iterable[Zone], hostname: str) -> Zone:
+    """Return the records of the host alone, as a zone, from those of all domains and of the host."""
+    home = next(zone for zone in every if any(record.name == hostname for record in zone.records))
+    return Zone(hostname, tuple(each for each in home.records if _is_below(each.name, hostname)))
+
+
 def reverse(site: Site, known: Known) -> list[Record]:
     """Return the records by which the host's addresses lead to its name; the provider of these has them."""
     name = f"{site.settings.mail_hostname}."
@@ -166,9 +172,13 @@ def _escaped(octet: int) -> str:
 
 
 def _zone_of(name: str, zones: Iterable[str], hostname: str) -> str:
-    above = [zone for zone in zones if name == zone or name.endswith(f".{zone}")]
+    above = [zone for zone in zones if _is_below(name, zone)]
     if above:
         return max(above, key=len)
-    if name == hostname or name.endswith(f".{hostname}"):
+    if _is_below(name, hostname):
         return hostname
     return name.rpartition("._report._dmarc.")[2]
+
+
+def _is_below(name: str, zone: str) -> bool:
+    return name == zone or name.endswith(f".{zone}")

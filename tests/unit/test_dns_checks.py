@@ -189,6 +189,10 @@ def test_a_host_that_the_world_does_not_reach() -> None:
     assert found.kind == "missing"
     (found,) = Check(Dns(*without((HOST, "AAAA"))), HOST, ["192.0.2.1"]).host()
     assert found == Finding("notice", HOST, "the host has no IPv6 address")
+    (found,) = Check(Dns(*without((HOST, "A"))), HOST, ["2001:db8::1"]).host()
+    assert found[:2] == ("notice", HOST)
+    assert "the host has no IPv4 address" in found.text
+    assert "mail_dns_addresses" in found.text
 
 
 def test_an_alias_may_be_addresses() -> None:

@@ -12,7 +12,7 @@ from mailstack import Settings
 from mailstack.components.component import Component, Site
 from mailstack.components.declarations import Record
 from mailstack.dns.printed import printed, zone_file
-from mailstack.dns.records import Known, Zone, kind_of, reverse, text_data, text_of, zones
+from mailstack.dns.records import Known, Zone, host_zone, kind_of, reverse, text_data, text_of, zones
 from mailstack.facts.addresses import HostAddresses, public
 from mailstack.facts.dkim import DkimKey
 from tests.support.sites import site
@@ -64,6 +64,9 @@ def test_a_domain_below_another_has_its_own_records() -> None:
     by_zone = found(site(Settings(mail_hostname=HOST)), Known(["example.org", "sub.example.org"]))
     assert Record("sub.example.org", "MX", f"10 {HOST}.") in by_zone["sub.example.org"]
     assert not any("sub." in record.name for record in by_zone["example.org"])
+    # also if it comes first in the alphabet
+    by_zone = found(site(Settings(mail_hostname=HOST)), Known(["a.example.org", "example.org"]))
+    assert Record("_imaps._tcp.a.example.org", "SRV", f"0 1 993 {HOST}.") in by_zone["a.example.org"]
 
 
 def test_a_host_below_no_domain_has_a_zone_of_its_own() -> None:
@@ -153,23 +156,54 @@ def test_a_printed_zone_is_one_of_dnspython() -> None:
 def test_the_formats() -> None:
     here = site(Settings(mail_hostname=HOST))
     every, backwards = zones(here, KNOWN), reverse(here, KNOWN)
-    text = printed("zone", every, backwards, ["A note."])
+    text = printed("zone", "mx1", every, backwards, ["A note."])
     assert text.startswith("; A note.\n\n; example.net\nexample.net. 3600 IN MX 10 mail.example.org.\n")
     assert text.endswith("; 1.2.0.192.in-addr.arpa. PTR mail.example.org.\n" + text.splitlines()[-1] + "\n")
     assert all(line == "" or line[0] == ";" or " IN " in line for line in text.splitlines())
 
-    answer = json.loads(printed("json", every, backwards, []))
+    answer = json.loads(printed("json", "mx1", every, backwards, ["A note."]))
+    assert (answer["host"], answer["notes"]) == ("mx1", ["A note."])
     mx = {"name": "example.net", "type": "MX", "data": "10 mail.example.org.", "ttl": 3600}
     assert mx in answer["zones"]["example.net"]
     (key,) = [each for each in answer["zones"]["example.org"] if "_domainkey" in each["name"]]
     assert key["text"] == f"v=DKIM1; k=rsa; p={'A' * 400}"
     assert answer["reverse"][0]["type"] == "PTR"
 
-    rows = [line.split(maxsplit=3) for line in printed("table", every, [], []).splitlines()]
+    rows = [line.split(maxsplit=3) for line in printed("table", "mx1", every, [], []).splitlines()]
     assert ["MX", "@", "10", "mail.example.org"] in rows
     assert ["SRV", "_imaps._tcp", "0", "weight 1, port 993, target mail.example.org"] in rows
     assert ["A", "mail", "192.0.2.1"] in rows
     assert ["TXT", "rsa1._domainkey", "v=DKIM1;", f"k=rsa; p={'A' * 400}"] in rows
+
+
+def test_the_json_of_several_hosts_has_a_line_for_each() -> None:
+    every = zones(site(Settings(mail_hostname=HOST)), KNOWN)
+    text = "".join(printed("json", name, every, [], []) for name in ("mx1", "mx2"))
+    assert [json.loads(line)["host"] for line in text.splitlines()] == ["mx1", "mx2"]
+
+
+@pytest.mark.parametrize("zone", ["lists.example.org", "mx.example.org"])
+def test_a_table_has_full_names_where_the_zone_may_be_the_one_above(zone: str) -> None:
+    here = site(Settings(mail_hostname="mx.example.org"))
+    every = zones(here, Known(["lists.example.org"], addresses=["192.0.2.1"]))
+    text = printed("table", "mx1", [each for each in every if each.name == zone], [], [])
+    names = {line.split()[1] for line in text.splitlines()[2:]}
+    assert zone in names
+    assert all(name.endswith(zone) for name in names)
+
+
+@pytest.mark.parametrize("domains", [["example.org"], ["example.net"], ["example.org", f"x.{HOST}"]])
+def test_the_records_of_the_host_alone(domains: list[str]) -> None:
+    here = site(Settings(mail_hostname=HOST))
+    every = zones(here, Known(domains, addresses=["192.0.2.1"], tlsa=KNOWN.tlsa))
+    assert host_zone(every, HOST) == Zone(
+        HOST,
+        (
+            Record(HOST, "A", "192.0.2.1"),
+            Record(HOST, "TXT", '"v=spf1 a -all"'),
+            Record(f"_25._tcp.{HOST}", "TLSA", KNOWN.tlsa[0]),
+        ),
+    )
 
 
 def test_the_addresses_of_a_host() -> None:

@@ -1,0 +1,92 @@
+"""The commands about DNS records: what their arguments mean. The host and the DNS are made up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mailstack import Settings, dns
+from mailstack.components.declarations import Record
+from mailstack.dns import commands
+from mailstack.dns.checks import Check, Finding
+from mailstack.dns.domains import Domains, MailDomains
+from mailstack.dns.records import Zone
+from mailstack.facts.addresses import HOST_ADDRESSES
+from tests.support.sites import site
+
+HOST = "mail.example.org"
+SITE = site(Settings(mail_hostname=HOST))
+ADDRESSES = ["10.0.0.1", "192.0.2.1", "2001:db8::1"]
+
+if TYPE_CHECKING:  # mypy fails if one of these is not ignored for a reason
+
+    def _wrong_calls() -> None:
+        dns.zone("example.org", format="json", name="Print")
+        dns.zone(1)  # type: ignore[arg-type]
+        dns.zone(fromat="json")  # type: ignore[call-arg]
+        dns.check(format="json")  # type: ignore[call-arg]
+        dns.publish(b"example.org")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Make a host with these addresses, which a test may change, and with the domain example.org."""
+    found = list(ADDRESSES)
+
+    def read(question: Any) -> object:
+        if isinstance(question, Domains):
+            return MailDomains(("example.org",), ("relayed.example",))
+        return tuple(found) if question == HOST_ADDRESSES else {}
+
+    monkeypatch.setattr(commands, "read", read)
+    return found
+
+
+def chosen(*named: str) -> list[Zone]:
+    return commands._zones(SITE, commands._known(SITE, named), named)
+
+
+@pytest.mark.usefixtures("addresses")
+def test_the_domains_that_are_named() -> None:
+    assert [zone.name for zone in chosen()] == ["example.org", "relayed.example"]
+    assert [zone.name for zone in chosen("later.example")] == ["later.example"]
+    (relayed,) = chosen("relayed.example")
+    assert [record.type for record in relayed.records] == ["MX"]
+
+
+@pytest.mark.usefixtures("addresses")
+def test_the_name_of_the_host_means_its_records_alone() -> None:
+    (zone,) = chosen(HOST)
+    assert [record[:2] for record in zone.records] == [(HOST, "A"), (HOST, "AAAA"), (HOST, "TXT")]
+    # they are there once, and the domain has them
+    assert chosen("example.org", HOST) == chosen("example.org")
+    assert Record(HOST, "A", "192.0.2.1") in chosen("example.org")[0].records
+
+
+@pytest.mark.usefixtures("addresses")
+def test_the_host_is_checked_if_it_or_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Check, "zone", lambda self, zone: [])
+    monkeypatch.setattr(Check, "host", lambda self: [Finding("notice", HOST)])
+
+    def checked(*named: str) -> Sequence[str]:
+        found = commands._findings(SITE, named)
+        return [name for name, findings in found.items() if findings]
+
+    assert checked() == [HOST]
+    assert checked(HOST) == [HOST]
+    assert checked("example.org") == []
+
+
+def test_a_host_behind_a_router_is_told_which_setting_is_for_it(addresses: list[str]) -> None:
+    def notes() -> list[str]:
+        return [each for each in commands._notes(SITE, commands._known(SITE, ()), ()) if "DKIM" not in each]
+
+    assert notes() == []
+    addresses.remove("192.0.2.1")
+    (note,) = notes()
+    assert note.startswith("The host has no IPv4 address that the world reaches")
+    assert "mail_dns_addresses" in note
+    addresses.remove("2001:db8::1")
+    assert notes() == ["The host has no address that the world reaches: set mail_dns_addresses."]
