@@ -5,7 +5,8 @@ It is another than the mail server, so it sees what the world sees.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 import dns.exception
@@ -18,8 +19,10 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.resolver
 
-_TIMEOUT = 4.0
+_TIMEOUT, _TRIES = 3.0, 2
 _ADDRESSES = ("A", "AAAA")
+_NOT_BESIDE_A_CNAME = (*_ADDRESSES, "TXT", "MX", "SRV", "CAA", "NS")
+_NOBODY = "nobody-has-this-name"
 
 
 class Server(NamedTuple):
@@ -47,6 +50,15 @@ class Answer(NamedTuple):
     code: str = "no answer"
     zone: str = ""
     secure: bool = False
+
+    @property
+    def is_silence(self) -> bool:
+        """Return whether the server does not answer at all."""
+        return self.code == "no answer"
+
+
+Ask = Callable[[str, str], Answer]
+"""Return what a server says of a name and type."""
 
 
 class Asker:
@@ -90,6 +102,23 @@ class Asker:
         ]
 
 
+def own(name: str, kind: str, ask: Ask) -> Answer:
+    """Return the records of a name itself, without those that a wildcard makes up (RFC 4592).
+
+    Names below and beside it, which nobody has, then get the same.
+    """
+    answer = ask(name, kind)
+    nobodys = (f"{_NOBODY}.{name.partition('.')[2]}", f"{_NOBODY}.{name}")
+    if any(answer[:2]) and all(ask(each, kind)[:2] == answer[:2] for each in nobodys):
+        return answer._replace(data=(), alias="")
+    return answer
+
+
+def beside(name: str, ask: Ask) -> list[str]:
+    """Return the types of the records of a name, beside which there can be no CNAME (RFC 1034, 3.6.2)."""
+    return [kind for kind in _NOT_BESIDE_A_CNAME if own(name, kind, ask).data]
+
+
 def _own_resolvers() -> Iterator[str]:
     try:
         yield from map(str, dns.resolver.get_default_resolver().nameservers)
@@ -98,17 +127,20 @@ def _own_resolvers() -> Iterator[str]:
 
 
 def _ask(server: Server, name: str, kind: str, unchecked: bool, recursive: bool) -> Answer:
-    query = dns.message.make_query(name, kind, want_dnssec=True)
+    try:
+        query = dns.message.make_query(name, kind, want_dnssec=True)
+    except dns.exception.DNSException:  # a name that another record has, and that can be none
+        return Answer(code="NXDOMAIN")
     query.flags |= dns.flags.AD
     if unchecked:
         query.flags |= dns.flags.CD
     if not recursive:
         query.flags &= ~dns.flags.RD
-    try:
-        response, _ = dns.query.udp_with_fallback(query, server.address, timeout=_TIMEOUT)
-    except (dns.exception.DNSException, OSError):
-        return Answer()
-    return parsed(response, name, kind)
+    for _ in range(_TRIES):
+        with suppress(dns.exception.DNSException, OSError):
+            response, _ = dns.query.udp_with_fallback(query, server.address, timeout=_TIMEOUT)
+            return parsed(response, name, kind)
+    return Answer()
 
 
 def parsed(response: dns.message.Message, name: str, kind: str) -> Answer:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mailstack.components.declarations import Record
-from mailstack.dns.asking import Answer, Asker, Server
-from mailstack.dns.compare import Group, Kind, Verdict, compared, groups, listed
+from mailstack.dns.asking import Answer, Asker, Server, beside
+from mailstack.dns.compare import Group, Kind, Verdict, compared, groups, listed, lost_terms
 from mailstack.dns.printed import line
 from mailstack.dns.records import Zone, kind_of
 from mailstack.dns.spf import Spf, examine
@@ -52,6 +52,10 @@ class Check:
             yield Finding("notice", zone.name, f"no answer from {', '.join(map(str, silent))}")
         if not servers:
             yield Finding("missing", zone.name, "the DNS has no name server for it that answers")
+            return
+        codes = {self.asker.ask(zone.name, "SOA", server).code for server in servers}
+        if codes == {"NXDOMAIN"}:
+            yield Finding("missing", zone.name, "the DNS has no such name", tuple(map(line, zone.records)))
             return
         for group in groups(zone.records):
             yield from self._group(group, servers, zone.relayed)
@@ -99,11 +103,25 @@ class Check:
         if answer.code not in _ANSWERS:
             return Verdict("missing", f"the answer is {answer.code}")
         verdict = compared(group, answer, relayed=relayed)
-        if verdict.kind == "missing" and group.type == "CNAME" and self._leads_here(group.name, server):
-            return Verdict("right")
+        if verdict.kind == "missing" and group.type == "CNAME":
+            return self._no_cname(group.name, server, verdict)
         if group.tag == "v=spf1" and verdict.kind in ("right", "different"):
-            return self._spf(group.name, answer, verdict)
+            verdict = self._spf(group.name, answer, verdict)
+        would_lose = verdict.kind in ("extra", "different") and group.name != self.hostname
+        if would_lose and group.tag == "v=spf1" and (lost := lost_terms(group, answer)):
+            text = f"first put into mail_spf_mechanisms what should stay of {', '.join(lost)}"
+            return Verdict(verdict.kind, f"{verdict.text}; {text}")
         return verdict
+
+    def _no_cname(self, name: str, server: Server, verdict: Verdict) -> Verdict:
+        """Return the verdict on a name that is no CNAME: addresses of the host are as good."""
+        if self._leads_here(name, server):
+            return Verdict("right")
+        kinds = beside(name, lambda name, kind: self.asker.ask(name, kind, server))
+        if not kinds:
+            return verdict
+        text = f"it has {' and '.join(kinds)} records, and a CNAME can't be beside others: delete these first"
+        return Verdict("different", text)
 
     def _leads_here(self, name: str, server: Server) -> bool:
         found = {address for kind in ("A", "AAAA") for address in self.asker.ask(name, kind, server).data}

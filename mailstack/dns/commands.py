@@ -145,26 +145,13 @@ def _log_warning(text: str) -> None:
 def _publish(domains: Sequence[str]) -> Generator[PyinfraCommand]:
     site = _site()
     settings = site.settings
-    known = _known(site, domains)
     server = str(settings.mail_dns_server)
     key = updates.Key(
         str(settings.mail_dns_key_name),
         settings.mail_dns_key_algorithm,
         settings.mail_dns_key_secret.get_secret_value() if settings.mail_dns_key_secret else "",
     )
-    asker, at = Asker(server), Server("", server)
-    changed: dict[str, list[Change]] = {}
-    for each in _zones(site, known, domains):
-        apex = asker.ask(each.name, "SOA", at)
-        if apex.code not in ("NOERROR", "NXDOMAIN") or not apex.zone:
-            _log_warning(f"{each.name} is in no zone of {server}, and left alone: it answers {apex.code}")
-            continue
-        some = updates.changes(
-            each.records, lambda name, kind: asker.ask(name, kind, at), settings.mail_hostname
-        )
-        changed.setdefault(apex.zone, []).extend(some)
-    if not changed:
-        raise OperationError(f"{server} has none of these domains")
+    changed = _changed(site, server, domains)
     for name, some in changed.items():
         for change in some:
             host.log(str(change))
@@ -174,11 +161,43 @@ def _publish(domains: Sequence[str]) -> Generator[PyinfraCommand]:
         host.noop("the DNS records are as they should be")
 
 
+def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[Change]]:
+    """Return the changes of each zone. Raises ``OperationError`` that names all that is in the way."""
+    asker, at = Asker(server), Server("", server)
+    changed: dict[str, list[Change]] = {}
+    problems: list[str] = []
+    for each in _zones(site, _known(site, domains), domains):
+        apex = asker.ask(each.name, "SOA", at)
+        if apex.is_silence:
+            raise OperationError(f"mail_dns_server = {server}: does not answer")
+        if apex.code not in ("NOERROR", "NXDOMAIN") or not apex.zone:
+            _log_warning(f"{each.name} is in no zone of {server}, and left alone: it answers {apex.code}")
+            continue
+        some, wrong = updates.changes(
+            each.records, lambda name, kind: asker.ask(name, kind, at), site.settings.mail_hostname
+        )
+        problems += wrong
+        changed.setdefault(apex.zone, []).extend(some)
+    if problems:
+        raise OperationError("; ".join(problems))
+    if not changed:
+        raise OperationError(f"mail_dns_server = {server}: has none of these domains")
+    return changed
+
+
 def _findings(site: Site, domains: Sequence[str]) -> dict[str, list[Finding]]:
     """Return the findings of each domain, and of the host if it or nothing is named."""
     known = _known(site, domains)
     hostname = site.settings.mail_hostname
-    asking = Check(Asker(site.settings.mail_dns_resolver), hostname, known.addresses)
+    asker = Asker(site.settings.mail_dns_resolver)
+    if asker.ask("localhost", "A").is_silence:  # a name that it knows by itself (RFC 6761)
+        address = asker.resolver.address
+        if site.settings.mail_dns_resolver:
+            raise OperationError(f"mail_dns_resolver = {address}: does not answer")
+        raise OperationError(
+            f"the resolver of this machine, {address}, does not answer; mail_dns_resolver names another"
+        )
+    asking = Check(asker, hostname, known.addresses)
     found = {each.name: list(asking.zone(each)) for each in _zones(site, known, domains)}
     if not domains or hostname in domains:
         found.setdefault(hostname, []).extend(asking.host())

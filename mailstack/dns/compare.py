@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from mailstack.components.declarations import Record
@@ -12,6 +12,7 @@ from mailstack.dns.records import kind_of
 
 Kind = Literal["right", "missing", "different", "extra", "notice"]
 _POLICIES = ("none", "quarantine", "reject")
+_KEY = "v=dkim1"
 _LISTS = {"MX", "TLSA", "CAA"}
 """Types of which others may have records beside these, at the same name."""
 
@@ -40,6 +41,10 @@ class Group(NamedTuple):
         """The kind of a TXT record, otherwise empty."""
         return kind_of(self.wanted[0]) if self.type == "TXT" else ""
 
+    def has_kind_of(self, text: str) -> bool:
+        """Return whether a text at this name is of their kind. All texts at a name for DKIM are keys."""
+        return self.tag == _KEY or (self.tag != "" and kind_of(text) == self.tag)
+
 
 def groups(records: Iterable[Record]) -> list[Group]:
     """Return the records that a receiver looks at together."""
@@ -55,7 +60,7 @@ def compared(group: Group, answer: Answer, *, relayed: bool = False) -> Verdict:
 
     + relayed: whether the domain is somebody else's, who has MX records of their own
     """
-    have = [data for data in answer.data if not group.tag or kind_of(data) == group.tag]
+    have = [data for data in answer.data if not group.tag or group.has_kind_of(data)]
     if not have:
         elsewhere = f"{group.name} is another name for {answer.alias}" if answer.alias else ""
         return Verdict("missing", elsewhere)
@@ -84,10 +89,11 @@ def _text(group: Group, have: Sequence[str]) -> Verdict:
     if not group.tag:
         return Verdict("right" if set(group.wanted) <= set(have) else "missing")
     if len(have) > 1:
-        text = f"there are {len(have)}, and receivers then use none: {listed(have)}"
-        return Verdict("extra", text)
+        use = "any or none" if group.tag == _KEY else "none"
+        return Verdict("extra", f"there are {len(have)}, and receivers then use {use}: {listed(have)}")
     wanted, found = group.wanted[0], have[0]
-    if tags(wanted) == tags(found):
+    defaults = {"v": "DKIM1", "k": "rsa"} if group.tag == _KEY else {}
+    if tags(wanted, defaults) == tags(found, defaults):
         return Verdict("right")
     text = f"there is {found!r}"
     if group.tag == "v=dmarc1" and _strict(found) >= _strict(wanted):
@@ -95,8 +101,17 @@ def _text(group: Group, have: Sequence[str]) -> Verdict:
     return Verdict("different", text)
 
 
-def tags(text: str) -> object:
+def lost_terms(group: Group, answer: Answer) -> list[str]:
+    """Return the mechanisms of the SPF records that are there and not wanted."""
+    words = [word for data in answer.data if group.has_kind_of(data) for word in data.split()[1:]]
+    kept = group.wanted[0].lower().split()
+    return [word for word in dict.fromkeys(words) if word.lower() not in kept and word[-3:].lower() != "all"]
+
+
+def tags(text: str, defaults: Mapping[str, str] | None = None) -> object:
     """Return what a text says, without what says nothing: spaces, the order of tags, a semicolon at the end.
+
+    + defaults: tags that may be left out
 
     Of SPF the order counts; the case of letters does only in values of others.
     """
@@ -105,7 +120,10 @@ def tags(text: str) -> object:
     if "=" not in text:
         return text
     pairs = (part.partition("=") for part in text.split(";") if part.strip())
-    return {name.strip().lower(): re.sub(r"\s", "", value) for name, _, value in pairs}
+    return {
+        **(defaults or {}),
+        **{name.strip().lower(): re.sub(r"\s", "", value) for name, _, value in pairs},
+    }
 
 
 def _strict(dmarc: str) -> tuple[int, int]:

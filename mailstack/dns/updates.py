@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import dns.exception
 import dns.name
@@ -14,12 +14,10 @@ import dns.update
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.components.declarations import Record
-from mailstack.dns.compare import groups
+from mailstack.dns.asking import Ask, beside, own
+from mailstack.dns.compare import Group, groups
 from mailstack.dns.printed import TTL
-from mailstack.dns.records import kind_of, text_data
-
-if TYPE_CHECKING:
-    from mailstack.dns.asking import Answer
+from mailstack.dns.records import text_data
 
 _OTHERS = {"CAA"}
 """Types of which records that are not wanted may be somebody else's, and stay."""
@@ -44,8 +42,8 @@ class Key(NamedTuple):
     secret: str
 
 
-def changes(records: Iterable[Record], ask: Callable[[str, str], Answer], hostname: str) -> list[Change]:
-    """Return the changes that bring these records into the DNS.
+def changes(records: Iterable[Record], ask: Ask, hostname: str) -> tuple[list[Change], list[str]]:
+    """Return the changes that bring these records into the DNS, and what is in the way.
 
     + ask: returns what the name server has of a name and type
 
@@ -53,23 +51,25 @@ def changes(records: Iterable[Record], ask: Callable[[str, str], Answer], hostna
     of the same kind, such as ``v=spf1``; of MX one that names this host. Of addresses, SRV, TLSA and CNAME it
     is any, as nobody else has these at such a name. CAA of others stay.
 
-    Raises ``OperationError`` for a name that is a CNAME, or must become one and has other records.
+    In the way is the CNAME at a name that has a record, and other records where a CNAME must be.
     """
     found: list[Change] = []
+    problems: dict[str, None] = {}
     for group in groups(records):
-        answer = ask(group.name, group.type)
+        answer = own(group.name, group.type, ask)
         if answer.code not in ("NOERROR", "NXDOMAIN"):
-            raise OperationError(f"the name server answers {answer.code} to {group.type} {group.name}")
-        if answer.alias:
-            raise OperationError(f"{group.name} is a CNAME for {answer.alias}: delete it, then publish again")
-        if group.type == "CNAME" and not answer.data:
-            _check_free(group.name, ask)
-        owned = [data for data in answer.data if _is_ours(group.type, data, group.tag, hostname)]
+            problems[f"the name server answers {answer.code} to {group.type} {group.name}"] = None
+        elif answer.alias:
+            problems[f"{group.name} is a CNAME for {answer.alias}: delete it, then publish again"] = None
+        elif group.type == "CNAME" and not answer.data and (kinds := beside(group.name, ask)):
+            has = f"{group.name} has {' and '.join(kinds)} records"
+            problems[f"{has}, so that it can't be a CNAME: delete them first"] = None
+        owned = [data for data in answer.data if _is_ours(group, data, hostname)]
         stale = [data for data in owned if data not in group.wanted]
         found += [Change("-", Record(group.name, group.type, _data(group.type, data))) for data in stale]
         new = zip(group.records, group.wanted, strict=True)
         found += [Change("+", record) for record, data in new if data not in answer.data]
-    return found
+    return found, [*problems]
 
 
 def send(server: str, key: Key, zone: str, some: Sequence[Change]) -> None:
@@ -85,16 +85,20 @@ def send(server: str, key: Key, zone: str, some: Sequence[Change]) -> None:
     try:
         code = dns.query.tcp(update, server, timeout=_TIMEOUT).rcode()
     except (dns.exception.DNSException, OSError, EOFError) as error:
-        raise OperationError(f"{server} did not take the update of {zone}: {_why(error)}") from None
+        raise OperationError(f"{server} did not take the update of {zone}: {_why(error, key)}") from None
     if code != dns.rcode.NOERROR:
         raise OperationError(f"{server} refused the update of {zone}: {dns.rcode.to_text(code)}")
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception, key: Key) -> str:
     """Return the kind of an error in words; its text is dnspython's."""
-    unknown = "it does not know the key mail_dns_key_name"
+    unknown = (
+        f"it does not know the key mail_dns_key_name = {key.name}, "
+        f"or not as one of mail_dns_key_algorithm = {key.algorithm}"
+    )
     return {
         "PeerBadKey": unknown,
+        "BadAlgorithm": unknown,
         "FormError": f"its answer is not signed, perhaps as {unknown}",
         "PeerBadSignature": "it has another secret for the key mail_dns_key_name",
         "PeerBadTime": "its clock differs from that of this machine",
@@ -102,19 +106,13 @@ def _why(error: Exception) -> str:
     }.get(type(error).__name__, type(error).__name__)
 
 
-def _is_ours(kind: str, data: str, tag: str, hostname: str) -> bool:
-    if kind == "TXT":
-        return tag != "" and kind_of(data) == tag
-    if kind == "MX":
+def _is_ours(group: Group, data: str, hostname: str) -> bool:
+    if group.type == "TXT":
+        return group.has_kind_of(data)
+    if group.type == "MX":
         return data.split()[-1] == f"{hostname}."
-    return kind not in _OTHERS
+    return group.type not in _OTHERS
 
 
 def _data(kind: str, data: str) -> str:
     return text_data(data) if kind == "TXT" else data
-
-
-def _check_free(name: str, ask: Callable[[str, str], Answer]) -> None:
-    for kind in ("A", "AAAA", "TXT", "MX"):
-        if ask(name, kind).data:
-            raise OperationError(f"{name} has {kind} records, so that it can't be a CNAME: delete them first")

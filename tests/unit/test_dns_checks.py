@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import dns.exception
 import dns.flags
 import dns.message
+import dns.query
 import dns.rrset
 import pytest
 
@@ -31,6 +33,7 @@ class Dns(Asker):
         self.records, self.secure = list(records), secure
         self.of_server: Mapping[Server, list[Record]] = {}
         self.codes: dict[Server, str] = {}
+        self.unknown: dict[Server, str] = {}  # a name of which a server has nothing
 
     def ask(self, name: str, kind: str, server: Server | None = None, *, unchecked: bool = False) -> Answer:
         """See ``Asker``."""
@@ -38,8 +41,10 @@ class Dns(Asker):
         records = self.of_server.get(server, self.records)
         data = [normal(kind, each.data) for each in records if each[:2] == (name, kind)]
         code = "NOERROR" if unchecked else self.codes.get(server, "NOERROR")
+        if code == "NOERROR" and name.endswith(self.unknown.get(server, "\0")):
+            code = "NXDOMAIN"
         if code != "NOERROR":
-            return Answer(code=code)
+            return Answer(code=code, zone="example.org")
         return Answer(tuple(sorted(data)), "", code, "example.org", self.secure)
 
     def servers_of(self, zone: str) -> list[Server]:
@@ -166,6 +171,25 @@ def test_a_key_is_the_same_in_other_pieces() -> None:
     assert compared(group, Answer(("v=DKIM1; k=rsa; p=AC",), code="NOERROR")).kind == "different"
 
 
+@pytest.mark.parametrize(
+    "texts, kind",
+    [
+        (("k=rsa; p=AB",), "right"),
+        (("v=DKIM1; p=AB",), "right"),
+        (("p=AB",), "right"),
+        (("k=ed25519; p=AB",), "different"),
+        (("k=rsa; p=AC",), "different"),
+        (("v=DKIM1; k=rsa; p=AB", "k=rsa; p=AC"), "extra"),
+        (("v=DKIM1; k=rsa; p=AB", "k=rsa; p=AB"), "extra"),
+    ],
+)
+def test_a_key_in_another_form(texts: tuple[str, ...], kind: str) -> None:
+    group = Group("k", "TXT", (Record("k", "TXT", '"v=DKIM1; k=rsa; p=AB"'),))
+    assert compared(group, Answer(texts, code="NOERROR")).kind == kind
+    ed25519 = Group("k", "TXT", (Record("k", "TXT", '"v=DKIM1; k=ed25519; p=AB"'),))
+    assert compared(ed25519, Answer(("v=DKIM1; p=AB",), code="NOERROR")).kind == "different"
+
+
 def test_an_address_that_is_not_the_hosts() -> None:
     found = findings(Dns(*wanted()[1], Record(HOST, "A", "198.51.100.7")))
     assert ("extra", f"A {HOST}") in [each[:2] for each in found]
@@ -201,7 +225,62 @@ def test_an_alias_may_be_addresses() -> None:
     assert list(Check(Dns(*right), HOST, KNOWN.addresses).zone(zone)) == []
     wrong = [*right, Record("www.example.org", "A", "198.51.100.7")]
     (found,) = Check(Dns(*wrong), HOST, KNOWN.addresses).zone(zone)
-    assert found.kind == "missing"
+    said = "it has A records, and a CNAME can't be beside others: delete these first"
+    assert found[:3] == ("different", "CNAME www.example.org", said)
+    (found,) = Check(Dns(), HOST, KNOWN.addresses).zone(zone)
+    assert found[:3] == ("missing", "CNAME www.example.org", "")
+
+
+def test_what_an_spf_record_of_others_lists_is_not_lost() -> None:
+    others = Record("example.org", "TXT", '"v=spf1 include:spf.example.net Ip4:192.0.2.7 MX -all"')
+    advice = "first put into mail_spf_mechanisms what should stay of include:spf.example.net, Ip4:192.0.2.7"
+    (found,) = findings(Dns(*without(("example.org", "TXT")), others))
+    assert found.kind == "different"
+    assert found.text.endswith(f"; {advice}")
+    (found,) = findings(Dns(*wanted()[1], others))
+    assert found.kind == "extra"
+    assert found.text.endswith(f"; {advice}")
+
+
+def test_a_domain_that_does_not_exist_is_one_finding() -> None:
+    later = "later.example.org"
+    (zone,) = zones(site(Settings(mail_hostname="mail.example.net")), Known([later]))[:1]
+    dns = Dns()
+    dns.unknown = dict.fromkeys((FIRST, SECOND, dns.resolver), later)
+    (found,) = Check(dns, HOST, KNOWN.addresses).zone(zone)
+    assert found[:3] == ("missing", later, "the DNS has no such name")
+    assert len(found.paste) == len(zone.records)
+    # not if a server has it already
+    del dns.unknown[SECOND]
+    assert f"MX {later}" in {each.subject.split(" (")[0] for each in Check(dns, HOST, []).zone(zone)}
+
+
+def test_caa_records_of_others_are_a_notice() -> None:
+    group = Group(HOST, "CAA", (Record(HOST, "CAA", '0 issue "letsencrypt.org"'),))
+    both = Answer(('0 issue "ca.example"', '0 issue "letsencrypt.org"'), code="NOERROR")
+    assert compared(group, both).kind == "notice"
+    srv = Group("s", "SRV", (Record("s", "SRV", "0 1 993 a."),))
+    assert compared(srv, Answer(("0 1 993 a.", "0 1 993 b."), code="NOERROR")).kind == "extra"
+
+
+def test_a_relayed_domain_has_mx_records_of_its_own() -> None:
+    group = Group("r.example", "MX", (Record("r.example", "MX", f"20 {HOST}."),))
+    both = Answer((f"20 {HOST}.", "10 mx.r.example."), code="NOERROR")
+    assert compared(group, both, relayed=True).kind == "right"
+    assert compared(group, both).kind == "extra"
+
+
+def test_the_order_of_an_spf_record_counts() -> None:
+    group = Group("d", "TXT", (Record("d", "TXT", '"v=spf1 mx ip4:192.0.2.7 -all"'),))
+    assert compared(group, Answer(("V=spf1  MX ip4:192.0.2.7 -all",), code="NOERROR")).kind == "right"
+    assert compared(group, Answer(("v=spf1 ip4:192.0.2.7 mx -all",), code="NOERROR")).kind == "different"
+
+
+def test_a_text_without_a_tag_is_there_or_missing() -> None:
+    group = Group("d", "TXT", (Record("d", "TXT", '"a=b; C"'),))
+    assert compared(group, Answer(("another", "a=b; C"), code="NOERROR")).kind == "right"
+    assert compared(group, Answer(("a=b; c",), code="NOERROR")).kind == "missing"
+    assert compared(group, Answer((), code="NXDOMAIN")).kind == "missing"
 
 
 def test_dnssec() -> None:
@@ -240,4 +319,26 @@ def test_a_response_is_read() -> None:
     assert parsed(response, "www.example.org", "A") == Answer(
         ("192.0.2.1", "192.0.2.2"), "mail.example.org.", "NOERROR", "example.org", secure=True
     )
-    assert parsed(response, "www.example.org", "CNAME").data == ("mail.example.org.",)
+    assert parsed(response, "www.example.org", "CNAME")[:2] == (("mail.example.org.",), "")
+    # a parent's SOA comes with a referral, that of the zone with the answer
+    response.answer = [dns.rrset.from_text("a.example.org.", 60, "IN", "SOA", "ns. root. 1 60 60 600 1")]
+    assert parsed(response, "a.example.org", "SOA").zone == "a.example.org"
+
+
+@pytest.mark.parametrize("name", ["a..example.org", f"{'a' * 64}.example.org", "a." * 130 + "org"])
+def test_a_name_that_can_be_none_is_not_asked_for(name: str) -> None:
+    assert Asker("192.0.2.99").ask(name, "A") == Answer(code="NXDOMAIN")
+
+
+def test_a_server_that_loses_a_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(query: dns.message.Message, where: str, **_: object) -> tuple[dns.message.Message, bool]:
+        asked.append(where)
+        if len(asked) == 1:
+            raise dns.exception.Timeout
+        return dns.message.make_response(query), False
+
+    monkeypatch.setattr(dns.query, "udp_with_fallback", answer)
+    assert Asker("192.0.2.99").ask("example.org", "A").code == "NOERROR"
+    assert asked == ["192.0.2.99", "192.0.2.99"]

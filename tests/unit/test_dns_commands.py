@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pyinfra.api.exceptions import OperationError
 
 from mailstack import Settings, dns
 from mailstack.components.declarations import Record
 from mailstack.dns import commands
+from mailstack.dns.asking import Answer, Asker, Server
 from mailstack.dns.checks import Check, Finding
 from mailstack.dns.domains import Domains, MailDomains
 from mailstack.dns.records import Zone
@@ -69,6 +71,7 @@ def test_the_name_of_the_host_means_its_records_alone() -> None:
 def test_the_host_is_checked_if_it_or_nothing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Check, "zone", lambda self, zone: [])
     monkeypatch.setattr(Check, "host", lambda self: [Finding("notice", HOST)])
+    monkeypatch.setattr(Asker, "ask", lambda *_, **__: Answer(code="NXDOMAIN"))
 
     def checked(*named: str) -> Sequence[str]:
         found = commands._findings(SITE, named)
@@ -90,3 +93,34 @@ def test_a_host_behind_a_router_is_told_which_setting_is_for_it(addresses: list[
     assert "mail_dns_addresses" in note
     addresses.remove("2001:db8::1")
     assert notes() == ["The host has no address that the world reaches: set mail_dns_addresses."]
+
+
+SILENT = "192.0.2.9"
+
+
+@pytest.fixture
+def silence(addresses: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Make name servers that do not answer, and return what they were asked for."""
+    asked: list[str] = []
+
+    def ask(self: Asker, name: str, kind: str, server: Server | None = None, **_: object) -> Answer:
+        asked.append(name)
+        return Answer()
+
+    monkeypatch.setattr(Asker, "ask", ask)
+    return asked
+
+
+def test_a_silent_resolver_is_told_by_its_setting_after_one_question(silence: list[str]) -> None:
+    here = site(Settings(mail_hostname=HOST, mail_dns_resolver=SILENT))
+    with pytest.raises(OperationError, match=f"mail_dns_resolver = {SILENT}: does not answer"):
+        commands._findings(here, ())
+    assert len(silence) == 1
+    with pytest.raises(OperationError, match="does not answer; mail_dns_resolver names another"):
+        commands._findings(SITE, ())
+
+
+def test_a_silent_server_is_told_by_its_setting_after_one_question(silence: list[str]) -> None:
+    with pytest.raises(OperationError, match=f"mail_dns_server = {SILENT}: does not answer"):
+        commands._changed(SITE, SILENT, ("example.org",))
+    assert len(silence) == 1

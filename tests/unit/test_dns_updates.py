@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+import dns.query
+import dns.tsig
 import pytest
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.components.declarations import Record
 from mailstack.dns.asking import Answer, normal
-from mailstack.dns.updates import Change, changes
+from mailstack.dns.updates import Change, Key, changes, send
 
 HOST = "mail.example.org"
 MX = Record("example.org", "MX", f"10 {HOST}.")
@@ -17,12 +21,25 @@ ALIAS = Record("autoconfig.example.org", "CNAME", f"{HOST}.")
 CAA = Record(HOST, "CAA", '0 issue "ca.example"')
 
 
-def found(wanted: list[Record], there: list[Record], alias: str = "") -> list[Change]:
-    def ask(name: str, kind: str) -> Answer:
+def changed(wanted: list[Record], there: list[Record]) -> tuple[list[Change], list[str]]:
+    """Return the changes on a server that knows wildcards, and only the next name of an alias."""
+
+    def answer(name: str, kind: str) -> Answer:
+        encloser = name
+        while encloser and not any(f".{each.name}".endswith(f".{encloser}") for each in there):
+            encloser = encloser.partition(".")[2]
+        name = name if encloser == name else f"*.{encloser}"
         data = [normal(kind, each.data) for each in there if each[:2] == (name, kind)]
+        alias = "" if kind == "CNAME" else next((r.data for r in there if r[:2] == (name, "CNAME")), "")
         return Answer(tuple(data), alias, "NOERROR" if data else "NXDOMAIN")
 
-    return changes(wanted, ask, HOST)
+    return changes(wanted, answer, HOST)
+
+
+def found(wanted: list[Record], there: list[Record]) -> list[Change]:
+    some, problems = changed(wanted, there)
+    assert problems == []
+    return some
 
 
 def test_all_is_added_once() -> None:
@@ -63,16 +80,65 @@ def test_a_long_text_that_is_replaced_is_split() -> None:
     assert [len(string) - 2 for string in deleted.record.data.split('" "')] == [254, 155]
 
 
-def test_a_name_that_is_something_else_is_refused() -> None:
-    with pytest.raises(OperationError, match="is a CNAME for x"):
-        found([SRV], [], alias="x.example.")
-    with pytest.raises(OperationError, match="has A records"):
-        found([ALIAS], [Record(ALIAS.name, "A", "192.0.2.80")])
+def test_all_that_is_in_the_way_is_named() -> None:
+    other = ALIAS._replace(name="autodiscover.example.org")
+    there = [
+        Record(SRV.name, "CNAME", "x.example."),
+        Record(ALIAS.name, "A", "192.0.2.80"),
+        Record(ALIAS.name, "TXT", '"x"'),
+        Record(other.name, "AAAA", "2001:db8::80"),
+    ]
+    assert changed([SRV, ALIAS, other], there)[1] == [
+        f"{SRV.name} is a CNAME for x.example.: delete it, then publish again",
+        f"{ALIAS.name} has A and TXT records, so that it can't be a CNAME: delete them first",
+        f"{other.name} has AAAA records, so that it can't be a CNAME: delete them first",
+    ]
+
+
+@pytest.mark.parametrize(
+    "wildcard",
+    [
+        Record("*.example.org", "A", "192.0.2.80"),
+        Record("*.example.org", "CNAME", "x.example."),
+        Record("*.example.org", "CNAME", f"{HOST}."),
+        Record("*.example.org", "TXT", '"v=spf1 -all"'),
+        Record("*.example.org", "MX", f"50 {HOST}."),
+    ],
+)
+def test_a_wildcard_is_beside_all_and_stays(wildcard: Record) -> None:
+    wanted = [ALIAS, Record(HOST, "TXT", '"v=spf1 a -all"'), Record("sub.example.org", "MX", MX.data)]
+    assert found(wanted, [wildcard]) == [Change("+", record) for record in wanted]
+    assert found(wanted, [wildcard, *wanted]) == []
+
+
+def test_a_name_with_the_same_records_as_a_wildcard_is_a_name() -> None:
+    wildcard = Record("*.example.org", "A", "192.0.2.80")
+    (problem,) = changed([ALIAS], [wildcard, wildcard._replace(name=ALIAS.name)])[1]
+    assert "has A records" in problem
+
+
+def test_any_text_at_the_name_of_a_key_is_one() -> None:
+    key = Record("rsa1._domainkey.example.org", "TXT", '"v=DKIM1; k=rsa; p=A"')
+    old = key._replace(data='"k=rsa; p=B"')
+    assert found([key], [old]) == [Change("-", old), Change("+", key)]
 
 
 def test_a_server_that_refuses_to_answer() -> None:
-    with pytest.raises(OperationError, match="answers REFUSED to MX"):
-        changes([MX], lambda name, kind: Answer(code="REFUSED"), HOST)
+    _, problems = changes([MX], lambda name, kind: Answer(code="REFUSED"), HOST)
+    assert problems == ["the name server answers REFUSED to MX example.org"]
+
+
+@pytest.mark.parametrize("error", [dns.tsig.PeerBadKey, dns.tsig.BadAlgorithm])
+def test_a_wrong_key_or_algorithm_is_told_by_its_settings(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(dns.query, "tcp", refuse)
+    told = "mail_dns_key_name = mail, or not as one of mail_dns_key_algorithm = hmac-sha256"
+    with pytest.raises(OperationError, match=told):
+        send("192.0.2.53", Key("mail", "hmac-sha256", "c2VjcmV0"), "example.org", [Change("+", MX)])
 
 
 def test_a_change_is_shown_as_a_line() -> None:
