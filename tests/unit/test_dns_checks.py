@@ -240,6 +240,9 @@ def test_what_an_spf_record_of_others_lists_is_not_lost() -> None:
     (found,) = findings(Dns(*wanted()[1], others))
     assert found.kind == "extra"
     assert found.text.endswith(f"; {advice}")
+    # the record of the host's own name has none of these
+    (found,) = findings(Dns(*without((HOST, "TXT")), others._replace(name=HOST)))
+    assert "mail_spf_mechanisms" not in found.text
 
 
 def test_a_domain_that_does_not_exist_is_one_finding() -> None:
