@@ -20,6 +20,10 @@ ON_HOST = "host:"
 """What a path begins with that is one on the mail host, and not on the machine that runs pyinfra."""
 
 
+OWN = "/etc/ssl/mailstack"
+"""Where the services read the certificate and its key."""
+
+
 def _pem(text: str) -> str:
     """Return PEM text, which may be given as the path of a file on the machine that runs pyinfra.
 
@@ -28,6 +32,8 @@ def _pem(text: str) -> str:
     if text.startswith(ON_HOST):
         if not re.fullmatch(r"(/[A-Za-z0-9._@+=,-]+)+", text.removeprefix(ON_HOST)) or "/.." in text:
             raise ValueError("after `host:`, not an absolute path without `..`, spaces or `%`")
+        if text.removeprefix(ON_HOST).startswith(f"{OWN}/"):
+            raise ValueError(f"{OWN} has mailstack's own copies, which nothing else renews")
         return text
     if "-----BEGIN " not in text:
         if "\n" in text:

@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pyinfra.api.exceptions import OperationValueError
 
+from mailstack.components.tls import CERTIFICATE
+from mailstack.components.tls import KEY as KEY_FILE
 from mailstack.settings import Settings
 
 DAY = datetime.timedelta(days=1)
@@ -141,6 +143,16 @@ def test_both_may_be_on_the_mail_host() -> None:
         ({**ON_HOST, "mail_tls_certificate": "host:/etc/../a.pem"}, "not an absolute path"),
         ({**ON_HOST, "mail_tls_key": "host:/etc/a b"}, "mail_tls_key: after `host:`"),
         ({"mail_tls_key": "host:/etc/a"}, "give both or neither"),
+        *(
+            (
+                {**ON_HOST, name: f"host:{path}"},
+                f"{name}{value}: /etc/ssl/mailstack has mailstack's own copies",
+            )
+            for name, path, value in (
+                ("mail_tls_certificate", CERTIFICATE, f" = 'host:{CERTIFICATE}'"),
+                ("mail_tls_key", KEY_FILE, ""),
+            )
+        ),
     ],
 )
 def test_a_wrong_place_on_the_mail_host_is_refused(values: dict[str, str], said: str) -> None:
