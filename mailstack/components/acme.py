@@ -13,6 +13,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyinfra.api.exceptions import OperationValueError
+
 from mailstack import secrets
 from mailstack.components import postfix_config, systemd
 from mailstack.components.acme_files import CONFIGURATION, CREDENTIALS, NAME, PROGRAM, SCRIPT, TABLE
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from mailstack.facts.platform import Platform
     from mailstack.files import Entry
-    from mailstack.operations.created import Created
+    from mailstack.operations.created import Completed
     from mailstack.settings import Settings
 
 _SECRET = "acme-dns-key"
@@ -53,6 +55,11 @@ class Acme(Component):
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
         return site.settings.mail_acme and site.here.has_mail
+
+    def check(self, site: Site) -> None:
+        """See ``Component``."""
+        if not site.settings.mail_acme:
+            raise OperationValueError("acme: needs mail_acme = True")
 
     def needs(self, site: Site) -> Sequence[Component]:
         """See ``Component``: the CA finds a file at the web server."""
@@ -96,7 +103,7 @@ class Acme(Component):
         """See ``Component``."""
         return [Unit(f"{NAME}.timer")]
 
-    def completes(self, site: Site, platform: Platform) -> Sequence[Created]:
+    def completes(self, site: Site, platform: Platform) -> Sequence[Completed]:
         """See ``Component``."""
         return [FromCa(site.settings.mail_hostname, SCRIPT)]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mailstack.facts.fact import Question
     from mailstack.facts.platform import Platform
     from mailstack.files import Entry
-    from mailstack.operations.created import Created
+    from mailstack.operations.created import Completed, Created
     from mailstack.operations.units import Unit
     from mailstack.settings import Settings
     from mailstack.topology import Node, Topology
@@ -191,7 +191,7 @@ class Component:
         """
         return ()
 
-    def completes(self, site: Site, platform: Platform) -> Sequence[Created]:
+    def completes(self, site: Site, platform: Platform) -> Sequence[Completed]:
         """Return what is created once all services run."""
         return ()
 

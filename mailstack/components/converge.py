@@ -26,7 +26,7 @@ from mailstack.facts.reading import require
 from mailstack.files import Entry, Group, Place
 from mailstack.operations import sql, units
 from mailstack.operations.config_files import config_files
-from mailstack.operations.created import created
+from mailstack.operations.created import completed, created
 from mailstack.operations.in_step import check_first
 from mailstack.operations.packages import installed
 from mailstack.run import current_host
@@ -102,7 +102,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     if of_any_release(running := each(services, "units")):
         units.running(running)
     if of_any_release(completes := each(chosen, "completes")):
-        created(completes, "Ask for certificates", again=True)
+        completed(completes, "Ask for certificates")
 
 
 def _beside(component: Component, deployed_here: Collection[str]) -> list[Requirement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from mailstack.facts.fact import Fact, Value
 
 STATE = "/var/lib/mailstack/certificates.json"
 """What ``mailstack.on_host.certificates`` says of each certificate."""
+SETTINGS = ("/etc/mailstack/certificates.json", "/etc/mailstack/certificates-dns.ini")
+"""The settings that it reads."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class AcmeCertificate(Value):
     + problems: the names that the CA could not find this host by, each with the reason
     + error: why the last attempt failed
     + next: when the host tries again; ``None`` if all is well
+    + changed: whether a deploy has written other settings since an attempt that failed
     """
 
     names: tuple[str, ...]
@@ -30,6 +34,7 @@ class AcmeCertificate(Value):
     problems: dict[str, str]
     error: str | None
     next: datetime | None
+    changed: bool = False
 
     def fault(self) -> str | None:
         """Return what is wrong, in a line, or ``None``."""
@@ -46,17 +51,24 @@ class AcmeState(Fact[dict[str, AcmeCertificate]]):
     default = dict
 
     def command(self) -> str:
-        """Read the state."""
-        return self.asking([STATE])
+        """Read the state, and when the settings were written."""
+        return self.asking([STATE, *SETTINGS])
 
     @staticmethod
     def ask(about: Sequence[str]) -> str:
         """See ``Question.ask``."""
-        return f"cat {about[0]}"
+        state, *settings = about
+        return f"cat {state}; echo; echo =; stat -c %Y {' '.join(settings)}"
 
     def parse(self, output: str) -> dict[str, AcmeCertificate]:
-        """See ``Question.parse``."""
-        state: dict[str, dict[str, Any]] = json.loads(output) if output.strip() else {}
+        """See ``Question.parse``: a damaged state is none, as the host makes another one."""
+        text, _, written = output.partition("\n=\n")
+        settings = " ".join(written.split())
+        state: dict[str, dict[str, Any]] = {}
+        with contextlib.suppress(ValueError):
+            state = json.loads(text)
+        if not isinstance(state, dict) or not all(isinstance(each, dict) for each in state.values()):
+            return {}
         return {
             label: AcmeCertificate(
                 names=tuple(entry.get("names") or ()),
@@ -64,6 +76,7 @@ class AcmeState(Fact[dict[str, AcmeCertificate]]):
                 problems=dict(entry.get("problems") or {}),
                 error=entry.get("error"),
                 next=_time(entry.get("next")),
+                changed=entry.get("next") is not None and entry.get("settings", "") != settings,
             )
             for label, entry in state.items()
         }

@@ -33,22 +33,22 @@ class FromCa(NamedTuple):
 
     def changes(self) -> Sequence[Change]:
         """See ``Created.changes``."""
-        found = read(AcmeState.of())
-        if self._is_due(found):
+        if self._is_due(read(AcmeState.of())):
             # whatever it says: the server works without, and the state has the reason
             return (Change(["ask the CA for certificates"], shell(f"{self.program} host || true")),)
-        self.tell(found)
         return ()
 
     def _is_due(self, found: Mapping[str, AcmeCertificate]) -> bool:
         there = found.get(self.hostname)
-        if there is None:
+        if there is None or there.expires is not None:
+            return there is None
+        if there.changed or not there.error:  # the CA itself has not refused it
             return True
-        return there.expires is None and (there.next is None or there.next <= datetime.now(UTC))
+        return there.next is None or there.next <= datetime.now(UTC)
 
-    def tell(self, found: Mapping[str, AcmeCertificate]) -> None:
-        """Say what is wrong with each certificate."""
-        for label, certificate in found.items():
+    def tell(self) -> None:
+        """See ``Completed.tell``: each certificate."""
+        for label, certificate in read(AcmeState.of()).items():
             if fault := certificate.fault():
                 host.log_styled(
                     f"no new certificate for {label}: {fault}{self._until(label, certificate)}",

@@ -24,22 +24,52 @@ class Created(Protocol):
         """Return the changes that create or fix it; none if it exists."""
 
 
-def created(things: ByPlatform[Sequence[Created]], name: str, *, again: bool = False) -> None:
+class Completed(Created, Protocol):
+    """A thing that is created once all services run, and that may fail without failing the run."""
+
+    def tell(self) -> None:
+        """Say what is wrong, after the changes."""
+
+
+def created(things: ByPlatform[Sequence[Created]], name: str) -> None:
     """Create missing things on the host.
 
     + things: the things for a platform
     + name: the name of the operation
-    + again: whether each looks again after the changes, for what it has to say then
     """
+    _announce(things)
+    _created(things=things, name=name)
+
+
+def completed(things: ByPlatform[Sequence[Completed]], name: str) -> None:
+    """Create missing things on the host, and say what is wrong; see ``created``."""
+    _announce(things)
+    _completed(things=things, name=name)
+
+
+def _announce(things: ByPlatform[Sequence[Created]]) -> None:
     announce(PLATFORM)
     for thing in of_any_release(things):
         thing.announce()
-    _created(things=things, again=again, name=name)
 
 
 @operation
-def _created(things: ByPlatform[Sequence[Created]], again: bool) -> Generator[PyinfraCommand]:
-    def changes() -> list[Change]:
-        return [change for thing in dict.fromkeys(here(things)) for change in thing.changes()]
+def _created(things: ByPlatform[Sequence[Created]]) -> Generator[PyinfraCommand]:
+    yield from in_stages([lambda: _changes(here(things))], "all are there")
 
-    yield from in_stages([changes] * (2 if again and is_executing() else 1), "all are there")
+
+@operation
+def _completed(things: ByPlatform[Sequence[Completed]]) -> Generator[PyinfraCommand]:
+    yield from completing(here(things))
+
+
+def completing(things: Sequence[Completed]) -> Generator[PyinfraCommand]:
+    """Make the changes, and say what is wrong then."""
+    yield from in_stages([lambda: _changes(things)], "all are there")
+    if is_executing():
+        for thing in dict.fromkeys(things):
+            thing.tell()
+
+
+def _changes(things: Sequence[Created]) -> list[Change]:
+    return [change for thing in dict.fromkeys(things) for change in thing.changes()]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import pytest
+from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
 from mailstack.components.acme import ACME
 from mailstack.components.declarations import Record
-from mailstack.facts.acme import AcmeCertificate
+from mailstack.facts.acme import SETTINGS, AcmeCertificate
 from mailstack.facts.certificates import CertificateState
 from mailstack.facts.files import Found
 from mailstack.facts.platform import RELEASES
 from mailstack.facts.tlsa import TlsaKey
-from mailstack.operations import ca, certificates
+from mailstack.operations import ca, certificates, created, stages
 from mailstack.operations.ca import FromCa
 from mailstack.operations.certificates import SelfSigned, Taken, unfit
+from mailstack.operations.stages import Change
 from tests.support.sites import site
 
 NOW = datetime.now(UTC)
@@ -145,9 +149,12 @@ def test_an_unfit_certificate_is_refused(given: CertificateState, said: str | No
     assert problem is None if said is None else said in (problem or "")
 
 
-def entry(expires: bool, later: float | None = None, error: str | None = None) -> AcmeCertificate:
+def entry(
+    expires: bool, later: float | None = None, error: str | None = None, changed: bool = False
+) -> AcmeCertificate:
     again = None if later is None else NOW + timedelta(minutes=later)
-    return AcmeCertificate((), NOW + timedelta(days=9) if expires else None, {}, error, again)
+    problems = {} if error or later is None else {HOST: "is away"}
+    return AcmeCertificate((), NOW + timedelta(days=9) if expires else None, problems, error, again, changed)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +164,11 @@ def entry(expires: bool, later: float | None = None, error: str | None = None) -
         ({HOST: entry(expires=True)}, False, 0),
         ({HOST: entry(expires=True, later=9, error="away")}, False, 1),
         ({HOST: entry(expires=False, later=9, error="away")}, False, 1),
-        ({HOST: entry(expires=False, later=-9, error="away")}, True, 0),
+        ({HOST: entry(expires=False, later=-9, error="away")}, True, 1),
+        # it was the DNS, which costs nothing; or other settings
+        ({HOST: entry(expires=False, later=9)}, True, 1),
+        ({HOST: entry(expires=False, later=9, error="away", changed=True)}, True, 1),
+        ({HOST: entry(expires=True, later=9, error="away", changed=True)}, False, 1),
         ({HOST: entry(expires=True), "a.example": entry(expires=False, later=-9, error="away")}, False, 1),
     ],
 )
@@ -166,6 +177,8 @@ def test_a_run_asks_the_ca_for_the_first_certificate_alone(
 ) -> None:
     answers(AcmeState=found)
     assert bool(FromCa(HOST, "unit").changes()) is asked
+    assert said == []
+    FromCa(HOST, "unit").tell()
     assert len(said) == words
     assert all("away" in word for word in said)
 
@@ -173,8 +186,9 @@ def test_a_run_asks_the_ca_for_the_first_certificate_alone(
 def test_the_records_of_a_ca_that_is_known() -> None:
     known = Settings(mail_hostname=HOST, mail_acme=True, mail_acme_email="a@b.example")
     assert ACME.host_records(site(known)) == [Record(HOST, "CAA", '0 issue "letsencrypt.org"')]
-    other = known.model_copy(update={"mail_acme_server": "https://ca.letsencrypt.org.example/dir"})
-    assert ACME.host_records(site(other)) == []
+    for name in ("ca.letsencrypt.org.example", "ca.notletsencrypt.org"):
+        other = known.model_copy(update={"mail_acme_server": f"https://{name}/dir"})
+        assert ACME.host_records(site(other)) == []
 
 
 def test_the_key_of_the_dns_is_for_root_and_a_placeholder_until_written() -> None:
@@ -193,3 +207,46 @@ def test_the_key_of_the_dns_is_for_root_and_a_placeholder_until_written() -> Non
     assert credentials.mode == 0o600
     assert "c2VjcmV0" not in "".join(str(each) for each in files.values())
     assert list(ACME.secrets(here).values()) == ["c2VjcmV0"]
+    by_http = settings.model_copy(update={"mail_acme_challenge": "http-01"})
+    plugin = "python3-certbot-dns-rfc2136"
+    assert plugin in ACME.packages(here, RELEASES[0])
+    assert plugin not in ACME.packages(site(by_http), RELEASES[0])
+    assert ACME.secrets(site(by_http)) == {}
+
+
+def test_it_is_not_deployed_without_its_setting() -> None:
+    with pytest.raises(OperationValueError, match="acme: needs mail_acme = True"):
+        ACME.check(site(Settings(mail_hostname=HOST)))
+
+
+def test_the_program_reads_the_addresses_of_the_settings() -> None:
+    settings = Settings(
+        mail_hostname=HOST,
+        mail_acme=True,
+        mail_acme_email="a@b.example",
+        mail_dns_addresses=["2001:DB8:0::1"],
+    )
+    files: dict[str, Any] = {each.path: each for each in ACME.files(site(settings), RELEASES[0])}
+    assert json.loads(files[SETTINGS[0]].content)["addresses"] == ["2001:db8::1"]
+
+
+def test_what_is_wrong_is_said_once_after_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Thing(NamedTuple):
+        def announce(self) -> None:
+            pass
+
+        def changes(self) -> list[Change]:
+            done.append("look")
+            return []
+
+        def tell(self) -> None:
+            done.append("tell")
+
+    monkeypatch.setattr(created, "here", lambda things: things)
+    monkeypatch.setattr(created, "is_executing", lambda: True)
+    monkeypatch.setattr(stages, "is_executing", lambda: True)
+    monkeypatch.setattr(stages, "host", SimpleNamespace(noop=lambda _: None))
+    assert list(created.completing([Thing(), Thing()])) == []
+    assert done == ["look", "tell"]

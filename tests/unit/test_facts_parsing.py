@@ -87,7 +87,8 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
     (
         AcmeState.of(),
         '{"a.example": {"names": ["mta-sts.a.example"], "expires": 10.5, "failures": 2, "error": "no", '
-        '"next": 20, "problems": {"autoconfig.a.example": "has no address"}}}',
+        '"next": 20, "problems": {"autoconfig.a.example": "has no address"}, "settings": "17 18"}}'
+        "\n=\n17\n18\n",
         {
             "a.example": AcmeCertificate(
                 ("mta-sts.a.example",),
@@ -98,6 +99,18 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
             )
         },
     ),
+    (
+        AcmeState.of(),
+        '{"a.example": {"next": 20, "settings": "17"}, "b.example": {"settings": "17"}}\n=\n18\n',
+        {
+            "a.example": AcmeCertificate(
+                (), None, {}, None, datetime(1970, 1, 1, 0, 0, 20, tzinfo=UTC), changed=True
+            ),
+            "b.example": AcmeCertificate((), None, {}, None, None),
+        },
+    ),
+    # after a power loss
+    *((AcmeState.of(), f"{text}\n=\n18\n", {}) for text in ("", "\0\0", "[]", '{"a.example": 1}')),
     (
         FileStates.of(["/etc/a b", "/etc/e|f", "/var/vmail", "/etc/l"]),
         FILES,

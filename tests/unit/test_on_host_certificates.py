@@ -2,72 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mailstack.on_host.certificates import ca, keeper
+from mailstack.on_host.certificates import keeper
 from mailstack.on_host.certificates.files import FailureError, Present, Wanted
 from mailstack.on_host.certificates.keeper import Keeper
-
-DAY = 24 * 3600.0
-NOW = 1_000_000 * DAY / 1000
-CONFIGURATION: dict[str, Any] = {
-    "hostname": "mail.example.org",
-    "names": ["mta-sts.@DOMAIN@", "autoconfig.@DOMAIN@"],
-    "kinds": ["ecdsa"],
-    "challenge": "http-01",
-    "services": [],
-    "site": None,
-}
-
-
-class Dns:
-    """A DNS in which names have problems."""
-
-    def __init__(self) -> None:
-        self.problems: dict[str, str] = {}
-        self.asked: list[str] = []
-
-    def problem(self, name: str) -> str | None:
-        """See `Names.problem`."""
-        self.asked.append(name)
-        return self.problems.get(name)
-
-
-class World:
-    """A CA and a disk."""
-
-    def __init__(self) -> None:
-        self.there: dict[Path, Present] = {}
-        self.orders: list[list[str]] = []
-        self.failure: FailureError | None = None
-
-    def order(self, _: object, names: list[str], key: Path) -> str:
-        """See `ca.order`."""
-        self.orders.append(list(names))
-        if self.failure:
-            raise self.failure
-        self.there[key.with_name("cert.pem")] = Present(tuple(names), NOW, NOW + 90 * DAY)
-        return "PEM"
+from tests.support.certificate_keeper import CONFIGURATION, DAY, NOW, World, keeper_in
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    monkeypatch.setattr(keeper, "order", world.order)
-    monkeypatch.setattr(keeper, "install", lambda *_: None)
-    monkeypatch.setattr(keeper, "public", lambda _: "a key")
-    monkeypatch.setattr(keeper, "present", lambda wanted: world.there.get(wanted.certificate))
-    return world
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Keeper, World]:
+    return keeper_in(tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Keeper:
-    monkeypatch.setattr(keeper, "Names", lambda _: Dns())
-    monkeypatch.setattr(keeper, "STATE", tmp_path / "state")
-    return Keeper(CONFIGURATION)
+def kept(made: tuple[Keeper, World]) -> Keeper:
+    return made[0]
+
+
+@pytest.fixture
+def world(made: tuple[Keeper, World]) -> World:
+    return made[1]
 
 
 def of_domain(kept: Keeper) -> Wanted:
@@ -135,7 +94,7 @@ def test_after_failures_it_waits_longer_and_longer(world: World, kept: Keeper) -
     assert moments == [0, 15, 45, 105, 225, 465, 945, 1905, 3345, 4785]
     assert kept.state["example.org"]["error"] == "no"
     world.failure = None
-    kept.patient = False
+    kept.command = "now"
     kept.tend(of_domain(kept), NOW + 4 * DAY)
     assert kept.state["example.org"]["error"] is None
 
@@ -147,58 +106,89 @@ def test_it_waits_as_long_as_the_ca_says(world: World, kept: Keeper) -> None:
     assert len(world.orders) == 1
 
 
-SAID = """
-Certbot failed to authenticate some domains (authenticator: webroot). The CA reported these problems:
-  Domain: mail.example.org
-  Type:   unauthorized
-  Detail: 192.0.2.1: Invalid response from http://mail.example.org/.well-known/acme-challenge/x: 404
-
-Hint: …
-Some challenges have failed.
-"""
-LIMIT = (
-    "An unexpected error occurred:\nError creating new order :: too many certificates already issued: "
-    "urn:ietf:params:acme:error:rateLimited, retry after 2026-11-30 10:20:30 UTC"
-)
+def test_other_settings_end_the_pause(world: World, kept: Keeper) -> None:
+    world.failure = FailureError("no")
+    for minute in (0, 15):
+        kept.tend(of_domain(kept), NOW + minute * 60)
+    kept.settings = "others"
+    kept.tend(of_domain(kept), NOW + 16 * 60)
+    assert len(world.orders) == 3
+    assert kept.state["example.org"]["next"] == NOW + 31 * 60, "the first failure with these"
+    kept.tend(of_domain(kept), NOW + 17 * 60)
+    assert len(world.orders) == 3
 
 
-def test_what_certbot_says_becomes_a_line() -> None:
-    failure = ca.failure_of(SAID)
-    assert str(failure).startswith(
-        "mail.example.org: 192.0.2.1: Invalid response from http://mail.example.org"
-    )
-    assert "\n" not in str(failure)
-    limit = ca.failure_of(LIMIT)
-    assert "too many certificates" in str(limit) or "rateLimited" in str(limit)
-    assert limit.after == 1796034030
-    away = "An unexpected error occurred:\nAccount https://ca.example not found.\nAsk for help or search …"
-    assert str(ca.failure_of(f"{away}\nRequesting a certificate")) == "Account https://ca.example not found."
-    assert str(ca.failure_of("")) == "certbot failed"
+def test_settings_are_others_once_a_deploy_has_written_them(kept: Keeper) -> None:
+    before = keeper.settings_written()
+    keeper.CONFIGURATION.write_text("{}")
+    assert keeper.settings_written() != before
 
 
-def test_the_error_of_the_ca_is_in_the_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(ca, "LOG", tmp_path / "log")
-    assert ca.logged() == ""
-    error = "urn:ietf:params:acme:error:malformed :: not so :: no"
-    (tmp_path / "log").write_text(
-        f"2026 x\nacme.messages.Error: {error}\n\nAttributeError: can't set attribute\n"
-    )
-    assert str(ca.failure_of(f"{ca.logged()}\nAttributeError: can't set attribute")) == error
+def test_a_deploy_asks_the_dns_at_once_but_not_the_ca(world: World, kept: Keeper) -> None:
+    names: Any = kept.names
+    names.problems = dict.fromkeys(of_domain(kept).names, "has no address in the DNS")
+    kept.tend(of_domain(kept), NOW)
+    names.problems.clear()
+    world.failure = FailureError("no")
+    kept.command = "host"
+    for second in (1, 2):
+        kept.tend(of_domain(kept), NOW + second)
+    assert len(world.orders) == 1
 
 
-@pytest.mark.parametrize(
-    ("said", "gone"),
-    [
-        ("urn:ietf:params:acme:error:accountDoesNotExist :: unknown", True),
-        ("urn:ietf:params:acme:error:unauthorized :: Account is not valid, has status deactivated", True),
-        ("An unexpected error occurred:\nAccount https://ca.example/my-account/1 not found.", True),
-        (SAID, False),
-    ],
-)
-def test_an_account_that_the_ca_has_forgotten_is_moved_away(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, gone: bool
-) -> None:
-    monkeypatch.setattr(ca, "ACCOUNT", tmp_path)
-    (tmp_path / "accounts").mkdir()
-    assert ca.forget_account(said) is gone
-    assert (tmp_path / "accounts.gone").exists() is gone
+def test_a_clock_that_was_ahead_does_not_block_a_certificate(world: World, kept: Keeper) -> None:
+    world.failure = FailureError("no", after=NOW + 900 * DAY)
+    kept.tend(of_domain(kept), NOW + 800 * DAY)
+    world.failure = None
+    kept.tend(of_domain(kept), NOW)
+    assert kept.state["example.org"]["expires"] == NOW + 90 * DAY
+
+
+def test_a_clock_that_is_ahead_does_not_order_again_and_again(world: World, kept: Keeper) -> None:
+    for minute in range(0, 60, 5):
+        kept.tend(of_domain(kept), NOW + 800 * DAY + minute * 60)
+    assert len(world.orders) == 3
+    assert "is the clock right?" in kept.faults()[1]
+    kept.tend(of_domain(kept), NOW)
+    assert kept.state["example.org"]["error"] is None
+
+
+def test_a_ca_that_is_away_is_asked_once_in_a_look(world: World, kept: Keeper) -> None:
+    world.failure = FailureError("away", unreached=True)
+    for domain in ("a.example", "b.example", "c.example"):
+        kept.tend(kept.of_domain(domain), NOW)
+    assert len(world.orders) == 1
+    again = Keeper(CONFIGURATION)
+    again.state = kept.state
+    for domain in ("a.example", "b.example", "c.example"):
+        again.tend(kept.of_domain(domain), NOW + 300)
+    assert again.state["a.example"]["failures"] == again.state["b.example"]["failures"] == 1
+    assert len(world.orders) == 2
+
+
+def test_a_refusal_of_the_ca_is_for_one_domain_alone(world: World, kept: Keeper) -> None:
+    world.failure = FailureError("no")
+    for domain in ("a.example", "b.example"):
+        kept.tend(kept.of_domain(domain), NOW)
+    assert len(world.orders) == 2
+
+
+@pytest.mark.parametrize("text", ["", "\0\0", "[]", '{"a.example": 1}'])
+def test_a_damaged_state_is_none(kept: Keeper, text: str) -> None:
+    keeper.STATE.write_text(text)
+    assert Keeper(CONFIGURATION).state == {}
+
+
+def test_faults_have_all_that_is_wrong(world: World, kept: Keeper, tmp_path: Path) -> None:
+    assert kept.faults() == ["mail.example.org: not of the CA"]
+    world.there[tmp_path / "cert.pem"] = Present(("mail.example.org",), NOW, NOW + DAY)
+    assert kept.faults() == []
+    kept.state = {
+        "a.example": {"expires": 9, "problems": {"x.a.example": "has no address in the DNS"}, "error": "no"},
+        "b.example": {"expires": None, "site": "nginx refuses"},
+        "c.example": {"expires": time.time() + 999, "problems": {}, "error": None, "site": None},
+    }
+    assert kept.faults() == [
+        "a.example: x.a.example has no address in the DNS; no; it has expired",
+        "b.example: nginx refuses",
+    ]

@@ -7,14 +7,17 @@ import fcntl
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from .files import CERTIFICATES, FailureError
-from .keeper import Keeper
+from . import __doc__ as described
+from .files import CERTIFICATES, FailureError, finish
+from .keeper import CONFIGURATION, Keeper
 
-CONFIGURATION = Path("/etc/mailstack/certificates.json")
+COMMANDS: tuple[list[str], ...] = ([], ["now"], ["host"], ["roll"], ["check"])
+USAGE = (described or "").split("\n\n")[1]
 LOCK = Path("/run/mailstack-certificates.lock")
 
 
@@ -28,30 +31,45 @@ def alone() -> Iterator[None]:
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument says."""
+    if arguments not in COMMANDS:
+        print(USAGE, file=sys.stderr)
+        return 2
     os.umask(0o022)
     configuration = json.loads(CONFIGURATION.read_text("utf-8"))
+    keeper = Keeper(configuration)
     if arguments == ["check"]:
-        faults = Keeper(configuration).faults()
-        print("".join(f"{fault}\n" for fault in faults), end="")
-        return 1 if faults else 0
+        return _tell(keeper)
     with alone():
-        for left in CERTIFICATES.glob(".order.*"):  # by a killed one
-            shutil.rmtree(left, ignore_errors=True)
-        for left in CERTIFICATES.rglob(".*.new"):
-            left.unlink()
-        keeper = Keeper(configuration, patient=arguments != ["now"])
-        keeper.reload()
-        for wanted in keeper.of_host():
-            keeper.mend_next(wanted)
+        keeper = Keeper(configuration, command="".join(arguments))
         try:
+            _mend(keeper)
             if arguments == ["roll"]:
                 keeper.roll()
             else:
                 keeper.look(domains=arguments != ["host"])
-        except FailureError as failure:
+        except (FailureError, OSError, subprocess.TimeoutExpired) as failure:
             print(failure, file=sys.stderr)
             return 1
-    return 0
+    return _tell(keeper) if arguments == ["now"] else 0
+
+
+def _tell(keeper: Keeper) -> int:
+    faults = keeper.faults()
+    print("".join(f"{fault}\n" for fault in faults), end="")
+    return 1 if faults else 0
+
+
+def _mend(keeper: Keeper) -> None:
+    """Complete what a killed run has left."""
+    for wanted in keeper.of_host():
+        finish(wanted)
+    for left in CERTIFICATES.glob(".order.*"):
+        shutil.rmtree(left, ignore_errors=True)
+    for left in CERTIFICATES.rglob(".*.new"):
+        left.unlink()
+    keeper.reload()
+    for wanted in keeper.of_host():
+        keeper.mend_next(wanted)
 
 
 if __name__ == "__main__":

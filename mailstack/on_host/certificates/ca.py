@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import ssl
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
@@ -24,6 +26,7 @@ _NOISE = r"\s*$|Saving debug log|Requesting a |An unexpected error|Ask for help|
 
 def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> str:
     """Return a new certificate with its chain, from the CA. Raises ``FailureError``."""
+    mend_account()
     with tempfile.TemporaryDirectory(dir=CERTIFICATES, prefix=".order.") as directory:
         request, chain = f"{directory}/request.pem", Path(directory) / "fullchain.pem"
         alternatives = "subjectAltName=" + ",".join(f"DNS:{name}" for name in names)
@@ -44,10 +47,15 @@ def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> 
         # otherwise certbot trusts a list of its own, without a CA that the administrator has added
         environment = {**os.environ, "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
         for again in (True, True, True, False):
-            done = run(*command, timeout=900, env=environment)
+            try:
+                done = run(*command, timeout=900, env=environment)
+            except subprocess.TimeoutExpired:
+                raise unreached(configuration["server"], "certbot did not end in 15 minutes") from None
             if done.returncode == 0:
                 return chain.read_text("ascii")
             said = f"{logged()}\n{done.stderr}\n{done.stdout}"
+            if reason := no_answer(said):
+                raise unreached(configuration["server"], reason)
             # certbot itself tries only once more with another nonce (RFC 8555, 6.5)
             if not (again and ("badNonce" in said or forget_account(said))):
                 raise failure_of(said)
@@ -62,13 +70,43 @@ def logged() -> str:
     return ""
 
 
+def unreached(server: str, reason: str) -> FailureError:
+    """Return the error for a CA that gives no answer."""
+    return FailureError(f"mail_acme_server = '{server}' gives no answer: {reason}", unreached=True)
+
+
+def no_answer(said: str) -> str | None:
+    """Return why certbot got no answer of the CA, as it says only which error of Python that was."""
+    found = re.search(r"^(?:requests|urllib3)\.exceptions\.(\w+): (.*)$", said, re.M)
+    if found is None:
+        return None
+    told = r"\[Errno -?\d+\] ([^'\"()]+)|(certificate verify failed(?:: [^'\"()]+)?)|(timed out)"
+    reasons = re.findall(told, found[2])
+    return "".join(reasons[-1]).strip() if reasons else found[1]
+
+
+def mend_account() -> None:
+    """Put an account away whose files are damaged, as after a power loss, so that another one is made."""
+    for path in (ACCOUNT / "accounts").rglob("*.json"):
+        try:
+            json.loads(path.read_text("utf-8"))
+        except ValueError:
+            put_account_away()
+            return
+
+
+def put_account_away() -> None:
+    """Move the account away."""
+    if (ACCOUNT / "accounts").exists():
+        shutil.rmtree(ACCOUNT / "accounts.gone", ignore_errors=True)
+        (ACCOUNT / "accounts").rename(ACCOUNT / "accounts.gone")
+
+
 def forget_account(said: str) -> bool:
     """Move the account away if the CA does not know it any more, so that another one is made."""
     if not re.search(r"accountDoesNotExist|[Aa]ccount (\S+ not found|is not valid|.*deactivated)", said):
         return False
-    if (ACCOUNT / "accounts").exists():
-        shutil.rmtree(ACCOUNT / "accounts.gone", ignore_errors=True)
-        (ACCOUNT / "accounts").rename(ACCOUNT / "accounts.gone")
+    put_account_away()
     return True
 
 

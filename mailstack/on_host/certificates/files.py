@@ -6,12 +6,16 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import ssl
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 CERTIFICATES = Path("/etc/ssl/mailstack")
+RELOAD = Path("/var/lib/mailstack/certificates.reload")
+"""There while services may not have read a new certificate."""
 NEW_KEY = {
     "ecdsa": ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
     "rsa": ("-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"),
@@ -22,11 +26,13 @@ class FailureError(Exception):
     """A certificate could not be had.
 
     + after: the time before which the CA wants no other request, in seconds since 1970
+    + unreached: whether the CA gave no answer, as it then does for other certificates
     """
 
-    def __init__(self, text: str, after: float = 0) -> None:
+    def __init__(self, text: str, after: float = 0, *, unreached: bool = False) -> None:
         super().__init__(text)
         self.after = after
+        self.unreached = unreached
 
 
 class Wanted(NamedTuple):
@@ -80,10 +86,44 @@ def replace(path: Path, text: str, mode: int = 0o644) -> None:
     new = path.with_name(f".{path.name}.new")
     with contextlib.suppress(FileNotFoundError):
         new.unlink()
-    os.close(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
-    new.write_text(text, "utf-8")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
     new.chmod(mode)
     new.replace(path)
+
+
+def install(wanted: Wanted, chain: str, key: Path) -> None:
+    """Put a certificate in its place, with its key if that is another one."""
+    RELOAD.touch()
+    if key == wanted.key:
+        replace(wanted.certificate, chain)
+        return
+    new = Path(tempfile.mkdtemp(dir=CERTIFICATES, prefix=".order."))
+    replace(new / "key.pem", key.read_text("ascii"), 0o600)
+    replace(new / "cert.pem", chain)
+    new.rename(_pair(wanted))
+    finish(wanted)
+
+
+def _pair(wanted: Wanted) -> Path:
+    """Return the directory of a certificate and another key that are about to be used, both or none."""
+    return wanted.certificate.with_name(f".{wanted.certificate.name}.pair")
+
+
+def finish(wanted: Wanted) -> None:
+    """Put a certificate and its other key in place, also those of a run that was killed before it had."""
+    pair = _pair(wanted)
+    if not pair.exists():
+        return
+    RELOAD.touch()
+    for name, path, mode in (("key.pem", wanted.key, 0o600), ("cert.pem", wanted.certificate, 0o644)):
+        replace(path, (pair / name).read_text("ascii"), mode)
+    # at once, as half of it would look like one that is complete
+    done = Path(tempfile.mkdtemp(dir=CERTIFICATES, prefix=".order."))
+    pair.rename(done / "pair")
+    shutil.rmtree(done)
 
 
 def make_key(path: Path, kind: str) -> None:

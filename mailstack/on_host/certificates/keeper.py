@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import subprocess
@@ -12,13 +11,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .ca import order
-from .files import CERTIFICATES, FailureError, Present, Wanted, make_key, present, public, replace, run
+from .ca import CREDENTIALS, order
+from .files import (
+    CERTIFICATES,
+    RELOAD,
+    FailureError,
+    Present,
+    Wanted,
+    install,
+    make_key,
+    present,
+    public,
+    replace,
+    run,
+)
 from .names import Names
 
+CONFIGURATION = Path("/etc/mailstack/certificates.json")
 STATE = Path("/var/lib/mailstack/certificates.json")
-RELOAD = Path("/var/lib/mailstack/certificates.reload")
-"""There while services may not have read a new certificate."""
 
 MINUTE = 60
 LOOK_AGAIN, LONGEST_LOOK = 5 * MINUTE, 60 * MINUTE
@@ -27,27 +37,34 @@ ASK_AGAIN, LONGEST_PAUSE = 15 * MINUTE, 24 * 60 * MINUTE
 """The same for the CA: Let's Encrypt allows five failures an hour."""
 
 
-def install(wanted: Wanted, chain: str, key: Path) -> None:
-    """Put a certificate in its place, with its key if that is another one."""
-    RELOAD.touch()
-    if key != wanted.key:
-        replace(wanted.key, key.read_text("ascii"), 0o600)
-    replace(wanted.certificate, chain)
+def settings_written() -> str:
+    """Return when a deploy has last written other settings."""
+    found = (path for path in (CONFIGURATION, Path(CREDENTIALS)) if path.exists())
+    return " ".join(str(int(path.stat().st_mtime)) for path in found)
+
+
+def stored() -> dict[str, dict[str, Any]]:
+    """Return the state; of a damaged one, nothing."""
+    try:
+        found = json.loads(STATE.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and all(isinstance(each, dict) for each in found.values()) else {}
 
 
 class Keeper:
     """What keeps the certificates of a host.
 
-    + patient: whether to wait after a failure
+    + command: the program's argument: ``now`` never waits after a failure, ``host`` only after one of the CA
     """
 
-    def __init__(self, configuration: Mapping[str, Any], *, patient: bool = True) -> None:
+    def __init__(self, configuration: Mapping[str, Any], *, command: str = "") -> None:
         self.configuration = configuration
-        self.patient = patient
+        self.command = command
         self.names = Names(configuration)
-        self.state: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(OSError, ValueError):
-            self.state = json.loads(STATE.read_text("utf-8"))
+        self.settings = settings_written()
+        self.state = stored()
+        self._unreached = False
 
     def save(self) -> None:
         """Write the state, which anybody may read."""
@@ -81,7 +98,8 @@ class Keeper:
         listed = set(found.strip().split(","))
         if "." not in listed:
             return None
-        return {name for name in listed if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name)}
+        domains = {name for name in listed if re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name)}
+        return domains - {self.configuration["hostname"]}  # the names of both would be in one entry
 
     def look(self, *, domains: bool = True) -> None:
         """Get what is due, for the host alone or for the domains too."""
@@ -100,8 +118,8 @@ class Keeper:
         if domains is None:
             domains = self.state.keys() - hosts
         for label in [each for each in self.state if each not in hosts and each not in domains]:
-            del self.state[label]
-            self._site(label, None)
+            if self._site(label, None):
+                del self.state[label]
         for domain in sorted(domains):
             self.tend(self.of_domain(domain), time.time())
             self.save()
@@ -111,7 +129,7 @@ class Keeper:
         faults = [f"{wanted.label}: not of the CA" for wanted in self.of_host() if not present(wanted)]
         for label, entry in sorted(self.state.items()):
             wrong = [f"{name} {text}" for name, text in sorted((entry.get("problems") or {}).items())]
-            wrong += [entry["error"]] if entry.get("error") else []
+            wrong += [str(entry[fault]) for fault in ("error", "site") if entry.get(fault)]
             wrong += ["it has expired"] if 0 < (entry.get("expires") or 0) < time.time() else []
             faults += [f"{label}: {'; '.join(wrong)}"] if wrong else []
         return faults
@@ -129,18 +147,27 @@ class Keeper:
         renewal = there is None or now >= there.renew_at(wanted.label)
         if not new and not renewal:
             entry.update(problems={}, error=None, failures=0, next=None)
-        elif not (self.patient and now < (entry.get("next") or 0)):
+        elif not self._waits(entry, now):
             self._try(wanted, there, entry, now)
         if there or entry["expires"]:
             self._site(wanted.label, wanted)
 
+    def _waits(self, entry: Mapping[str, Any], now: float) -> bool:
+        """Return whether the pause after a failure lasts: with these settings, and by this clock."""
+        if self.command == "now" or (self.command == "host" and not entry.get("error")):
+            return False
+        known = entry.get("settings") == self.settings and (entry.get("tried") or 0) <= now
+        return known and now < (entry.get("next") or 0)
+
     def _try(self, wanted: Wanted, there: Present | None, entry: dict[str, Any], now: float) -> None:
+        if self._unreached:
+            return  # it would take as long for each
         problems = {name: text for name in wanted.names if (text := self.names.problem(name))}
         good = [name for name in wanted.names if name not in problems]
-        failures = entry.get("failures") or 0
+        failures = (entry.get("failures") or 0) if entry.get("settings") == self.settings else 0
         pause = min(LOOK_AGAIN * 2 ** min(failures, 10), LONGEST_LOOK)
         entry.update(problems=problems, failures=failures + 1 if problems else 0, error=None)
-        entry["next"] = now + pause if problems else None
+        entry.update(next=now + pause if problems else None, settings=self.settings, tried=now)
         renewal = there is None or now >= there.renew_at(wanted.label)
         if not good or not (renewal or set(good) - set(there.names if there else ())):
             return
@@ -148,34 +175,41 @@ class Keeper:
             if not public(wanted.key):
                 make_key(wanted.key, wanted.kind)
             install(wanted, order(self.configuration, good, wanted.key), wanted.key)
+            got = present(wanted)
+            entry.update(expires=got.expires if got else None, names=list(got.names) if got else good)
+            if got and now >= got.renew_at(wanted.label):
+                raise FailureError("the new certificate is due for renewal already; is the clock right?")
         except (FailureError, OSError, subprocess.TimeoutExpired) as failure:
+            self._unreached = getattr(failure, "unreached", False)
             pause = min(ASK_AGAIN * 2 ** min(failures, 10), LONGEST_PAUSE)
             after = max(now + pause, getattr(failure, "after", 0))
             entry.update(error=str(failure), failures=failures + 1, next=after)
-            print(f"{wanted.label}: {failure}", file=sys.stderr)
+            if self.command != "now":  # that says at its end what is wrong
+                print(f"{wanted.label}: {failure}", file=sys.stderr)
             return
-        got = present(wanted)
-        entry.update(expires=got.expires if got else None, names=list(got.names) if got else good)
         print(f"{wanted.label}: a new certificate for {', '.join(good)}")
 
-    def _site(self, domain: str, wanted: Wanted | None) -> None:
-        """Make the web server use the certificate of a domain, or no longer."""
+    def _site(self, domain: str, wanted: Wanted | None) -> bool:
+        """Make the web server use the certificate of a domain, or no longer; return whether it does."""
         if not self.configuration["site"] or domain in [each.label for each in self.of_host()]:
-            return
+            return True
         template = Path(self.configuration["site"])
         path = Path(self.configuration["sites"]) / f"{domain}.conf"
         served = wanted and template.exists()
         text = template.read_text("utf-8").replace("@DOMAIN@", domain) if served else None
         before = path.read_text("utf-8") if path.exists() else None
+        self.state[domain]["site"] = None
         if text == before:
-            return
+            return True
         self._write_site(path, text)
         tested = run("nginx", "-t")
         if tested.returncode:
             self._write_site(path, before)
-            print(f"{domain}: {tested.stderr.strip()[-300:]}", file=sys.stderr)
-            return
+            self.state[domain]["site"] = f"nginx refuses another server: {tested.stderr.strip()[-300:]}"
+            print(f"{domain}: {self.state[domain]['site']}", file=sys.stderr)
+            return False
         RELOAD.touch()
+        return True
 
     def _drop_sites_without_certificates(self) -> None:
         """Remove the sites with which the web server could not start, for what happened to their files."""
