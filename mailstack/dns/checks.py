@@ -101,7 +101,7 @@ class Check:
     def _verdict(self, group: Group, server: Server, relayed: bool) -> Verdict:
         answer = self.asker.ask(group.name, group.type, server)
         if answer.code not in _ANSWERS:
-            return Verdict("missing", f"the answer is {answer.code}")
+            return Verdict("missing", answer.code if answer.is_silence else f"the answer is {answer.code}")
         verdict = compared(group, answer, relayed=relayed)
         if verdict.kind == "missing" and group.type == "CNAME":
             return self._no_cname(group.name, server, verdict)

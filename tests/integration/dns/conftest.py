@@ -29,8 +29,13 @@ class Named:
     def run(self, *args: str, **more: Any) -> PyinfraRun:
         """Run a command against the server. Its resolver is the one to ask: it validates."""
         args = args if "--dry" in args else ("-y", *args)  # which shows no changes with -y
-        data = trust.data(mail_dns_resolver=self.server.ip, **more)
+        data = trust.data(**{"mail_dns_resolver": self.server.ip, **more})
         return self.server.pyinfra(*args, data=data, timeout=300)
+
+    @property
+    def silent(self) -> str:
+        """Return an address at which no name server answers."""
+        return self.server.ip6
 
     def serve(self, printed: str) -> None:
         """Put these lines into the DNS, with the names by which the provider's addresses lead back."""

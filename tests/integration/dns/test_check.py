@@ -42,6 +42,43 @@ def test_a_domain_alone_and_other_formats(named: Named) -> None:
     assert "there is no argument resolver" in refused.stderr
 
 
+def test_the_name_of_the_host_means_its_records_alone(named: Named) -> None:
+    printed = named.run("mailstack.dns.zone", "mail.example.org").check().stdout
+    names = {line.split()[0] for line in printed.splitlines() if line and line[0] != ";"}
+    assert {"mail.example.org.", "_25._tcp.mail.example.org."} <= names
+    assert all(name.endswith("mail.example.org.") for name in names)
+    done = named.run("mailstack.dns.check", "mail.example.org").check()
+    assert {line for line in done.stdout.splitlines() if not line.startswith(" ")} == {
+        "mail.example.org: all records are right"
+    }
+
+
+def test_a_domain_that_does_not_exist_is_one_finding(named: Named) -> None:
+    done = named.run("mailstack.dns.check", "nowhere.example")
+    finds(done, "missing: nowhere.example: the DNS has no such name", "    nowhere.example. 3600 IN MX 10")
+    assert "1 missing in the DNS" in done.stderr
+
+
+def test_a_resolver_that_does_not_answer_is_told(named: Named) -> None:
+    done = named.run("mailstack.dns.check", mail_dns_resolver=named.silent)
+    assert done.returncode == 1
+    assert f"mail_dns_resolver = {named.silent}: does not answer" in done.stderr
+    assert "missing" not in done.stdout
+
+
+def test_an_spf_record_of_others_is_judged_as_receivers_do_it(named: Named) -> None:
+    line = 'example.org. 3600 IN TXT "v=spf1'
+    include = Record("spf.example.net", "TXT", '"v=spf1 -ip4:192.0.2.0/24 +all"')
+    for text, said in {
+        "v=spf1 include:spf.example.net a/99 ~all": "allowed: 0 to 32: receivers ignore it",
+        f"v=spf1 -ip4:{named.server.ip} mx -all": f"mail from {named.server.ip} does not pass",
+    }.items():
+        named.serve(named.without(line, more=(include, Record("example.org", "TXT", f'"{text}"'))))
+        finds(
+            named.run("mailstack.dns.check", "example.org"), said, "into mail_spf_mechanisms what should stay"
+        )
+
+
 def test_what_is_missing_different_or_too_much_is_found(named: Named) -> None:
     lines = named.zones.splitlines()
     (key,) = [line for line in lines if line.startswith("ed1._domainkey.example.org.")]

@@ -16,7 +16,7 @@ OTHERS = (
 STALE = Record("example.org", "TXT", '"v=spf1 a -all"')
 
 
-def publish(named: Named, *args: str, **more: str) -> PyinfraRun:
+def publish(named: Named, *args: str, **more: str | bool) -> PyinfraRun:
     done = named.run(*args, "mailstack.dns.publish", mail_dns_server=named.dns.ip, **{**dns.UPDATES, **more})
     assert dns.UPDATES["mail_dns_key_secret"] not in done.stdout + done.stderr
     return done
@@ -57,7 +57,31 @@ def test_a_wrong_key_changes_nothing_and_is_told_without_the_secret(unserved: Na
     assert other not in done.stdout + done.stderr
     done = publish(unserved, mail_dns_key_name="unknown")
     assert "it does not know the key mail_dns_key_name" in done.stderr
+    done = publish(unserved, mail_dns_key_algorithm="hmac-sha512")
+    assert "mail_dns_key_algorithm = hmac-sha512" in done.stderr
     assert there(unserved, "example.org", "MX") == set()
+
+
+def test_a_wildcard_is_in_nobodys_way_and_a_record_is(unserved: Named) -> None:
+    wildcard, alias = Record("*.example.org", "A", "192.0.2.80"), "autoconfig.example.org"
+    line = f"{wildcard.name}. 1 A {wildcard.data}\n"
+    unserved.serve(f"{line}{alias}. 1 A 192.0.2.80\nautodiscover.example.org. 1 A 192.0.2.81\n")
+    refused = publish(unserved, mail_web=True)
+    assert refused.returncode == 1
+    for name in (alias, "autodiscover.example.org"):
+        assert f"{name} has A records, so that it can't be a CNAME" in refused.stderr
+
+    unserved.serve(line)
+    publish(unserved, mail_web=True).check()
+    assert there(unserved, alias, "CNAME") == {"mail.example.org."}
+    assert there(unserved, "other.example.org", "A") == {wildcard.data}
+    assert publish(unserved, "--json", mail_web=True).check().changed == []
+
+
+def test_a_server_that_does_not_answer_is_told(unserved: Named) -> None:
+    done = unserved.run("mailstack.dns.publish", mail_dns_server=unserved.silent, **dns.UPDATES)
+    assert done.returncode == 1
+    assert f"mail_dns_server = {unserved.silent}: does not answer" in done.stderr
 
 
 def test_it_is_off_without_a_server(unserved: Named) -> None:
