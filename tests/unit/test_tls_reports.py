@@ -187,6 +187,19 @@ def test_counts_survive_a_restart(reporter: SimpleNamespace, tmp_path: Path) -> 
 ALL_OF_B_AND_C = [(f"{name}.example", f"{to}@{name}.example") for name in "bc" for to in ("tls", "more")]
 
 
+def test_counts_that_could_not_be_saved_are_saved_later(
+    reporter: SimpleNamespace, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = counts_of(reporter, "b.example", day="2026-01-31")
+    counts.changed.add("2026-01-31")
+    reporter.Counts.__init__.__globals__["STATE"] = tmp_path / "later"
+    counts.save()
+    assert "not saved: " in capsys.readouterr().out
+    (tmp_path / "later").mkdir()
+    counts.save()
+    assert reporter.Counts().days == counts.days
+
+
 def test_mail_waits_while_postfix_is_away(
     reporter: SimpleNamespace, postfix: Postfix, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
