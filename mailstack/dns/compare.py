@@ -102,8 +102,11 @@ def _text(group: Group, have: Sequence[str]) -> Verdict:
 
 
 def lost_terms(group: Group, answer: Answer) -> list[str]:
-    """Return the mechanisms of the SPF records that are there and not wanted."""
-    words = [word for data in answer.data if group.has_kind_of(data) for word in data.split()[1:]]
+    """Return the mechanisms of the SPF records that are there and not wanted, as the setting takes them."""
+    texts = [data for data in answer.data if group.has_kind_of(data)]
+    words = [
+        re.sub("^redirect=", "include:", word, flags=re.I) for text in texts for word in text.split()[1:]
+    ]
     kept = group.wanted[0].lower().split()
     return [word for word in dict.fromkeys(words) if word.lower() not in kept and word[-3:].lower() != "all"]
 

@@ -240,6 +240,10 @@ def test_what_an_spf_record_of_others_lists_is_not_lost() -> None:
     (found,) = findings(Dns(*wanted()[1], others))
     assert found.kind == "extra"
     assert found.text.endswith(f"; {advice}")
+    # a redirect is no mechanism, and an include has what it lists
+    redirected = others._replace(data='"v=spf1 redirect=spf.example.net"')
+    (found,) = findings(Dns(*without(("example.org", "TXT")), redirected))
+    assert found.text.endswith("should stay of include:spf.example.net")
     # the record of the host's own name has none of these
     (found,) = findings(Dns(*without((HOST, "TXT")), others._replace(name=HOST)))
     assert "mail_spf_mechanisms" not in found.text
