@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mailstack.on_host.certificates import __main__ as program
 from mailstack.on_host.certificates import files
 from mailstack.on_host.certificates.files import Wanted, finish, install, make_key, present, public
 from tests.support.certificates import Authority, self_signed
@@ -105,13 +104,3 @@ def test_a_run_that_was_killed_between_key_and_certificate_is_completed(
         pair = wanted.key.read_text(), wanted.certificate.read_text()
         assert pair == (("old key", "old") if steps < 2 else ("next key", "new"))
     assert ("next key", "old") in seen, "no run was killed between both"
-
-
-@pytest.mark.parametrize("arguments", [["rol"], ["help"], ["now", "host"]])
-def test_an_unknown_command_is_refused_with_those_that_there_are(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert program.main(arguments) == 2
-    told = capsys.readouterr().err
-    for command in program.COMMANDS:
-        assert " ".join(["certificates", *command]) in told
