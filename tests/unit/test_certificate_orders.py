@@ -88,6 +88,14 @@ MAX = f"{POOL}Max retries exceeded with url: /dir (Caused by "
             "chain (_ssl.c:1000)')))",
             "certificate verify failed: self-signed certificate in certificate chain",
         ),
+        # certbot's own words for some of them
+        ("ValueError: Requesting ca.example/dir: Connection refused", "Connection refused"),
+        (
+            f'requests.exceptions.ConnectionError: {MAX}NameResolutionError("<urllib3.connection.'
+            "HTTPSConnection object at 0x7f>: Failed to resolve 'ca.example' ([Errno -2] Name or service "
+            'not known)"))',
+            "Name or service not known",
+        ),
         (f"requests.exceptions.ReadTimeout: {POOL}Read timed out. (read timeout=45)", "timed out"),
         ("requests.exceptions.JSONDecodeError: Expecting value: line 1 column 1", "JSONDecodeError"),
         (SAID, None),

@@ -77,6 +77,8 @@ def unreached(server: str, reason: str) -> FailureError:
 
 def no_answer(said: str) -> str | None:
     """Return why certbot got no answer of the CA, as it says only which error of Python that was."""
+    if refused := re.search(r"^ValueError: Requesting [^\s/]+/\w*: *(.+)$", said, re.M):
+        return refused[1]
     found = re.search(r"^(?:requests|urllib3)\.exceptions\.(\w+): (.*)$", said, re.M)
     if found is None:
         return None
