@@ -112,10 +112,12 @@ class Certbot:
     def __init__(self, *said: str | Exception) -> None:
         self.said = list(said)
         self.runs = 0
+        self.seconds = 0.0
 
-    def __call__(self, *command: str, **_: Any) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *command: str, timeout: float, **_: Any) -> subprocess.CompletedProcess[str]:
         """See `files.run`."""
         self.runs += 1
+        self.seconds = timeout
         if self.said:
             told = self.said.pop(0)
             if isinstance(told, Exception):
@@ -138,9 +140,9 @@ def ordered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(ca, "LOG", tmp_path / "log")
     monkeypatch.setattr(ca, "openssl", lambda *_: "")
 
-    def order(certbot: Certbot) -> str:
+    def order(certbot: Certbot, **more: Any) -> str:
         monkeypatch.setattr(ca, "run", certbot)
-        return ca.order(CONFIGURATION, ["a.example"], tmp_path / "key.pem")
+        return ca.order({**CONFIGURATION, **more}, ["a.example"], tmp_path / "key.pem")
 
     return order
 
@@ -192,3 +194,10 @@ def test_a_damaged_account_is_put_away(ordered: Any, tmp_path: Path, text: str) 
     assert ordered(Certbot()) == "PEM"
     assert not accounts.exists()
     assert accounts.with_name("accounts.gone").exists()
+
+
+@pytest.mark.parametrize(("challenge", "seconds"), [("http-01", 900), ("dns-01", 900 + 3600)])
+def test_certbot_may_wait_for_the_dns(ordered: Any, challenge: str, seconds: float) -> None:
+    certbot = Certbot()
+    ordered(certbot, challenge=challenge, propagation=3600)
+    assert certbot.seconds == seconds

@@ -36,9 +36,8 @@ def main(arguments: list[str]) -> int:
         return 2
     os.umask(0o022)
     configuration = json.loads(CONFIGURATION.read_text("utf-8"))
-    keeper = Keeper(configuration)
     if arguments == ["check"]:
-        return _tell(keeper)
+        return _tell(Keeper(configuration))
     with alone():
         keeper = Keeper(configuration, command="".join(arguments))
         try:

@@ -44,13 +44,16 @@ def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> 
         else:
             command += ["--dns-rfc2136", "--dns-rfc2136-credentials", CREDENTIALS]
             command += ["--dns-rfc2136-propagation-seconds", str(configuration["propagation"])]
+        minutes = 15 + (configuration["propagation"] // 60 if configuration["challenge"] == "dns-01" else 0)
         # otherwise certbot trusts a list of its own, without a CA that the administrator has added
         environment = {**os.environ, "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
         for again in (True, True, True, False):
             try:
-                done = run(*command, timeout=900, env=environment)
+                done = run(*command, timeout=60 * minutes, env=environment)
             except subprocess.TimeoutExpired:
-                raise unreached(configuration["server"], "certbot did not end in 15 minutes") from None
+                raise unreached(
+                    configuration["server"], f"certbot did not end in {minutes} minutes"
+                ) from None
             if done.returncode == 0:
                 return chain.read_text("ascii")
             said = f"{logged()}\n{done.stderr}\n{done.stdout}"
