@@ -25,7 +25,7 @@ from mailstack.operations.certificates import SelfSigned, Taken, unfit
 from mailstack.operations.stages import Change
 from tests.support.sites import site
 
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC)  # when tests are collected; they may run an hour later
 HOST = "mail.example.org"
 KEYS = {"current": TlsaKey("3 1 1 a", NOW), "next": TlsaKey("3 1 1 b", NOW)}
 
@@ -152,7 +152,7 @@ def test_an_unfit_certificate_is_refused(given: CertificateState, said: str | No
 def entry(
     expires: bool, later: float | None = None, error: str | None = None, changed: bool = False
 ) -> AcmeCertificate:
-    again = None if later is None else NOW + timedelta(minutes=later)
+    again = None if later is None else NOW + timedelta(hours=later)
     problems = {} if error or later is None else {HOST: "is away"}
     return AcmeCertificate((), NOW + timedelta(days=9) if expires else None, problems, error, again, changed)
 
