@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import smtplib
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,19 @@ from tests.integration.conftest import Factory
 from tests.support import clients, deploys, sample_accounts
 from tests.support.numbered_traffic import watch
 from tests.support.sample_accounts import ALICE, BOB, CAROL, STRANGER
+from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
 PAGE = Path(__file__).parents[3] / "docs/upgrading.md"
+
+
+def sent(host: Target) -> str | None:
+    """Return the Message-ID of a message to Carol, or nothing: between two versions Postfix may say 451."""
+    try:
+        return clients.send(host, clients.message(STRANGER, CAROL))
+    except smtplib.SMTPRecipientsRefused as error:
+        assert [code for code, _ in error.recipients.values()] == [451]
+        return None
 
 
 @pytest.mark.parametrize("debian", [12], ids=["debian12"], indirect=True)
@@ -28,7 +39,8 @@ def test_the_documented_upgrade_loses_nothing(clone: Factory) -> None:
         host.exec(upgrade, timeout=900)
         half = host.exec(dovecot, check=False, timeout=300)
         assert "error processing package dovecot-core" in half.stdout + half.stderr
-        queued = clients.send(host, clients.message(STRANGER, CAROL))
+        queued = clients.eventually(lambda: sent(host), "port 25 takes no mail", 60)
+        assert queued
         assert "postfix: daemon-reload, stop postfix@-, start" in deploys.said(
             deploys.run(host, sample_accounts.data())
         )
