@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -245,6 +246,7 @@ def test_masters_are_found_by_their_files(tmp_path: Path) -> None:
         ]
         assert pid not in said()
         sleeper.send_signal(signal.SIGSTOP)
+        os.waitpid(sleeper.pid, os.WUNTRACED)
         assert pid in said()
     finally:
         sleeper.kill()
