@@ -71,8 +71,8 @@ class Rspamd(Component):
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
-        ports = (rspamd_config.MILTER.port, rspamd_config.WEB.port)
-        listens = (*map(str, ports), rspamd_config.CONTROLLER)
+        web = str(rspamd_config.WEB.port)
+        listens = (rspamd_config.MILTER.host, web, rspamd_config.CONTROLLER)
         return [
             Unit("rspamd", program="/usr/bin/rspamd", drop_in=True, listens=listens),
             dkim.unit(),

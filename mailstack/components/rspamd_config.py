@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import redis, systemd
+from mailstack.components import additions, redis, systemd
 from mailstack.endpoint import Endpoint
 from mailstack.facts.dkim import KEYS
-from mailstack.files import Entry, File
+from mailstack.files import Directory, Entry, File
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from mailstack.components.component import Site
 
-MILTER = Endpoint("127.0.0.1", 11332)
+_SOCKETS = f"{additions.QUEUE}/rspamd"
+MILTER = Endpoint(f"{_SOCKETS}/milter.sock")
+"""By a TCP port, each message would wait 40 ms for a delayed acknowledgement."""
+
 CONTROLLER = "/run/rspamd/mailstack.sock"
 """For users' training of the filter. A port, even on loopback, would be open to every user of the host."""
 
@@ -66,7 +69,7 @@ def files(site: Site) -> list[Entry]:
     link = site.link("redis")
     values = {
         "networks": _plain(settings.mail_mynetworks),
-        "milter": f"{MILTER.host}:{MILTER.port}",
+        "milter": MILTER.host,
         "controller": CONTROLLER,
         "web": f"{WEB.host}:{WEB.port}",
         "password": HASHED_PASSWORD,
@@ -91,6 +94,8 @@ def files(site: Site) -> list[Entry]:
     forbidden = "".join(f"{extension}\n" for extension in settings.mail_forbidden_attachments)
     antivirus = render("rspamd/antivirus.conf", **values) if values["antivirus"] else None
     return [
+        # of Debian's users, only Postfix may enter
+        Directory(_SOCKETS, "_rspamd", "postfix", 0o710),
         *systemd.drop_in(
             "rspamd",
             groups=_GROUPS,

@@ -43,7 +43,7 @@ def test_mail_waits_while_it_is_down(platform: Platform) -> None:
     here = site(SETTINGS)
     (main,) = [entry for entry in POSTFIX.files(here, platform) if entry.path == "/etc/postfix/main.cf"]
     assert isinstance(main, File) and main.content
-    assert "smtpd_milters = inet:127.0.0.1:11332\nnon_smtpd_milters = $smtpd_milters\n" in main.content
+    assert "smtpd_milters = unix:rspamd/milter.sock\nnon_smtpd_milters = $smtpd_milters\n" in main.content
     assert "milter_default_action = tempfail\n" in main.content
     assert "internal_mail_filter_classes = bounce\n" in main.content
 
@@ -58,7 +58,11 @@ def test_no_port_is_open_to_others() -> None:
         if path.startswith("/etc/rspamd")
         for bind in re.findall(r'bind_socket = "([^\s"]+)', text)
     ]
-    assert sorted(sockets) == ["/run/rspamd/mailstack.sock", "127.0.0.1:11332", "127.0.0.1:11334"]
+    assert sorted(sockets) == [
+        "/run/rspamd/mailstack.sock",
+        "/var/spool/postfix/rspamd/milter.sock",
+        "127.0.0.1:11334",
+    ]
 
 
 def test_its_state_has_keys_and_training() -> None:
