@@ -56,6 +56,13 @@ record() {  # PATH INDEX: the checksums of both, as the index was built
   mv -f "$state/indexes.new" "$state/indexes"
 }
 
+compile() {  # SCRIPT BINARY: IMAP's scripts may do more than dovecot.conf allows others
+  if grep -q '"imapsieve"' "$1"; then
+    set -- -P sieve_imapsieve -P sieve_extprograms -x '+imapsieve +vnd.dovecot.pipe' "$1" "$2"
+  fi
+  sievec -c /etc/dovecot/dovecot.conf "$@"
+}
+
 do_line() {  # VERB PATH OWNER GROUP MODE INDEX
   case $1 in
     mark) mark "$2" ;;
@@ -76,10 +83,7 @@ do_line() {  # VERB PATH OWNER GROUP MODE INDEX
       # without -c a Dovecot that runs would say how it is configured, which it was before this change
       rm -f "$root$6"
       install_file "$2"
-      # what a script that IMAP runs may do, sievec(1) must be told
-      extensions=
-      if grep -q '"imapsieve"' "$root$2"; then extensions='+imapsieve +vnd.dovecot.pipe'; fi
-      sievec -c /etc/dovecot/dovecot.conf ${extensions:+-x "$extensions"} "$root$2" "$root$6.mailstack-new"
+      compile "$root$2" "$root$6.mailstack-new"
       attributes "$root$6.mailstack-new" "$3" "$4" "$5"
       mv -fT "$root$6.mailstack-new" "$root$6"
       record "$2" "$6" ;;
