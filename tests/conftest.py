@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
+from tests.distribution import FolderByFolder
 from tests.targets import engine as docker_engine
 from tests.targets import images, networks, pyinfra
 from tests.targets.shell import docker
@@ -20,20 +19,9 @@ from tests.targets.shell import docker
 KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
 
 
-class FileByFile(LoadScopeScheduling):
-    """Give a worker the tests of one file, one Debian and one engine, which share targets; then the next."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file, _, test = nodeid.partition("::")
-        return " ".join(
-            [file, *sorted(re.findall(r"debian\d+|postgresql|mysql", test.partition("[")[2])[:2])]
-        )
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileByFile:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderByFolder:
     """Distribute the tests to workers in the order of the collection; a hook of pytest-xdist."""
-    config.option.loadscopereorder = False
-    return FileByFile(config, log)
+    return FolderByFolder(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -18,6 +18,8 @@ from tests.targets.shell import docker, locked
 #: The engine of tests that are independent of it; MAILSTACK_TEST_ENGINE sets another.
 ENGINE = sample_accounts.ENGINE
 ENGINES = ("postgresql", "mysql")
+#: Where the tests are that mostly wait.
+WAITING = "tests/integration/systemd/"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,15 +46,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order the tests, and deselect unmarked ones for the second engine on Debian 12.
 
-    Tests with their own hosts come first, as they take longest, and of these first those without an image.
-    Then come those that share a server, server by server.
+    Those that mostly wait come first: others run beside them. Then come tests with their own hosts, as they
+    take longest, and of these first those without an image; then those that share a server, server by server.
     """
 
-    def order(item: pytest.Item) -> tuple[bool, bool, str]:
+    def order(item: pytest.Item) -> tuple[bool, bool, bool, str]:
         given, fixtures = params(item), getattr(item, "fixturenames", ())
         shares = "server" in fixtures
         name = f"{given['db_engine']}-{given['debian']}" if shares else item.nodeid.split("::")[0]
-        return shares, "bare" not in fixtures, name
+        return not item.nodeid.startswith(WAITING), shares, "bare" not in fixtures, name
 
     def unwanted(item: pytest.Item) -> bool:
         return bool(

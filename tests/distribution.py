@@ -1,0 +1,93 @@
+"""Which worker gets which tests: a file at a time, and a folder's files one after the other.
+
+A folder's tests share servers that take a while to start, and pytest stops them when the next test wants
+another Debian or another engine.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The tests of one file, one Debian and one engine, which share servers of their own."""
+
+    file: str
+    debian: str = ""
+    engine: str = ""
+
+    @classmethod
+    def of(cls, nodeid: str) -> Scope:
+        """Return the scope of a test."""
+        file, _, test = nodeid.partition("::")
+        given = test.partition("[")[2]
+        debian, engine = (re.search(name, given) for name in (r"debian\d+", "postgresql|mysql"))
+        return cls(file, debian[0] if debian else "", engine[0] if engine else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Scope:
+        """Return the scope that `str` made the text of."""
+        return cls(*text.split(" "))
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.debian} {self.engine}"
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """The folder and the Debian, whose servers all its files share."""
+        return str(PurePosixPath(self.file).parent), self.debian
+
+
+def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[str, str]]) -> Scope:
+    """Return what a worker does next, the first in the queue of what is best.
+
+    Best is the group that it is at, and then one that no other worker is at; each of the same Debian and
+    engine, if there is one.
+
+    + last: what it did before
+    + others: the groups that other workers are at
+    """
+
+    def price(scope: Scope) -> tuple[bool, ...]:
+        own = last is not None and scope.group == last.group
+        return (
+            not own,
+            scope.group in others,
+            last is not None and scope.debian != last.debian,
+            last is not None and scope.engine != last.engine,
+        )
+
+    return min(queue, key=price)
+
+
+class FolderByFolder(LoadScopeScheduling):
+    """Give a worker the tests of one scope, and the next one when the last of these begins."""
+
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+        self._last: dict[WorkerController, Scope] = {}
+
+    def _split_scope(self, nodeid: str) -> str:
+        return str(Scope.of(nodeid))
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        others = [scope.group for worker, scope in self._last.items() if worker != node]
+        scope = choice(map(Scope.parse, self.workqueue), self._last.get(node), others)
+        self._last[node] = scope
+        self.workqueue.move_to_end(str(scope), last=False)
+        super()._assign_work_unit(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        # a worker begins a test when it knows the next one; a file that it knew earlier, no other could take
+        if self._pending_of(self.assigned_work[node]) <= 1:
+            super()._reschedule(node)
