@@ -15,8 +15,11 @@ demo: DEBIAN ?= 12
 demo: .venv/ready  ## a mail server in a container, with real mail through it; DEBIAN=12 (default) or 13; ACME=1: and a CA
 	@$(bin)/python -m tests.targets demo --debian $(DEBIAN) $(if $(ACME),--acme)
 
-test: $(if $(PART),,lint) .venv/ready  ## everything: lint, types, unit, render and integration tests; PART=dovecot DEBIAN=13: some
-	$(if $(filter-out unit render,$(or $(PART),all)),$(bin)/python -m tests.targets images)
+# what the tests need first, side by side: one waits for processors, the other for the network
+first := $(strip $(if $(PART),,lint) $(if $(filter-out unit render,$(or $(PART),all)),images))
+
+test: .venv/ready  ## everything: lint, types, unit, render and integration tests; PART=dovecot DEBIAN=13: some
+	$(if $(first),@$(MAKE) --no-print-directory --jobs=2 --output-sync $(first))
 	$(bin)/python -m pytest -n 4 $(DEBIAN:%=--debian %) $(wildcard $(PART:%=tests/%) $(PART:%=tests/integration/%))
 
 quick: lint  ## without Docker: lint, types, unit and render tests
@@ -24,8 +27,11 @@ quick: lint  ## without Docker: lint, types, unit and render tests
 
 bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench --help has the parts
 	$(bin)/pip install --quiet --editable '.[dev,bench]'
-	@$(bin)/python -m tests.targets images
+	@$(MAKE) --no-print-directory images
 	@$(bin)/python -m bench
+
+images: .venv/ready
+	@$(bin)/python -m tests.targets images
 
 lint: .venv/ready  ## ruff, mypy, shellcheck, and a check that each imported package is declared
 	$(bin)/ruff check .
@@ -52,4 +58,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test quick bench lint mutants clean
+.PHONY: help demo test quick bench images lint mutants clean
