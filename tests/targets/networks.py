@@ -17,8 +17,9 @@ from tests.targets.shell import TargetError, docker, locked
 #: What the names of the tests' containers, networks and images begin with. Two checkouts that test on one
 #: machine at the same time need a name and a range each.
 TEST_NAME = os.environ.get("MAILSTACK_TEST_NAME", "mailstack")
-#: Test workers (`pytest -n`) that run side by side have containers and networks of their own; at most four.
+#: Test workers (`pytest -n`) that run side by side have containers and networks of their own; at most eight.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 WORKER_NAME = f"{TEST_NAME}-{_WORKER}" if _WORKER else TEST_NAME
 #: Where a machine uses one of these itself, as cloud machines do, the environment names another.
 TEST_SUBNET = os.environ.get("MAILSTACK_TEST_SUBNET", "198.51.100.0/24")
@@ -72,10 +73,14 @@ def demo() -> Network:
 
 
 def test(debian: int) -> Network:
-    """Return the network of one Debian's tests in this worker, an eighth of the range; others share 0."""
+    """Return the network of one Debian's tests in this worker, an eighth of the range; others share 0.
+
+    Of more than four workers, each has one eighth, for the two Debians in turns: pytest ends all that a test
+    of one shares with others before it begins with the other.
+    """
     whole = ipaddress.IPv4Network(TEST_SUBNET)
     worker = int(_WORKER.removeprefix("gw") or 0)
-    eighth = list(whole.subnets(prefixlen_diff=3))[2 * worker + debian % 2]
+    eighth = list(whole.subnets(prefixlen_diff=3))[worker if _WORKERS > 4 else 2 * worker + debian % 2]
     third = whole.network_address.packed[2]
     name = f"{TEST_NAME}-test-{debian}-{worker}"
     return Network(name, str(eighth), f"2001:db8:{third:x}:{debian}{worker}::/64")
