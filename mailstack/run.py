@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
-from gevent import Greenlet, GreenletExit, getcurrent
+from gevent import Greenlet, GreenletExit, Timeout, getcurrent
 from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import OperationError, PyinfraError
+from pyinfra.api.exceptions import ConnectError, OperationError, PyinfraError
+from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import host, state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyinfra.api.host import Host
 
 _NO_SUDO = (
@@ -77,13 +80,40 @@ def has_failed(name: str) -> bool:
     return any(failed.name == name for failed in host.state.failed_hosts)
 
 
-def run_script(on: Host, script: str) -> Said:
+def run_script(on: Host, script: str, within: float | None = None) -> Said:
     """Run a script on a host at once, as pyinfra runs its facts; its output is not printed.
+
+    + within: the seconds that it may take
 
     Raises ``OperationError`` if the host can't be reached, or sudo asks for a password.
     """
+    return _run_script(on, on.run_shell_command, script, within)
+
+
+def run_script_anew(on: Host, script: str, within: float) -> Said:
+    """Run a script as ``run_script`` does, over a new connection if the host is reached by SSH.
+
+    Raises ``OperationError`` also if there is no new connection.
+    """
+    if not isinstance(on.connector, SSHConnector):
+        return run_script(on, script, within)
+    connector = SSHConnector(on.state, on)
     try:
-        succeeded, output = on.run_shell_command(
+        with Timeout(within, ConnectError(f"no connection within {within:.0f} s")):
+            connector.connect()
+        return _run_script(on, connector.run_shell_command, script, within)
+    except ConnectError as error:
+        raise OperationError(str(error)) from None
+    finally:
+        if connector.client is not None:
+            connector.client.close()
+
+
+def _run_script(on: Host, run: Callable[..., Any], script: str, within: float | None) -> Said:
+    late = Timeout(within, TimeoutError(f"no answer within {within} s"))
+    try:
+        late.start()
+        succeeded, output = run(
             StringCommand("sh"),  # the script goes to its input: an argument has a limit of 128 KiB
             print_output=False,
             print_input=on.state.print_fact_input,
@@ -94,6 +124,8 @@ def run_script(on: Host, script: str) -> Said:
         raise OperationError(_NO_SUDO) from None
     except (TimeoutError, OSError, SSHException) as error:
         raise OperationError(f"could not read the state of the host: {error}") from None
+    finally:
+        late.close()
     return Said(succeeded, output.stdout, output.stderr)
 
 

@@ -102,7 +102,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     if of_any_release(running := each(services, "units")):
         units.running(running)
     if of_any_release(completes := each(chosen, "completes")):
-        completed(completes, "Ask for certificates")
+        completed(completes, "Finish")
 
 
 def _beside(component: Component, deployed_here: Collection[str]) -> list[Requirement]:

@@ -10,6 +10,7 @@ from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import site_of
 from mailstack.components.converge import converge
 from mailstack.components.dovecot import DOVECOT
+from mailstack.components.firewall import FIREWALL
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.mta_sts import MTA_STS
 from mailstack.components.postfix import POSTFIX
@@ -37,6 +38,7 @@ COMPONENTS = (
     TLS_REPORTS,
     POSTFIX,
     WEB,
+    FIREWALL,
     ACME,
 )
 """The components, each after those that it needs; required ones are added."""

@@ -5,6 +5,7 @@ from mailstack.facts.certificates import Certificate
 from mailstack.facts.dkim import DkimKeys
 from mailstack.facts.exim_queue import EximQueue
 from mailstack.facts.files import FileStates
+from mailstack.facts.firewall import FirewallState
 from mailstack.facts.limits import LimitedUsers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import HostPlatform, PostgresqlClusters
@@ -20,6 +21,7 @@ __all__ = [
     "DkimKeys",
     "EximQueue",
     "FileStates",
+    "FirewallState",
     "HostPlatform",
     "InstalledPackages",
     "LimitedUsers",

@@ -90,6 +90,8 @@ class Units(Value):
         if unit.endswith(WATCHERS):
             return None
         properties = self.properties.get(unit, {})
+        if properties.get("Type") == "oneshot":  # it has done its work, and no process stays
+            return None
         if properties.get("MainPID", "0") == "0":
             return "its master is dead"
         if self.is_halted(unit):
@@ -105,7 +107,7 @@ class Units(Value):
 
 
 _PROPERTIES = (
-    "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp"
+    "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp,Type"
 )
 _UNIT, _FILE, _PID_FILE = "unit", "file", "pid file"
 

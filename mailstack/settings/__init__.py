@@ -29,6 +29,7 @@ from mailstack.settings.domains import (
 )
 from mailstack.settings.dovecot import DovecotSettings
 from mailstack.settings.errors import SettingsError, nearest
+from mailstack.settings.firewall import FirewallPort, FirewallSettings
 from mailstack.settings.outgoing import OutgoingSettings
 from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_master import MasterService
@@ -63,6 +64,7 @@ __all__ = [
     "AliasDomain",
     "AppPassword",
     "Domain",
+    "FirewallPort",
     "MasterService",
     "RelayDomain",
     "Settings",
@@ -132,6 +134,7 @@ class AccountSettings(Model):
 
 
 class Settings(
+    FirewallSettings,
     WebSettings,
     RspamdSettings,
     ClamavSettings,

@@ -56,6 +56,9 @@ class GivenSettings(TypedDict, total=False):
     mail_domains: List | Mapping[str, Any]
     mail_dovecot_extra: str
     mail_encrypted_archives: bool
+    mail_firewall: bool
+    mail_firewall_ports: List | Mapping[str, Any]
+    mail_firewall_ssh_clients: List
     mail_forbidden_attachments: List
     mail_full_text_search: bool
     mail_hide_client_address: bool

@@ -15,6 +15,7 @@ from mailstack.settings import Settings
 from mailstack.settings.accounts import Alias, AppPassword, User
 from mailstack.settings.domains import AliasDomain, Domain, RelayDomain
 from mailstack.settings.errors import allowed
+from mailstack.settings.firewall import FirewallPort
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_relays import SenderRelay
 
@@ -27,6 +28,7 @@ _PARTS: tuple[type[BaseModel], ...] = (
     RelayDomain,
     SenderRelay,
     MasterService,
+    FirewallPort,
 )
 _NAMES = {str: "text", int: "number", bool: "true or false", SecretStr: "secret text"}
 _INTRODUCTION = """\

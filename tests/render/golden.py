@@ -17,6 +17,7 @@ from mailstack import Settings
 from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import Site
 from mailstack.components.dovecot import DOVECOT
+from mailstack.components.firewall import FIREWALL
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.mta_sts import MTA_STS
 from mailstack.components.postfix import POSTFIX
@@ -98,6 +99,8 @@ def elsewhere() -> list[Entry]:
         mail_dkim_ed25519=False,
         mail_antivirus=True,
         mail_web=True,
+        mail_firewall=True,
+        mail_firewall_ports=[{"port": 8080, "clients": ["192.0.2.0/24", "2001:db8::/32"]}],
         mail_mta_sts="enforce",
         mail_mta_sts_mx=["backup.example.net"],
         mail_resolver_forwarders=["192.0.2.53", "2001:db8::53"],
@@ -136,7 +139,7 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB)
+            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB, FIREWALL)
             if each.is_wanted(here)
             for entry in each.files(here, platform)
         ),

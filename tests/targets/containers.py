@@ -22,6 +22,8 @@ SYSTEMD = (
     *(
         "--cap-add",
         "SYS_ADMIN",
+        "--cap-add",
+        "NET_ADMIN",
         "--security-opt",
         "seccomp=unconfined",
         "--security-opt",

@@ -25,6 +25,7 @@ from mailstack.facts.dkim import DkimKey, DkimKeys
 from mailstack.facts.exim_queue import EximQueue, Undelivered
 from mailstack.facts.fact import Fact, Question, listed
 from mailstack.facts.files import FileStates, FileTexts, Found, IndexSums
+from mailstack.facts.firewall import FirewallState, LoadedRules
 from mailstack.facts.limits import Limited, LimitedUsers
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import Clusters, HostPlatform, Platform, PostgresqlClusters
@@ -84,6 +85,11 @@ PAIR = ("mail.example.org", "/c", "/k")
 MARK = "\fmail.example.org /c\n"
 
 ANSWERS: list[tuple[Fact[Any], str, Any]] = [
+    (
+        FirewallState.of(),
+        "00000000a80435fb\nother ports of SSH\n",
+        LoadedRules(possible=True, difference="other ports of SSH"),
+    ),
     (
         AcmeState.of(),
         '{"a.example": {"names": ["mta-sts.a.example"], "expires": 10.5, "failures": 2, "error": "no", '

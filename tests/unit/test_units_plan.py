@@ -43,6 +43,12 @@ def test_marks_cause_a_reload_or_restart(unit: Unit) -> None:
     assert words(unit, f"{unit.name}.restart", f"{unit.name}.reload") == ["restart"]
 
 
+def test_a_service_whose_work_is_done_needs_no_process() -> None:
+    done = {"MainPID": "0", "Type": "oneshot"}
+    assert words(Unit("mailstack-x", unit_file="/x.service"), wrapper=done) == []
+    assert words(Unit("mailstack-x", unit_file="/x.service"), wrapper={"MainPID": "0"}) == ["restart"]
+
+
 @pytest.mark.parametrize("state", ["inactive", "failed", "activating", "deactivating"])
 def test_a_stopped_service_is_started_without_further_steps(state: str) -> None:
     assert words(PLAIN, "dovecot.restart", wrapper={"ActiveState": state}) == ["start"]

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Whether nft understands the rules staged in $stage.
+nft -c -f "${stage:?}$1"
