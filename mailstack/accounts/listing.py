@@ -107,8 +107,11 @@ class Listing:
         """Return it as one JSON object, with a line for each account: indented JSON is slow to make."""
         parts = [f'"host": {json.dumps(self.host)}']
         for kind in self.kinds:
-            lines = ",\n".join(json.dumps(each.shown()) for each in getattr(self, kind))
-            parts.append(f'"{kind}": [\n{lines}\n]')
+            # one call for all, as each has a price; no string has a bare quote, so no string is broken
+            whole = json.dumps([each.shown() for each in getattr(self, kind)])[1:-1]
+            for first in ("address", "name"):
+                whole = whole.replace(f'}}, {{"{first}": ', f'}},\n{{"{first}": ')
+            parts.append(f'"{kind}": [\n{whole}\n]')
         return f"{{{', '.join(parts)}}}\n"
 
     def table(self) -> str:

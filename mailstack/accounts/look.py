@@ -19,6 +19,7 @@ from mailstack.accounts.mail import home_of
 from mailstack.accounts.used import Mailbox, QuotasUsed
 from mailstack.engines import engine_of
 from mailstack.facts.reading import read
+from mailstack.garbage import not_collected
 from mailstack.operation import naming_the_host
 from mailstack.operations.sql import deployed_with
 from mailstack.run import leave_out
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from mailstack.engines.contract import Rows
 
 FORMATS = ("table", "json")
-_FEW = 500
+FEW = 500
 """The number of users up to which the list asks Dovecot what their mailboxes have."""
 
 
@@ -68,17 +69,17 @@ def list(  # the command's name; this module has no other use of the builtin
         raise OperationValueError(f"over = {over!r}: must be a whole number, the percentage of the quota")
     name = None if domain is None else _domain(domain)
     kinds = (kind,) if kind else ("users",) if never or over is not None else KINDS
-    with naming_the_host():
+    with naming_the_host(), not_collected():
         settings = _settings()
         if settings is None:
             return
-        answer = _ask(settings, listed.queries(engine_of(settings).dialect, kinds))
+        answer = ask(settings, listed.queries(engine_of(settings).dialect, kinds))
         wanted = None if text is None else str(text).lower()
         listing = Listing.of(host.name, kinds, answer, Filters(name, inactive, never, over, wanted))
-        if over is not None or used or (used is None and len(listing.users) <= _FEW):
-            listing.users = [*_with_used(settings, listing.users)]
+        if over is not None or used or (used is None and len(listing.users) <= FEW):
+            listing.users = [*with_used(settings, listing.users)]
         elif used is None and listing.users:
-            host.log(f"what the mailboxes have is left out for more than {_FEW} users; used=true asks")
+            host.log(f"what the mailboxes have is left out for more than {FEW} users; used=true asks")
         listing.users = Filters(over=over).over_quota(listing.users)
         print(listing.json() if format == "json" else listing.table(), end="")
 
@@ -102,14 +103,14 @@ def show(address: str, *, format: str = "table", **pyinfras: Unpack[GlobalArgume
         if settings is None:
             return
         dialect = engine_of(settings).dialect
-        found = showing.Found.of(key, _ask(settings, showing.queries(settings, key)), settings)
+        found = showing.Found.of(key, ask(settings, showing.queries(settings, key)), settings)
         problem = None
         if not found.is_known:
-            near = _ask(settings, showing.near(dialect, key))
+            near = ask(settings, showing.near(dialect, key))
             names = {name for rows in near.values() for (name,) in rows}
             problem = f"there is no address {key}: {found.fate[0]}{nearest(key, names)}"
         elif found.user:
-            (user,) = _with_used(settings, [found.user])
+            (user,) = with_used(settings, [found.user])
             found.user = user
     if problem:
         leave_out(f"{host.name}: {problem}")
@@ -140,7 +141,7 @@ def _settings() -> Settings | None:
     return settings if runs_here else None
 
 
-def _ask(settings: Settings, queries: Mapping[str, Rows]) -> Mapping[str, Any]:
+def ask(settings: Settings, queries: Mapping[str, Rows]) -> Mapping[str, Any]:
     """Return the rows. Raises ``OperationValueError`` if no database answers."""
     engine = engine_of(settings)
     answer = engine.database(settings).query(settings.mail_db_name, engine.dialect.read_rows(queries))
@@ -149,11 +150,10 @@ def _ask(settings: Settings, queries: Mapping[str, Rows]) -> Mapping[str, Any]:
             f"there is no mail database {settings.mail_db_name!r} that answers: first deploy the mail server "
             "(pyinfra INVENTORY deploy.py); if it is deployed, start its database server"
         )
-    found: Mapping[str, Any] = answer
-    return found
+    return engine.dialect.rows(answer)
 
 
-def _with_used(settings: Settings, users: Sequence[User]) -> Sequence[User]:
+def with_used(settings: Settings, users: Sequence[User]) -> Sequence[User]:
     """Return the users with what their mailboxes have, read on the host that has the mail."""
     topology = hosts.topology()
     node = next(topology_rules.mail_nodes(settings, topology), None)

@@ -161,9 +161,20 @@ class Dialect(Protocol):
         """
 
     def read_rows(self, queries: Mapping[str, Rows]) -> str:
-        """Return a query for the rows of several queries as JSON, ``{name: [[value, …]]}``.
+        """Return a query for the rows of several queries as JSON, for ``rows``."""
+
+    def rows(self, answer: Mapping[str, Any]) -> Mapping[str, Sequence[Sequence[Any]]]:
+        """Return the rows of each query by its name, from the answer to ``read_rows``.
 
         A query without rows may be missing in it. True and false may be 1 and 0.
+        """
+
+    def health(self) -> str:
+        """Return a query for the state of the server and the current database, as JSON.
+
+        It is an object with ``version``, ``bytes`` of the database, ``connections`` and their ``limit``. With
+        replication, ``replicas`` have ``name``, ``address``, ``state``, and ``behind`` in bytes;
+        ``idle_slots`` are names of slots that nothing reads; ``standby`` is whether the server is a replica.
         """
 
     def seconds(self, time: str) -> str:

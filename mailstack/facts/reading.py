@@ -20,8 +20,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import gzip
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
@@ -125,13 +128,7 @@ def read(question: Question[A], host: Host | None = None) -> A:
     another host. Raises it too if the current host does not meet a requirement.
     """
     host = host or current_host()
-    readings = _of_hosts.setdefault(host, _Readings())
-    moment = run.moment(host)
-    if readings.moment != moment:
-        if readings.moment.executing != moment.executing:
-            readings.refused = None
-        readings.answers.clear()
-        readings.moment = moment
+    readings = _now(host)
     if host.name == current_host().name:
         _check(host, readings, question)
         return _answer(host, readings, question)
@@ -139,6 +136,34 @@ def read(question: Question[A], host: Host | None = None) -> A:
         return _answer(host, readings, question)
     except Exception as error:
         raise OperationError(f"{host.name} could not be asked: {reason(error)}") from None
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Read all that is announced inside by one command, at the end, also while the run is prepared.
+
+    Raises ``OperationError`` if the current host can't be asked.
+    """
+    host = current_host()
+    readings = _now(host)
+    before, readings.announced = readings.announced, Counter()
+    try:
+        yield
+        _know(host, readings, readings.announced)
+    finally:
+        readings.announced = before
+
+
+def _now(host: Host) -> _Readings:
+    """Return the readings of a host, without answers from before its last change."""
+    readings = _of_hosts.setdefault(host, _Readings())
+    moment = run.moment(host)
+    if readings.moment != moment:
+        if readings.moment.executing != moment.executing:
+            readings.refused = None
+        readings.answers.clear()
+        readings.moment = moment
+    return readings
 
 
 def forget() -> None:
@@ -182,14 +207,14 @@ def _answer(host: Host, readings: _Readings, question: Question[A]) -> A:
 
 
 def _ask(host: Host, questions: Iterable[Question[Any]]) -> list[_Answer]:
-    """Ask everything in one command, which prints one line of base64."""
+    """Ask everything in one command, which prints one line of base64; packed, as it may be megabytes."""
     asked: dict[_Ask, dict[Any, None]] = {}
     for question in questions:
         asked.setdefault(question.ask, {}).update(dict.fromkeys(question.about))
     script = _all_at_once(ask(tuple(about)) for ask, about in asked.items())
     undisturbed = f"if [ -e {LOCK} ]; then flock -s -w 300 {LOCK} true; fi"
     done = run_script(
-        host, f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | base64 -w0; echo"
+        host, f"{{ id -u; printf '\\0'; {undisturbed}; {script}; }} 2>/dev/null | gzip -1 | base64 -w0; echo"
     )
     answers = _decoded(done.output).split("\0")
     if not done.succeeded or len(answers) != len(asked) + 2:
@@ -208,8 +233,8 @@ def _ask(host: Host, questions: Iterable[Question[Any]]) -> list[_Answer]:
 def _decoded(output: str) -> str:
     """Return the text in a line of base64, nothing if the line is cut off."""
     try:
-        return base64.b64decode(output).decode(errors="surrogateescape")
-    except binascii.Error:
+        return gzip.decompress(base64.b64decode(output)).decode(errors="surrogateescape")
+    except (EOFError, OSError, binascii.Error, zlib.error):
         return ""
 
 

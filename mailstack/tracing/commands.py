@@ -13,6 +13,7 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.accounts.arguments import arguments_checked
 from mailstack.facts.reading import read
+from mailstack.garbage import not_collected
 from mailstack.operation import naming_the_host, reason
 from mailstack.run import leave_out
 from mailstack.tracing.journal import MailJournal
@@ -52,7 +53,7 @@ def trace(
     nodes = _nodes()
     if not nodes or nodes[0] != hosts.topology().here:
         return  # one host of the run prints for all of them
-    with naming_the_host():
+    with naming_the_host(), not_collected():
         found = selected(gathered(_entries(nodes, start)), wanted)
     if found.is_empty:
         leave_out(

@@ -21,7 +21,7 @@ from pyinfra.context import ctx_host
 
 from mailstack.facts.fact import Question
 from mailstack.facts.files import FileStates
-from mailstack.facts.reading import announce, read, require
+from mailstack.facts.reading import announce, read, require, together
 
 
 class Numbers(Question[str]):
@@ -116,6 +116,16 @@ def test_a_question_of_two_operations_is_asked_again_for_the_second(run: Run) ->
     run.complete("another", "touch /y")
     read(THREE)
     assert run.asked == [[["one", "two"]], [["one", "two"]], [["three"]]]
+
+
+def test_a_command_that_prints_reads_all_its_questions_at_once(run: Run) -> None:
+    announce(THREE)
+    with together():
+        announce(ONE, TWO, A)
+    assert [read(ONE), read(TWO), read(A)] == ["one 1", "two 1", "a 1"]
+    assert run.asked == [[["a"], ["one", "two"]]]
+    run.state.is_executing = True
+    assert (read(THREE), len(run.asked)) == ("three 2", 2)  # the announcement of an operation is still there
 
 
 def test_questions_of_one_kind_are_one_question(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Callable, Generator
 from typing import Any, NoReturn, cast
 
@@ -69,7 +70,7 @@ def answering(said: str) -> Callable[..., tuple[bool, CommandOutput]]:
     """Return a connection to a host that gives this answer to any command."""
 
     def run_shell_command(command: StringCommand, **_: Any) -> tuple[bool, CommandOutput]:
-        text = base64.b64encode(f"0\n\0{said}\0".encode()).decode()
+        text = base64.b64encode(gzip.compress(f"0\n\0{said}\0".encode())).decode()
         return True, CommandOutput([OutputLine("stdout", text)])
 
     return run_shell_command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mailstack.engines.contract import Rows
 from mailstack.engines.lookups import filled
@@ -12,10 +13,12 @@ __all__ = [
     "answers",
     "begin",
     "end",
+    "health",
     "insert_new",
     "literal",
     "read_rows",
     "read_tables",
+    "rows",
     "seconds",
     "with_key",
 ]
@@ -61,6 +64,23 @@ def read_rows(queries: Mapping[str, Rows]) -> str:
         for name, (columns, source) in queries.items()
     )
     return f"{SESSION}\nSELECT '{{}}' UNION ALL {' UNION ALL '.join(parts)}"
+
+
+def rows(answer: Mapping[str, Any]) -> Mapping[str, Sequence[Sequence[Any]]]:
+    """See ``Dialect.rows``."""
+    return answer
+
+
+def health() -> str:
+    """See ``Dialect.health``; without replication."""
+    used = "SELECT SUM(data_length + index_length) FROM information_schema.tables"
+    status = "SELECT CAST(variable_value AS INTEGER) FROM information_schema.global_status"
+    return f"""SELECT JSON_OBJECT(
+    'version', CONCAT('MariaDB ', SUBSTRING_INDEX(VERSION(), '-', 1)),
+    'bytes', (SELECT CAST(({used} WHERE table_schema = DATABASE()) AS INTEGER)),
+    'connections', ({status} WHERE variable_name = 'THREADS_CONNECTED'),
+    'limit', @@max_connections
+)"""
 
 
 def seconds(time: str) -> str:

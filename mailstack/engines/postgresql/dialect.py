@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mailstack.engines.contract import Rows
 from mailstack.engines.lookups import filled
@@ -12,10 +13,12 @@ __all__ = [
     "answers",
     "begin",
     "end",
+    "health",
     "insert_new",
     "literal",
     "read_rows",
     "read_tables",
+    "rows",
     "seconds",
     "with_key",
 ]
@@ -53,12 +56,39 @@ def _rows_of(table: str) -> str:
 
 
 def read_rows(queries: Mapping[str, Rows]) -> str:
-    """See ``Dialect.read_rows``."""
-    parts = ", ".join(
-        f"'{name}', (SELECT coalesce(json_agg(json_build_array({', '.join(columns)})), '[]') {source})"
-        for name, (columns, source) in queries.items()
-    )
+    """See ``Dialect.read_rows``.
+
+    The answer has lists of columns: PostgreSQL looks up the type of each value in ``json_build_array``, and
+    once in an aggregate.
+    """
+
+    def columns_of(rows: Rows) -> str:
+        typed = ("NULL::text" if column == "NULL" else column for column in rows.columns)
+        lists = (f"coalesce(json_agg({column}), '[]')" for column in typed)
+        return f"(SELECT json_build_array({', '.join(lists)}) {rows.source})"
+
+    parts = ", ".join(f"'{name}', {columns_of(rows)}" for name, rows in queries.items())
     return f"SELECT json_build_object({parts})::text"
+
+
+def rows(answer: Mapping[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
+    """See ``Dialect.rows``."""
+    return {name: list(zip(*columns, strict=True)) for name, columns in answer.items()}
+
+
+def health() -> str:
+    """See ``Dialect.health``."""
+    behind = "CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn) END"
+    return f"""SELECT json_build_object(
+    'version', 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1),
+    'bytes', pg_database_size(current_database()),
+    'connections', (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+    'limit', current_setting('max_connections')::int,
+    'standby', pg_is_in_recovery(),
+    'replicas', (SELECT coalesce(json_agg(json_build_object('name', application_name, 'address', client_addr,
+        'state', state, 'behind', {behind})), '[]') FROM pg_stat_replication),
+    'idle_slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE NOT active)
+)::text"""
 
 
 def seconds(time: str) -> str:
