@@ -6,9 +6,14 @@ in a minor release, and the next major release replaces gevent and paramiko.
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
-from gevent import Greenlet, GreenletExit, Timeout, getcurrent
+from gevent import Greenlet, GreenletExit, Timeout, getcurrent, sleep, spawn
 from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
@@ -113,13 +118,14 @@ def _run_script(on: Host, run: Callable[..., Any], script: str, within: float | 
     late = Timeout(within, TimeoutError(f"no answer within {within} s"))
     try:
         late.start()
-        succeeded, output = run(
-            StringCommand("sh"),  # the script goes to its input: an argument has a limit of 128 KiB
-            print_output=False,
-            print_input=on.state.print_fact_input,
-            _stdin=script,
-            **connector_arguments(on),
-        )
+        with _progress(on):
+            succeeded, output = run(
+                StringCommand("sh"),  # the script goes to its input: an argument has a limit of 128 KiB
+                print_output=False,
+                print_input=on.state.print_fact_input,
+                _stdin=script,
+                **connector_arguments(on),
+            )
     except EOFError:  # pyinfra prompts for it without a terminal
         raise OperationError(_NO_SUDO) from None
     except (TimeoutError, OSError, SSHException) as error:
@@ -127,6 +133,38 @@ def _run_script(on: Host, run: Callable[..., Any], script: str, within: float | 
     finally:
         late.close()
     return Said(succeeded, output.stdout, output.stderr)
+
+
+@contextmanager
+def _progress(on: Host) -> Iterator[None]:
+    """Show on a terminal which host a command waits for, if it takes longer than a second.
+
+    While operations are executed, pyinfra shows its own progress. The rules for a terminal are pyinfra's.
+    """
+    on_terminal = sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("PYINFRA_PROGRESS") != "off"
+    if on.state.is_executing or not on_terminal:
+        yield
+        return
+    shown: list[int] = []
+
+    def show() -> None:
+        for seconds in count(1):
+            sleep(1)
+            shown.append(seconds)
+            _write(f"\r\033[K    {on.name}: waiting for its answer, {seconds} s")
+
+    showing = spawn(show)
+    try:
+        yield
+    finally:
+        showing.kill()
+        if shown:
+            _write("\r\033[K")
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
 
 
 def connector_arguments(of: Host) -> dict[str, Any]:
