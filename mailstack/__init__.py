@@ -22,6 +22,7 @@ from mailstack.components import (
     tls_reports,
     web,
 )
+from mailstack.overview.commands import status
 from mailstack.settings import Settings
 from mailstack.tracing.commands import trace
 
@@ -45,6 +46,7 @@ __all__ = [
     "resolver",
     "rspamd",
     "srs",
+    "status",
     "tls",
     "tls_reports",
     "trace",

@@ -32,15 +32,16 @@ def declared(settings: Settings, **pyinfras: Unpack[GlobalArguments]) -> Operati
         raise OperationValueError(
             f"settings = {given!r}: must be Settings; mailstack.accounts.declared is for a deploy of your own"
         )
-    return apply(_declared(settings), "Declared in the inventory")
+    return apply(declared_step(settings), "Declared in the inventory")
 
 
 def check_declared(settings: Settings) -> None:
     """Stop the run before it changes anything, if the accounts are impossible, as a user without a domain."""
-    require(_declared(settings))
+    require(declared_step(settings))
 
 
-def _declared(settings: Settings) -> Step:
+def declared_step(settings: Settings) -> Step:
+    """Return the step for the accounts that the settings declare."""
     accounts = Accounts(
         settings.mail_domains,
         settings.mail_users,

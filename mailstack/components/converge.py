@@ -86,7 +86,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         check_declared(settings)
     if whole:
         _check_together(site, store)
-    each = partial(_each, site)
+    each = partial(each_declared, site)
     installed(each(chosen, "packages"), _before_packages(site, chosen))
     if of_any_release(creates := each(chosen, "creates")):
         created(creates, "Make users, passwords and certificates")
@@ -147,7 +147,7 @@ def _before_packages(site: Site, components: Sequence[Component]) -> str:
     return "\n".join(filter(None, (component.before_packages(site) for component in components)))
 
 
-def _each(site: Site, components: Sequence[Component], what: str) -> ByPlatform[list[Any]]:
+def each_declared(site: Site, components: Sequence[Component], what: str) -> ByPlatform[list[Any]]:
     """Return the declarations of each component under this name, for a platform."""
     return cache(
         lambda platform: [

@@ -24,6 +24,7 @@ from mailstack.deploys import deploy as pyinfra_deploy
 from mailstack.operations.sql import deploying
 
 if TYPE_CHECKING:
+    from mailstack.components.component import Component, Site
     from mailstack.settings import Settings
 
 COMPONENTS = (
@@ -44,6 +45,11 @@ COMPONENTS = (
 """The components, each after those that it needs; required ones are added."""
 
 
+def wanted(site: Site) -> list[Component]:
+    """Return the components of a host, without those that others require."""
+    return [component for component in COMPONENTS if component.is_wanted(site)]
+
+
 @pyinfra_deploy("Mail server")
 def deploy(settings: Settings) -> None:
     """Deploy the host's roles by its inventory groups: ``db``, ``mx``, ``imap``, or all of them.
@@ -53,7 +59,7 @@ def deploy(settings: Settings) -> None:
     """
     deploying(settings)  # later account operations use these settings, on every host
     site = site_of(settings, hosts.checked(settings))
-    converge(settings, [component for component in COMPONENTS if component.is_wanted(site)], whole=True)
+    converge(settings, wanted(site), whole=True)
     if settings.mail_dns_check and site.here.has_mail:
         from mailstack import dns  # it takes time to import, and most runs do not need it
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Unpack, cast
 
@@ -27,6 +27,7 @@ from mailstack.facts.reading import read
 from mailstack.facts.tlsa import TlsaRecords
 from mailstack.operation import local_command, naming_the_host, operation, reason
 from mailstack.operations.sql import deployed_with
+from mailstack.record import record
 from mailstack.run import is_executing, leave_out
 from mailstack.settings import Domain, Settings
 
@@ -90,6 +91,8 @@ def check(*domains: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     """
     findings = _findings(_site(), domains)
     failed = [finding for each in findings.values() for finding in each if finding.kind != "notice"]
+    if not domains:
+        _record(findings)
     for name, found in findings.items():
         print("\n".join([f"{name}: {_summary(found)}", *(f"  {each}" for each in _lines(found))]))
     if failed:
@@ -121,20 +124,26 @@ def warn(settings: Settings) -> None:
 def _warn(settings: Settings) -> Generator[PyinfraCommand]:
     if is_executing():  # before that, an earlier operation may still have to make the keys
         try:
-            _log(_findings(_site(settings), ()))
+            _log(_record(_findings(_site(settings), ())))
         except Exception as error:  # whatever it is, the server is deployed
             _log_warning(f"the DNS records could not be checked: {reason(error)}")
     host.noop("the DNS is only looked at")
     yield from ()
 
 
-def _log(findings: Mapping[str, Sequence[Finding]]) -> None:
+def _log(failures: Iterable[str]) -> None:
+    for failure in failures:
+        _log_warning(f"{failure} in the DNS; mailstack.dns.check says which")
+
+
+def _record(findings: Mapping[str, Sequence[Finding]]) -> list[str]:
+    """Keep the result of a whole check for ``mailstack.status``, and return a line for each failed zone."""
     failed = {
         name: [finding for finding in found if finding.kind != "notice"] for name, found in findings.items()
     }
-    for name, found in failed.items():
-        if found:
-            _log_warning(f"{name}: {_count(found)} in the DNS; mailstack.dns.check says which")
+    failures = [f"{name}: {_count(found)}" for name, found in failed.items() if found]
+    record("dns-check", failures)
+    return failures
 
 
 def _log_warning(text: str) -> None:

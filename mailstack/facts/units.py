@@ -107,7 +107,8 @@ class Units(Value):
 
 
 _PROPERTIES = (
-    "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp,Type"
+    "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp,Type,"
+    "ActiveEnterTimestamp,ActiveExitTimestamp,Result"
 )
 _UNIT, _FILE, _PID_FILE = "unit", "file", "pid file"
 

@@ -54,18 +54,7 @@ def _config_files(groups: ByPlatform[Sequence[Group]], store: secrets.Store) -> 
 
 def file_changes(groups: Sequence[Group], store: secrets.Store) -> Iterator[stages.Change]:
     """Compare the files with the host, and yield the one change that writes those that differ."""
-    entries = _entries(groups)
-    shared = file_plan.shared_paths(entries)
-    texts = read(FileTexts.of(shared)) if shared else {}
-    values = store.values(_secret_names(entries))
-    found = read(FileStates.of(file_plan.paths(entries)))
-    sums = read(IndexSums.of())
-    planned = [
-        (group, owned, changes)
-        for group in groups
-        if (owned := file_plan.with_others(group.entries, texts))
-        and (changes := file_plan.plan(owned, found, sums, values))
-    ]
+    planned, values = _planned(groups, store)
     if not planned:
         return
     lines = list(_lines([change for _, _, changes in planned for change in changes]))
@@ -79,6 +68,31 @@ def file_changes(groups: Sequence[Group], store: secrets.Store) -> Iterator[stag
             f"on {owner.name}, or the password in the settings",
         )
     yield stages.Change(lines, _apply(planned, values))
+
+
+def differences(groups: Sequence[Group], store: secrets.Store) -> list[str]:
+    """Return a line for each path that ``file_changes`` would change."""
+    planned, _ = _planned(groups, store)
+    return [str(change) for _, _, changes in planned for change in changes]
+
+
+def _planned(
+    groups: Sequence[Group], store: secrets.Store
+) -> tuple[list[tuple[Group, list[Owned], list[Change]]], dict[str, str | None]]:
+    """Return the groups that differ from the host, and the secrets of all."""
+    entries = _entries(groups)
+    shared = file_plan.shared_paths(entries)
+    texts = read(FileTexts.of(shared)) if shared else {}
+    values = store.values(_secret_names(entries))
+    found = read(FileStates.of(file_plan.paths(entries)))
+    sums = read(IndexSums.of())
+    planned = [
+        (group, owned, changes)
+        for group in groups
+        if (owned := file_plan.with_others(group.entries, texts))
+        and (changes := file_plan.plan(owned, found, sums, values))
+    ]
+    return planned, values
 
 
 def _apply(

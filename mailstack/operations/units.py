@@ -87,15 +87,30 @@ def _running(units: ByPlatform[Sequence[Unit]]) -> Generator[PyinfraCommand]:
 def changes(units: Sequence[Unit]) -> Iterator[Change]:
     """Compare the units with their states on the host."""
     for unit in units:
-        if is_switched_off(unit, read(_states(unit))):
+        if is_switched_off(unit, state_of(unit)):
             host.log_styled(
                 f"{unit.name} is masked and left alone, until `systemctl unmask {unit.name}`",
                 fg="yellow",
                 log_func=logger.warning,
             )
-        if steps := plan(unit, read(_states(unit))):
-            titles = ", ".join(step.title for step in steps)
-            yield Change([f"{unit.name}: {titles}"], shell(_script(unit, steps)))
+        if steps := plan(unit, state_of(unit)):
+            yield Change([_title(unit, steps)], shell(_script(unit, steps)))
+
+
+def titles(units: Sequence[Unit]) -> Iterator[str]:
+    """Yield what ``changes`` would do, a line for each unit."""
+    for unit in units:
+        if steps := plan(unit, state_of(unit)):
+            yield _title(unit, steps)
+
+
+def state_of(unit: Unit) -> Units:
+    """Return the state of a unit, as ``announce_units`` asks for it."""
+    return read(_states(unit))
+
+
+def _title(unit: Unit, steps: Sequence[Step]) -> str:
+    return f"{unit.name}: {', '.join(step.title for step in steps)}"
 
 
 def _script(unit: Unit, steps: Sequence[Step]) -> str:

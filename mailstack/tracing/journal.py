@@ -15,15 +15,18 @@ from mailstack.shell import script
 class MailJournal(Question["list[str]"]):
     """Return the lines of Postfix, Dovecot and rspamd in the journal. They name users, so it is no fact."""
 
-    def command(self, since: str) -> str:
-        """Ask for the lines since a time, as journalctl(1) takes it."""
-        return self.asking([since])
+    def command(self, since: str, pattern: str = "^") -> str:
+        """Ask for the lines since a time, as journalctl(1) takes it.
+
+        + pattern: an extended regular expression of grep(1), by default all lines
+        """
+        return self.asking([(since, pattern)])
 
     @staticmethod
-    def ask(about: Sequence[str]) -> str:
+    def ask(about: Sequence[tuple[str, str]]) -> str:
         """See ``Question.ask``."""
-        (since,) = about
-        return script("mail_journal", since)
+        ((since, pattern),) = about
+        return script("mail_journal", since, pattern)
 
     def parse(self, output: str) -> list[str]:
         """See ``Question.parse``."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mailstack.accounts import sql as account_sql
-from mailstack.accounts.inventory import _declared
+from mailstack.accounts.inventory import declared_step
 from mailstack.accounts.plan import Absent, PlanError, plan
 from mailstack.accounts.quotas import too_much
 from mailstack.accounts.rows import DOMAINS, READ, Change, Current, applied
@@ -182,8 +182,8 @@ def test_a_setting_that_sends_mail_to_a_missing_address() -> None:
     "given", [{"mail_postmaster": "a@example.org"}, {"mail_virtual": {"a@b.example": "c@d.example"}}]
 )
 def test_where_a_setting_leads_to_an_address_all_accounts_are_read(given: dict[str, Any]) -> None:
-    assert tuple(_declared(settings(**given)).tables) == tuple(READ)
-    assert tuple(_declared(settings()).tables) == DOMAINS
+    assert tuple(declared_step(settings(**given)).tables) == tuple(READ)
+    assert tuple(declared_step(settings()).tables) == DOMAINS
 
 
 def test_a_command_that_removes_the_target_of_a_setting() -> None:

@@ -145,3 +145,11 @@ def test_a_deploy_ends_with_a_warning(named: Named, right: bool) -> None:
     assert done.changed == []
     warned = "example.org: 1 missing in the DNS; mailstack.dns.check says which"
     assert (warned in done.stderr) is not right
+    status = named.run("mailstack.status", "format=json", "changes=false")
+    shown = json.loads(status.stdout)
+    assert shown["dns"]["failed"] == ([] if right else ["example.org: 1 missing"])
+    named_troubles = {each["section"]: each["text"] for each in shown["troubles"]}
+    assert named_troubles.get("dns") == (None if right else "the last one failed: example.org: 1 missing")
+    assert status.returncode == (1 if named_troubles else 0)
+    signing = {key["domain"] for key in shown["dkim"] if key["signs"]}
+    assert {"example.org", "example.com", "mail.example.org"} <= signing and "dkim" not in named_troubles

@@ -1,0 +1,1 @@
+"""The state of a mail server on one screen: ``mailstack.status``."""

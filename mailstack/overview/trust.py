@@ -1,0 +1,115 @@
+"""Certificates, DKIM keys, the last checks, and bans. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from mailstack.facts.acme import AcmeCertificate
+from mailstack.facts.certificates import CertificateState
+from mailstack.facts.dkim import DkimKey
+from mailstack.overview.host import Key
+from mailstack.overview.screen import Section, Trouble, ago, counted, lasting, listed
+
+DAYS = 14
+"""With so many days left, a certificate needs a person: a CA's is renewed a month before its end."""
+
+
+def certificates(
+    now: int, hostname: str, own: CertificateState, kept: Mapping[str, AcmeCertificate], advice: str
+) -> Section:
+    """Return the section about certificates.
+
+    + own: that of the host's name
+    + kept: those that the host gets from a CA, by name
+    + advice: what to do about one that ends soon
+    """
+    ends = {hostname: own.expires, **{name: each.expires for name, each in kept.items() if each.expires}}
+    lines, troubles = [], []
+    for name, end in ends.items():
+        kind = " (self-signed)" if name == hostname and own.self_signed else ""
+        left = None if end is None else _days(now, end)
+        lines.append(f"{name}: {'none' if left is None else f'{left} days left'}{kind}")
+        if left is None or left < DAYS:
+            text = f"{name} has no certificate" if left is None else f"that of {name} has {left} days left"
+            troubles.append(Trouble(text, advice))
+    if own.expires is not None and not own.matches_hostname:
+        troubles.append(Trouble(f"it is not for {hostname}", advice))
+    if own.expires is not None and not own.matches_key:
+        troubles.append(Trouble("it does not belong to the key beside it", advice))
+    for name, each in kept.items():
+        if fault := each.fault():
+            troubles.append(Trouble(f"{name}: {fault}", "docs/certificates.md says what the CA needs"))
+    data = [
+        {"name": name, "expires": end and end.isoformat(), "days": None if end is None else _days(now, end)}
+        for name, end in ends.items()
+    ]
+    return Section("certificates", lines, data, troubles)
+
+
+def _days(now: int, end: datetime) -> int:
+    return int((end.timestamp() - now) // 86400)
+
+
+def dkim(now: int, keys: Iterable[DkimKey], made: Sequence[Key], domains: Sequence[str] | None) -> Section:
+    """Return the section about DKIM keys.
+
+    + made: when each was made
+    + domains: those in the database, ``None`` if it does not answer
+    """
+    times = {(key.domain, key.selector): key.made for key in made}
+    rows = [(key, times.get((key.domain, key.selector), now)) for key in keys]
+    signing = sorted((at, key.domain) for key, at in rows if key.signs)
+    waiting = sorted({key.domain for key, _ in rows if not key.signs and _is_next(key, rows)})
+    signed = {domain for _, domain in signing}
+    lines = [f"{counted(len(signed), 'domain')} with keys that sign"]
+    if signing:
+        oldest, domain = signing[0]
+        lines[0] += f"; the oldest is that of {domain}: {lasting(now - oldest)}"
+    if waiting:
+        lines.append(f"the next keys of {listed(waiting)} wait in the DNS for mailstack.dkim.switch")
+    missing = sorted(set(domains or ()) - signed)
+    troubles = []
+    if missing:
+        advice = (
+            "`journalctl -u mailstack-dkim` on the host says why: it makes them some seconds after the domain"
+        )
+        troubles.append(Trouble(f"no key signs for {listed(missing)}", advice))
+    data = [
+        {"domain": key.domain, "selector": key.selector, "signs": key.signs, "days": (now - at) // 86400}
+        for key, at in rows
+    ]
+    return Section("dkim", lines, data, troubles)
+
+
+def _is_next(key: DkimKey, rows: Sequence[tuple[DkimKey, int]]) -> bool:
+    signing = (_number(other) for other, _ in rows if other.domain == key.domain and other.signs)
+    return all(number < _number(key) for number in signing)
+
+
+def _number(key: DkimKey) -> int:
+    return int(key.selector.lstrip("edrsa") or 0)
+
+
+def last(name: str, now: int, record: Mapping[str, Any], command: str) -> Section:
+    """Return the section about the result of an earlier command.
+
+    + record: ``at``, and ``failed`` with a line for each failure, or ``checks``; empty if it never ran
+    """
+    if not record:
+        return Section(name, ["never"], None)
+    failed = [str(each) for each in record.get("failed", ())]
+    for check in record.get("checks", ()):
+        if check["state"] == "failed":
+            failed.append(f"{check['title']}: {check['text']}")
+    lines = [f"{ago(record['at'], now)}: {f'{len(failed)} failed' if failed else 'all was right'}"]
+    lines += [f"  {each}" for each in failed[:6]]
+    troubles = [Trouble(f"the last one failed: {failed[0]}", f"{command} says more")] if failed else []
+    return Section(name, lines, {"at": record["at"], "failed": failed}, troubles)
+
+
+def bans(banned: Mapping[str, Sequence[str]]) -> Section:
+    """Return the section about addresses that are shut out."""
+    lines = [f"{jail}: {listed(addresses)}" for jail, addresses in banned.items() if addresses]
+    return Section("bans", lines or ["none"], {jail: [*addresses] for jail, addresses in banned.items()})

@@ -1,0 +1,38 @@
+#!/bin/sh
+# Print facts about a host for `mailstack.status`: status.sh STORE KEYS PATH...
+# STORE is the directory of the mail, empty if there is none; KEYS that of the DKIM keys, empty too; PATHs are places
+# whose disks matter. Each part begins with a form feed and its name.
+store=$1 keys=$2
+shift 2
+
+part() {  # NAME
+  printf '\f%s\n' "$1"
+}
+
+part now
+date +%s
+part failed
+systemctl list-units --state=failed --all --plain --no-legend 'mailstack-*'
+part disks
+for path; do
+  [ -e "$path" ] && df -B1 --output=size,avail,itotal,iavail,target "$path" | tail -n 1
+done
+if [ "$store" ]; then
+  part store
+  timeout 5 du -sk "$store" | cut -f 1  # nothing if it takes longer
+  part queue
+  timeout 30 postqueue -j && echo whole
+fi
+if [ "$keys" ] && cd "$keys"; then
+  part keys
+  stat -c '%Y %n' ./*/rsa[0-9]*.key ./*/ed[0-9]*.key
+fi
+if command -v fail2ban-client > /dev/null; then
+  part bans
+  timeout 10 fail2ban-client banned
+fi
+cd /var/lib/mailstack || exit 0
+for name in dns-check verify; do
+  part "$name"
+  cat "$name.json"
+done

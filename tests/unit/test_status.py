@@ -1,0 +1,349 @@
+"""The sections of `mailstack.status`: what they say, and when a person is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mailstack.accounts.listed import Used, User
+from mailstack.facts.acme import AcmeCertificate
+from mailstack.facts.certificates import CertificateState
+from mailstack.facts.dkim import DkimKey
+from mailstack.facts.units import Units
+from mailstack.operations.units import Unit
+from mailstack.overview import database, queue, screen, services, storage, traffic, trust
+from mailstack.overview.host import Disk, HostState, Key
+from mailstack.overview.screen import Screen, Section, Trouble
+from mailstack.tracing.lines import entries
+
+NOW = 1_800_000_000
+POSTFIX = Unit("postfix", program="/usr/lib/postfix/sbin/master", listens=("25",))
+
+
+def texts(section: Section) -> str:
+    """Return all troubles of a section, each with its advice."""
+    assert all(trouble.advice for trouble in section.troubles)
+    return "; ".join(trouble.text for trouble in section.troubles)
+
+
+def unit_state(state: str = "active", pid: str = "7", **more: str) -> Units:
+    values = {"ActiveState": state, "MainPID": pid, "ActiveEnterTimestamp": f"@{NOW - 7200}", **more}
+    return Units({"postfix": values}, listeners=frozenset({"25"}))
+
+
+def test_a_service_that_runs() -> None:
+    section = services.services(NOW, [(POSTFIX, unit_state())], [])
+    assert not section.troubles
+    assert section.lines == ["postfix  runs      since 2027-01-15 06:00 (2 h)"]
+    assert section.data[0]["state"] == "runs" and section.data[0]["since"] == "2027-01-15T06:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (unit_state("failed", Result="signal"), "postfix: it does not run: failed (signal)"),
+        (unit_state("inactive", Result="success"), "postfix: it does not run: inactive"),
+        (Units(), "postfix: it does not run: missing"),
+        (unit_state(pid="0"), "postfix: its master is dead"),
+        (Units(unit_state().properties), "postfix: it does not listen on 25"),
+    ],
+)
+def test_a_service_that_does_not_work(found: Units, expected: str) -> None:
+    assert texts(services.services(NOW, [(POSTFIX, found)], [])) == expected
+
+
+def test_other_units_that_failed_are_named_once() -> None:
+    failed = ["postfix.service", "mailstack-web.service"]
+    section = services.services(NOW, [(POSTFIX, unit_state("failed"))], failed)
+    assert texts(section) == "postfix: it does not run: failed; mailstack-web has failed"
+
+
+def test_a_service_that_is_switched_off_needs_nobody() -> None:
+    unit = Unit("mailstack-dkim", unit_file="/x")
+    masked = Units({"mailstack-dkim": {"UnitFileState": "masked", "ActiveState": "inactive"}})
+    section = services.services(NOW, [(unit, masked)], [])
+    assert not section.troubles and "masked" in section.lines[0]
+
+
+def test_what_a_deploy_would_change() -> None:
+    assert services.deploy([], []).lines == ["would change nothing"]
+    section = services.deploy([], [f"/etc/{number}: content" for number in range(12)])
+    assert section.lines[0] == "would make 12 changes:" and section.lines[-1] == "  and 2 more"
+    assert texts(section) == "the host differs from the inventory: 12 changes"
+    assert texts(services.deploy(["x = 1: no"], [])) == "a deploy is refused: x = 1: no"
+    assert services.deploy([], [], "db was not reached").lines == ["not known: db was not reached"]
+
+
+def queued(
+    age: int, reason: str = "", name: str = "deferred", sender: str = "a@example.org"
+) -> dict[str, Any]:
+    recipient = {"address": "x@remote.example", **({"delay_reason": reason} if reason else {})}
+    return {
+        "queue_name": name,
+        "queue_id": f"Q{age}",
+        "arrival_time": NOW - age,
+        "sender": sender,
+        "recipients": [recipient],
+    }
+
+
+REMOTE = "connect to remote.example[192.0.2.1]:25: Connection refused"
+
+
+def test_the_queue_by_age_and_reason() -> None:
+    messages = [
+        queued(60, REMOTE),
+        queued(7200, REMOTE),
+        queued(200_000, "451 4.3.0 no"),
+        queued(1, "", "active"),
+    ]
+    section = queue.queue(NOW, messages)
+    assert section.lines == [
+        "4 messages: 1 in delivery, 3 to be tried again",
+        "they wait up to an hour: 2, up to a day: 1, longer: 1; the oldest 2 days",
+        "    2  remote.example: Nothing listens there: the server is down, or the address is wrong.",
+        "    1  remote.example: 451 4.3.0 no",
+    ]
+    assert section.data["by_age"] == {"up to an hour": 2, "up to a day": 1, "longer": 1}
+    assert not section.troubles
+    assert queue.queue(NOW, []).lines == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("messages", "expected"),
+    [
+        ([queued(60, "", "hold")], "1 message on hold: Q60"),
+        (
+            [queued(3600, "connect to mail[private/dovecot-lmtp]: No such file or directory")],
+            "1 recipient wait for this server itself: connect to mail[private/dovecot-lmtp]: No such file or"
+            " directory",
+        ),
+        ([queued(60, "connect to mail[private/dovecot-lmtp]: No such file or directory")], ""),
+        ([queued(60, REMOTE, sender="bob@example.org")] * 500, "500 messages from bob@example.org wait"),
+        (None, "postqueue does not answer"),
+    ],
+)
+def test_a_queue_that_needs_a_person(messages: Sequence[Mapping[str, Any]] | None, expected: str) -> None:
+    assert texts(queue.queue(NOW, messages)) == expected
+
+
+LMTP = "relay=mail.example.org[private/dovecot-lmtp], delay=1, dsn=2.0.0, status=sent (250 2.0.0 <x> s Saved)"
+JOURNAL = f"""\
+1.0 postfix/smtpd[1]: 4F1C22E0A1: client=stranger.example[192.0.2.1]
+1.0 postfix/submission/smtpd[1]: 4F1C22E0A2: client=home[192.0.2.9], sasl_method=PLAIN, sasl_username=a@b
+1.0 postfix/smtpd[1]: 4F1C22E0A3: client=localhost[127.0.0.1], orig_queue_id=4F1C22E0A1
+1.0 postfix/pickup[1]: 4F1C22E0A4: uid=0 from=<root>
+1.0 postfix/lmtp[1]: 4F1C22E0A1: to=<a@example.org>, {LMTP}
+1.0 postfix/smtp[1]: 4F1C22E0A1: to=<b@x>, relay=127.0.0.1[127.0.0.1]:10, delay=1, dsn=2.0.0, status=sent (ok)
+1.0 postfix/smtp[1]: 4F1C22E0A3: to=<b@x>, relay=mx[192.0.2.7]:25, delay=1, dsn=2.0.0, status=sent (250 ok)
+1.0 postfix/smtp[1]: 4F1C22E0A2: to=<c@x>, relay=mx[192.0.2.7]:25, delay=1, dsn=5.1.1, status=bounced (550 no)
+1.0 postfix/smtp[1]: 4F1C22E0A2: to=<d@x>, relay=none, delay=1, dsn=4.4.1, status=deferred (timed out)
+1.0 postfix/smtpd[1]: NOQUEUE: reject: RCPT from x[192.0.2.3]: 550 5.1.1 <n@example.org>: User unknown; \
+from=<z@y> to=<n@example.org> proto=ESMTP helo=<h>
+1.0 postfix/cleanup[1]: 4F1C22E0A5: milter-reject: END-OF-MESSAGE from x[192.0.2.3]: 4.7.1 Try again later; \
+from=<z@y> to=<n@example.org> proto=ESMTP helo=<h>
+1.0 rspamd_proxy[1]: <a>; task; rspamd_task_write_log: id: <m>, qid: <4F1C22E0A1>, ip: 1.2.3.4, \
+(default: T (add header): [7.00/15.00] [X(7.00)]), len: 5
+1.0 dovecot[1]: lmtp(a@example.org)<1><x>: something
+"""
+
+
+def test_the_mail_of_a_day() -> None:
+    day = traffic.counted_day(entries("mail", JOURNAL.splitlines()))
+    assert (day.strangers, day.users, day.host) == (1, 1, 1)
+    assert (day.delivered, day.sent_on, day.failed) == (1, 1, 1)
+    assert day.refused == {"No active mailbox and no alias has this address.": 1}
+    assert day.later == {"The filter asks doubtful mail to come back (greylisting).": 1}
+    assert day.filter == {"add header": 1}
+    lines = traffic.traffic(day).lines
+    assert lines[0] == "in 24 h: 3 messages (1 from others, 1 from users, 1 from the host itself)"
+    assert "spam: of 1 checked 1 add header" in lines
+    assert not traffic.traffic(traffic.Day()).troubles
+
+
+def disk(free: int, free_files: int = 50, mounted: str = "/") -> Disk:
+    return Disk(mounted, 100 * 2**30, free * 2**30, 100, free_files)
+
+
+def test_disks() -> None:
+    section = storage.disks([disk(50), disk(60, mounted="/var/vmail")], 3 * 2**20, "/var/vmail")
+    assert section.lines[-1] == "mail in /var/vmail: 3.0 MiB"
+    assert section.lines[0] == "/: 50 % of 100.0 GiB used, 50.0 GiB free" and not section.troubles
+    assert texts(storage.disks([disk(10)], None, "")) == "/ is 90 % full"
+    assert texts(storage.disks([disk(90, 5)], None, "")) == "/ is 95 % full"  # of files
+    assert "more than 5 s" in storage.disks([], None, "/var/vmail").lines[-1]
+
+
+def user(name: str, used: int) -> User:
+    return User(f"{name}@example.org", True, 100, 0, None, None, [], Used(used * 1024, 1))
+
+
+def test_quotas() -> None:
+    section = storage.quotas(3, [user("a", 50), user("b", 81), user("c", 99)])
+    assert section.lines == ["3 users with one, 2 above 80 %: c@example.org 99 %, b@example.org 81 %"]
+    assert texts(section) == "full, or nearly: c@example.org"
+    assert storage.quotas(9000, []).data == {"users_with_quota": 9000, "above": None}
+    assert not storage.quotas(0, []).troubles
+
+
+def certificate(days: int, **more: bool) -> CertificateState:
+    end = datetime.fromtimestamp(NOW, UTC) + timedelta(days=days, hours=1)
+    return CertificateState(more.get("name", True), more.get("key", True), end, more.get("own", False))
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        (certificate(40), ""),
+        (certificate(13), "that of mail has 13 days left"),
+        (CertificateState(), "mail has no certificate"),
+        (certificate(40, name=False), "it is not for mail"),
+        (certificate(40, key=False), "it does not belong to the key beside it"),
+    ],
+)
+def test_certificates(own: CertificateState, expected: str) -> None:
+    assert texts(trust.certificates(NOW, "mail", own, {}, "Do it")) == expected
+
+
+def test_certificates_of_a_ca() -> None:
+    kept = {"example.org": AcmeCertificate(("www",), None, {"www": "is elsewhere"}, None, None)}
+    section = trust.certificates(NOW, "mail", certificate(40, own=True), kept, "Do it")
+    assert section.lines == ["mail: 40 days left (self-signed)"]
+    assert texts(section) == "example.org: www is elsewhere"
+
+
+def test_dkim_keys() -> None:
+    keys = [
+        DkimKey("example.org", "rsa1", "", True),
+        DkimKey("example.org", "rsa2", "", False),
+        DkimKey("example.com", "rsa10", "", True),
+        DkimKey("example.com", "rsa9", "", False),
+    ]
+    made = [Key("example.org", "rsa1", NOW - 86400 * 400), Key("example.com", "rsa10", NOW - 86400)]
+    section = trust.dkim(NOW, keys, made, ("example.org", "example.com"))
+    assert section.lines == [
+        "2 domains with keys that sign; the oldest is that of example.org: 400 days",
+        "the next keys of example.org wait in the DNS for mailstack.dkim.switch",
+    ]
+    assert not section.troubles
+    assert texts(trust.dkim(NOW, keys, made, ("new.example",))) == "no key signs for new.example"
+    assert not trust.dkim(NOW, keys, made, None).troubles
+
+
+def test_results_of_earlier_commands() -> None:
+    assert trust.last("dns", NOW, {}, "check").lines == ["never"]
+    assert trust.last("dns", NOW, {"at": NOW - 7200, "failed": []}, "check").lines == [
+        "2027-01-15 06:00, 2 h ago: all was right"
+    ]
+    checks = [
+        {"state": "ok", "title": "Postfix runs", "text": ""},
+        {"state": "failed", "title": "a login", "text": "no answer in time"},
+    ]
+    section = trust.last("verify", NOW, {"at": NOW, "checks": checks}, "verify")
+    assert texts(section) == "the last one failed: a login: no answer in time"
+    section = trust.last("dns", NOW, {"at": NOW, "failed": ["example.org: 1 missing"]}, "check")
+    assert texts(section) == "the last one failed: example.org: 1 missing"
+
+
+HEALTHY = {"version": "PostgreSQL 17.6", "bytes": 2**23, "connections": 5, "limit": 100}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, ""),
+        ({"connections": 85}, "85 of 100 connections are in use"),
+        ({"idle_slots": ["gone"]}, "nothing reads the replication slot gone, and its WAL fills the disk"),
+        (
+            {"replicas": [{"name": "r", "address": None, "state": "catchup", "behind": 5}]},
+            "the replica r at this host is behind",
+        ),
+        ({"replicas": [{"name": "r", "address": None, "state": "streaming", "behind": 5}]}, ""),
+    ],
+)
+def test_the_database(more: dict[str, Any], expected: str) -> None:
+    assert texts(database.server({**HEALTHY, **more}, "postgresql")) == expected
+
+
+def test_a_database_that_is_away() -> None:
+    assert texts(database.server(None, "postgresql")) == "it does not answer"
+    assert texts(database.client("192.0.2.5", answers=False)) == "the database at 192.0.2.5 does not answer"
+    assert not database.client("192.0.2.5", answers=True).troubles
+
+
+SAID = f"""\
+\fnow
+{NOW}
+\ffailed
+mailstack-web.service loaded failed failed A page
+\fdisks
+1000  100 10 5 /
+1000  100 10 5 /
+ 500  250  - - /a mount
+\fstore
+20
+\fqueue
+{{"queue_id": "1"}}
+whole
+\fkeys
+{NOW} ./example.org/rsa1.key
+\fbans
+[{{'postfix': ['192.0.2.1', '2001:db8::/64']}}, {{'dovecot': []}}]
+\fdns-check
+{{"at": {NOW}, "failed": []}}
+\fverify
+damaged
+"""
+
+
+def test_what_a_host_says() -> None:
+    question = HostState.of("/var/vmail", "/keys", ["/"])
+    found = question.parse(SAID)
+    assert (found.now, found.failed) == (NOW, ["mailstack-web.service"])
+    assert found.disks == [Disk("/", 1000, 100, 10, 5), Disk("/a mount", 500, 250, 0, 0)]
+    assert (found.disks[0].used, found.disks[1].used) == (90, 50)
+    assert (found.store, found.queue) == (20480, [{"queue_id": "1"}])
+    assert found.keys == [Key("example.org", "rsa1", NOW)]
+    assert found.banned == {"postfix": ["192.0.2.1", "2001:db8::/64"], "dovecot": []}
+    assert found.records == {"dns-check": {"at": NOW, "failed": []}}
+
+
+def test_a_host_that_says_little() -> None:
+    found = HostState.of("/var/vmail", "", ["/"]).parse("\fnow\n5\n\fqueue\n\fstore\n")
+    assert (found.queue, found.store, found.banned, found.disks) == (None, None, None, [])
+    assert HostState.of("", "", []).parse("").now == 0
+
+
+def test_one_screen() -> None:
+    trouble = Trouble("it is \x1b[2J bad", "Repair it")
+    shown = Screen(
+        "mail", NOW, [Section("disk", ["one", "two"], {"a": 1}), Section("dns", ["x"], None, [trouble])]
+    )
+    assert shown.text() == (
+        "mail, 2027-01-15 08:00 UTC\n\n"
+        "disk  one\n      two\ndns   x\n\n"
+        "One thing needs a person\n  dns: it is ?[2J bad\n    = Repair it\n"
+    )
+    found = json.loads(shown.json())
+    assert (found["host"], found["at"], found["ok"]) == ("mail", "2027-01-15T08:00:00Z", False)
+    assert found["disk"] == {"a": 1}
+    assert found["troubles"] == [{"section": "dns", "text": "it is \x1b[2J bad", "advice": "Repair it"}]
+    assert Screen("mail", NOW, []).text().endswith("Nothing needs a person.\n")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(5, "5 s"), (119, "119 s"), (600, "10 min"), (7200, "2 h"), (200_000, "2 days")]
+)
+def test_spans(seconds: int, expected: str) -> None:
+    assert screen.lasting(seconds) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(5, "5 B"), (2048, "2.0 KiB"), (3 * 2**30, "3.0 GiB"), (2**42, "4.0 TiB")]
+)
+def test_sizes(count: int, expected: str) -> None:
+    assert screen.size(count) == expected
