@@ -39,6 +39,7 @@ def data(**more: Any) -> dict[str, Any]:
         "mail_rspamd": False,
         "mail_srs": False,
         "mail_resolver": False,
+        "mail_fail2ban": False,
         "mail_smtpd_client_connection_rate_limit": 0,
         "mail_smtpd_client_connection_count_limit": 0,
         "mail_smtpd_client_message_rate_limit": 0,

@@ -3,11 +3,12 @@
 Each component is a module with ``deploy(settings)``; ``mail_server`` deploys all of them.
 """
 
-from mailstack import accounts
+from mailstack import accounts, ban
 from mailstack.components import (
     acme,
     clamav,
     dovecot,
+    fail2ban,
     firewall,
     mail_server,
     mariadb,
@@ -33,8 +34,10 @@ __all__ = [
     "Settings",
     "accounts",
     "acme",
+    "ban",
     "clamav",
     "dovecot",
+    "fail2ban",
     "firewall",
     "mail_server",
     "mariadb",

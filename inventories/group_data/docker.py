@@ -5,3 +5,5 @@ mail_hostname = "mail.example.org"
 mail_rspamd = False
 mail_srs = False
 mail_resolver = False
+# You may try wrong passwords, as often as you like
+mail_fail2ban = False

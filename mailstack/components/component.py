@@ -1,8 +1,8 @@
 """A component declares everything that it has on a host. Pure: only ``converge`` reads and changes a host.
 
 Features across components use these declarations. A run uses packages, files and units, and other components
-use sockets and parameters. Ports are for a firewall, state for a backup, records for a zone, probes for a
-check.
+use sockets and parameters. Ports are for a firewall, jails for fail2ban, state for a backup, records for a
+zone, probes for a check.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.components.declarations import (
     DovecotAddition,
+    Jail,
     Port,
     PostfixAddition,
     Record,
@@ -170,6 +171,10 @@ class Component:
 
     def ports(self, site: Site) -> Sequence[Port]:
         """Return the ports on which it listens for other hosts."""
+        return ()
+
+    def jails(self, site: Site, platform: Platform) -> Sequence[Jail]:
+        """Return the logins that fail2ban watches."""
         return ()
 
     def state(self, site: Site) -> Sequence[State]:

@@ -21,6 +21,23 @@ class Port(NamedTuple):
     clients: tuple[str, ...] = ()
 
 
+class Jail(NamedTuple):
+    """Logins in the journal that fail2ban watches.
+
+    + journal: the entries that it reads, as journalctl(1) matches them. Each names the unit, which journald
+      itself records: everything else in an entry may be a lie of any user of the host
+    + ports: the TCP ports that are shut to a banned address
+    + guesses: regular expressions for lines about wrong logins, with fail2ban's tags ``<ADDR>`` and
+      ``<F-USER>``, and ``<F-HASH>`` for something that differs by password
+    + logins: those for lines about good logins, with ``<ADDR>`` and ``<F-GOOD>``
+    """
+
+    journal: Sequence[str]
+    ports: Sequence[int]
+    guesses: Sequence[str] = ()
+    logins: Sequence[str] = ()
+
+
 class State(NamedTuple):
     """Data on a host that a deploy could not create again.
 

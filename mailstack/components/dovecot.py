@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from mailstack.components import additions, dovecot_config, dovecot_sieve, listening
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
-from mailstack.components.declarations import Port, PostfixAddition, Record, ServiceProbe, State
+from mailstack.components.declarations import (
+    Jail,
+    Port,
+    PostfixAddition,
+    Record,
+    ServiceProbe,
+    State,
+)
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.components.tls import TLS
 from mailstack.endpoint import Endpoint
@@ -29,6 +36,14 @@ VMAIL = 5000
 
 _SEARCH = {"2.3": "dovecot-fts-xapian", "2.4": "dovecot-flatcurve"}
 """The package for full-text search without a separate server on each Debian; both use Xapian."""
+
+_GUESS = (
+    r"^\S+ dovecot\[\d+\]: auth: (?:lua: )?wrong login: user=<<F-USER>[^>]*</F-USER>>, "
+    r"password=<F-HASH>[0-9a-f]+</F-HASH>, rip=<ADDR>$"
+)
+_LOGIN = (
+    r"^\S+ dovecot\[\d+\]: [a-z0-9]+-login: <F-GOOD>Log(?:in|ged in)</F-GOOD>: user=<[^>]*>, .*\brip=<ADDR>,"
+)
 
 # deliveries meanwhile get "Shutting down", and wait
 _RELOAD = "systemctl reload dovecot && { systemctl restart --no-block mailstack-flush || :; }"
@@ -69,7 +84,9 @@ class Dovecot(Component):
         if settings.mail_sieve:
             names += dovecot_sieve.PACKAGES
         if settings.mail_password_upgrade:
-            names += ["dovecot-auth-lua", *engine_of(settings).client_packages]
+            names += engine_of(settings).client_packages
+        if settings.mail_password_upgrade or dovecot_config.writes_guesses(settings, platform):
+            names.append("dovecot-auth-lua")
         return names
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
@@ -125,6 +142,11 @@ class Dovecot(Component):
         if site.settings.mail_sieve:
             ports.append(Port(4190, "sieve"))
         return ports
+
+    def jails(self, site: Site, platform: Platform) -> Sequence[Jail]:
+        """See ``Component``: it checks the logins of Postfix too."""
+        ports = [port.number for port in self.ports(site)]
+        return [Jail(["_SYSTEMD_UNIT=dovecot.service"], ports, [_GUESS], [_LOGIN])]
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""

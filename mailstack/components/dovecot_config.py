@@ -95,6 +95,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         "key": tls.KEY,
         "rsa": tls.RSA if settings.mail_acme_rsa else None,
         "links": {name: site.link(name).host for name in ("lmtp", "sasl", "quota-status")},
+        "guesses": writes_guesses(settings, platform),
         "plugins": {protocol: added.plugins.get(protocol, ()) for protocol in additions.PROTOCOLS},
         "blocks": added.blocks,
     }
@@ -139,10 +140,16 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         *dovecot_sieve.files(settings, generation, added),
         File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
         *_upgrade_files(settings, values),
+        File(f"{_DIRECTORY}/guesses.lua", render("dovecot/guesses.lua") if values["guesses"] else None),
     ]
     if settings.mail_shared_folders:
         entries.append(Directory(f"{root}/.shared", "vmail", "vmail", 0o700))
     return entries
+
+
+def writes_guesses(settings: Settings, platform: Platform) -> bool:
+    """Return whether Dovecot writes a line about each wrong login, for fail2ban."""
+    return settings.mail_fail2ban and platform.nftables
 
 
 def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:

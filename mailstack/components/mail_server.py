@@ -10,6 +10,7 @@ from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import site_of
 from mailstack.components.converge import converge
 from mailstack.components.dovecot import DOVECOT
+from mailstack.components.fail2ban import FAIL2BAN
 from mailstack.components.firewall import FIREWALL
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.mta_sts import MTA_STS
@@ -41,6 +42,7 @@ COMPONENTS = (
     WEB,
     FIREWALL,
     ACME,
+    FAIL2BAN,
 )
 """The components, each after those that it needs; required ones are added."""
 

@@ -10,7 +10,7 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack.components import additions, listening, postfix_config, postfix_recovery, postfix_tables
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
-from mailstack.components.declarations import Port, Record, ServiceProbe, State
+from mailstack.components.declarations import Jail, Port, Record, ServiceProbe, State
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.components.postfix_services import ports
 from mailstack.components.tls import TLS
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 _NAMES = {"25": "smtp", "465": "submissions", "587": "submission"}
 """The names of the ports in IANA's registry."""
+
+
+_LOGIN = r"^\S+ postfix/\S+\[\d+\]: \w+: client=[^][]*\[<ADDR>\], <F-GOOD>sasl_method=</F-GOOD>"
+"""The line about a message from a user; Dovecot writes those about wrong logins."""
 
 
 class Postfix(Component):
@@ -117,6 +121,13 @@ class Postfix(Component):
         """See ``Component``."""
         numbers = ports(_services(site, RELEASES[-1]), loopback=False)
         return [Port(int(port), _NAMES.get(port, port)) for port in numbers]
+
+    def jails(self, site: Site, platform: Platform) -> Sequence[Jail]:
+        """See ``Component``."""
+        unit = f"_SYSTEMD_UNIT={postfix_config.unit_name(platform)}.service"
+        services = ("submission", "submissions")
+        journal = [f"{unit} SYSLOG_IDENTIFIER=postfix/{service}/smtpd" for service in services]
+        return [Jail(journal, [port.number for port in self.ports(site)], logins=[_LOGIN])]
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""

@@ -1,6 +1,7 @@
 """Facts of pyinfra on the state of a host, for ``pyinfra HOST fact …`` and ``host.get_fact``."""
 
 from mailstack.facts.acme import AcmeState
+from mailstack.facts.bans import Bans
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.dkim import DkimKeys
 from mailstack.facts.exim_queue import EximQueue
@@ -17,6 +18,7 @@ from mailstack.facts.users import SystemUsers
 
 __all__ = [
     "AcmeState",
+    "Bans",
     "Certificate",
     "DkimKeys",
     "EximQueue",

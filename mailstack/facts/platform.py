@@ -7,6 +7,7 @@ release.
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Platform(Value):
 
     + ipv6: whether the kernel has IPv6
     + ipv6_loopback: whether a daemon can listen on ``::1``
+    + nftables: whether the kernel takes rules of nftables from this host; in many containers it does not
+    + control: the address from which SSH runs this, as the host sees it; empty without SSH
     """
 
     debian: int
@@ -36,6 +39,8 @@ class Platform(Value):
     postgresql: str
     ipv6: bool = True
     ipv6_loopback: bool = True
+    nftables: bool = True
+    control: str = ""
 
 
 ByPlatform = Callable[[Platform], T]
@@ -48,6 +53,14 @@ RELEASES = (Platform(12, "2.3", "3.7", "15"), Platform(13, "2.4", "3.10", "17"))
 def _minor(version: str) -> str:
     """Return major and minor version: ``2.3`` for ``1:2.3.19.1+dfsg1-2``."""
     return ".".join(version.rpartition(":")[2].split(".")[:2])
+
+
+def _address(text: str) -> str:
+    """Return the IP address without the zone that ``fe80::1%eth0`` has, or nothing."""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return ""
 
 
 def parse(output: str) -> Platform:
@@ -65,7 +78,7 @@ def parse(output: str) -> Platform:
             candidate_of = line[:-1]
         elif line.startswith("  Candidate: ") and "(none)" not in line:
             values.setdefault(candidate_of, _minor(line.removeprefix("  Candidate: ")))
-        elif key in ("id", "debian", "ipv6"):
+        elif key in ("id", "debian", "ipv6", "nftables", "control"):
             values[key] = value
     generations = [release.dovecot for release in RELEASES]
     if (dovecot := values.get("dovecot-core", generations[0])) not in generations:
@@ -81,6 +94,8 @@ def parse(output: str) -> Platform:
                 postgresql=clusters.version_for_mail(clusters.parse(output)) or release.postgresql,
                 ipv6=values.get("ipv6") != "none",
                 ipv6_loopback="ipv6" not in values,
+                nftables="nftables" not in values,
+                control=_address(values.get("control", "")),
             )
     found = f"{values.get('id') or 'unknown'} {values.get('debian') or ''}".strip()
     raise FactProcessError(f"this host runs {found}; mailstack supports Debian 12 and 13")

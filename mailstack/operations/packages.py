@@ -16,6 +16,7 @@ from mailstack.shell import script, shell
 _SERVICES = {
     "postfix": "postfix",
     "dovecot": "dovecot-core",
+    "fail2ban": "fail2ban",
     "mariadb": "mariadb-server",
     "nginx": "nginx",
     "rspamd": "rspamd",

@@ -29,6 +29,7 @@ from mailstack.settings.domains import (
 )
 from mailstack.settings.dovecot import DovecotSettings
 from mailstack.settings.errors import SettingsError, nearest
+from mailstack.settings.fail2ban import Fail2banSettings
 from mailstack.settings.firewall import FirewallPort, FirewallSettings
 from mailstack.settings.outgoing import OutgoingSettings
 from mailstack.settings.postfix import PostfixSettings
@@ -143,6 +144,7 @@ class Settings(
     SieveSettings,
     DovecotSettings,
     AbuseSettings,
+    Fail2banSettings,
     OutgoingSettings,
     PostfixSettings,
     AcmeSettings,

@@ -56,6 +56,10 @@ class GivenSettings(TypedDict, total=False):
     mail_domains: List | Mapping[str, Any]
     mail_dovecot_extra: str
     mail_encrypted_archives: bool
+    mail_fail2ban: bool
+    mail_fail2ban_guesses: int
+    mail_fail2ban_hours: int
+    mail_fail2ban_spared: List
     mail_firewall: bool
     mail_firewall_ports: List | Mapping[str, Any]
     mail_firewall_ssh_clients: List

@@ -221,9 +221,11 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
         image: str | None = None,
         hostname: str = sample_accounts.HOSTNAME,
         ipv6: bool = True,
+        nftables: bool = True,
         debian: int = debian,
     ) -> Target:
-        target = Target(f"{networks.WORKER_NAME}-{name}-{debian}", debian, network, hostname, ipv6=ipv6)
+        whole = f"{networks.WORKER_NAME}-{name}-{debian}"
+        target = Target(whole, debian, network, hostname, ipv6=ipv6, nftables=nftables)
         made.append(target)
         return target.create(image)
 

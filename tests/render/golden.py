@@ -17,6 +17,7 @@ from mailstack import Settings
 from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import Site
 from mailstack.components.dovecot import DOVECOT
+from mailstack.components.fail2ban import FAIL2BAN, PROGRAM
 from mailstack.components.firewall import FIREWALL
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.mta_sts import MTA_STS
@@ -54,6 +55,7 @@ def peer() -> list[Entry]:
         mail_rspamd=False,
         mail_srs=False,
         mail_resolver=False,
+        mail_fail2ban=False,
     )
     here = site(settings)
     return [*_mail(here), *POSTGRESQL.files(here, RELEASES[1])]
@@ -98,6 +100,9 @@ def elsewhere() -> list[Entry]:
         mail_home_root="/srv/mail",
         mail_dkim_ed25519=False,
         mail_antivirus=True,
+        mail_fail2ban_guesses=20,
+        mail_fail2ban_hours=1,
+        mail_fail2ban_spared=["192.0.2.64/26", "2001:db8:1::1"],
         mail_web=True,
         mail_firewall=True,
         mail_firewall_ports=[{"port": 8080, "clients": ["192.0.2.0/24", "2001:db8::/32"]}],
@@ -139,9 +144,10 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB, FIREWALL)
+            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB, FIREWALL, FAIL2BAN)
             if each.is_wanted(here)
             for entry in each.files(here, platform)
+            if entry.path != PROGRAM  # no template
         ),
     ]
     for release in RELEASES:

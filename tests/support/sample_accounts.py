@@ -63,6 +63,8 @@ def data(**more: Any) -> dict[str, Any]:
         "mail_rspamd": False,
         "mail_srs": False,
         "mail_resolver": False,
+        # it would shut out the tests, which log in wrongly a thousand times; the tests of guard have it
+        "mail_fail2ban": False,
         "mail_hostname": HOSTNAME,
         "mail_domains": DOMAINS,
         "mail_users": USERS,

@@ -44,13 +44,14 @@ SYSTEMD = (
 #: Daemons ask the resolver for the name of each client. A lost answer would cost five seconds.
 _RESOLVER = ("--dns-option", "timeout:1", "--dns-option", "attempts:5")
 _NO_IPV6 = {"seccomp=unconfined": f"seccomp={Path(__file__).parent}/recipes/no-ipv6.json"}
+_NO_NFTABLES = {"NET_ADMIN": "SYS_ADMIN"}
 
 
 @dataclass(frozen=True)
 class Target:
     """One host. `aliases` are more names for it on its network; `ports` are published on 127.0.0.1.
 
-    Without `ipv6` it is as if the kernel had none: socket(2) fails.
+    Without `ipv6` it is as if the kernel had none: socket(2) fails. Without `nftables` it may have no rules.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Target:
     aliases: Sequence[str] = ()
     ports: Mapping[int, int] = field(default_factory=dict)
     ipv6: bool = True
+    nftables: bool = True
 
     def create(self, image: str | None = None) -> Target:
         """Replace the container with a new one from `image` or the bare image; wait until it has booted."""
@@ -71,7 +73,8 @@ class Target:
         for ours, theirs in self.ports.items():
             network += ["--publish", f"127.0.0.1:{ours}:{theirs}"]
         debs = ("--volume", f"mailstack-debs-{self.debian}:/var/cache/debs")
-        systemd = [option if self.ipv6 else _NO_IPV6.get(option, option) for option in SYSTEMD]
+        changed = {**({} if self.ipv6 else _NO_IPV6), **({} if self.nftables else _NO_NFTABLES)}
+        systemd = [changed.get(option, option) for option in SYSTEMD]
         names = ("--name", self.name, "--hostname", self.hostname)
         docker("run", "-d", *names, *systemd, *network, *_RESOLVER, *debs, image)
         self.wait()

@@ -150,6 +150,7 @@ def _report(
         "  SMTP 2525, submission 2587 (STARTTLS) or 2465 (TLS), IMAP 2143 (STARTTLS) or 2993 (TLS),",
         "  ManageSieve 24190 (STARTTLS)",
         *(f"  {user}, password {password}" for user, password in passwords.items()),
+        "fail2ban, which shuts out addresses that guess passwords, is off in the demo (docs/fail2ban.md).",
         f"The passwords are kept in {os.path.relpath(PASSWORDS)}. `make clean` removes everything.",
     ]
     return "\n" + "\n".join(lines)

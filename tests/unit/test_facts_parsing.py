@@ -19,6 +19,7 @@ from pyinfra.api.exceptions import FactProcessError
 
 from mailstack import facts
 from mailstack.facts.acme import AcmeCertificate, AcmeState
+from mailstack.facts.bans import Ban, Bans
 from mailstack.facts.certificates import Certificate, CertificateState
 from mailstack.facts.clusters import Cluster
 from mailstack.facts.dkim import DkimKey, DkimKeys
@@ -155,6 +156,19 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
         ),
     ),
     (SystemUsers.of("vmail"), "\nvmail:x:5001:\n", UsersAndGroups((), (("vmail", "x", "5001", ""),))),
+    (
+        Bans.of(),
+        "zone=+0100\n192.0.2.7 \t2026-11-29 20:00:00 + 3600 = 2026-11-29 21:00:00\nguesses=192.0.2.7\t12\n",
+        (
+            Ban(
+                "192.0.2.7",
+                "192.0.2.7",
+                datetime(2026, 11, 29, 19, tzinfo=UTC),
+                datetime(2026, 11, 29, 20, tzinfo=UTC),
+                12,
+            ),
+        ),
+    ),
     (HostPlatform.of(), PLATFORM, Platform(12, "2.3", "3.7", "15", ipv6=True, ipv6_loopback=False)),
     (
         PostgresqlClusters.of(),

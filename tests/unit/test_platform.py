@@ -75,3 +75,22 @@ def test_other_systems_are_refused(release: str, said: str) -> None:
 def test_a_dovecot_that_neither_release_has_is_refused() -> None:
     with pytest.raises(FactProcessError, match=r"this host has Dovecot 2\.5; .* 2\.3 and 2\.4"):
         parse("id=debian\ndebian=13\ndovecot-core=installed=1:2.5.0-1\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ("control=192.0.2.7\n", "192.0.2.7"),
+        ("control=fe80::1%eth0\n", "fe80::1"),
+        ("control=2001:DB8::7\n", "2001:db8::7"),
+        ("control=x; reboot\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_machine_that_runs_pyinfra(line: str, address: str) -> None:
+    assert parse(TRIXIE + line).control == address
+
+
+def test_a_kernel_without_nftables() -> None:
+    assert parse(TRIXIE).nftables
+    assert not parse(f"{TRIXIE}nftables=none\n").nftables

@@ -16,7 +16,13 @@ pytestmark = pytest.mark.postgresql
 USERS = ("user1@example.org", "user2@example.org")
 FOLDERS = ("INBOX", "Projects/2026")
 #: The filter would ask strangers of whom no DNS knows to come again.
-DATA = {"mail_hostname": "mail.example.org", "mail_rspamd": False, "mail_srs": False, "mail_resolver": False}
+DATA = {
+    "mail_hostname": "mail.example.org",
+    "mail_rspamd": False,
+    "mail_srs": False,
+    "mail_resolver": False,
+    "mail_fail2ban": False,
+}
 LOOK = (
     "find /etc /var/lib /var/vmail -xdev ! -path '*/systemd/*' ! -path '/var/lib/postgresql/*'"
     " -printf '%p %y %m %u %g %T@ %l\\n' | sort; dpkg-query -W -f '${Package} ${db:Status-Status}\\n';"

@@ -19,6 +19,7 @@ HOSTNAME, DOMAIN, AMY, PASSWORD = "mail.a.example", "a.example", "amy@a.example"
 #: Filter and SRS are on by default.
 DATA = {
     "mail_hostname": HOSTNAME,
+    "mail_fail2ban": False,  # it would be installed for nothing
     "mail_domains": [DOMAIN],
     "mail_users": [{"email": AMY, "initial_password": PASSWORD, "senders": ["@late.example"]}],
     "mail_aliases": {f"on@{DOMAIN}": [CAROL], f"lost@{DOMAIN}": ["nobody@example.org"]},

@@ -1,0 +1,248 @@
+"""Guessed passwords: who is shut out of which ports, who is not, and for how long."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mailstack.components.fail2ban import FAIL2BAN
+from mailstack.facts.platform import RELEASES
+from mailstack.passwords import app_digest, generate_app_password
+from mailstack.settings import Settings
+from tests.integration.conftest import Factory
+from tests.integration.guard.conftest import LIMIT, data
+from tests.support import clients, logins, sample_accounts
+from tests.support.guessing import GOOD, SHUT, WRONG, Attempt, Guesser, different
+from tests.support.sample_accounts import ALICE, BOB, PASSWORDS
+from tests.support.sites import site
+from tests.targets.containers import Target
+from tests.targets.pyinfra import PyinfraRun
+
+PORTS = (25, 110, 143, 465, 587, 993, 995, 4190)
+
+
+def banned(server: Target) -> list[str]:
+    """Return the addresses that nftables shuts out."""
+    found = []
+    for name in ("ipv4", "ipv6"):
+        said = json.loads(server.exec(f"nft -j list set inet mailstack-bans {name}").stdout)
+        (elements,) = [each["set"].get("elem", []) for each in said["nftables"] if "set" in each]
+        for each in elements:
+            prefix = each.get("prefix") if isinstance(each, dict) else None
+            found.append(f"{prefix['addr']}/{prefix['len']}" if prefix else each)
+    return found
+
+
+def wait_for_ban(server: Target, address: str) -> None:
+    clients.eventually(lambda: address in banned(server), f"{address} is not shut out", 60)
+
+
+def wait_until_read(guesser: Guesser, number: int) -> None:
+    """Return once fail2ban has read all that is in the journal now: it bans the last address in it."""
+    last = f"203.0.113.{number}"
+    guesser.log_in(last, *different(LIMIT + 1))
+    wait_for_ban(guesser.server, last)
+
+
+def call(server: Target, name: str, *args: str) -> PyinfraRun:
+    """Run a command about bans as a person does."""
+    return server.pyinfra("-y", f"mailstack.ban.{name}", *args, data=data())
+
+
+def listed(server: Target) -> dict[str, dict[str, Any]]:
+    """Return what the list prints as JSON, by address."""
+    bans = json.loads(call(server, "list", "format=json").check().stdout)["bans"]
+    return {ban["address"]: ban for ban in bans}
+
+
+def test_guesses_by_all_protocols_count_together_and_shut_all_ports(guesser: Guesser) -> None:
+    address, other = "203.0.113.1", "203.0.113.2"
+    services = ("smtp", "imap", "pop3", "sieve", "smtp")
+    guesses = [different(1, service, number)[0] for number, service in enumerate(services)]
+    assert set(guesser.log_in(address, *guesses[:-1])) == {WRONG}
+    assert all(guesser.reaches(address, PORTS))
+    guesser.log_in(address, guesses[-1])
+    wait_for_ban(guesser.server, address)
+    assert guesser.reaches(address, (*PORTS, 22)) == [False] * len(PORTS) + [True]
+    assert all(guesser.reaches(other, PORTS))
+    ban = listed(guesser.server)[address]
+    assert (ban["guesses"], len(ban["users"])) == (LIMIT, LIMIT)
+
+
+@pytest.mark.parametrize("service", ["imap", "smtp"])
+def test_many_passwords_of_one_user(guesser: Guesser, service: str) -> None:
+    address = f"203.0.113.{3 if service == 'imap' else 4}"
+    guesser.log_in(address, *(Attempt(service, ALICE, f"password {number}") for number in range(24)))
+    wait_for_ban(guesser.server, address)
+    assert guesser.log_in(address, Attempt("imap", ALICE, PASSWORDS[ALICE])) == [SHUT]
+
+
+def test_one_wrong_program_shuts_out_no_household(guesser: Guesser) -> None:
+    address = "203.0.113.5"
+    wrong = [Attempt(service, BOB, "the old password") for service in ("imap", "smtp", "pop3", "sieve")]
+    assert set(guesser.log_in(address, *wrong * 3)) == {WRONG}
+    wait_until_read(guesser, 101)
+    assert guesser.log_in(address, Attempt("imap", ALICE, PASSWORDS[ALICE])) == [GOOD]
+
+
+@pytest.mark.parametrize("service", ["imap", "pop3", "sieve", "smtp"])
+def test_the_address_of_a_good_login_is_spared(guesser: Guesser, service: str) -> None:
+    number = ("imap", "pop3", "sieve", "smtp").index(service)
+    address = f"203.0.113.{10 + number}"
+    assert guesser.log_in(address, Attempt(service, ALICE, PASSWORDS[ALICE])) == [GOOD]
+    noted = f"test -e /var/lib/fail2ban/mailstack/good/{address}"
+    clients.eventually(
+        lambda: not guesser.server.exec(noted, check=False).returncode, "no good login is noted"
+    )
+    assert set(guesser.log_in(address, *different(LIMIT + 2))) == {WRONG}
+    wait_until_read(guesser, 110 + number)
+    assert guesser.log_in(address, Attempt("imap", BOB, PASSWORDS[BOB])) == [GOOD]
+
+
+def test_an_app_password_is_no_guess(guesser: Guesser) -> None:
+    address, secret = "203.0.113.6", generate_app_password()
+    counted = f"/var/lib/fail2ban/mailstack/guesses/{address}"
+    guesser.server.exec(f"rm -f {counted}")  # of a run before, on a server that was kept
+    row = f"('{BOB}', 'phone', '{app_digest(secret)}')"
+    clients.sql(guesser.server, f"INSERT INTO mail_app_password (email, name, digest) VALUES {row}")
+    assert guesser.log_in(address, Attempt("imap", BOB, secret)) == [GOOD]
+    wait_until_read(guesser, 102)
+    assert guesser.server.exec(f"ls {counted}", check=False).stdout == ""
+    clients.sql(guesser.server, f"DELETE FROM mail_app_password WHERE email = '{BOB}'")
+
+
+def test_ipv6_is_counted_and_shut_out_by_network(guesser: Guesser) -> None:
+    network, other = "2001:db8:f000:1:", "2001:db8:f000:2::1"
+    for number, guess in enumerate(different(LIMIT)):
+        guesser.log_in(f"{network}:{number + 1:x}", guess)
+    wait_for_ban(guesser.server, f"{network}:/64")
+    assert guesser.reaches(f"{network}ffff::9", PORTS) == [False] * len(PORTS)
+    assert all(guesser.reaches(other, PORTS))
+    assert f"{network}:/64" in listed(guesser.server)
+    remove = ("-y", "--json", "mailstack.ban.remove", f"{network}7::7")
+    assert guesser.server.pyinfra(*remove, data=data()).check().changed
+    assert all(guesser.reaches(f"{network}ffff::9", PORTS))
+
+
+def test_lies_in_the_journal_shut_nobody_out(guesser: Guesser) -> None:
+    address = "203.0.113.7"
+    guesser.log_in("203.0.113.8", *different(1))
+    said = clients.log(guesser.server, "wrong login")
+    line = next(each for each in said if "203.0.113.8" in each)
+    lies = [
+        line.replace("203.0.113.8", address).replace("user0@", f"user{number}@")
+        for number in range(2 * LIMIT)
+    ]
+    assert len(set(lies)) == 2 * LIMIT
+    script = "".join(
+        f"logger -p mail.info -t 'dovecot[{number}]' -- '{lie}'\n" for number, lie in enumerate(lies)
+    )
+    script += "".join(f"logger -p mail.info -t dovecot -- '{lie}'\n" for lie in lies)
+    guesser.server.exec(["su", "-s", "/bin/sh", "admin", "-c", script])
+    clients.eventually(
+        lambda: (
+            len([each for each in clients.log(guesser.server, "wrong login") if address in each]) >= 4 * LIMIT
+        ),
+        "the lies are not in the journal",
+    )
+    wait_until_read(guesser, 103)
+    assert address not in banned(guesser.server)
+
+
+def test_bans_by_hand(guarded: Target, guesser: Guesser) -> None:
+    address = "203.0.113.20"
+    add = ("-y", "--json", "mailstack.ban.add", address)
+    remove = ("-y", "--json", "mailstack.ban.remove", address)
+    assert guarded.pyinfra(*add, data=data()).check().changed != []
+    assert guarded.pyinfra(*add, data=data()).check().changed == []
+    assert guesser.log_in(address, Attempt("imap", ALICE, PASSWORDS[ALICE])) == [SHUT]
+    assert listed(guarded)[address]["guesses"] == 0
+    table = call(guarded, "list").check().stdout
+    assert f"{address} " in table and "by hand" in table
+    assert guarded.pyinfra(*remove, data=data()).check().changed != []
+    assert guarded.pyinfra(*remove, data=data()).check().changed == []
+    assert guesser.log_in(address, Attempt("imap", ALICE, PASSWORDS[ALICE])) == [GOOD]
+
+
+def test_what_can_not_be_banned_is_refused(guarded: Target) -> None:
+    before = banned(guarded)
+    for bad in ("192.0.2.0/24", "x;reboot", "127.0.0.1", guarded.ip):
+        run = call(guarded, "add", bad)
+        assert run.returncode and "Traceback" not in run.stderr
+        assert "allowed" in run.stderr or "never shut out" in run.stderr
+    assert banned(guarded) == before
+
+
+def test_the_machine_that_deploys_is_never_shut_out(guarded: Target, guesser: Guesser) -> None:
+    us = guarded.exec("ip -4 route show default").stdout.split()[2]
+    deploy = ("-y", "--json", "deploy.py")
+    assert guarded.pyinfra(*deploy, data=data(), connector="ssh", timeout=300).check().changed != []
+    try:
+        run = guarded.pyinfra("--sudo", *deploy, data=data(), connector="ssh-admin", timeout=300).check()
+        assert run.changed == []
+        attempts = {("imap", f"user{number}@example.org", "x"): False for number in range(LIMIT + 2)}
+        logins.all_at_once(guarded, attempts)
+        wait_until_read(guesser, 104)
+        logins.imap(guarded, ALICE, PASSWORDS[ALICE])
+        refused = guarded.pyinfra("-y", "mailstack.ban.add", us, data=data(), connector="ssh")
+        assert refused.returncode and "never shut out" in refused.stderr
+    finally:
+        guarded.pyinfra(*deploy, data=data(), timeout=300).check()
+
+
+def test_jails_and_rules_of_others_go_on(guarded: Target) -> None:
+    assert "theirs" in guarded.exec("fail2ban-client status").stdout
+    guarded.exec("echo \"$(date '+%F %T') they shut out 192.0.2.99\" >> /srv/theirs")
+    clients.eventually(
+        lambda: "192.0.2.99" in guarded.exec("fail2ban-client status theirs").stdout, "their jail is away"
+    )
+    assert "dport 8080" in guarded.exec("nft list table inet theirs").stdout
+
+
+def test_a_reboot_keeps_bans_and_a_second_run_changes_nothing(guarded: Target, guesser: Guesser) -> None:
+    address = "203.0.113.30"
+    guesser.log_in(address, *different(LIMIT))
+    wait_for_ban(guarded, address)
+    guarded.stop()
+    guarded.start()
+    guesser.connect()
+    wait_for_ban(guarded, address)
+    assert guesser.reaches(address, PORTS) == [False] * len(PORTS)
+    assert guarded.exec("systemctl --failed --no-legend --plain").stdout == ""
+    assert guarded.pyinfra("-y", "--json", "deploy.py", data=data(), timeout=300).check().changed == []
+
+
+def test_mail_goes_on_without_fail2ban(guarded: Target, guesser: Guesser, debian: int) -> None:
+    address = "203.0.113.40"
+    (probe,) = FAIL2BAN.probes(site(Settings.from_data(data())), RELEASES[debian - 12])
+    assert guarded.exec(probe.script, check=False).returncode == 0
+    started = "systemctl show -p MainPID --value fail2ban"
+    before = guarded.exec(started).stdout
+    guarded.exec("kill -9 $(systemctl show -p MainPID --value fail2ban)")
+    assert guesser.log_in(address, Attempt("imap", ALICE, PASSWORDS[ALICE])) == [GOOD]
+    clients.eventually(lambda: guarded.exec(started).stdout not in (before, "0\n"), "it is not started again")
+    assert guarded.exec(probe.script, check=False).returncode == 0
+    guarded.exec("systemctl stop fail2ban")
+    assert guarded.exec(probe.script, check=False).returncode
+    assert guesser.log_in(address, Attempt("smtp", ALICE, PASSWORDS[ALICE])) == [GOOD]
+    assert "does not watch" in call(guarded, "list").stderr
+    run = guarded.pyinfra("-y", "--json", "deploy.py", data=data(), timeout=300).check()
+    assert run.changed == ["Mail server | Run services"]
+    assert guarded.exec(probe.script, check=False).returncode == 0
+
+
+def test_where_nftables_does_not_work_the_deploy_goes_on(clone: Factory) -> None:
+    target = clone("nonft", nftables=False)
+    run = target.pyinfra(
+        "-y", "--json", "deploy.py", data=sample_accounts.data(mail_fail2ban=True), timeout=300
+    ).check()
+    assert "nobody who guesses passwords is shut out" in run.stderr
+    assert target.exec("command -v fail2ban-client", check=False).stdout == ""
+    assert (
+        target.pyinfra("-y", "--json", "deploy.py", data=sample_accounts.data(mail_fail2ban=True))
+        .check()
+        .changed
+        == []
+    )

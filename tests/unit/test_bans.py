@@ -1,0 +1,129 @@
+"""The bans of a host, and the commands about them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from pyinfra.api.exceptions import OperationError, OperationValueError
+
+from mailstack.ban import commands, printed
+from mailstack.facts.bans import Ban, Bans, GuessedUsers
+from mailstack.facts.platform import RELEASES
+
+BANNED = """zone=+0200
+192.0.2.7 \t2026-11-29 20:00:00 + 86400 = 2026-11-30 20:00:00
+2001:db8:1:2::5 \t2026-11-29 21:00:00 + 3600 = 2026-11-29 22:00:00
+"""
+FOUR = Ban(
+    "192.0.2.7",
+    "192.0.2.7",
+    datetime(2026, 11, 29, 18, tzinfo=UTC),
+    datetime(2026, 11, 30, 18, tzinfo=UTC),
+    12,
+)
+SIX = Ban(
+    "2001:db8:1:2::/64",
+    "2001:db8:1:2::5",
+    datetime(2026, 11, 29, 19, tzinfo=UTC),
+    datetime(2026, 11, 29, 20, tzinfo=UTC),
+)
+
+
+def test_bans_are_read() -> None:
+    output = f"{BANNED}guesses=192.0.2.7\t12\nguesses=192.0.2.8\t1\n"
+    assert Bans.of().parse(output) == (FOUR, SIX)
+    assert Bans.of().parse("zone=+0000\n\n") == ()
+    assert Bans.of().parse("") is None
+
+
+def guessed() -> str:
+    """Return the output with the users of the guesses."""
+    users = [f"guess=192.0.2.7\t1795976205\t{number}\tuser{number % 4}@example.org\n" for number in range(12)]
+    return BANNED + "".join(users) + "guess=2001:db8:1:2::\t1795976205\ta\t\x1b[2J x\n"
+
+
+def test_users_are_read() -> None:
+    found = GuessedUsers.of().parse(guessed())
+    assert found and found.bans[0] == FOUR and found.bans[1].guesses == 1
+    assert found.users["192.0.2.7"]["user3@example.org"] == 3
+    assert [*found.users["2001:db8:1:2::/64"]] == ["\x1b[2J x"]
+
+
+def test_the_list_for_people_and_for_programs() -> None:
+    found = GuessedUsers.of().parse(guessed())
+    assert found
+    text = printed.as_text("mail", found)
+    assert text.splitlines()[0] == "mail: 2 addresses are shut out"
+    assert "user0@example.org, user1@example.org, user2@example.org, 1 more" in text
+    assert "\x1b" not in text and "2026-11-29 18:00  2026-11-30 18:00  12" in text
+    bans = json.loads(printed.as_json("mail", found))["bans"]
+    assert [ban["address"] for ban in bans] == ["192.0.2.7", "2001:db8:1:2::/64"]
+    assert bans[0]["until"] == "2026-11-30T18:00:00Z" and bans[0]["users"]["user1@example.org"] == 3
+    none = GuessedUsers.of().parse("zone=+0000\n")
+    assert none and printed.as_text("mail", none) == "mail: no address is shut out\n"
+    by_hand = GuessedUsers.of().parse(BANNED)
+    assert by_hand and "by hand" in printed.as_text("mail", by_hand)
+
+
+@pytest.mark.parametrize(
+    "address", ["", "x", "192.0.2.0/24", "2001:db8::/48", "192.0.2.7; reboot", "-h", 7, "127.0.0.1", "::1"]
+)
+def test_bad_addresses_are_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "_is_here", lambda: True)
+    answers(monkeypatch, ())
+    with pytest.raises((OperationValueError, OperationError), match=r"address = '.*allowed|never shut out"):
+        list(commands.add._inner(address))  # type: ignore[attr-defined]
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, bans: tuple[Ban, ...] | None) -> list[str]:
+    """Answer the questions of the commands, and return the list of what they say."""
+    said: list[str] = []
+    found = {"Bans": bans, "HostAddresses": ("192.0.2.1", "2001:db8::1"), "HostPlatform": RELEASES[1]}
+    monkeypatch.setattr(commands, "read", lambda question: found[type(question).__name__])
+    data = {"mail_hostname": "mail.example.org", "mail_mynetworks": ["192.0.2.64/26"]}
+    host = SimpleNamespace(name="mail", noop=said.append, data=data)
+    monkeypatch.setattr(commands, "host", host)
+    monkeypatch.setattr(commands, "deployed_with", lambda: None)
+    monkeypatch.setattr(commands, "_is_here", lambda: True)
+    monkeypatch.setattr("mailstack.run.is_executing", lambda: False)
+    monkeypatch.setattr("mailstack.run.current_host", lambda: host)
+    return said
+
+
+@pytest.mark.parametrize(
+    "name, address, bans, does",
+    [
+        ("add", "192.0.2.9", (FOUR,), "banip 192.0.2.9 "),
+        ("add", "192.0.2.7", (FOUR,), None),
+        ("add", "2001:db8:5:6::7", (), "banip 2001:db8:5:6:: "),
+        ("add", "2001:db8:5:6::/64", (), "banip 2001:db8:5:6:: "),
+        ("add", "2001:db8:1:2::99", (SIX,), None),
+        ("remove", "192.0.2.7", (FOUR, SIX), "unbanip 192.0.2.7 "),
+        ("remove", "2001:db8:1:2::99", (FOUR, SIX), "unbanip 2001:db8:1:2::5 "),
+        ("remove", "192.0.2.8", (FOUR,), None),
+    ],
+)
+def test_nothing_is_done_twice(
+    name: str, address: str, bans: tuple[Ban, ...], does: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = answers(monkeypatch, bans)
+    scripts = [each.connector_arguments["_stdin"] for each in getattr(commands, name)._inner(address)]
+    assert [f"set mailstack {does}" in each for each in scripts] == ([True] if does else [])
+    assert bool(said) != bool(does)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::2", "192.0.2.65", "127.0.0.9"])
+def test_what_is_never_shut_out_is_not_added(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, ())
+    with pytest.raises(OperationError, match=r"address = .*never shut out"):
+        list(commands.add._inner(address))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["add", "remove"])
+def test_without_fail2ban_nothing_is_pretended(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, None)
+    with pytest.raises(OperationError, match="mail: fail2ban does not watch the mail server"):
+        list(getattr(commands, name)._inner("192.0.2.9"))
