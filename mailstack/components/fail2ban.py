@@ -105,6 +105,11 @@ class Fail2ban(Component):
                 activation="restart",
             ),
             File(_RULES, render("fail2ban/rules.nft", **values), activation="restart"),
+            File(
+                "/etc/systemd/system/nftables.service.d/mailstack-fail2ban.conf",
+                render("fail2ban/follow.conf"),
+                activation=None,
+            ),
             File(PROGRAM, _program(), mode=0o755, activation=None),
             File(
                 "/etc/tmpfiles.d/mailstack-fail2ban.conf",
