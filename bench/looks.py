@@ -23,7 +23,8 @@ _DROP_IN = "/run/systemd/system/postfix.service.d/lines.conf"
 #: systemd starts it as part of Postfix's unit, so the lines are taken for Postfix's.
 _WRITE = """
 [Service]
-LogRateLimitIntervalSec=0
+LogRateLimitIntervalSec=1s
+LogRateLimitBurst=1000000
 TimeoutStartSec=300
 ExecStartPost=/bin/sh /root/lines.sh
 """

@@ -6,14 +6,10 @@ in a minor release, and the next major release replaces gevent and paramiko.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
-from gevent import Greenlet, GreenletExit, Timeout, getcurrent, sleep, spawn
+from gevent import Greenlet, GreenletExit, Timeout, getcurrent
 from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
@@ -118,14 +114,13 @@ def _run_script(on: Host, run: Callable[..., Any], script: str, within: float | 
     late = Timeout(within, TimeoutError(f"no answer within {within} s"))
     try:
         late.start()
-        with _progress(on):
-            succeeded, output = run(
-                StringCommand("sh"),  # the script goes to its input: an argument has a limit of 128 KiB
-                print_output=False,
-                print_input=on.state.print_fact_input,
-                _stdin=script,
-                **connector_arguments(on),
-            )
+        succeeded, output = run(
+            StringCommand("sh"),  # the script goes to its input: an argument has a limit of 128 KiB
+            print_output=False,
+            print_input=on.state.print_fact_input,
+            _stdin=script,
+            **connector_arguments(on),
+        )
     except EOFError:  # pyinfra prompts for it without a terminal
         raise OperationError(_NO_SUDO) from None
     except (TimeoutError, OSError, SSHException) as error:
@@ -135,36 +130,15 @@ def _run_script(on: Host, run: Callable[..., Any], script: str, within: float | 
     return Said(succeeded, output.stdout, output.stderr)
 
 
-@contextmanager
-def _progress(on: Host) -> Iterator[None]:
-    """Show on a terminal which host a command waits for, if it takes longer than a second.
+def answer(text: str) -> None:
+    """Print the answer of a command on standard output.
 
-    While operations are executed, pyinfra shows its own progress. The rules for a terminal are pyinfra's.
+    pyinfra shows on a terminal which host it waits for. The answer would begin on that line.
     """
-    on_terminal = sys.stdout.isatty() and sys.stderr.isatty() and os.environ.get("PYINFRA_PROGRESS") != "off"
-    if on.state.is_executing or not on_terminal:
-        yield
-        return
-    shown: list[int] = []
-
-    def show() -> None:
-        for seconds in count(1):
-            sleep(1)
-            shown.append(seconds)
-            _write(f"\r\033[K    {on.name}: waiting for its answer, {seconds} s")
-
-    showing = spawn(show)
-    try:
-        yield
-    finally:
-        showing.kill()
-        if shown:
-            _write("\r\033[K")
-
-
-def _write(text: str) -> None:
-    sys.stderr.write(text)
-    sys.stderr.flush()
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
+        sys.stderr.flush()
+    print(text, end="", flush=True)
 
 
 def connector_arguments(of: Host) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from mailstack.facts.reading import read
 from mailstack.garbage import not_collected
 from mailstack.operation import naming_the_host
 from mailstack.operations.sql import deployed_with
-from mailstack.run import leave_out
+from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
 from mailstack.settings.errors import nearest
 
@@ -73,15 +73,15 @@ def list(  # the command's name; this module has no other use of the builtin
         settings = _settings()
         if settings is None:
             return
-        answer = ask(settings, listed.queries(engine_of(settings).dialect, kinds))
+        found = ask(settings, listed.queries(engine_of(settings).dialect, kinds))
         wanted = None if text is None else str(text).lower()
-        listing = Listing.of(host.name, kinds, answer, Filters(name, inactive, never, over, wanted))
+        listing = Listing.of(host.name, kinds, found, Filters(name, inactive, never, over, wanted))
         if over is not None or used or (used is None and len(listing.users) <= FEW):
             listing.users = [*with_used(settings, listing.users)]
         elif used is None and listing.users:
             host.log(f"what the mailboxes have is left out for more than {FEW} users; used=true asks")
         listing.users = Filters(over=over).over_quota(listing.users)
-        print(listing.json() if format == "json" else listing.table(), end="")
+        answer(listing.json() if format == "json" else listing.table())
 
 
 @command
@@ -114,7 +114,8 @@ def show(address: str, *, format: str = "table", **pyinfras: Unpack[GlobalArgume
             found.user = user
     if problem:
         leave_out(f"{host.name}: {problem}")
-    print(json.dumps(found.shown(), indent=2) if format == "json" else found.text())
+    text = json.dumps(found.shown(), indent=2) if format == "json" else found.text()
+    answer(f"{text}\n")
 
 
 def _one_of(name: str, value: object, allowed: Sequence[str | None]) -> None:
@@ -144,13 +145,13 @@ def _settings() -> Settings | None:
 def ask(settings: Settings, queries: Mapping[str, Rows]) -> Mapping[str, Any]:
     """Return the rows. Raises ``OperationValueError`` if no database answers."""
     engine = engine_of(settings)
-    answer = engine.database(settings).query(settings.mail_db_name, engine.dialect.read_rows(queries))
-    if answer is None:
+    found = engine.database(settings).query(settings.mail_db_name, engine.dialect.read_rows(queries))
+    if found is None:
         raise OperationValueError(
             f"there is no mail database {settings.mail_db_name!r} that answers: first deploy the mail server "
             "(pyinfra INVENTORY deploy.py); if it is deployed, start its database server"
         )
-    return engine.dialect.rows(answer)
+    return engine.dialect.rows(found)
 
 
 def with_used(settings: Settings, users: Sequence[User]) -> Sequence[User]:

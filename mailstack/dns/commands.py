@@ -28,7 +28,7 @@ from mailstack.facts.tlsa import TlsaRecords
 from mailstack.operation import local_command, naming_the_host, operation, reason
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
-from mailstack.run import is_executing, leave_out
+from mailstack.run import answer, is_executing, leave_out
 from mailstack.settings import Domain, Settings
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def zone(*domains: str, format: str = "zone", **pyinfras: Unpack[GlobalArguments
     chosen = _zones(site, known, domains)
     has_host = any(record.name == site.settings.mail_hostname for each in chosen for record in each.records)
     backwards = reverse(site, known) if has_host else []
-    print(printed(format, host.name, chosen, backwards, _notes(site, known, domains)), end="")
+    answer(printed(format, host.name, chosen, backwards, _notes(site, known, domains)))
 
 
 @_command
@@ -94,7 +94,7 @@ def check(*domains: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     if not domains:
         _record(findings)
     for name, found in findings.items():
-        print("\n".join([f"{name}: {_summary(found)}", *(f"  {each}" for each in _lines(found))]))
+        answer("".join(f"{each}\n" for each in (f"{name}: {_summary(found)}", *_lines(found))))
     if failed:
         leave_out(f"{_count(failed)} in the DNS: see above")
 
@@ -276,4 +276,4 @@ def _count(found: Sequence[Finding]) -> str:
 
 
 def _lines(found: Sequence[Finding]) -> list[str]:
-    return [text for finding in found for text in str(finding).splitlines()]
+    return [f"  {text}" for finding in found for text in str(finding).splitlines()]

@@ -13,7 +13,7 @@ from mailstack.components.component import site_of
 from mailstack.garbage import not_collected
 from mailstack.operation import naming_the_host
 from mailstack.operations.sql import deployed_with
-from mailstack.run import leave_out
+from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def status(
     with naming_the_host(), not_collected():
         settings = deployed_with() or Settings.from_data(host.data)
         found = screen(site_of(settings, hosts.checked(settings)), Wishes(changes, quotas))
-    print(found.json() if format == "json" else found.text(), end="")
+    answer(found.json() if format == "json" else found.text())
     if troubles := found.troubles:
         names = ", ".join(dict.fromkeys(name for name, _ in troubles))
         leave_out(f"{host.name} needs a person, see above: {names}")

@@ -15,7 +15,7 @@ from mailstack.accounts.arguments import arguments_checked
 from mailstack.facts.reading import read
 from mailstack.garbage import not_collected
 from mailstack.operation import naming_the_host, reason
-from mailstack.run import leave_out
+from mailstack.run import answer, leave_out
 from mailstack.tracing.journal import MailJournal
 from mailstack.tracing.lines import QUEUE_ID, Entry, entries
 from mailstack.tracing.messages import gathered
@@ -60,7 +60,7 @@ def trace(
             f"the journals have nothing about {wanted} since {start}; since=7d looks further back, and"
             " names of queues and Message-IDs are case-sensitive"
         )
-    print(FORMATS[format](found), end="")
+    answer(FORMATS[format](found))
 
 
 def _wanted(message: str) -> str:
