@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from mailstack.components import listening, systemd, web_pages
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
-from mailstack.components.declarations import Port, Record, ServiceProbe
-from mailstack.components.tls import CERTIFICATE, EXCLUDED_CIPHERS, KEY, TLS
+from mailstack.components.declarations import FormerRecord, Port, Record, ServiceProbe
+from mailstack.components.tls import CERTIFICATE, EXCLUDED_CIPHERS, KEY, RSA, TLS
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.port_owners import WEB_SERVERS
 from mailstack.facts.tlsa import DIRECTORY
@@ -44,6 +44,8 @@ _ROOT = "/usr/local/share/mailstack/web"
 _SIGN = "/usr/local/lib/mailstack/sign-profile"
 _WATCH = "mailstack-web"
 """The unit that makes nginx read a new certificate. A deploy is not the only one to put one there."""
+_ID = 20
+"""The length of the id of a policy; at most 32 (RFC 8461, 3.1)."""
 
 
 class Web(Component):
@@ -133,6 +135,16 @@ class Web(Component):
             Record(f"_autodiscover._tcp.{domain}", "SRV", f"0 1 443 {host}"),
         ]
 
+    def former_records(self, site: Site, domain: str) -> Sequence[FormerRecord]:
+        """See ``Component``: those that lead to this host, and a policy's id as ``policy_id`` makes it."""
+        if self.is_wanted(site):
+            return []
+        patterns = {"TXT": f"v=STSv1; id=[0-9a-f]{{{_ID}}};"}
+        return [
+            FormerRecord(name, kind, patterns.get(kind, re.escape(data)))
+            for name, kind, data in self.records(site, domain)
+        ]
+
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         address = "127.0.0.1" if 4 in listening.versions(site.settings, platform) else "[::1]"
@@ -150,7 +162,7 @@ def problem(found: Sequence[str]) -> str | None:
 
 def policy_id(settings: Settings) -> str:
     """Return the id of the policy of MTA-STS, by which other servers notice a new one."""
-    return hashlib.sha256(web_pages.mta_sts(settings).encode()).hexdigest()[:20]
+    return hashlib.sha256(web_pages.mta_sts(settings).encode()).hexdigest()[:_ID]
 
 
 def _values(site: Site, platform: Platform) -> dict[str, object]:
@@ -165,6 +177,8 @@ def _values(site: Site, platform: Platform) -> dict[str, object]:
         "addresses": ["[::]:" if version == 6 else "" for version in listening.versions(settings, platform)],
         "certificate": CERTIFICATE,
         "key": KEY,
+        # a client gets the one that it knows
+        "pairs": [(CERTIFICATE, KEY), *([RSA[:2]] if settings.mail_acme_rsa else [])],
         "directory": DIRECTORY,
         "acme": ACME_ROOT,
         "root": _ROOT,

@@ -14,6 +14,8 @@ import shutil
 from pathlib import Path
 
 from mailstack import Settings
+from mailstack.components.acme import ACME
+from mailstack.components.acme_files import PROGRAM as ACME_PROGRAM
 from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import Site
 from mailstack.components.dovecot import DOVECOT
@@ -129,12 +131,33 @@ def mysql_peer() -> list[Entry]:
     return [*_mail(here), *MARIADB.files(here, RELEASES[1])]
 
 
+def acme() -> list[Entry]:
+    """Return the files of a server with certificates of a CA, without the program and the served pages."""
+    settings = Settings(
+        mail_hostname="mail.example.org",
+        mail_domains=["example.org"],
+        mail_acme=True,
+        mail_acme_email="admin@example.net",
+        mail_acme_challenge="dns-01",
+        mail_acme_rsa=True,
+        mail_dns_server="192.0.2.53",
+        mail_dns_key_name="mail",
+        mail_dns_key_secret="bm90IGluIGFueSBmaWxl",
+        mail_dns_addresses=["192.0.2.2"],
+    )
+    here = site(settings)
+    entries = [*_mail(here, RELEASES[0]), *POSTGRESQL.files(here, RELEASES[0])]
+    elsewhere = ("/usr/local/share/mailstack/web/", ACME_PROGRAM)
+    return [entry for entry in entries if not entry.path.startswith(elsewhere)]
+
+
 CASES = {
     "standard": standard,
     "peer": peer,
     "elsewhere": elsewhere,
     "mysql": mysql,
     "mysql-peer": mysql_peer,
+    "acme": acme,
 }
 
 
@@ -144,7 +167,7 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB, FIREWALL, FAIL2BAN)
+            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB, FIREWALL, FAIL2BAN, ACME)
             if each.is_wanted(here)
             for entry in each.files(here, platform)
             if entry.path != PROGRAM  # no template

@@ -23,3 +23,4 @@ def test_nothing_is_left_to_fill_in_but_secrets(case: str) -> None:
 
 def test_no_secret_is_rendered() -> None:
     assert "not in any golden file" not in str(golden.texts("elsewhere"))
+    assert "bm90IGluIGFueSBmaWxl" not in str(golden.texts("acme"))

@@ -109,6 +109,21 @@ def test_it_listens_to_the_versions_of_ip_in_use() -> None:
     assert listens(ONE_VERSION) == {"80", "443 ssl"}
 
 
+def test_it_has_the_second_certificate_too() -> None:
+    acme: dict[str, Any] = {"mail_acme": True, "mail_acme_email": "admin@example.net"}
+
+    def files(**more: Any) -> tuple[list[str], list[str]]:
+        there = written(**acme, **more)
+        used = re.findall(r"ssl_certificate(?:_key)? /etc/ssl/mailstack/(.*);", there[SITE])
+        watched = there["/usr/local/lib/systemd/system/mailstack-web.path"]
+        return used, re.findall(r"PathChanged=/etc/ssl/mailstack/(.*)", watched)
+
+    # of the server of the host, and of that of domains without certificates of their own
+    assert files() == (["cert.pem", "key.pem"] * 2, ["cert.pem"])
+    both = ["cert.pem", "key.pem", "rsa-cert.pem", "rsa-key.pem"]
+    assert files(mail_acme_rsa=True) == (both * 2, ["cert.pem", "rsa-cert.pem"])
+
+
 def test_programs_get_the_protocols_that_are_served() -> None:
     for pop3 in (False, True):
         files = written(mail_pop3=pop3)
