@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from pyinfra.api.exceptions import OperationValueError
 
@@ -29,18 +28,12 @@ from mailstack.operations.config_files import config_files
 from mailstack.operations.created import completed, created
 from mailstack.operations.in_step import check_first
 from mailstack.operations.packages import installed
-from mailstack.run import current_host
+from mailstack.operations.together import deployed_here
 
 if TYPE_CHECKING:
-    from pyinfra.api.host import Host
-
     from mailstack.facts.platform import ByPlatform, Platform
     from mailstack.secrets import Store
     from mailstack.settings import Settings
-
-
-_deployed: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
-"""The components of each host in this run."""
 
 
 class Database(Component):
@@ -74,10 +67,10 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     has_database = any(isinstance(component, Database) for component in components)
     chosen = [each for each in with_required(components, site) if each.is_installed(site)]
     servers = [component for component in chosen if isinstance(component, Database)]
-    deployed_here = _deployed.setdefault(current_host(), set())
-    deployed_here.update(component.name for component in chosen)
+    together = deployed_here()
+    together.update(component.name for component in chosen)
     for component in chosen:
-        for requirement in [*_beside(component, deployed_here), *component.requirements(site)]:
+        for requirement in [*_beside(component, together), *component.requirements(site)]:
             require(requirement.question, requirement.problem)
     declared = cache(lambda platform: groups(site, platform, chosen))
     require(PLATFORM, lambda platform: _disagreement(declared, platform))
@@ -105,7 +98,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
         completed(completes, "Finish")
 
 
-def _beside(component: Component, deployed_here: Collection[str]) -> list[Requirement]:
+def _beside(component: Component, together: Collection[str]) -> list[Requirement]:
     """Return what must be on the host: each component beside which it works, from this run or another.
 
     Each has a Debian package of its name.
@@ -115,7 +108,7 @@ def _beside(component: Component, deployed_here: Collection[str]) -> list[Requir
         text = f"{component.name}: needs {name} on this host; allowed: {name}.deploy, which deploys both"
         return Requirement(
             InstalledPackages.of(name),
-            lambda installed: None if name in deployed_here or name in installed else text,
+            lambda installed: None if name in together or name in installed else text,
         )
 
     return [of(name) for name in component.beside]

@@ -14,7 +14,9 @@ from mailstack.facts.files import FileStates, Found
 from mailstack.facts.reading import announce, read
 from mailstack.facts.tlsa import TlsaRecords
 from mailstack.operations.stages import Change
+from mailstack.operations.together import deployed_here
 from mailstack.operations.units import mark
+from mailstack.run import is_executing
 from mailstack.shell import script, shell
 
 _SUFFIX = {"ecdsa": "", "rsa": "-rsa"}
@@ -30,8 +32,8 @@ class SelfSigned(NamedTuple):
     + certificate, key, next_key: paths on the host
     + units: the services that must reload a new certificate
     + kind: the kind of new keys
-    + renewed: whether something on the host renews the certificate of a CA, so that one that has expired
-      stays too
+    + renewer: the program on the host that gets certificates from a CA, so that one that has expired stays
+      too; empty without
     """
 
     hostname: str
@@ -40,22 +42,26 @@ class SelfSigned(NamedTuple):
     next_key: str
     units: tuple[str, ...]
     kind: Literal["ecdsa", "rsa"] = "ecdsa"
-    renewed: bool = False
+    renewer: str = ""
 
     def announce(self) -> None:
         """See ``Created.announce``."""
         announce(Certificate.of(self.hostname, self.certificate, self.key), TlsaRecords.of())
+        if self.renewer:
+            announce(FileStates.of([self.renewer]))
 
     def changes(self) -> Sequence[Change]:
         """See ``Created.changes``."""
         return list(self._changes())
 
     def _changes(self) -> Iterator[Change]:
+        if self._lacks_renewer():
+            _say("mail_acme = True: no CA is asked for certificates before acme.deploy, which this run lacks")
         state = read(Certificate.of(self.hostname, self.certificate, self.key))
         if not self._stays(state):
             yield Change([f"make a certificate for {self.hostname}"], shell(self.script("certificate")))
             return
-        if not state.self_signed and not self.renewed:
+        if not state.self_signed and not self.renewer:
             _say(
                 f"the certificate of {self.hostname} is of a CA, and stays until it expires on "
                 f"{state.expires:%Y-%m-%d}; no setting renews it: see mail_acme and mail_tls_certificate"
@@ -66,9 +72,15 @@ class SelfSigned(NamedTuple):
             yield Change(["make the next key of the certificate"], shell(self.script("next")))
 
     def _stays(self, state: CertificateState) -> bool:
-        if self.renewed and state.matches_hostname and state.matches_key and not state.self_signed:
+        if self.renewer and state.matches_hostname and state.matches_key and not state.self_signed:
             return True
         return state.serves() or state.is_of_ca()
+
+    def _lacks_renewer(self) -> bool:
+        """Return whether neither this run nor one before has deployed it; said once, for one kind of key."""
+        if not self.renewer or self.kind != "ecdsa" or not is_executing():
+            return False
+        return "acme" not in deployed_here() and self.renewer not in read(FileStates.of([self.renewer]))
 
     def script(self, what: str) -> str:
         """Return the shell script that makes ``what``: ``certificate``, ``roll``, or ``next``."""

@@ -45,6 +45,14 @@ def test_the_domains_in_the_database(
     assert kept.domains() == domains
 
 
+@pytest.mark.parametrize("as_postfix", [False, True])
+def test_the_database_is_asked_as_one_who_may(kept: Keeper, host: Host, as_postfix: bool) -> None:
+    kept.configuration = {**CONFIGURATION, "as_postfix": as_postfix}
+    kept.domains()
+    (command,) = host.commands
+    assert (command[:4] == ("runuser", "-u", "postfix", "--")) is as_postfix
+
+
 @pytest.fixture
 def serving(kept: Keeper, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keeper:
     """Return one that has given the web server two domains, on a host with these certificates."""

@@ -45,6 +45,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     for module in (ca, certificates):
         monkeypatch.setattr(module, "host", Host())
+    monkeypatch.setattr(certificates, "is_executing", lambda: False)
     return words
 
 
@@ -83,9 +84,31 @@ def test_the_certificate_of_a_ca_stays(
     answers: Answers, said: list[str], found: CertificateState, renewed: bool, made: bool, word: bool
 ) -> None:
     answers(Certificate=found, TlsaRecords=KEYS)
-    changes = SelfSigned(HOST, "/c", "/k", "/n", ("postfix",), renewed=renewed).changes()
+    renewer = "/renewer" if renewed else ""
+    changes = SelfSigned(HOST, "/c", "/k", "/n", ("postfix",), renewer=renewer).changes()
     assert [change.lines for change in changes] == ([[f"make a certificate for {HOST}"]] if made else [])
     assert bool(said) is word
+
+
+@pytest.mark.parametrize(
+    ("run", "there", "warned"),
+    [({"tls", "postfix"}, False, True), ({"tls", "acme"}, False, False), ({"tls"}, True, False)],
+)
+def test_a_deploy_without_that_of_acme_is_told(
+    answers: Answers,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    run: set[str],
+    there: bool,
+    warned: bool,
+) -> None:
+    monkeypatch.setattr(certificates, "is_executing", lambda: True)
+    monkeypatch.setattr(certificates, "deployed_here", lambda: run)
+    answers(Certificate=state(99), TlsaRecords=KEYS, FileStates=found(renewer="1") if there else {})
+    ecdsa = SelfSigned(HOST, "/c", "/k", "/n", ("postfix",), renewer="/renewer")
+    for each in (ecdsa, ecdsa._replace(kind="rsa")):
+        each.changes()
+    assert [word.partition(":")[0] for word in said] == (["mail_acme = True"] if warned else [])
 
 
 @pytest.mark.parametrize(
@@ -228,6 +251,24 @@ def test_the_program_reads_the_addresses_of_the_settings() -> None:
     )
     files: dict[str, Any] = {each.path: each for each in ACME.files(site(settings), RELEASES[0])}
     assert json.loads(files[SETTINGS[0]].content)["addresses"] == ["2001:db8::1"]
+
+
+@pytest.mark.parametrize(("engine", "driver"), [("postgresql", "pgsql"), ("mysql", "mysql")])
+@pytest.mark.parametrize(("auth", "mode"), [("password", 0o600), ("peer", 0o644)])
+def test_the_program_asks_the_database_as_one_who_may(engine: Any, driver: str, auth: Any, mode: int) -> None:
+    settings = Settings(
+        mail_hostname=HOST,
+        mail_db_engine=engine,
+        mail_db_auth=auth,
+        mail_acme=True,
+        mail_acme_email="a@b.example",
+    )
+    files: dict[str, Any] = {each.path: each for each in ACME.files(site(settings), RELEASES[0])}
+    told = json.loads(files[SETTINGS[0]].content)
+    path = "/etc/mailstack/certificates-domains.cf"
+    # with "peer" it asks as Postfix's user, who has to read the table
+    assert (told["table"], told["as_postfix"]) == (f"{driver}:{path}", auth == "peer")
+    assert files[path].mode == mode
 
 
 def test_what_is_wrong_is_said_once_after_the_changes(monkeypatch: pytest.MonkeyPatch) -> None:

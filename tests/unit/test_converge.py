@@ -79,8 +79,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return f"{of_files(server.files)} {[unit.name for unit in server.units(RELEASES[1])]}"
 
     monkeypatch.setattr(hosts, "checked", lambda _: topology)
-    host = Part("host")  # anything that is the same for all of a test
-    monkeypatch.setattr(module, "current_host", lambda: host)
+    together: set[str] = set()
+    monkeypatch.setattr(module, "deployed_here", lambda: together)
     monkeypatch.setattr(database_passwords, "store", lambda _: secrets.Store({}))
     monkeypatch.setattr(module, "require", record("require"))
     monkeypatch.setattr(module, "check_declared", record("check declared"))
