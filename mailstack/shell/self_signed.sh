@@ -41,6 +41,8 @@ make_certificate() {
     mkdir -p "${mark%/*}"
     : > "$mark"
   done
+  # both or none, also if the session ends
+  trap '' HUP INT TERM
   mv -fT "$new/key" "$key"
   mv -fT "$new/cert" "$certificate"
 }

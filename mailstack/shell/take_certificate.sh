@@ -31,5 +31,7 @@ for mark in "$@"; do
   mkdir -p "${mark%/*}"
   : > "$mark"
 done
+# both or none, also if the session ends
+trap '' HUP INT TERM
 mv -fT "$new/key" "$key"
 mv -fT "$new/cert" "$certificate"

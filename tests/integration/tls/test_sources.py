@@ -117,6 +117,27 @@ def test_each_new_version_of_a_certificate_on_the_host_is_used(host: Target) -> 
     )
 
 
+#: Two files are not replaced at once: what may happen between. systemd looks here for a program first.
+BETWEEN = f"""#!/bin/sh
+/usr/bin/mv "$@" || exit
+case $* in *" {KEY}")
+  systemctl reload dovecot postfix
+  exec >/tmp/between 2>&1 </dev/null
+  for port in 465 993; do timeout 20 openssl s_client -connect localhost:$port; done
+esac
+"""
+
+
+def test_what_a_daemon_reads_between_key_and_certificate_is_made_good(host: Target) -> None:
+    host.write("/usr/local/bin/mv", BETWEEN.encode())
+    host.exec("chmod 755 /usr/local/bin/mv")
+    try:
+        wait_until_shown(host, renew(host, 4))
+    finally:
+        host.exec("rm /usr/local/bin/mv")
+    assert host.read("/tmp/between").decode().count("no peer certificate available") == 2
+
+
 def test_without_the_settings_the_certificate_of_a_ca_stays(host: Target) -> None:
     host.exec("rm -rf /etc/letsencrypt")
     renew(host, 1)
