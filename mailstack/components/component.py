@@ -16,6 +16,7 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.components.declarations import (
     DovecotAddition,
+    FormerRecord,
     Jail,
     Port,
     PostfixAddition,
@@ -189,6 +190,10 @@ class Component:
         """Return the DNS records of the host's own name, ``mail_hostname``; without its addresses."""
         return ()
 
+    def former_records(self, site: Site, domain: str) -> Sequence[FormerRecord]:
+        """Return the DNS records of a mail domain that were its own with other settings, also if unwanted."""
+        return ()
+
     def certificate_names(self, site: Site, domain: str) -> Sequence[str]:
         """Return the names of a mail domain for which it needs a certificate.
 
@@ -214,6 +219,11 @@ def register(component: Component) -> None:
     if type(known) is not type(component):
         raise ValueError(f"{component.name}: {type(known).__module__} has a component of this name")
     _KNOWN[component.name] = component
+
+
+def registered() -> tuple[Component, ...]:
+    """Return all components that there are, also those that a host does not have."""
+    return tuple(_KNOWN.values())
 
 
 def site_of(settings: Settings, topology: Topology, endpoint: Endpoint | None = None) -> Site:

@@ -62,6 +62,18 @@ class Record(NamedTuple):
     data: str
 
 
+class FormerRecord(NamedTuple):
+    """A DNS record that a component may have had before, with other settings.
+
+    + pattern: a regular expression for all of its data, as a name server has it; of TXT for the text. What
+      it matches must be mailstack's own, as it is deleted
+    """
+
+    name: str
+    type: str
+    pattern: str
+
+
 class ServiceProbe(NamedTuple):
     """A check on a host that proves that a component works.
 

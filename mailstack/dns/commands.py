@@ -22,7 +22,7 @@ from mailstack.dns.printed import FORMATS, printed
 from mailstack.dns.records import Known, Zone, host_zone, reverse, zones
 from mailstack.dns.updates import Change
 from mailstack.facts.addresses import HOST_ADDRESSES, public
-from mailstack.facts.dkim import DkimKeys
+from mailstack.facts.dkim import RETIRED_KEYS, DkimKeys
 from mailstack.facts.reading import read
 from mailstack.facts.tlsa import TlsaRecords
 from mailstack.operation import local_command, naming_the_host, operation, reason
@@ -183,7 +183,10 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
             _log_warning(f"{each.name} is in no zone of {server}, and left alone: it answers {apex.code}")
             continue
         some, wrong = updates.changes(
-            each.records, lambda name, kind: asker.ask(name, kind, at), site.settings.mail_hostname
+            each.records,
+            lambda name, kind: asker.ask(name, kind, at),
+            site.settings.mail_hostname,
+            each.former,
         )
         problems += wrong
         changed.setdefault(apex.zone, []).extend(some)
@@ -235,8 +238,16 @@ def _known(site: Site, named: Sequence[str]) -> Known:
     declared += [each.alias_domain for each in settings.mail_alias_domains]
     own = sorted({*database.local, *declared, *(set(named) - {settings.mail_hostname} - relayed)})
     addresses = settings.mail_dns_addresses or public(read(HOST_ADDRESSES))
-    tlsa = sorted({key.data for key in read(TlsaRecords.of()).values()})
-    return Known(own, sorted(relayed), addresses, read(DkimKeys.of()), tlsa)
+    tlsa = sorted({key.data for name, key in read(TlsaRecords.of()).items() if _is_used(name, settings)})
+    keys, retired = read(DkimKeys.of()), read(RETIRED_KEYS)
+    return Known(own, sorted(relayed), addresses, keys, tlsa, sorted(set(retired) - set(keys)))
+
+
+def _is_used(key: str, settings: Settings) -> bool:
+    """Return whether a key of ``TlsaRecords`` belongs into the DNS: files of other settings may be there."""
+    if key.endswith("-rsa") and not settings.mail_acme_rsa:
+        return False
+    return not key.startswith("next") or settings.mail_tls_certificate is None
 
 
 def _zones(site: Site, known: Known, named: Sequence[str]) -> list[Zone]:
@@ -255,7 +266,11 @@ def _notes(site: Site, known: Known, named: Sequence[str]) -> list[str]:
         notes.append("The host has no address that the world reaches: set mail_dns_addresses.")
     elif not any("." in address for address in known.addresses):
         notes.append(f"The {NO_IPV4}.")
-    if site.settings.mail_rspamd:
+    if not site.settings.mail_rspamd:
+        notes.append(
+            "Without mail_rspamd there are no DKIM keys and no DMARC records: add your own signer's."
+        )
+    else:
         without = [name for name in known.domains if name not in signed and (not named or name in named)]
         notes += [
             f"{name} has no DKIM keys yet: they are made once it is in the database." for name in without

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailstack.components.declarations import Record
+from mailstack.components.component import registered
+from mailstack.components.declarations import FormerRecord, Record
 
 if TYPE_CHECKING:
     from mailstack.components.component import Site
@@ -30,6 +31,7 @@ class Known(NamedTuple):
     + addresses: the addresses by which the world reaches the host
     + keys: the DKIM keys by the names of their records
     + tlsa: the data of the host's TLSA records (RFC 6698)
+    + retired: the names of the records of DKIM keys that the host had, and deleted
     """
 
     domains: Sequence[str] = ()
@@ -37,17 +39,20 @@ class Known(NamedTuple):
     addresses: Sequence[str] = ()
     keys: Mapping[str, DkimKey] = {}
     tlsa: Sequence[str] = ()
+    retired: Sequence[str] = ()
 
 
 class Zone(NamedTuple):
     """The records of a domain, and of the names below it.
 
     + relayed: whether it is somebody else's, and this host only one of its mail servers
+    + former: the records of before, which are deleted if they are there
     """
 
     name: str
     records: tuple[Record, ...]
     relayed: bool = False
+    former: tuple[FormerRecord, ...] = ()
 
 
 def zones(site: Site, known: Known) -> list[Zone]:
@@ -63,8 +68,16 @@ def zones(site: Site, known: Known) -> list[Zone]:
     sorted_in: dict[str, list[Record]] = {name: [] for name in names}
     for record in _tidied(records, known.addresses):
         sorted_in.setdefault(_zone_of(record.name, names, hostname), []).append(record)
+    former: dict[str, list[FormerRecord]] = {}
+    for each in _former(site, known):
+        former.setdefault(_zone_of(each.name, names, hostname), []).append(each)
     return [
-        Zone(name, tuple(sorted(found, key=lambda record: record.name != name)), name in known.relayed)
+        Zone(
+            name,
+            tuple(sorted(found, key=lambda record: record.name != name)),
+            name in known.relayed,
+            tuple(former.get(name, ())),
+        )
         for name, found in sorted_in.items()
     ]
 
@@ -105,6 +118,14 @@ def kind_of(text: str) -> str:
 def _of_domain(site: Site, domain: str, known: Known) -> list[Record]:
     declared = [record for component in site.components for record in component.records(site, domain)]
     return declared + _keys(known, domain)
+
+
+def _former(site: Site, known: Known) -> list[FormerRecord]:
+    components = registered()
+    found = [
+        each for one in components for domain in known.domains for each in one.former_records(site, domain)
+    ]
+    return found + [FormerRecord(name, "TXT", "v=DKIM1;.*") for name in known.retired]
 
 
 def _of_host(site: Site, known: Known) -> list[Record]:

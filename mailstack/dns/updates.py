@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import dns.tsig
 import dns.update
 from pyinfra.api.exceptions import OperationError
 
-from mailstack.components.declarations import Record
+from mailstack.components.declarations import FormerRecord, Record
 from mailstack.dns.asking import Ask, beside, own
 from mailstack.dns.compare import Group, groups
 from mailstack.dns.printed import TTL
@@ -42,10 +43,13 @@ class Key(NamedTuple):
     secret: str
 
 
-def changes(records: Iterable[Record], ask: Ask, hostname: str) -> tuple[list[Change], list[str]]:
+def changes(
+    records: Iterable[Record], ask: Ask, hostname: str, former: Iterable[FormerRecord] = ()
+) -> tuple[list[Change], list[str]]:
     """Return the changes that bring these records into the DNS, and what is in the way.
 
     + ask: returns what the name server has of a name and type
+    + former: the records of before, with other settings or keys
 
     A record that is there and not wanted is deleted only if it is one of ours from before. Of TXT that is one
     of the same kind, such as ``v=spf1``; of MX one that names this host. Of addresses, SRV, TLSA and CNAME it
@@ -55,7 +59,8 @@ def changes(records: Iterable[Record], ask: Ask, hostname: str) -> tuple[list[Ch
     """
     found: list[Change] = []
     problems: dict[str, None] = {}
-    for group in groups(records):
+    wanted = groups(records)
+    for group in wanted:
         answer = own(group.name, group.type, ask)
         if answer.code not in ("NOERROR", "NXDOMAIN"):
             problems[f"the name server answers {answer.code} to {group.type} {group.name}"] = None
@@ -69,7 +74,15 @@ def changes(records: Iterable[Record], ask: Ask, hostname: str) -> tuple[list[Ch
         found += [Change("-", Record(group.name, group.type, _data(group.type, data))) for data in stale]
         new = zip(group.records, group.wanted, strict=True)
         found += [Change("+", record) for record, data in new if data not in answer.data]
-    return found, [*problems]
+    names = {(group.name, group.type) for group in wanted}
+    gone = [change for each in former if each[:2] not in names for change in _deletions(each, ask)]
+    return found + gone, [*problems]
+
+
+def _deletions(former: FormerRecord, ask: Ask) -> list[Change]:
+    name, kind, pattern = former
+    found = [data for data in own(name, kind, ask).data if re.fullmatch(pattern, data)]
+    return [Change("-", Record(name, kind, _data(kind, data))) for data in found]
 
 
 def send(server: str, key: Key, zone: str, some: Sequence[Change]) -> None:

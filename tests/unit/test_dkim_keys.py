@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from mailstack import dkim
 from mailstack.dkim import _waiting
 from mailstack.facts import dkim as facts
-from mailstack.facts.dkim import DkimKey, DkimKeys
+from mailstack.facts.dkim import DkimKey, DkimKeys, RetiredKeys
 from mailstack.shell import script
 from mailstack.templates import render
 
@@ -83,12 +84,19 @@ class Host:
         """Return a file below the directory of the keys."""
         return (self.keys / path).read_text()
 
-    def facts(self) -> dict[str, DkimKey]:
+    def facts(self, *domains: str) -> dict[str, DkimKey]:
         """Return what the fact says of them."""
-        command = DkimKeys.of().command().replace(facts.KEYS, str(self.keys))
-        return DkimKeys.of().parse(
-            subprocess.run(["sh", "-c", command], capture_output=True, text=True).stdout
-        )
+        fact = DkimKeys()
+        return fact.parse(self._asked(fact.command(domains)))
+
+    def retired(self) -> tuple[str, ...]:
+        """Return the names of the records of deleted keys."""
+        question = RetiredKeys()
+        return question.parse(self._asked(question.command()))
+
+    def _asked(self, command: str) -> str:
+        command = command.replace(facts.KEYS, str(self.keys))
+        return subprocess.run(["sh", "-c", command], capture_output=True, text=True).stdout
 
 
 @pytest.fixture
@@ -161,6 +169,25 @@ def test_rotation_has_two_steps(host: Host) -> None:
     assert host.read("example.org/current") == "rsa2\ned2\n"
 
 
+def test_old_keys_are_deleted_and_listed_for_the_dns(host: Host) -> None:
+    host.run()
+    (host.keys / "example.org/rsa0.key").write_text("of somebody else")
+    host.run("publish", "example.org")
+    host.run("retire", "example.org")
+    assert host.retired() == ()
+    host.run("switch", "example.org")
+    host.run("publish", "example.org")
+    assert dkim._old(host.facts("example.org")) == ["ed1", "rsa1"]
+    assert host.run("retire", "example.org") == ""
+    names = [f"{name}.{end}" for name in ("rsa2", "ed2", "rsa3", "ed3") for end in ("key", "txt")]
+    there = {path.name for path in (host.keys / "example.org").iterdir()}
+    assert there == {*names, "current", "rsa0.key", "retired"}
+    assert dkim._old(host.facts("example.org")) == []
+    assert host.retired() == ("rsa1._domainkey.example.org", "ed1._domainkey.example.org")
+    host.run("retire", "example.org")
+    assert len(host.retired()) == 2
+
+
 def test_an_old_key_signs_until_the_dns_has_the_new_ones(host: Host) -> None:
     host.run()
     # as docs/adopting.md has it
@@ -169,9 +196,7 @@ def test_an_old_key_signs_until_the_dns_has_the_new_ones(host: Host) -> None:
     assert host.run() == ""
     assert host.probe() == ""
     assert host.read("example.org/current") == "mail\n"
-    ours = DkimKeys.of("example.org")
-    waiting = {name: key for name, key in host.facts().items() if key.domain in ours.about}
-    assert _waiting(waiting) == ["ed1", "rsa1"], "which mailstack.dkim.switch looks for"
+    assert _waiting(host.facts("example.org")) == ["ed1", "rsa1"], "which mailstack.dkim.switch looks for"
     host.run("switch", "example.org")
     assert host.read("example.org/current") == "rsa1\ned1\n"
     assert host.read("example.org/mail.key") == "mine"

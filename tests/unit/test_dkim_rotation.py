@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +13,11 @@ from mailstack import dkim, run
 from mailstack.components.dkim import SCRIPT
 from mailstack.facts.dkim import DkimKey
 
-SIGNS = DkimKey("example.org", "rsa1", '"v=DKIM1"', signs=True)
-WAITS = DkimKey("example.org", "rsa2", '"v=DKIM1"', signs=False)
+LONG_AGO = datetime.now(UTC) - timedelta(days=8)
+SIGNS = DkimKey("example.org", "rsa1", '"v=DKIM1"', signs=True, since=LONG_AGO)
+WAITS = DkimKey("example.org", "rsa2", '"v=DKIM1"', signs=False, since=LONG_AGO)
+OLD = replace(SIGNS, signs=False)
+NEW = replace(WAITS, signs=True)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +28,10 @@ WAITS = DkimKey("example.org", "rsa2", '"v=DKIM1"', signs=False)
         ("publish", [SIGNS, WAITS], None),
         ("switch", [SIGNS, WAITS], "switch example.org"),
         ("switch", [SIGNS], None),
+        ("retire", [SIGNS], None),
+        ("retire", [SIGNS, WAITS], None),
+        ("retire", [OLD, NEW], "retire example.org"),
+        ("retire", [OLD, WAITS], None),
     ],
 )
 def test_nothing_is_done_twice(
@@ -36,6 +45,18 @@ def test_nothing_is_done_twice(
     scripts = [command.connector_arguments["_stdin"] for command in commands]
     assert [SCRIPT in text and f"{does}\n" in text for text in scripts] == ([True] if does else [])
     assert bool(said) != bool(does)
+
+
+def test_an_old_key_is_not_deleted_while_mail_may_be_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    keys = [replace(key, since=datetime.now(UTC) - timedelta(days=6)) for key in (OLD, NEW)]
+    monkeypatch.setattr(dkim, "read", lambda _: {key.selector: key for key in keys})
+    monkeypatch.setattr(dkim, "host", SimpleNamespace(noop=said.append))
+    monkeypatch.setattr(dkim, "_is_here", lambda: True)
+    inner = dkim.retire._inner  # type: ignore[attr-defined]
+    assert list(inner("example.org")) == []
+    assert said[0].startswith("rsa1 of example.org may have signed until ")
+    assert len(list(inner("example.org", now=True))) == 1
 
 
 def test_without_keys_there_is_nothing_to_switch_to(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from mailstack.dns.checks import Check, Finding
 from mailstack.dns.domains import Domains, MailDomains
 from mailstack.dns.records import Zone
 from mailstack.facts.addresses import HOST_ADDRESSES
+from mailstack.facts.tlsa import TlsaKey, TlsaRecords
 from tests.support.sites import site
 
 HOST = "mail.example.org"
@@ -80,6 +82,36 @@ def test_the_host_is_checked_if_it_or_nothing_is_named(monkeypatch: pytest.Monke
     assert checked() == [HOST]
     assert checked(HOST) == [HOST]
     assert checked("example.org") == []
+
+
+ACME = {"mail_acme": True, "mail_acme_email": "admin@example.net"}
+ON_HOST = {"mail_tls_certificate": "host:/etc/c.pem", "mail_tls_key": "host:/etc/k.pem"}
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, ["current", "next"]),
+        (ACME, ["current", "next"]),
+        ({**ACME, "mail_acme_rsa": True}, ["current", "current-rsa", "next", "next-rsa"]),
+        (ON_HOST, ["current"]),
+    ],
+)
+def test_the_keys_that_belong_into_the_dns(
+    given: dict[str, Any], used: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where files of earlier settings are left."""
+    names = ("current", "current-rsa", "next", "next-rsa")
+    tlsa = {name: TlsaKey(name, datetime.now(UTC)) for name in names}
+
+    def read(question: Any) -> object:
+        if isinstance(question, Domains):
+            return MailDomains(("example.org",))
+        return tlsa if isinstance(question, TlsaRecords) else {}
+
+    monkeypatch.setattr(commands, "read", read)
+    here = site(Settings(mail_hostname=HOST, mail_dns_addresses=["192.0.2.1"], **given))
+    assert commands._known(here, ()).tlsa == used
 
 
 def test_a_host_behind_a_router_is_told_which_setting_is_for_it(addresses: list[str]) -> None:

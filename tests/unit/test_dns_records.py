@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
+from typing import Any
 
 import dns.zone
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from mailstack import Settings
 from mailstack.components.component import Component, Site
 from mailstack.components.declarations import Record
+from mailstack.components.web import WEB
+from mailstack.dns.asking import normal
 from mailstack.dns.printed import printed, zone_file
 from mailstack.dns.records import Known, Zone, host_zone, kind_of, reverse, text_data, text_of, zones
 from mailstack.facts.addresses import HostAddresses, public
@@ -151,6 +155,34 @@ def test_a_printed_zone_is_one_of_dnspython() -> None:
         assert names == {record.name for record in zone.records}
         printed_records = sum(len(rdataset) for node in parsed.nodes.values() for rdataset in node.rdatasets)
         assert printed_records == len(zone.records)
+
+
+def test_the_records_of_a_web_server_that_is_no_more_wanted() -> None:
+    def former(**more: Any) -> list[tuple[str, str]]:
+        here = site(Settings(mail_hostname=HOST, **more))
+        retired = ["rsa1._domainkey.example.org"]
+        (zone,) = zones(here, Known(["example.org"], retired=retired))
+        return [each[:2] for each in zone.former]
+
+    labels = ("mta-sts", "autoconfig", "autodiscover")
+    key = ("rsa1._domainkey.example.org", "TXT")
+    assert former(mail_web=True) == [key]
+    assert former() == [
+        *((f"{label}.example.org", "CNAME") for label in labels),
+        ("_mta-sts.example.org", "TXT"),
+        ("_autodiscover._tcp.example.org", "SRV"),
+        key,
+    ]
+
+
+def test_a_former_record_is_like_the_one_of_before() -> None:
+    def records(**more: Any) -> Site:
+        return site(Settings(mail_hostname=HOST, **more))
+
+    before = WEB.records(records(mail_web=True), "example.org")
+    former = WEB.former_records(records(), "example.org")
+    for record, each in zip(before, former, strict=True):
+        assert re.fullmatch(each.pattern, normal(record.type, record.data))
 
 
 def test_the_formats() -> None:

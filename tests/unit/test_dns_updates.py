@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import NoReturn
 
 import dns.query
@@ -9,7 +11,7 @@ import dns.tsig
 import pytest
 from pyinfra.api.exceptions import OperationError
 
-from mailstack.components.declarations import Record
+from mailstack.components.declarations import FormerRecord, Record
 from mailstack.dns.asking import Answer, normal
 from mailstack.dns.updates import Change, Key, changes, send
 
@@ -21,7 +23,9 @@ ALIAS = Record("autoconfig.example.org", "CNAME", f"{HOST}.")
 CAA = Record(HOST, "CAA", '0 issue "ca.example"')
 
 
-def changed(wanted: list[Record], there: list[Record]) -> tuple[list[Change], list[str]]:
+def changed(
+    wanted: list[Record], there: list[Record], former: Sequence[FormerRecord] = ()
+) -> tuple[list[Change], list[str]]:
     """Return the changes on a server that knows wildcards, and only the next name of an alias."""
 
     def answer(name: str, kind: str) -> Answer:
@@ -33,7 +37,7 @@ def changed(wanted: list[Record], there: list[Record]) -> tuple[list[Change], li
         alias = "" if kind == "CNAME" else next((r.data for r in there if r[:2] == (name, "CNAME")), "")
         return Answer(tuple(data), alias, "NOERROR" if data else "NXDOMAIN")
 
-    return changes(wanted, answer, HOST)
+    return changes(wanted, answer, HOST, former)
 
 
 def found(wanted: list[Record], there: list[Record]) -> list[Change]:
@@ -71,6 +75,19 @@ def test_a_stale_record_of_ours_is_replaced() -> None:
 )
 def test_records_of_others_stay(wanted: Record, others: Record) -> None:
     assert found([wanted], [others]) == [Change("+", wanted)]
+
+
+def test_what_was_its_own_before_is_deleted() -> None:
+    text = Record("_mta-sts.example.org", "TXT", f'"v=STSv1; id={"0a" * 10};"')
+    former = [
+        FormerRecord(text.name, "TXT", "v=STSv1; id=[0-9a-f]{20};"),
+        FormerRecord(ALIAS.name, "CNAME", re.escape(f"{HOST}.")),
+    ]
+    assert changed([MX], [MX, text, ALIAS], former)[0] == [Change("-", text), Change("-", ALIAS)]
+    of_others = [text._replace(data='"v=STSv1; id=20261129;"'), ALIAS._replace(data="mail2.example.org.")]
+    assert changed([MX], [MX, *of_others, Record("*.example.org", "CNAME", ALIAS.data)], former)[0] == []
+    # a component that is new wants it
+    assert changed([MX, ALIAS], [MX, ALIAS], former)[0] == []
 
 
 def test_a_long_text_that_is_replaced_is_split() -> None:

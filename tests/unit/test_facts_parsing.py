@@ -177,12 +177,17 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
     ),
     (
         DkimKeys.of(["example.org", "none.example"]),
-        'example.org\tred1\tyes\t"v=DKIM1; " "p=a"\nexample.com\tred1\tyes\t"p=b"\nexample.org\t*\tno\t\n',
-        {"red1._domainkey.example.org": DkimKey("example.org", "red1", '"v=DKIM1; " "p=a"', signs=True)},
+        'example.org\tred1\tyes\t60\t"v=DKIM1; " "p=a"\nexample.com\tred1\tyes\t60\t"p=b"\n'
+        "example.org\t*\tno\t\t\n",
+        {
+            "red1._domainkey.example.org": DkimKey(
+                "example.org", "red1", '"v=DKIM1; " "p=a"', signs=True, since=datetime.fromtimestamp(60, UTC)
+            )
+        },
     ),
     (
         DkimKeys.of(),
-        'example.com\tred2\tno\t"p=b"\n',
+        'example.com\tred2\tno\t\t"p=b"\n',
         {"red2._domainkey.example.com": DkimKey("example.com", "red2", '"p=b"', signs=False)},
     ),
     (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from mailstack.components.declarations import Record
 from mailstack.dns.asking import Asker, Server
 from tests.integration.dns.conftest import Named
@@ -16,8 +19,9 @@ OTHERS = (
 STALE = Record("example.org", "TXT", '"v=spf1 a -all"')
 
 
-def publish(named: Named, *args: str, **more: str | bool) -> PyinfraRun:
-    done = named.run(*args, "mailstack.dns.publish", mail_dns_server=named.dns.ip, **{**dns.UPDATES, **more})
+def publish(named: Named, *args: str, domains: Sequence[str] = (), **more: str | bool) -> PyinfraRun:
+    updates = {"mail_dns_server": named.dns.ip, **dns.UPDATES, **more}
+    done = named.run(*args, "mailstack.dns.publish", *domains, **updates)
     assert dns.UPDATES["mail_dns_key_secret"] not in done.stdout + done.stderr
     return done
 
@@ -76,6 +80,42 @@ def test_a_wildcard_is_in_nobodys_way_and_a_record_is(unserved: Named) -> None:
     assert there(unserved, alias, "CNAME") == {"mail.example.org."}
     assert there(unserved, "other.example.org", "A") == {wildcard.data}
     assert publish(unserved, "--json", mail_web=True).check().changed == []
+
+
+def test_what_was_its_own_before_is_deleted(unserved: Named) -> None:
+    """As of a web server or a DKIM key. A key of others stays, and a name that leads elsewhere."""
+    key = '"v=DKIM1; k=rsa; p=AAAA"'
+    others = (
+        Record("other._domainkey.example.org", "TXT", key),
+        Record("mta-sts.example.com", "CNAME", "policies.example.net."),
+        Record("_mta-sts.example.com", "TXT", '"v=STSv1; id=20261129;"'),
+    )
+    old = Record("rsa0._domainkey.example.org", "TXT", key)
+    unserved.serve("".join(f"{each.name}. 1 {each.type} {each.data}\n" for each in (*others, old)))
+    publish(unserved, domains=["example.org"], mail_web=True).check()
+    assert there(unserved, "autoconfig.example.org", "CNAME") == {"mail.example.org."}
+
+    keys = "/var/lib/rspamd/dkim/example.org"
+    unserved.server.exec(f"echo rsa0 > {keys}/retired")
+    gone = [
+        ("mta-sts.example.org", "CNAME"),
+        ("autoconfig.example.org", "CNAME"),
+        ("autodiscover.example.org", "CNAME"),
+        ("_autodiscover._tcp.example.org", "SRV"),
+        ("_mta-sts.example.org", "TXT"),
+        (old.name, "TXT"),
+    ]
+    try:
+        dry = publish(unserved, "--dry").check().stderr
+        assert sorted(re.findall(r"- (\S+)\. ([A-Z]+) ", dry)) == sorted(gone)
+        publish(unserved).check()
+        assert publish(unserved, "--json").check().changed == []
+    finally:
+        unserved.server.exec(f"rm {keys}/retired")
+    assert [there(unserved, *each) for each in gone] == [set()] * len(gone)
+    assert there(unserved, "rsa1._domainkey.example.org", "TXT")
+    for name, kind, _ in others:
+        assert len(there(unserved, name, kind)) == 1
 
 
 def test_a_server_that_does_not_answer_is_told(unserved: Named) -> None:
