@@ -59,6 +59,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         File(
             _SERVICE_FILE, render("postfix/pg_service.conf") if _needs_timeout(settings, endpoint) else None
         ),
+        File(f"{DIRECTORY}/openssl.cnf", render("postfix/openssl.cnf", signatures=tls.SIGNATURES)),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
         File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
         File(

@@ -42,6 +42,12 @@ OLD_CIPHERS = ("kDHE", "SHA1", "SHA256", "SHA384")
 """Suites with forward secrecy, but Diffie-Hellman over a finite field, or CBC: RFC 9325 (4.1, 4.2) advises
 against both. ``SHA1`` and others are the MACs of CBC. Without these, only AEAD with ECDHE remains."""
 EXCLUDED_CIPHERS = (*WEAK_CIPHERS, *OLD_CIPHERS)
+SIGNATURES = (
+    *(f"ECDSA+SHA{size}" for size in (256, 384, 512)),
+    *("ed25519", "ed448"),
+    *(f"{scheme}+SHA{size}" for scheme in ("RSA-PSS", "RSA") for size in (256, 384, 512)),
+)
+"""The signatures with SHA-2, which are all that TLS 1.3 has; TLS 1.2 has others (RFC 9155)."""
 
 
 class Tls(Component):
@@ -82,7 +88,8 @@ class Tls(Component):
 
     def self_signed(self, settings: Settings) -> list[SelfSigned]:
         """Return the certificates of a server without others, or until the CA has given some."""
-        named = partial(SelfSigned, settings.mail_hostname, renewed=settings.mail_acme)
+        renewer = acme_files.SCRIPT if settings.mail_acme else ""
+        named = partial(SelfSigned, settings.mail_hostname, renewer=renewer)
         rsa = [named(*RSA, self.reloads, kind="rsa")] if settings.mail_acme_rsa else []
         return [named(CERTIFICATE, KEY, NEXT_KEY, self.reloads), *rsa]
 

@@ -97,7 +97,7 @@ class TlsSettings(Model):
         default=False,
         description="Whether port 25 also accepts cipher suites of TLS 1.2 that RFC 9325 advises against: "
         "CBC, and Diffie-Hellman over a finite field. On that port a client without a common suite may "
-        "send without TLS. Other ports never accept them.",
+        "send without TLS. Other ports never accept them. Postfix then also takes signatures with SHA-1.",
     )
 
     @property
