@@ -10,6 +10,8 @@ from tests.targets.containers import Target
 from tests.targets.shell import TargetError, step
 
 _PROGRAM = "/usr/local/lib/mailstack/certificates"
+#: The containers beside that of the demo: the DNS, and the CA.
+OTHERS = ("mailstack-demo-dns", "mailstack-demo-ca")
 #: Seconds. The certificate is renewed when a third of this is left.
 _VALIDITY = 60
 
@@ -19,8 +21,8 @@ def run(server: Target) -> None:
     from tests.support import ca, dns  # they need the targets themselves
 
     network = networks.demo()
-    names = dns.server("mailstack-demo-dns", network, keep=True)
-    authority = ca.server("mailstack-demo-ca", network, keep=True)
+    names = dns.server(OTHERS[0], network, keep=True)
+    authority = ca.server(OTHERS[1], network, keep=True)
     ca.start(authority, names, _VALIDITY)
     ca.introduce(server, authority)
     records = [*dns.host("mail.example.org", server.ip, server.ip6), *dns.host(ca.NAME, authority.ip)]

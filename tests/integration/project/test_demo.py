@@ -1,4 +1,4 @@
-"""`make demo`, as the Makefile runs it: twice, and then the printed next steps."""
+"""`make demo`, as the Makefile runs it: twice, then with `ACME=1`, and then the printed next steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import clients
-from tests.targets import demo, networks
+from tests.targets import demo, demo_acme, networks
 from tests.targets.containers import Target
 from tests.targets.shell import docker, run
 
@@ -24,16 +24,21 @@ def release(engine: None) -> Iterator[int]:
         return
     yield 12
     container.remove()
+    for other in demo_acme.OTHERS:
+        Target(other, 13, container.network).remove()
     docker("network", "rm", container.network.name, check=False)
 
 
-def test_the_demo_works_on_loopback_only_and_a_second_one_changes_nothing(release: int) -> None:
+def test_the_demo_works_on_loopback_only_and_a_second_one_changes_nothing_and_then_asks_a_ca(
+    release: int,
+) -> None:
     command = [sys.executable, "-m", "tests.targets", "demo", "--debian", str(release)]
-    first, second = (run(command, timeout=600).stdout for _ in range(2))
+    first, second = (run([*command, *more], timeout=900).stdout for more in ([], ["--acme"]))
     for said in (first, second):
         assert re.search(rf"port 25, as a stranger, to {demo.ALICE}: Subject: From the outside world", said)
         assert re.search(rf"port 587, as {demo.BOB}, STARTTLS and AUTH: Subject: From a colleague", said)
-        zone = said.partition("What the DNS of example.org needs")[2].splitlines()[2:]
+        printed = said.partition("What the DNS of example.org needs")[2].partition("\nThe certificate")[0]
+        zone = printed.splitlines()[2:]
         assert "example.org. 3600 IN MX 10 mail.example.org." in zone
         assert any(line.startswith("mail.example.org. 3600 IN A 1") for line in zone)
         # so that all of it can be copied
@@ -41,6 +46,9 @@ def test_the_demo_works_on_loopback_only_and_a_second_one_changes_nothing(releas
         assert any(line.endswith(".in-addr.arpa. PTR mail.example.org.") for line in zone)
     assert "was there already" in second
     assert "pyinfra: 0 changes" in second
+    # of the CA, and renewed
+    assert len(set(re.findall(r"^serial=(\w+)$", second, re.MULTILINE))) == 2
+    assert second.count("issuer=CN = Pebble") + second.count("issuer=CN=Pebble") == 2
 
     password = re.findall(rf"{demo.ALICE}, password (\S+)", second)[0]
     with imaplib.IMAP4_SSL("127.0.0.1", 2993, ssl_context=clients.tls(), timeout=30) as session:
