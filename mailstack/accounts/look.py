@@ -114,7 +114,8 @@ def show(address: str, *, format: str = "table", **pyinfras: Unpack[GlobalArgume
             found.user = user
     if problem:
         leave_out(f"{host.name}: {problem}")
-    text = json.dumps(found.shown(), indent=2) if format == "json" else found.text()
+    shown = {"host": host.name, **found.shown()}
+    text = json.dumps(shown, indent=2) if format == "json" else found.text()
     answer(f"{text}\n")
 
 
