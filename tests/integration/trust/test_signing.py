@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-from tests.support import clients, managesieve, sample_accounts, trust
+from tests.support import clients, dns, managesieve, sample_accounts, trust
 from tests.support.sample_accounts import ALICE, BOB, CAROL
 from tests.support.temporary_users import guests
 from tests.support.trust import Protected, fields, letter, signers
@@ -166,6 +166,11 @@ def test_new_keys_sign_once_they_are_published(protected: Protected) -> None:
     assert signers(message) == ["rsa2@example.com", "ed2@example.com"]
     said = trust.verdict_elsewhere(server, message, ALICE)
     assert "header.s=rsa2" in said and "header.s=ed2" in said and "dkim=fail" not in said
+    retire = ("-y", "--json", "mailstack.dkim.retire", "example.com")
+    assert server.pyinfra(*retire).check().changed == [], "mail may be on its way for a week"
+    assert server.pyinfra(*retire, "now=True").check().changed != []
+    assert [key.selector for key in dns.keys(server, "example.com")] == ["ed2", "rsa2"]
+    assert signers(sent(server, CAROL, CAROL, CAROL)) == ["rsa2@example.com", "ed2@example.com"]
 
 
 def test_records_are_a_fact(protected: Protected) -> None:
