@@ -3,7 +3,7 @@
 Each component is a module with ``deploy(settings)``; ``mail_server`` deploys all of them.
 """
 
-from mailstack import accounts, ban
+from mailstack import accounts, ban, metrics
 from mailstack.components import (
     acme,
     clamav,
@@ -41,6 +41,7 @@ __all__ = [
     "firewall",
     "mail_server",
     "mariadb",
+    "metrics",
     "mta_sts",
     "postfix",
     "postgres",

@@ -13,6 +13,7 @@ from mailstack.components.dovecot import DOVECOT
 from mailstack.components.fail2ban import FAIL2BAN
 from mailstack.components.firewall import FIREWALL
 from mailstack.components.mariadb import MARIADB
+from mailstack.components.metrics import METRICS
 from mailstack.components.mta_sts import MTA_STS
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
@@ -43,6 +44,7 @@ COMPONENTS = (
     FIREWALL,
     ACME,
     FAIL2BAN,
+    METRICS,
 )
 """The components, each after those that it needs; required ones are added."""
 

@@ -19,6 +19,7 @@ _SERVICES = {
     "fail2ban": "fail2ban",
     "mariadb": "mariadb-server",
     "nginx": "nginx",
+    "prometheus-node-exporter": "prometheus-node-exporter",
     "rspamd": "rspamd",
     "postsrsd": "postsrsd",
     "unbound": "unbound",

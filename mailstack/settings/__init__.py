@@ -31,6 +31,7 @@ from mailstack.settings.dovecot import DovecotSettings
 from mailstack.settings.errors import SettingsError, nearest
 from mailstack.settings.fail2ban import Fail2banSettings
 from mailstack.settings.firewall import FirewallPort, FirewallSettings
+from mailstack.settings.metrics import MetricsSettings
 from mailstack.settings.outgoing import OutgoingSettings
 from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_master import MasterService
@@ -136,6 +137,7 @@ class AccountSettings(Model):
 
 class Settings(
     FirewallSettings,
+    MetricsSettings,
     WebSettings,
     RspamdSettings,
     ClamavSettings,

@@ -75,6 +75,9 @@ class GivenSettings(TypedDict, total=False):
     mail_map_type: Literal["proxy:pgsql", "pgsql", "proxy:mysql", "mysql"] | None
     mail_max_userip_connections: int
     mail_message_size_limit: int
+    mail_metrics: bool
+    mail_metrics_clients: List
+    mail_metrics_port: int
     mail_mta_sts: Literal["enforce", "testing", "none"]
     mail_mta_sts_mx: List
     mail_mydestination: List

@@ -49,6 +49,11 @@ def browser_image() -> str:
     return _made_from_target("browser")
 
 
+def prometheus_image() -> str:
+    """Return the image of a host with Prometheus; made if it is missing."""
+    return _made_from_target("prometheus")
+
+
 def _made_from_target(name: str) -> str:
     """Return the image that the recipe of this name makes of a bare Debian 13."""
     base = target_image(13)

@@ -55,11 +55,11 @@ def test_scripts_that_ask_again_and_again_do_not_fill_the_log() -> None:
 
 def test_the_readme_names_each_file_that_is_replaced() -> None:
     readme = (ROOT / "README.md").read_text()
-    here = site(Settings(mail_hostname="mail.example.org", mail_antivirus=True))
+    here = site(Settings(mail_hostname="mail.example.org", mail_antivirus=True, mail_metrics=True))
     paths = {entry.path for each in whole(here) for entry in each.files(here, RELEASES[1])}
     owned = ("/etc/postfix/", "/etc/dovecot/", "/etc/rspamd/local.d/", "/var/", "/run/")
     others = [path for path in paths if "mailstack" not in path and not path.startswith(owned)]
-    assert len(others) == 6
+    assert len(others) == 7
     shown = {path.rpartition("/")[2] if "postgresql" in path else path for path in others}
     assert [path for path in shown if f"`{path}`" not in readme] == []
 
