@@ -1,0 +1,180 @@
+"""The parts of the program for metrics that ask other programs of the host."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from mailstack.on_host.metrics import __main__ as command
+from mailstack.on_host.metrics import host, quota
+from mailstack.on_host.metrics.quota import AGAIN, AT_ONCE, RUNS, Mailboxes
+from mailstack.on_host.metrics.text import Metric
+
+NOW = 1_000_000.0
+
+
+class Dovecot:
+    """Mailboxes, of which each is at a percentage of its quota."""
+
+    def __init__(self, home: Path, percentages: dict[str, int]) -> None:
+        self.home, self.percentages, self.asked = home, percentages, list[str]()
+        for user in percentages:
+            (home / user).mkdir()
+
+    def doveadm(self, arguments: list[str], *, may_fail: bool = False) -> str:
+        if arguments == ["user", "*"]:
+            return "".join(f"{user}\n" for user in self.percentages)
+        if arguments[:3] == ["user", "-f", "home"]:
+            return "".join(f"{self.home / user}\n" for user in arguments[3:] if user in self.percentages)
+        users = Path(arguments[-1]).read_text().split()
+        self.asked += users
+        lines = ["Username\tQuota name\tType\tValue\tLimit\t%"]
+        for user in users:
+            lines += (
+                f"{user}\tUser\tSTORAGE\t1\t2\t{self.percentages[user]}",
+                f"{user}\tUser\tMESSAGE\t1\t-\t0",
+            )
+        return "".join(f"{line}\n" for line in lines)
+
+
+def dovecot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, percentages: dict[str, int]) -> Dovecot:
+    made = Dovecot(tmp_path, percentages)
+    monkeypatch.setattr(quota, "_doveadm", made.doveadm)
+    return made
+
+
+def numbers(metrics: Iterable[Metric]) -> dict[str, list[float]]:
+    return {metric.name: [number for _, number in metric.samples] for metric in metrics}
+
+
+def test_a_round_looks_at_each_mailbox_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dovecot(tmp_path, monkeypatch, {f"u{number}": number for number in range(2 * RUNS - 10)})
+    mailboxes = Mailboxes({}, tmp_path / "users")
+    for run in range(RUNS):
+        shown = numbers(mailboxes.metrics(NOW + run))
+        assert len(made.asked) <= 2 * (run + 1)
+    assert sorted(made.asked) == sorted(made.percentages)
+    assert shown["mailstack_quota_users"] == [30, 20, 10]
+    # and then nothing, for an hour
+    list(mailboxes.metrics(NOW + AGAIN - 1))
+    assert len(made.asked) == len(made.percentages)
+    list(mailboxes.metrics(NOW + AGAIN))
+    assert len(made.asked) == len(made.percentages) + 2
+
+
+def test_a_run_asks_for_no_more_than_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dovecot(tmp_path, monkeypatch, {f"u{number}": 1 for number in range(AT_ONCE * RUNS + 1)})
+    list(Mailboxes({}, tmp_path / "users").metrics(NOW))
+    assert len(made.asked) == AT_ONCE
+
+
+def test_users_without_a_directory_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dovecot(tmp_path, monkeypatch, {"a": 95, "b": 95})
+    (tmp_path / "b").rmdir()
+    mailboxes = Mailboxes({}, tmp_path / "users")
+    for run in range(2):
+        shown = numbers(mailboxes.metrics(NOW + run))
+    assert made.asked == ["a"]
+    assert shown == {"mailstack_quota_users": [1, 1, 0], "mailstack_quota_timestamp_seconds": [NOW + 1]}
+
+
+def test_a_user_who_was_deleted_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dovecot(tmp_path, monkeypatch, {f"u{number}": 99 for number in range(2 * RUNS)})
+    kept: dict[str, object] = {}
+    mailboxes = Mailboxes(kept, tmp_path / "users")
+    (tmp_path / "users").write_text("".join(f"u{number}\n" for number in range(2 * RUNS)))
+    kept.update(begun=NOW, place=0, found={})
+    del made.percentages["u0"]
+    list(mailboxes.metrics(NOW))
+    assert made.asked == ["u1"]
+
+
+def test_a_mailbox_that_can_not_be_read_does_not_stop_a_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = dovecot(tmp_path, monkeypatch, {"a": 95, "b": 95})
+    mailboxes = Mailboxes({}, tmp_path / "users")
+
+    def fails(arguments: list[str], *, may_fail: bool = False) -> str:
+        if "quota" in arguments:
+            raise OSError("doveadm quota: status 75")
+        return made.doveadm(arguments)
+
+    monkeypatch.setattr(quota, "_doveadm", fails)
+    with pytest.raises(OSError):
+        list(mailboxes.metrics(NOW))
+    monkeypatch.setattr(quota, "_doveadm", made.doveadm)
+    list(mailboxes.metrics(NOW))
+    assert made.asked == ["b"]
+
+
+def test_services_and_their_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = "NRestarts=3\nActiveState=active\n\nActiveState=failed\nNRestarts=0\n\nActiveState=active\n"
+    monkeypatch.setattr(host, "_run", lambda command: told)
+    units = {"a": "a.service", "b": "b.service", "c": "c.timer"}
+    assert numbers(host.services(units)) == {
+        "mailstack_service_up": [1, 0, 1],
+        "mailstack_service_restarts_total": [3, 0],
+    }
+
+
+def test_bans_by_jail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(
+        host, "_run", lambda command: "[{'postfix': ['192.0.2.1', '2001:db8::/64']}, {'x': []}]\n"
+    )
+    (metric,) = host.bans()
+    assert list(metric.samples) == [({"jail": "postfix"}, 2.0), ({"jail": "x"}, 0.0)]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert numbers(host.bans()) == {"mailstack_banned_addresses": [0]}
+
+
+def test_certificates_end_and_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "CERTIFICATES", tmp_path)
+    (tmp_path / "domains" / "a.example").mkdir(parents=True)
+    (tmp_path / "cert.pem").touch()
+    (tmp_path / "domains" / "a.example" / "cert.pem").touch()
+    asked: list[list[str]] = []
+
+    def openssl(command: list[str]) -> str:
+        asked.append(command)
+        if "domains" in command[-1]:
+            raise OSError("not a certificate")
+        return "notAfter=Jan  1 00:00:00 2030 GMT\n"
+
+    monkeypatch.setattr(host, "_run", openssl)
+    known: dict[str, list[float]] = {}
+    for _ in range(2):
+        assert numbers(host.certificates(known)) == {
+            "mailstack_certificate_not_after_timestamp_seconds": [1893456000, 0]
+        }
+    assert len(asked) == 2
+    (tmp_path / "cert.pem").unlink()
+    list(host.certificates(known))
+    assert list(known) == ["domains/a.example/cert.pem"]
+
+
+def test_a_damaged_state_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "STATE", tmp_path)
+    for text in ("", "[]", '{"counted": {'):
+        (tmp_path / "state.json").write_text(text)
+        assert command._kept() == {}
+
+
+def test_a_link_in_the_shown_directory_is_not_followed(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("keep")
+    (tmp_path / ".x.prom.new").symlink_to(other)
+    (tmp_path / "x.prom").symlink_to(other)
+    command._write(tmp_path / "x.prom", "text", 0o644)
+    assert other.read_text() == "keep"
+    assert (tmp_path / "x.prom").read_text() == "text" and not (tmp_path / "x.prom").is_symlink()
+
+
+def test_the_program_says_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["now"]) == 2
+    assert re.match(r"usage: metrics\n", capsys.readouterr().err)
