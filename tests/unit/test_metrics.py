@@ -174,7 +174,7 @@ def test_it_is_off_by_default() -> None:
     [
         ({"mail_metrics_clients": ["0.0.0.0/0"]}, "mail_metrics_clients: '0.0.0.0/0'|allowed: a list of IP"),
         ({"mail_metrics_clients": ["prometheus.example.org"]}, "allowed: a list of IP addresses"),
-        ({"mail_metrics_port": 25}, "mail_metrics_port: .*allowed: a TCP port, 1024 to 65534"),
+        ({"mail_metrics_port": 25}, "mail_metrics_port = 25.*allowed: a TCP port, 1024 to 65534"),
         ({"mail_metrics_port": 4190}, "mail_metrics_port: 4190 is impossible"),
         ({"mail_metrics_port": 5431}, "the server needs 5432"),
         ({"mail_metrics": False, "mail_metrics_port": 9200}, "mail_metrics_port: needs mail_metrics = True"),

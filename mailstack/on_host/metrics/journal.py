@@ -25,14 +25,17 @@ def follow(kept: dict[str, Any], now: float, take: Callable[[str, str], None]) -
     + kept: the place where the last run has stopped; it is changed
     + take: a function for the program and the text of each line
 
-    The first run, and one after a long pause, begin at the end.
+    The first run begins at the end, and so does one after a long pause, or after an error: the place may be
+    one of another journal.
     """
-    if not 0 <= now - kept.get("read", 0) < FORGET:
+    last = kept.pop("read", None)
+    if last is None or not 0 <= now - last < FORGET:
         kept.update(cursor=_newest(), since=int(now), read=now)
         return 0.0
     start = f"--after-cursor={kept['cursor']}" if kept["cursor"] else f"--since=@{kept['since']}"
     behind = _take_all(kept, start, now, take)
-    kept["read"] = now if behind < FORGET else 0
+    if behind < FORGET:
+        kept["read"] = now
     return behind
 
 
@@ -65,7 +68,6 @@ def _take_all(kept: dict[str, Any], start: str, now: float, take: Callable[[str,
                 return max(0.0, now - at)
         error = reading.stderr.read().decode(errors="replace").strip()
         if reading.wait(timeout=SECONDS):
-            kept["read"] = 0  # the place is of another journal, perhaps
             raise OSError(f"journalctl: {error}")
     return 0.0
 

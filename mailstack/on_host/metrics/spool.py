@@ -40,7 +40,8 @@ def metrics(now: float) -> Iterator[Metric]:
 
 def _ages(directory: Path, now: float) -> tuple[list[float], int]:
     """Return the ages of messages, and the number of those without."""
-    ages, unknown = [], 0
+    ages: list[float] = []
+    unknown = 0
     for path in _files(directory):
         arrived = _arrived(path) if len(ages) < LOOKED_AT else None
         if arrived is None:
