@@ -34,7 +34,7 @@ GOOD = {
 
 #: By alert, a part of a series' name, and its values then.
 BAD = {
-    "MailServerSilent": ("up{", "0x320"),
+    "MailServerSilent": ("up{job", "0x320"),
     "MailNumbersOld": ("mailstack_collection_timestamp", "1x320"),
     "MailNumbersMissing": ("mailstack_collection_failed", "1x320"),
     "MailJournalBehind": ("mailstack_journal_behind", "1200x320"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -52,6 +53,8 @@ def query(prometheus: Target, expression: str) -> list[float]:
         with urllib.request.urlopen(f"http://{prometheus.ip}:9090/api/v1/query?{ask}", timeout=20) as answer:
             told = json.load(answer)
     except urllib.error.HTTPError as error:
+        if error.code == 503:  # it starts
+            return []
         raise ValueError(f"{expression}: {error.read().decode()}") from error
     except OSError:
         return []

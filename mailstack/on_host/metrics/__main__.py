@@ -53,9 +53,11 @@ def _kept() -> dict[str, Any]:
 def _collected(kept: dict[str, Any], configuration: dict[str, Any], now: float) -> Iterator[Metric]:
     """Yield all metrics; a part that fails is left out, and named."""
     begun = time.monotonic()
+    counts = Counts(kept)
     mailboxes = quota.Mailboxes(kept.setdefault("quota", {}), STATE / "users")
     parts: dict[str, Part] = {
-        "journal": lambda: _counted(kept, now),
+        "journal": lambda: _followed(kept, counts, now),
+        "counters": counts.metrics,
         "queue": lambda: spool.metrics(now),
         "services": lambda: host.services(configuration["services"]),
         "certificates": lambda: host.certificates(kept.setdefault("certificates", {})),
@@ -79,15 +81,10 @@ def _collected(kept: dict[str, Any], configuration: dict[str, Any], now: float) 
     yield gauge("collection_duration_seconds", "How long that took.", [({}, time.monotonic() - begun)])
 
 
-def _counted(kept: dict[str, Any], now: float) -> Iterator[Metric]:
-    counts = Counts(kept)
-    try:
-        behind = journal.follow(kept.setdefault("journal", {}), now, counts.take)
-        yield gauge(
-            "journal_behind_seconds", "By how much the reading of the journal is behind.", [({}, behind)]
-        )
-    finally:
-        yield from counts.metrics()
+def _followed(kept: dict[str, Any], counts: Counts, now: float) -> Iterator[Metric]:
+    behind = journal.follow(kept.setdefault("journal", {}), now, counts.take)
+    text = "By how much the reading of the journal is behind."
+    yield gauge("journal_behind_seconds", text, [({}, behind)])
 
 
 def _write(path: Path, text: str, mode: int) -> None:

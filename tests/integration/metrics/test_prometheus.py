@@ -174,9 +174,7 @@ def test_the_queue_is_shown_by_age(watched: Watched) -> None:
 
 def test_no_label_is_the_address_of_a_user(watched: Watched) -> None:
     text = watched.numbers()
-    assert "alice" not in text and "@" not in text.replace("postfix@-", "").replace(
-        "redis-server@mailstack", ""
-    )
+    assert [line for line in text.splitlines() if "alice" in line or "@example" in line] == []
 
 
 def test_a_stopped_service_fires_an_alert(watched: Watched) -> None:
@@ -265,7 +263,7 @@ def test_nobody_else_reads_them(watched: Watched, peer: Target) -> None:
     for address in (watched.server.ip, watched.server.ip6):
         # closed, or reset
         assert peer.exec(["python3", "-c", ask, address], check=False).stdout in ("0\n", "")
-    assert int(watched.prometheus.exec(["python3", "-c", ask, watched.server.ip]).stdout) > 0
+    assert prometheus.query(watched.prometheus, "up") == [1.0]
     with pytest.raises(OSError), socket.create_connection((watched.server.ip, 9101), 5):
         pass
 
