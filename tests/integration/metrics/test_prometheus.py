@@ -257,6 +257,7 @@ def test_full_mailboxes_are_counted(watched: Watched) -> None:
         assert server.exec(["test", "-e", clients.home(server, CAROL)], check=False).returncode == 1
     finally:
         clients.sql(server, f"UPDATE mail_users SET quota_mb = NULL WHERE email = '{ALICE}'")
+        server.exec(["doveadm", "expunge", "-u", ALICE, "mailbox", "INBOX", "all"])
 
 
 def test_nobody_else_reads_them(watched: Watched, peer: Target) -> None:
