@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tests.conftest import KEEP, leave_out, params
-from tests.support import dns, sample_accounts, trust
+from tests.support import dns, logins, sample_accounts, trust
 from tests.support.trust import Protected
 from tests.targets import containers, images, networks
 from tests.targets.containers import Target
@@ -114,6 +114,7 @@ def deployed(network: Network, debian: int, db_engine: str) -> str:
     def deploy(host: Target) -> None:
         host.create(_with_packages(network, debian))
         host.pyinfra("-y", "deploy.py", data=sample_accounts.data(), timeout=900).check()
+        logins.make_quick(host)
 
     host = Target(f"{networks.WORKER_NAME}-deploying-{debian}", debian, network)
     return made_once(f"deployed:{debian}-{db_engine}", host, deploy)
