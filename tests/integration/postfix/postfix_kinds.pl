@@ -5,6 +5,7 @@
 # What programs say goes to /dev/log; run this where that is nobody else's. Prints lines `NAME<tab>MESSAGE`.
 use strict;
 use warnings;
+use POSIX 'WNOHANG';
 use Socket;
 
 my %bad = map { chomp; $_ => 1 } <STDIN>;
@@ -20,7 +21,13 @@ bind($listener, sockaddr_un($log)) or die "bind: $!";
 chmod 0666, $log;
 system("mount --bind $log \$(readlink -f /dev/log)") == 0 or die;
 
-sub fatal {    # what the program says before it ends, or nothing after a while
+sub asleep {    # whether a process waits for something
+    my ($pid) = @_;
+    open(my $stat, '<', "/proc/$pid/stat") or return 0;
+    return <$stat> =~ /\) S /;
+}
+
+sub fatal {    # what the program says before it ends, or nothing once it is idle
     my ($program) = @_;
     open(my $main, '>', "$directory/main.cf") or die;
     print $main "compatibility_level = 3.6\nqueue_directory = $directory/queue\ndata_directory = $directory/data\n";
@@ -35,13 +42,18 @@ sub fatal {    # what the program says before it ends, or nothing after a while
         open(STDERR, '>', '/dev/null');
         exec($program, '-S') or exit 1;
     }
-    my ($said, $end) = ('', time + 3);
-    while (time < $end) {
+    my ($said, $ended, $idle, $end) = ('', 0, 0, time + 60);
+    while ($idle < 5 && time < $end) {
+        $ended = waitpid($pid, WNOHANG);
         vec(my $ready = '', fileno($listener), 1) = 1;
-        next unless select($ready, undef, undef, 0.2);
-        recv($listener, my $line, 65536, 0);
-        if ($line =~ /\[$pid\]: (?:fatal|panic): (.*)/) { $said = $1; last }
+        if (select($ready, undef, undef, $ended ? 0 : 0.1)) {
+            recv($listener, my $line, 65536, 0);
+            if ($line =~ /\[$pid\]: (?:fatal|panic): (.*)/) { $said = $1; last }
+        }
+        elsif ($ended) { last }
+        else { $idle = asleep($pid) ? $idle + 1 : 0 }
     }
+    return $said if $ended;
     kill 'KILL', $pid;    # else it would sleep for a second
     waitpid($pid, 0);
     return $said;
