@@ -13,24 +13,50 @@ from typing import IO
 
 from tests.targets.containers import Target
 
-#: For Python: prints every command line of this machine once, and so those in its containers.
+#: For Python: prints every command line of this machine once, and so those in its containers. It looks at
+#: young processes all the time, and at all of them now and then: each look takes time of a processor.
 _COMMANDS = r"""
 import os, sys, time
-seen = set()
+
+def newest():
+    with open("/proc/loadavg") as file:
+        return int(file.read().split()[-1])
+
+def look(process):
+    try:
+        file = os.open(f"/proc/{process}/cmdline", os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        while more := os.read(file, 65536):
+            lines.append(more)
+    except OSError:
+        pass
+    os.close(file)
+    line = b"".join(lines)
+    lines.clear()
+    if line not in seen:
+        seen.add(line)
+        print(line.replace(b"\0", b" ").decode(errors="replace"), flush=True)
+
+lines, seen, young = [], set(), {}
+last, all_seen = newest(), 0
 while not os.path.exists(sys.argv[1]):
-    for process in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{process}/cmdline", "rb") as file:
-                line = file.read()
-        except OSError:
-            continue
-        if line not in seen:
-            seen.add(line)
-            print(line.replace(b"\0", b" ").decode(errors="replace"), flush=True)
+    now, next = time.monotonic(), newest()
+    if now > all_seen + 0.3 or next < last:
+        all_seen = now
+        for process in filter(str.isdigit, os.listdir("/proc")):
+            look(process)
+    young.update(dict.fromkeys(range(last + 1, next + 1), now))
+    last = next
+    for process, born in list(young.items()):
+        if now > born + 1:
+            del young[process]
+        look(process)
     time.sleep(0.01)
 """
 #: For Perl, which every Debian has. Of the files that a deploy touches and all users can read, it prints the
-#: path of each that contains a line of the input.
+#: path of each that contains a line of the input. What it has read a second after the last change, it knows.
 _FILES = r"""
 $| = 1;
 chomp(my @secrets = <STDIN>);
@@ -38,10 +64,17 @@ my $any = join "|", map quotemeta, @secrets;
 until (-e $ARGV[0]) {
   for my $path (glob "/etc/{postfix,dovecot,rspamd,ssl/mailstack,postgresql/*/main}/{*,*/*} /etc/aliases*
       /var/lib/mailstack/{*,*/*,*/*/*} /tmp/{.*,*,*/*} /var/tmp/* /dev/shm/* /run/*") {
-    next unless -f $path && open(my $file, "<", $path);
+    my ($device, $inode, undef, undef, undef, undef, undef, $size, undef, $mtime, $ctime) = stat $path;
+    next unless -f _;
+    my $state = "$path $device $inode $size $mtime $ctime";
+    next if ($read{$state} // 0) > $ctime + 1;
+    my $now = time;
+    next unless open(my $file, "<", $path);
     local $/;
     my $text = <$file>;
-    print "$path\n" if defined $text && $text =~ /$any/ && !$seen{$path}++;
+    next unless defined $text;
+    $read{$state} = $now;
+    print "$path\n" if $text =~ /$any/ && !$seen{$path}++;
   }
   select undef, undef, undef, 0.01;
 }
