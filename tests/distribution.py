@@ -42,12 +42,12 @@ class Scope:
         return f"{self.file} {self.debian} {self.engine}"
 
     @property
-    def group(self) -> tuple[str, str]:
-        """The folder and the Debian, whose servers all its files share."""
-        return str(PurePosixPath(self.file).parent), self.debian
+    def group(self) -> tuple[str, str, str]:
+        """The folder, the Debian and the engine, whose servers all its files share."""
+        return str(PurePosixPath(self.file).parent), self.debian, self.engine
 
 
-def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[str, str]]) -> Scope:
+def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[str, str, str]]) -> Scope:
     """Return what a worker does next, the first in the queue of what is best.
 
     Best is the group that it is at, and then one that no other worker is at; each of the same Debian and

@@ -51,7 +51,9 @@ def test_tests_of_one_file_debian_and_engine_are_together(nodeid: str, scope: Sc
     ],
     ids=["its folder", "even with another", "its Debian", "its engine", "an idle one", "any", "the first"],
 )
-def test_what_a_worker_does_next(queue: list[Scope], others: list[tuple[str, str]], chosen: Scope) -> None:
+def test_what_a_worker_does_next(
+    queue: list[Scope], others: list[tuple[str, str, str]], chosen: Scope
+) -> None:
     assert choice(queue, TRUST_13, others) == chosen
 
 
@@ -106,5 +108,5 @@ def test_each_test_is_done_once_and_folders_stay_together() -> None:
         groups = [Scope.of(tests[index]).group for index in worker.done]
         changes = sum(before != after for before, after in pairwise(groups))
         assert changes == len(set(groups)) - 1
-        debians = [debian for _, debian in groups]
+        debians = [debian for _, debian, _ in groups]
         assert sum(before != after for before, after in pairwise(debians)) <= 1
