@@ -115,7 +115,10 @@ class Acme(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        return [ServiceProbe("the certificates are those of the CA, and valid", f"{SCRIPT} check >&2")]
+        advice = f"is the DNS right (mailstack.dns.check)? {SCRIPT} now asks the CA again, and says why not"
+        return [
+            ServiceProbe("the certificates are those of the CA, and valid", f"{SCRIPT} check >&2", advice)
+        ]
 
 
 @cache

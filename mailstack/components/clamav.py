@@ -72,7 +72,11 @@ class Clamav(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        return [ServiceProbe("ClamAV answers", script("probe_clamav", _SOCKET))]
+        advice = (
+            f"it waits for its signatures: journalctl -u {_UPDATES} says whether they came; then"
+            f" systemctl restart {_SERVICE}"
+        )
+        return [ServiceProbe("ClamAV answers", script("probe_clamav", _SOCKET), advice)]
 
 
 CLAMAV = Clamav()

@@ -79,10 +79,12 @@ class ServiceProbe(NamedTuple):
 
     + title: the proven statement
     + script: a shell script that succeeds if it is true, or prints the reason on standard error
+    + advice: what a person can do if it fails; a sentence without its full stop
     """
 
     title: str
     script: str
+    advice: str = ""
 
 
 class PostfixAddition(NamedTuple):

@@ -165,7 +165,11 @@ class Dovecot(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        return [ServiceProbe("Dovecot finds users in the database", script("probe_dovecot"))]
+        advice = (
+            "systemctl status dovecot; if it runs: mailstack.accounts.list says whether the database answers,"
+            " and journalctl -u dovecot why Dovecot can't ask it"
+        )
+        return [ServiceProbe("Dovecot finds users in the database", script("probe_dovecot"), advice)]
 
 
 def vmail(site: Site) -> SystemUser:

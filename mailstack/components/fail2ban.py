@@ -133,7 +133,8 @@ class Fail2ban(Component):
         """See ``Component``."""
         if not platform.nftables:
             return ()
-        return [ServiceProbe("guessed passwords are counted", script("probe_fail2ban", TABLE))]
+        advice = "systemctl restart fail2ban; journalctl -u fail2ban says why it does not count"
+        return [ServiceProbe("guessed passwords are counted", script("probe_fail2ban", TABLE), advice)]
 
 
 def jails_of(site: Site, platform: Platform) -> list[Jail]:

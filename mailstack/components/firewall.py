@@ -119,9 +119,11 @@ class Firewall(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         if not site.settings.mail_firewall:
-            return [ServiceProbe("no firewall of mailstack is left", f"[ ! -e {_UNIT} ]")]
+            left = "pyinfra INVENTORY deploy.py removes what is left of it"
+            return [ServiceProbe("no firewall of mailstack is left", f"[ ! -e {_UNIT} ]", left)]
         asks = f'said=$({PROGRAM} state) && [ -z "$said" ] || {{ echo "$said" >&2; false; }}'
-        return [ServiceProbe("the rules of the firewall are loaded", asks)]
+        advice = f"systemctl restart {_NAME}; journalctl -u {_NAME} says why the rules could not be loaded"
+        return [ServiceProbe("the rules of the firewall are loaded", asks, advice)]
 
 
 def problem(found: LoadedRules) -> str | None:

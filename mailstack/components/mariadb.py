@@ -9,10 +9,11 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack.components import systemd
 from mailstack.components.component import Site
 from mailstack.components.converge import Database, deployed
-from mailstack.components.declarations import State
+from mailstack.components.declarations import ServiceProbe, State
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.files import Entry, File
 from mailstack.operations.units import Unit
+from mailstack.shell import script
 from mailstack.templates import render
 
 if TYPE_CHECKING:
@@ -72,6 +73,17 @@ class Mariadb(Database):
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""
         return [State(site.settings.mail_db_name, "database")]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        return [
+            ServiceProbe(
+                "MariaDB has the mail database",
+                script("probe_mariadb", site.settings.mail_db_name, site.settings.db_kind.socket),
+                "systemctl start mariadb; journalctl -u mariadb says why it ended;"
+                " pyinfra INVENTORY deploy.py creates what is missing",
+            )
+        ]
 
 
 MARIADB = Mariadb()

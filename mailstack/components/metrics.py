@@ -107,7 +107,10 @@ class Metrics(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         ask = script("probe_metrics", str(site.settings.mail_metrics_port))
-        return [ServiceProbe("the numbers for Prometheus are there, and new", ask)]
+        advice = (
+            "systemctl list-units 'mailstack-metrics*' 'prometheus*'; the journal of the failed one says why"
+        )
+        return [ServiceProbe("the numbers for Prometheus are there, and new", ask, advice)]
 
     def _configuration(self, site: Site, platform: Platform) -> str:
         settings = site.settings

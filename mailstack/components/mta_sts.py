@@ -93,8 +93,16 @@ class MtaSts(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         return [
-            ServiceProbe("Postfix can ask for policies of MTA-STS", _asks(_PORT)),
-            ServiceProbe("Postfix can ask whether DANE wins over MTA-STS", _asks(_DANE_PORT)),
+            ServiceProbe(
+                "Postfix can ask for policies of MTA-STS",
+                _asks(_PORT),
+                f"systemctl restart {_SERVICE}; meanwhile mail to other servers waits",
+            ),
+            ServiceProbe(
+                "Postfix can ask whether DANE wins over MTA-STS",
+                _asks(_DANE_PORT),
+                f"systemctl restart {_DANE}; meanwhile mail to other servers waits",
+            ),
         ]
 
 

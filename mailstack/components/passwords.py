@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from mailstack import secrets
 from mailstack.components.component import Component, Site
-from mailstack.components.declarations import State
+from mailstack.components.declarations import ServiceProbe, State
 from mailstack.database_passwords import given
 from mailstack.engines import PASSWORDS
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.kept_secrets import Password
+from mailstack.shell import script
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,18 @@ class Passwords(Component):
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""
         return [State(secrets.DIRECTORY, "secrets")]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        names = [] if site.settings.mail_db_auth == "peer" else PASSWORDS
+        kept = [f"{secrets.DIRECTORY}/{name}" for name in names if name not in given(site.settings)]
+        return [
+            ServiceProbe(
+                "the passwords of the database are kept",
+                script("probe_files", *kept),
+                "pyinfra INVENTORY deploy.py makes new ones, and gives them to the database",
+            )
+        ]
 
 
 PASSWORDS_OF_DATABASE = Passwords()

@@ -154,8 +154,17 @@ class Postfix(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         table = f"{site.settings.map_type}:{postfix_config.SQL_DIRECTORY}/virtual_domains.cf"
-        asks = ServiceProbe("Postfix can ask the database", script("probe_postfix_lookup", table))
-        runs = ServiceProbe("Postfix runs", "postfix status")
+        asks = ServiceProbe(
+            "Postfix can ask the database",
+            script("probe_postfix_lookup", table),
+            "mailstack.accounts.list says whether the database answers; pyinfra INVENTORY deploy.py restores"
+            " the tables and the rights of the database",
+        )
+        runs = ServiceProbe(
+            "Postfix runs",
+            "postfix status",
+            "systemctl start postfix; journalctl -u 'postfix*' says why it ended",
+        )
         return [runs, asks]
 
 

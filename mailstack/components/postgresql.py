@@ -9,7 +9,7 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack.components import systemd
 from mailstack.components.component import Requirement, Site
 from mailstack.components.converge import Database, deployed
-from mailstack.components.declarations import Port, State
+from mailstack.components.declarations import Port, ServiceProbe, State
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.engines.postgresql import hba
 from mailstack.facts import clusters
@@ -128,6 +128,19 @@ class Postgresql(Database):
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""
         return [State(site.settings.mail_db_name, "database")]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        settings = site.settings
+        ask = script("probe_postgresql", str(settings.db_port), settings.mail_db_name)
+        return [
+            ServiceProbe(
+                "PostgreSQL has the mail database",
+                f"{script('psql')}\n{ask}",
+                f"systemctl start postgresql@{platform.postgresql}-main; its log in /var/log/postgresql says"
+                " why it ended; pyinfra INVENTORY deploy.py creates what is missing",
+            )
+        ]
 
 
 def _service_files(version: str, *, with_dovecot: bool) -> list[Entry]:

@@ -64,7 +64,8 @@ class Redis(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         ask = f"redis-cli -s {SOCKET} ping | grep -q PONG"
-        return [ServiceProbe("Redis answers", ask)]
+        advice = "systemctl restart redis-server@mailstack; its journal says why it does not answer"
+        return [ServiceProbe("Redis answers", ask, advice)]
 
 
 REDIS = Redis()

@@ -112,9 +112,22 @@ class Resolver(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         return [
-            ServiceProbe("the resolver answers", script("probe_resolver", _ADDRESS.host, "answers")),
-            ServiceProbe("the resolver validates", script("probe_resolver", _ADDRESS.host, "validates")),
-            ServiceProbe("Postfix asks the resolver", f"cmp {_RESOLV_CONF} {_COPY} >&2"),
+            ServiceProbe(
+                "the resolver answers",
+                script("probe_resolver", _ADDRESS.host, "answers"),
+                "systemctl restart unbound; journalctl -u unbound says why it does not answer",
+            ),
+            ServiceProbe(
+                "the resolver validates",
+                script("probe_resolver", _ADDRESS.host, "validates"),
+                "is port 53 outward open, and the clock right? docs/resolver.md has what to do in networks"
+                " without it",
+            ),
+            ServiceProbe(
+                "Postfix asks the resolver",
+                f"cmp {_RESOLV_CONF} {_COPY} >&2",
+                "systemctl restart postfix copies the file into its chroot",
+            ),
         ]
 
 

@@ -112,8 +112,16 @@ class Rspamd(Component):
         answers = "timeout 10 rspamadm control stat >/dev/null"
         keys = script("probe_dkim", KEYS, site.settings.db_driver, site.settings.mail_hostname)
         return [
-            ServiceProbe("rspamd runs", answers),
-            ServiceProbe("every domain has its DKIM keys", keys),
+            ServiceProbe(
+                "rspamd runs",
+                answers,
+                "systemctl restart rspamd; meanwhile mail waits; rspamadm configtest names faults",
+            ),
+            ServiceProbe(
+                "every domain has its DKIM keys",
+                keys,
+                "they come within seconds after a domain: journalctl -u mailstack-dkim says why not",
+            ),
         ]
 
 

@@ -110,7 +110,8 @@ class Srs(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         ask = f"postmap -q probe@srs.invalid tcp:127.0.0.1:{_FORWARD} | grep -q ^SRS0="
-        return [ServiceProbe("postsrsd rewrites senders", ask)]
+        advice = "systemctl restart postsrsd; meanwhile forwarded mail waits"
+        return [ServiceProbe("postsrsd rewrites senders", ask, advice)]
 
 
 @cache  # for many hosts, as the check of each service takes time

@@ -10,7 +10,7 @@ from mailstack import secrets
 from mailstack.components import acme_files, systemd
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
-from mailstack.components.declarations import State
+from mailstack.components.declarations import ServiceProbe, State
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.files import FileStates
 from mailstack.facts.tlsa import DIRECTORY
@@ -61,8 +61,8 @@ class Tls(Component):
     reloads = ("dovecot", "postfix")
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
-        """See ``Component``."""
-        return ("openssl", "ca-certificates")
+        """See ``Component``: python3 is for ``mailstack.verify``."""
+        return ("openssl", "ca-certificates", "python3")
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
@@ -146,6 +146,17 @@ class Tls(Component):
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""
         return [State(DIRECTORY, "secrets")]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        return [
+            ServiceProbe(
+                "the certificate belongs to its key",
+                script("probe_certificate", CERTIFICATE, KEY),
+                "pyinfra INVENTORY deploy.py writes both again; with mail_tls_certificate, is mail_tls_key of"
+                " the same pair?",
+            )
+        ]
 
 
 TLS = Tls()

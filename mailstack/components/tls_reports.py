@@ -84,7 +84,8 @@ class TlsReports(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         runs = f"systemctl is-active --quiet {_NAME}.socket {_NAME}"
-        return [ServiceProbe("sessions by TLS are counted for reports", runs)]
+        advice = f"systemctl restart {_NAME}.socket {_NAME}; journalctl -u {_NAME} says why it ended"
+        return [ServiceProbe("sessions by TLS are counted for reports", runs, advice)]
 
 
 def problem(platform: Platform) -> str | None:

@@ -149,7 +149,8 @@ class Web(Component):
         """See ``Component``."""
         address = "127.0.0.1" if 4 in listening.versions(site.settings, platform) else "[::1]"
         ask = script("probe_web", address, site.settings.mail_hostname)
-        return [ServiceProbe("mail programs find their settings", ask)]
+        advice = "systemctl status nginx; nginx -t says whether a site of yours is in its way"
+        return [ServiceProbe("mail programs find their settings", ask, advice)]
 
 
 def problem(found: Sequence[str]) -> str | None:

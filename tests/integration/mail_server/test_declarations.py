@@ -45,6 +45,11 @@ def test_probes_prove_what_they_say(clone: Factory, debian: int, here: Site) -> 
     assert failed(target, probes) == []
     database = here.settings.db_kind.unit
     target.exec(f"systemctl stop {database} 'postgresql@*'")
-    assert failed(target, probes) == ["Dovecot finds users in the database", "Postfix can ask the database"]
+    has_database = "PostgreSQL" if here.settings.mail_db_engine == "postgresql" else "MariaDB"
+    assert failed(target, probes) == [
+        f"{has_database} has the mail database",
+        "Dovecot finds users in the database",
+        "Postfix can ask the database",
+    ]
     target.exec(f"systemctl start {database}; systemctl stop postfix")
     assert "Postfix runs" in failed(target, probes)
