@@ -26,6 +26,7 @@ from mailstack.components import (
 from mailstack.overview.commands import status
 from mailstack.settings import Settings
 from mailstack.tracing.commands import trace
+from mailstack.verify import verify
 
 postgres = postgresql
 """Its name in earlier versions."""
@@ -54,6 +55,7 @@ __all__ = [
     "tls",
     "tls_reports",
     "trace",
+    "verify",
     "web",
 ]
 

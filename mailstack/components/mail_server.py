@@ -68,3 +68,7 @@ def deploy(settings: Settings) -> None:
         from mailstack import dns  # it takes time to import, and most runs do not need it
 
         dns.warn(settings)
+    if settings.mail_verify:
+        from mailstack.verify import at_the_end
+
+        at_the_end(settings)

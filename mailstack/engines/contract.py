@@ -9,6 +9,7 @@ from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT
 
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
+    from pyinfra.api.host import Host
 
     from mailstack.endpoint import Endpoint
     from mailstack.secrets import Store
@@ -34,8 +35,10 @@ class Database(Protocol):
     def announce(self, database: str, sql: str) -> None:
         """Announce a query, so that one command can run it along with others."""
 
-    def query(self, database: str, sql: str) -> Any | None:
+    def query(self, database: str, sql: str, host: Host | None = None) -> Any | None:
         """Run a query that returns one JSON value.
+
+        + host: the host with the server, by default the current one
 
         Returns ``None`` while the server or ``database`` does not exist. Neither SQL nor result is printed.
         Raises ``OperationError`` for a query that fails.
@@ -51,6 +54,12 @@ class Database(Protocol):
         """Return a command that runs ``sql``, by default as one transaction.
 
         pyinfra shows ``title``, never the SQL.
+        """
+
+    def changing(self, database: str, sql: str) -> str:
+        """Return a shell script that runs ``sql`` as one transaction, on the host with the server.
+
+        A server of ``mail_db_dsn`` has no such host, so it raises ``NotImplementedError``.
         """
 
 

@@ -54,6 +54,7 @@ from mailstack.settings.types import (
     Model,
     without_effect,
 )
+from mailstack.settings.verify import VerifySettings
 from mailstack.settings.web import WebSettings
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class AccountSettings(Model):
 class Settings(
     FirewallSettings,
     MetricsSettings,
+    VerifySettings,
     WebSettings,
     RspamdSettings,
     ClamavSettings,

@@ -147,6 +147,8 @@ class GivenSettings(TypedDict, total=False):
     mail_user_recipient_daily_limit: int
     mail_user_recipient_rate_limit: int
     mail_users: List | Mapping[str, Any]
+    mail_verify: bool
+    mail_verify_ports: List
     mail_virtual: Mapping[str, Any]
     mail_virtual_alias_maps: List | None
     mail_virtual_mailbox_domains: List | None

@@ -23,12 +23,17 @@ def shell(script: str, data: str | None = None) -> StringCommand:
     + data: the script's standard input, which ``ps`` does not show; text without NUL. It arrives with a
       newline at its end.
     """
+    return StringCommand("sh", _stdin=with_input(script, data))
+
+
+def with_input(script: str, data: str | None = None) -> str:
+    """Return a script that has these data as its standard input; see ``shell``."""
     source = "</dev/null"
     if data is not None:
         # no line of the data can equal this hash
         end = hashlib.sha256(data.encode(errors="surrogateescape")).hexdigest()
         source = f"<<'{end}'\n{data.removesuffix(chr(10))}\n{end}"
-    return StringCommand("sh", _stdin=f"{{\n{script}\n}} {source}\n")
+    return f"{{\n{script}\n}} {source}\n"
 
 
 def script(name: str, *arguments: str) -> str:

@@ -51,6 +51,12 @@ def run(debian: int, *, acme: bool = False) -> None:
     print(pyinfra(INVENTORY, "-y", "mailstack.dns.zone", DOMAIN).check().stdout, end="")
     if acme:
         demo_acme.run(server)
+        return
+    shown = f"pyinfra -y {os.path.relpath(INVENTORY)}"
+    print(f"\nDoes all of it work? ({shown} mailstack.verify):\n")
+    print(pyinfra(INVENTORY, "-y", "mailstack.verify").stdout, end="")
+    print("\nWhat the server is doing, and what became of a message:\n")
+    print(f"  {shown} mailstack.status\n  {shown} mailstack.trace {ALICE}")
 
 
 def _started(server: Target) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shlex
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
@@ -15,7 +15,10 @@ from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
 from mailstack.settings.engines import ENGINES
-from mailstack.shell import script, shell
+from mailstack.shell import script, shell, with_input
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
 
 A = TypeVar("A")
 
@@ -36,9 +39,9 @@ class HostDatabase:
         """See ``Database.announce``."""
         announce(_Answer.of(database, sql))
 
-    def query(self, database: str, sql: str) -> Any | None:
+    def query(self, database: str, sql: str, host: Host | None = None) -> Any | None:
         """See ``Database.query``."""
-        return read(_Answer.of(database, sql))
+        return read(_Answer.of(database, sql), host)
 
     def is_known(self, database: str, sql: str) -> bool:
         """See ``Database.is_known``."""
@@ -53,6 +56,11 @@ class HostDatabase:
         client = f"{_CLIENT} {shlex.quote(database)} >/dev/null"
         text = "\n".join([SESSION, UNLOGGED, begin, sql, end, ""])
         return shell(f": {shlex.quote(title)}; {client}", text)
+
+    def changing(self, database: str, sql: str) -> str:
+        """See ``Database.changing``."""
+        text = "\n".join([SESSION, UNLOGGED, "START TRANSACTION;", sql, "COMMIT;", ""])
+        return with_input(f"{_CLIENT} {shlex.quote(database)} >/dev/null", text)
 
 
 class _Query(NamedTuple):

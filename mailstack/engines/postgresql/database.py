@@ -19,10 +19,11 @@ from pyinfra.api.exceptions import OperationError
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
 from mailstack.operation import local_command
-from mailstack.shell import script, shell
+from mailstack.shell import script, shell, with_input
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection
+    from pyinfra.api.host import Host
 
 A = TypeVar("A")
 
@@ -64,9 +65,9 @@ class HostDatabase:
         """See ``Database.announce``."""
         announce(_Answer.of(self.port, database, sql))
 
-    def query(self, database: str, sql: str) -> Any | None:
+    def query(self, database: str, sql: str, host: Host | None = None) -> Any | None:
         """See ``Database.query``."""
-        return read(_Answer.of(self.port, database, sql))
+        return read(_Answer.of(self.port, database, sql), host)
 
     def is_known(self, database: str, sql: str) -> bool:
         """See ``Database.is_known``."""
@@ -82,6 +83,11 @@ class HostDatabase:
             psql = shlex.join(["as_superuser", port, "-d", database, *options, "-f", "-"])
             run = f"cd / && {psql} >/dev/null"
         return shell("\n".join([f": {shlex.quote(title)}", script("psql"), run]), sql)
+
+    def changing(self, database: str, sql: str) -> str:
+        """See ``Database.changing``."""
+        psql = ["as_superuser", str(self.port), "-d", database, "-v", "ON_ERROR_STOP=1", "-1", "-f", "-"]
+        return with_input("\n".join([script("psql"), f"cd / && {shlex.join(psql)} >/dev/null"]), sql)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
         """Return ``None``: the superuser can read the stored verifier, so no login is tried."""
@@ -160,7 +166,7 @@ class DsnDatabase:
     def announce(self, database: str, sql: str) -> None:
         """Do nothing: no command on a host is needed."""
 
-    def query(self, database: str, sql: str) -> Any | None:
+    def query(self, database: str, sql: str, host: Host | None = None) -> Any | None:
         """See ``Database.query``."""
         import psycopg2
 
@@ -183,6 +189,14 @@ class DsnDatabase:
         """See ``Database.script``."""
         # the SQL is not an argument of the command, as pyinfra may print those
         return local_command(lambda: self._run(database, sql, transaction))
+
+    def changing(self, database: str, sql: str) -> str:
+        """See ``Database.changing``."""
+        raise NotImplementedError("mail_db_dsn: this machine connects to the server")
+
+    def change(self, database: str, sql: str) -> None:
+        """Run ``sql`` at once, as one transaction."""
+        self._run(database, sql, transaction=True)
 
     def _run(self, database: str, sql: str, transaction: bool) -> None:
         import psycopg2

@@ -37,13 +37,16 @@ def test_the_demo_works_on_loopback_only_and_a_second_one_changes_nothing_and_th
     for said in (first, second):
         assert re.search(rf"port 25, as a stranger, to {demo.ALICE}: Subject: From the outside world", said)
         assert re.search(rf"port 587, as {demo.BOB}, STARTTLS and AUTH: Subject: From a colleague", said)
-        printed = said.partition("What the DNS of example.org needs")[2].partition("\nThe certificate")[0]
-        zone = printed.splitlines()[2:]
+        rest = said.partition("What the DNS of example.org needs")[2].partition("\nThe certificate")[0]
+        zone = rest.partition("\nDoes all of it work?")[0].splitlines()[2:]
         assert "example.org. 3600 IN MX 10 mail.example.org." in zone
         assert any(line.startswith("mail.example.org. 3600 IN A 1") for line in zone)
         # so that all of it can be copied
         assert all(line == "" or line.startswith("; ") or " IN " in line for line in zone)
         assert any(line.endswith(".in-addr.arpa. PTR mail.example.org.") for line in zone)
+    proof = first.partition("\nDoes all of it work?")[2]
+    assert re.search(r"^@docker/mailstack-demo: \d+ checks, 0 failed", proof, re.MULTILINE)
+    assert "mailstack.status" in proof and f"mailstack.trace {demo.ALICE}" in proof
     assert "was there already" in second
     assert "pyinfra: 0 changes" in second
     # of the CA, and renewed

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Run the checks of mailstack.verify: verify.sh PROGRAM PLAN BEGIN END
+# All four are base64: an archive of Python, JSON, a script that creates accounts, and one that removes them and
+# their mail. systemd runs the last one whatever ends the checks, also a lost connection.
+directory=/run/mailstack-verify unit=mailstack-verify
+fail() { echo "$1" >&2; exit 1; }
+command -v python3 >/dev/null || fail 'mailstack.verify needs python3 on this host: apt-get install python3'
+exec 9>/run/mailstack-verify.lock
+flock -n 9 || fail 'another mailstack.verify runs on this host; allowed: one at a time'
+case $(systemctl show --property=ActiveState --value "$unit") in
+  inactive | failed) ;;
+  *) fail 'another mailstack.verify runs on this host; allowed: one at a time' ;;
+esac
+rm -rf "$directory"
+umask 077
+mkdir "$directory" || fail "$directory could not be made"
+printf %s "$1" | base64 -d > "$directory/program"
+printf %s "$2" | base64 -d > "$directory/plan"
+printf %s "$3" | base64 -d > "$directory/begin"
+{ printf %s "$4" | base64 -d; echo; echo "rm -rf $directory"; } > "$directory/end"
+set -- --quiet --collect --wait --pipe --unit="$unit" --property=RuntimeMaxSec=300 --property=SyslogIdentifier="$unit" \
+  --property="ExecStopPost=/bin/sh $directory/end" --setenv=SSH_CONNECTION="${SSH_CONNECTION:-}"
+exec systemd-run "$@" /bin/sh -c "sh $directory/begin && exec python3 $directory/program $directory/plan" </dev/null

@@ -1,0 +1,146 @@
+"""Run the checks on a host, with accounts that exist only meanwhile."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shlex
+import zipfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pyinfra.api.exceptions import OperationError
+from pyinfra.context import host
+
+from mailstack import hosts
+from mailstack.components.component import Site, site_of
+from mailstack.engines import engine_of
+from mailstack.engines.postgresql.database import DsnDatabase
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import read
+from mailstack.on_host import verify as program
+from mailstack.run import current_host, run_script
+from mailstack.shell import script
+from mailstack.verify.accounts import PREFIX, Accounts, chosen, domains, removing
+from mailstack.verify.plan import plan
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
+
+    from mailstack.settings import Settings
+
+NO_DOMAIN = "there is no active domain in the database: mailstack.accounts.domain creates one"
+_START = "import runpy; runpy.run_module('verify', run_name='__main__', alter_sys=True)\n"
+
+
+def verified(settings: Settings) -> dict[str, Any]:
+    """Return what the checks of the current host have found: ``host``, ``seconds``, ``checks``.
+
+    Raises ``OperationError`` if they can't be run.
+    """
+    site = site_of(settings, hosts.checked(settings))
+    platform = read(PLATFORM)
+    accounts, catch_all, left_out = _accounts(site)
+    wanted = plan(site, platform, accounts, catch_all=catch_all)
+    begin, end = ":", ""
+    around: AbstractContextManager[None] = nullcontext()
+    if accounts is not None:
+        begin, end, around = _creating(site, accounts)
+    with around:
+        found = _run(json.dumps(wanted), begin, end)
+    if left_out:
+        found["checks"].append(_skipped("mail", "messages and maps", left_out))
+    return {"host": host.name, **found}
+
+
+def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContextManager[None]]:
+    """Return scripts that create accounts here and remove them, and a context that does it elsewhere."""
+    settings = site.settings
+    engine, name, root = engine_of(settings), settings.mail_db_name, settings.mail_home_root
+    database = engine.database(settings)
+    creating, away = accounts.creating(engine.dialect, root), removing()
+    mail = f"rm -rf {shlex.quote(f'{root}/{PREFIX}')}*\n"
+    if isinstance(database, DsnDatabase):
+        from mailstack.verify.guard import guarded
+
+        return ":", mail, guarded(database, name, creating, away)
+    first, last = database.changing(name, creating), database.changing(name, away)
+    owner = _owner(site)
+    if owner is None:
+        return first, f"{last}{mail}", nullcontext()
+    return ":", mail, _on_another(owner, first, last)
+
+
+def _accounts(site: Site) -> tuple[Accounts | None, bool, str]:
+    """Return accounts, whether their domain has a catch-all, and why there are none."""
+    if not site.here.has_mail:
+        return None, False, ""
+    settings = site.settings
+    owner = None
+    if not site.runs_database and settings.mail_db_dsn is None:
+        owner = _owner(site)
+        if owner is None:
+            return None, False, "no host of this run has the database, in which they need accounts"
+    engine = engine_of(settings)
+    sql = engine.dialect.read_rows(domains(engine.dialect))
+    answer = engine.database(settings).query(settings.mail_db_name, sql, owner)
+    if answer is None:
+        return None, False, "the mail database does not answer, in which they need accounts"
+    domain, catch_all = chosen(engine.dialect.rows(answer))
+    return (Accounts.of(domain), catch_all, "") if domain else (None, False, NO_DOMAIN)
+
+
+def _owner(site: Site) -> Host | None:
+    """Return another host of this run that has the database."""
+    if site.runs_database or site.settings.mail_db_dsn is not None:
+        return None
+    node = site.topology.database_node(site.settings)
+    if node is None or node.name not in site.topology.reached:
+        return None
+    return hosts.host_of(node)
+
+
+@contextmanager
+def _on_another(owner: Host, first: str, last: str) -> Iterator[None]:
+    """Create the accounts on the host with the database, which removes them even if this run is killed."""
+    done = run_script(owner, script("verify_accounts", _encoded(first), _encoded(last)))
+    if not done.succeeded:
+        raise OperationError(f"{owner.name}: no accounts for the checks: {' '.join(done.errors.split())}")
+    try:
+        yield
+    finally:
+        run_script(owner, "systemctl stop mailstack-verify-accounts")
+
+
+def _run(wanted: str, begin: str, end: str) -> dict[str, Any]:
+    parts = (_archive(), _encoded(wanted), _encoded(begin), _encoded(end))
+    done = run_script(current_host(), script("verify", *parts))
+    try:
+        found: dict[str, Any] = json.loads(done.output.strip().rpartition("\n")[2])
+    except ValueError:
+        said = " ".join((done.errors or done.output).split())
+        raise OperationError(f"the checks ended early: {said or 'without a word'}") from None
+    return found
+
+
+@cache
+def _archive() -> str:
+    """Return the program as base64 of an archive that Python runs."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__main__.py", _START)
+        for path in sorted(Path(program.__file__).parent.glob("*.py")):
+            archive.writestr(f"verify/{path.name}", path.read_text("utf-8"))
+    return base64.b64encode(packed.getvalue()).decode()
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _skipped(group: str, title: str, text: str) -> dict[str, Any]:
+    return {"group": group, "title": title, "state": "skipped", "text": text, "advice": "", "seconds": 0.0}

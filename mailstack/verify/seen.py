@@ -1,0 +1,235 @@
+"""What others see of a mail server: its names in the DNS, its ports, and what it says on them."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dns import reversename
+
+from mailstack.on_host.verify.lines import Session, any_certificate, code
+from mailstack.on_host.verify.results import Problem, Report, Result, Skip, shown
+from mailstack.on_host.verify.tls import certificate
+
+if TYPE_CHECKING:
+    from mailstack.dns.asking import Asker
+
+_TIMEOUT = 10.0
+_FOREIGN = "verify@mailstack-verify.example"
+"""A recipient of nobody there (RFC 2606)."""
+_NEEDED = {25: "smtp", 465: "submissions", 587: "submission", 993: "imaps"}
+_HOW = {25: "smtp", 587: "smtp", 143: "imap", 110: "pop3", 4190: "sieve", 465: "", 993: "", 995: "", 443: ""}
+_NAMES = {**_NEEDED, 143: "imap", 110: "pop3", 995: "pop3s", 4190: "sieve", 443: "https"}
+_CLOSED = {
+    3306: "MariaDB",
+    5432: "PostgreSQL",
+    6379: "Redis",
+    9100: "metrics",
+    11332: "rspamd's milter",
+    11334: "rspamd's web interface",
+}
+"""Services that are for the host alone."""
+_ORDER = ("dns", "ports", "tls", "smtp", "refused")
+_FIREWALL = (
+    "does it run, and does a firewall at the host or its provider let it through? Many networks block port 25"
+    " outward: try from another one"
+)
+_ZONE = "mailstack.dns.zone has the record for where your DNS is kept"
+
+
+def look(asker: Asker, name: str) -> list[Result]:
+    """Check a server, or all servers of a mail domain."""
+    report = Report()
+    exchangers = [record.split() for record in asker.data(name, "MX")]
+    servers = [target.rstrip(".") for _, target in sorted(exchangers)] or [name]
+    if exchangers:
+        report.check("dns", f"the mail servers of {name}", lambda: ", ".join(servers))
+    with ThreadPoolExecutor(8) as pool:
+        tasks = [task for server in servers for task in _tasks(report, asker, server)]
+        for job in [pool.submit(task) for task in tasks]:
+            job.result()
+    return sorted(report.results, key=lambda result: (_ORDER.index(result.group), result.title))
+
+
+def _tasks(report: Report, asker: Asker, server: str) -> list[Callable[[], object]]:
+    """Ask for the addresses of a server, and return the checks of each."""
+    found = sorted({address for kind in ("A", "AAAA") for address in asker.data(server, kind)})
+
+    def named() -> str:
+        if not found:
+            raise Problem("it has none", _ZONE)
+        return ", ".join(found)
+
+    report.check("dns", f"{server} has addresses", named)
+    tasks: list[Callable[[], object]] = []
+    for address in found:
+        # the resolver keeps its answers: it is not asked in threads
+        report.check("dns", f"{address} has the name {server}", partial(_reverse, asker, address, server))
+        if not _reaches(address):
+            report.check("ports", f"{address}", _no_route)
+            continue
+        tasks.append(partial(_port_25, report, server, address))
+        tasks += [partial(_port, report, server, address, number) for number in _HOW if number != 25]
+        tasks += [partial(_closed, report, address, number) for number in _CLOSED]
+    return tasks
+
+
+def _reverse(asker: Asker, address: str, server: str) -> None:
+    names = [
+        each.rstrip(".") for each in asker.data(str(reversename.from_address(address)).rstrip("."), "PTR")
+    ]
+    if server not in names:
+        text = f"its PTR record is {' and '.join(names)}" if names else "it has no PTR record"
+        raise Problem(text, f"ask the provider of the address for one to {server}; large receivers want it")
+
+
+def _reaches(address: str) -> bool:
+    """Return whether this machine has a way to an address: many have no IPv6."""
+    family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((address, 25))  # sends nothing
+    except OSError as error:
+        return error.errno not in (errno.ENETUNREACH, errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+    return True
+
+
+def _no_route() -> str:
+    raise Skip("this machine has no way to it")
+
+
+def _opened(address: str, number: int) -> Session | None:
+    """Return a session, or ``None`` if nothing answers."""
+    try:
+        return Session(_HOW[number] or "smtp", address, number, timeout=_TIMEOUT)
+    except OSError:
+        return None
+
+
+def _port_25(report: Report, server: str, address: str) -> None:
+    def greets() -> str:
+        try:
+            session = Session("smtp", address, 25, timeout=30)
+        except OSError as error:
+            raise Problem(f"no connection: {shown(error)}", _FIREWALL) from None
+        with session:
+            said = session.answer()
+        if code(said) != 220 or said[0].split()[1:2] != [server]:
+            raise Problem(
+                f"it says: {said[0]}",
+                f"receivers expect 220 {server}: is that the mail_hostname of this host?",
+            )
+        return said[0]
+
+    if not report.check("smtp", f"{address} greets on 25 with its name", greets):
+        return
+    report.check(
+        "tls",
+        f"the certificate on {address} 25",
+        partial(certificate, "smtp", address, 25, server, own=True),
+        "smtpd_tls_security_level must not be none: pyinfra INVENTORY deploy.py",
+    )
+    report.check(
+        "refused",
+        f"{address} takes no mail for others",
+        partial(_relays, address),
+        "an open relay is found within hours: see mail_mynetworks, mail_smtpd_relay_restrictions",
+    )
+    report.check(
+        "refused",
+        f"{address} takes no password on 25",
+        partial(_offers_auth, address, 25, False),
+        "strangers guess there: mail_postfix_main must not set smtpd_sasl_auth_enable",
+    )
+
+
+def _relays(address: str) -> str:
+    with Session("smtp", address, 25, timeout=30) as session:
+        session.answer()
+        session.ask("EHLO mailstack-verify.example.com")
+        session.ask("MAIL FROM:<>")
+        said = session.ask(f"RCPT TO:<{_FOREIGN}>")
+        session.ask("QUIT")
+    if code(said) < 400:
+        raise Problem(f"to {_FOREIGN}: {said[-1]}")
+    return said[-1]
+
+
+def _port(report: Report, server: str, address: str, number: int) -> None:
+    """Check a port for mail programs; one that need not be open only if it is."""
+    session = _opened(address, number)
+    title = f"{address} {number} ({_NAMES[number]})"
+    if session is None:
+        if number in _NEEDED:
+            report.check("ports", f"{title} is open", _not_open, _FIREWALL)
+        return
+    session.close()
+    report.check("ports", f"{title} is open", lambda: None)
+    how = _HOW[number]
+    report.check(
+        "tls", f"the certificate on {title}", partial(certificate, how, address, number, server, own=True)
+    )
+    if how:
+        report.check(
+            "refused",
+            f"{title} takes no password in clear",
+            partial(_offers_auth, address, number, True),
+            "pyinfra INVENTORY deploy.py restores it: mail_postfix_main or mail_dovecot_extra allow it",
+        )
+
+
+def _not_open() -> str:
+    raise Problem("no connection")
+
+
+def _offers_auth(address: str, number: int, with_tls: bool) -> str:
+    """Check that a login is not offered; it is not tried, as the host would count a wrong password.
+
+    + with_tls: whether it should be offered by TLS
+    """
+    how = _HOW[number]
+    with Session(how, address, number, timeout=30) as session:
+        lines = session.answer()
+        if how == "smtp":
+            lines = session.ask("EHLO mailstack-verify.example.com")
+        elif how == "imap":
+            lines = session.ask("v1 CAPABILITY")
+        elif how == "pop3":
+            lines = session.ask("USER nobody@mailstack-verify.invalid")
+        if _admits(how, lines):
+            raise Problem(f"it does: {' '.join(lines)[:200]}")
+    if how == "smtp" and not with_tls:
+        with Session(how, address, number, timeout=30) as session:
+            session.starttls(any_certificate(), "mail.invalid")
+            if _admits(how, session.ask("EHLO mailstack-verify.example.com")):
+                raise Problem("it offers AUTH by TLS")
+    return ""
+
+
+def _admits(how: str, lines: list[str]) -> bool:
+    text = " ".join(lines).upper()
+    if how == "smtp":
+        return any(line[4:].upper().startswith("AUTH") for line in lines)
+    if how == "imap":
+        return "LOGINDISABLED" not in text or "AUTH=PLAIN" in text
+    if how == "pop3":
+        return text.startswith("+OK")
+    return any(line.upper().startswith('"SASL"') and "PLAIN" in line.upper() for line in lines)
+
+
+def _closed(report: Report, address: str, number: int) -> None:
+    def closed() -> None:
+        try:
+            socket.create_connection((address, number), 3).close()
+        except OSError:
+            return
+        raise Problem(
+            "it is open", "it is for the host alone: have it listen on 127.0.0.1, or set mail_firewall"
+        )
+
+    report.check("ports", f"{address} {number} ({_CLOSED[number]}) is closed", closed)

@@ -1,0 +1,210 @@
+"""What the checks on a host make of what they find there."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from mailstack.on_host.verify import dkim, readable, services, sockets
+from mailstack.on_host.verify.lines import Session, code
+from mailstack.on_host.verify.results import Doubt, Problem, Report, Skip
+
+_MESSAGE = (
+    b"From: a@example.org\r\nTo: b@example.org\r\nSubject:  A   long\r\n  subject\r\nX-Other: x\r\n"
+    b"\r\nOne  line \r\n\r\n\r\n"
+)
+
+
+def test_a_check_passes_fails_or_is_left_out() -> None:
+    report = Report()
+
+    def raising(error: BaseException) -> str:
+        raise error
+
+    assert report.check("mail", "good", lambda: "seen")
+    assert not report.check("mail", "bad", lambda: raising(Problem("why")), "do this")
+    assert not report.check("mail", "own", lambda: raising(Problem("why", "do that")), "do this")
+    assert not report.check("mail", "late", lambda: raising(TimeoutError("timed out")), "do this")
+    assert not report.check("mail", "odd", lambda: raising(KeyError("x")), "do this")
+    assert report.check("mail", "doubt", lambda: raising(Doubt("why", "do that")))
+    assert report.check("mail", "none", lambda: raising(Skip("why")), "do this")
+    found = {each.title: (each.state, each.text, each.advice) for each in report.results}
+    assert found == {
+        "good": ("ok", "seen", ""),
+        "bad": ("failed", "why", "do this"),
+        "own": ("failed", "why", "do that"),
+        "late": ("failed", "no answer in time", "do this"),
+        "odd": ("failed", "'x'", "do this"),
+        "doubt": ("warning", "why", "do that"),
+        "none": ("skipped", "why", ""),
+    }
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """Return a directory with the keys of a domain."""
+    directory = tmp_path / "example.org"
+    directory.mkdir()
+    for selector, options in (("rsa1", ["rsa"]), ("ed1", ["ed25519"])):
+        private = directory / f"{selector}.pem"
+        subprocess.run(
+            ["openssl", "genpkey", "-algorithm", *options, "-out", private], check=True, capture_output=True
+        )
+        public = subprocess.run(
+            ["openssl", "pkey", "-in", private, "-pubout", "-outform", "DER"], check=True, capture_output=True
+        ).stdout
+        data = base64.b64encode(public if selector == "rsa1" else public[-32:]).decode()
+        (directory / f"{selector}.txt").write_text(
+            f'"v=DKIM1; k={options[0]}; " "p={data[:60]}" "{data[60:]}"\n'
+        )
+    return tmp_path
+
+
+def signed(keys: Path, selector: str, domain: str = "example.org") -> bytes:
+    """Return the message with a signature, made as RFC 6376 says by hand."""
+    import hashlib
+
+    body = base64.b64encode(hashlib.sha256(b"One line\r\n").digest()).decode()
+    algorithm = "rsa-sha256" if selector == "rsa1" else "ed25519-sha256"
+    field = (
+        f"DKIM-Signature: v=1; a={algorithm}; c=relaxed/relaxed; d={domain}; s={selector};\r\n"
+        f"\th=from:to:subject; bh={body}; b="
+    )
+    canonical = (
+        "from:a@example.org\r\nto:b@example.org\r\nsubject:A long subject\r\n"
+        f"dkim-signature:v=1; a={algorithm}; c=relaxed/relaxed; d={domain}; s={selector};"
+        f" h=from:to:subject; bh={body}; b="
+    ).encode()
+    private = keys / "example.org" / f"{selector}.pem"
+    data = keys / "data"
+    if selector == "rsa1":
+        data.write_bytes(canonical)
+        command = ["openssl", "dgst", "-sha256", "-sign", str(private), str(data)]
+    else:
+        data.write_bytes(hashlib.sha256(canonical).digest())
+        command = ["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(private), "-in", str(data)]
+    value = base64.b64encode(subprocess.run(command, check=True, capture_output=True).stdout).decode()
+    return f"{field}{value[:40]}\r\n\t {value[40:]}\r\n".encode() + _MESSAGE
+
+
+def test_signatures_are_verified(keys: Path) -> None:
+    for selector in ("rsa1", "ed1"):
+        message = signed(keys, selector)
+        assert selector in dkim.checked(message, "example.org", str(keys))
+        with pytest.raises(Problem, match="the body was changed"):
+            dkim.checked(message + b"An advertisement\r\n", "example.org", str(keys))
+        with pytest.raises(Problem, match="not by the key"):
+            dkim.checked(message.replace(b"A   long", b"Another"), "example.org", str(keys))
+        with pytest.raises(Problem, match=r"signed by example.org, and From is of example.net"):
+            dkim.checked(message, "example.net", str(keys))
+    with pytest.raises(Problem, match="it has no signature"):
+        dkim.checked(_MESSAGE, "example.org", str(keys))
+
+
+_TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:0CEA 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0 0 101 1
+   1: 00000000:0019 00000000:0000 0A 00000000:00000000 00:00000000 00000000   0 0 102 1
+   2: 0101A8C0:01BB 0201A8C0:8000 01 00000000:00000000 00:00000000 00000000   0 0 103 1
+"""
+_TCP6 = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000000000000000000001000000:1538 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 104 1
+   1: 00000000000000000000000000000000:03E1 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 105 1
+   2: 0000000000000000FFFF00000100007F:0050 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 106 1
+"""
+
+
+def test_listeners(tmp_path: Path) -> None:
+    (tmp_path / "tcp").write_text(_TCP)
+    (tmp_path / "tcp6").write_text(_TCP6)
+    found = {each.port: each.is_for_others for each in sockets.listeners(tmp_path)}
+    assert found == {3306: False, 25: True, 5432: False, 993: True, 80: False}
+
+
+def test_readable_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = tmp_path / "secret"
+    private.write_text("-----BEGIN PRIVATE KEY-----\n")
+    declared = {"path": str(private), "mode": 0o600, "group": "root"}
+
+    def state() -> str:
+        report = Report()
+        readable.check(report, [declared], [str(tmp_path)])
+        return report.results[0].state
+
+    monkeypatch.setattr(readable, "_can_enter", lambda directory: True)
+    private.chmod(0o600)
+    assert state() == "ok"
+    private.chmod(0o644)
+    assert state() == "failed"
+    declared["path"] = str(tmp_path / "missing")
+    assert state() == "failed"  # it has a private key in it
+    private.write_text("-----BEGIN CERTIFICATE-----\n")
+    assert state() == "ok"
+    # nobody else gets that far
+    declared["path"] = str(private)
+    monkeypatch.undo()
+    tmp_path.chmod(0o700)
+    assert state() == "ok"
+
+
+def test_a_group_that_should_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if os.getuid():
+        pytest.skip("only root can give files away")
+    private = tmp_path / "secret"
+    private.touch()
+    private.chmod(0o640)
+    os.chown(private, 0, 5)
+    report = Report()
+    readable.check(report, [{"path": str(private), "mode": 0o600, "group": "root"}], [])
+    assert report.results[0].state == "failed" and str(private) in report.results[0].text
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "state"),
+    [
+        ("a@example.org", "a@example.org", "ok"),
+        ("b@example.org,a@example.org", "a@example.org", "ok"),
+        ("550 5.7.1 no", "550 5.7.1", "ok"),
+        ("c@example.org", "a@example.org", "failed"),
+        ("", "a@example.org", "failed"),
+    ],
+)
+def test_a_wrong_answer_of_a_table(
+    answer: str, expected: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"hit": answer, "miss": ""}
+    monkeypatch.setattr(services, "run", lambda command: (0, asked[command[-2]], ""))
+    table = {
+        "name": "aliases",
+        "table": "pgsql:/x",
+        "hit": "hit",
+        "miss": "miss",
+        "expected": expected,
+        "secret": False,
+        "as_root": True,
+        "environment": [],
+        "advice": "do this",
+    }
+    report = Report()
+    services.table(report, table)
+    assert [each.state for each in report.results] == [state, "ok"]
+    asked["miss"] = "something"
+    services.table(report, table)
+    assert report.results[-1].state == "failed"
+
+
+def test_answers_of_smtp_and_imap() -> None:
+    smtp = Session.__new__(Session)
+    smtp.how = "smtp"
+    assert smtp.is_good(["250-a", "250 ok"]) and not smtp.is_good(["454 no TLS"])
+    assert not smtp._is_last("250-a", "*") and smtp._is_last("250 a", "*")
+    imap = Session.__new__(Session)
+    imap.how = "imap"
+    assert imap.is_good(["* CAPABILITY IMAP4rev1", "v1 OK done"]) and not imap.is_good(["v1 NO no"])
+    assert not imap._is_last("* CAPABILITY", "v1") and imap._is_last("v1 BAD x", "v1")
+    assert (code(["250 x"]), code(["what"])) == (250, 0)
