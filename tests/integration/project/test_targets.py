@@ -64,15 +64,17 @@ def test_the_peer_relays_after_a_login(peer: Target) -> None:
     assert clients.wait_at_peer(peer, mail["Message-ID"])
 
 
-def test_a_range_is_taken_only_from_an_idle_test_network(peer: Target) -> None:
+def test_a_range_is_taken_only_from_an_idle_test_network(peer: Target, debian: int) -> None:
     subnet6 = peer.network.subnet6
     in_use = Network(
         f"{peer.network.name}-b", peer.network.subnet, subnet6.replace("2001:db8:", "2001:db8:f")
     )
     with pytest.raises(TargetError, match=f"network {peer.network.name} already has {peer.network.subnet}"):
         in_use.ensure()
-    idle = Network(f"{peer.network.name}-c", "198.18.253.0/29", "2001:db8:fffc::/64")
-    taken = Network(f"{peer.network.name}-d", "198.18.253.0/30", "2001:db8:fffd::/64")
+    # the same test for the other Debian may run beside this one
+    mine = f"198.18.{240 + debian}.0"
+    idle = Network(f"{peer.network.name}-c", f"{mine}/29", f"2001:db8:{debian}fc::/64")
+    taken = Network(f"{peer.network.name}-d", f"{mine}/30", f"2001:db8:{debian}fd::/64")
     idle.ensure()
     taken.ensure()
     networks = docker("network", "ls", "--format", "{{.Name}}").stdout.split()
