@@ -141,6 +141,7 @@ def filtering(network: Network, debian: int, deployed: str) -> str:
     def deploy(host: Target) -> None:
         host.create(deployed)
         host.pyinfra("-y", "deploy.py", data=trust.data(), timeout=900).check()
+        trust.wait_for_keys(host)  # or each copy makes some
 
     host = Target(f"{networks.WORKER_NAME}-filtering-{debian}", debian, network)
     return made_once(f"filtering:{debian}-postgresql", host, deploy)

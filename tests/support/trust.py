@@ -64,6 +64,12 @@ def published(server: Target, hostname: str, *domains: str) -> list[Record]:
     return [record for zone in zones(here, known) for record in zone.records] + reverse(here, known)
 
 
+def wait_for_keys(server: Target) -> None:
+    """Wait until the standard server has made the DKIM keys of all its domains, as it does after a deploy."""
+    for domain in (sample_accounts.HOSTNAME, "example.org", "example.com", "disabled.example"):
+        dns.keys(server, domain)
+
+
 def _name(key: DkimKey) -> str:
     return f"{key.selector}._domainkey.{key.domain}"
 
