@@ -21,6 +21,7 @@ from mailstack.engines import engine_of
 from mailstack.engines.contract import Rows
 from mailstack.engines.lookups import HAS_QUOTA
 from mailstack.facts.acme import AcmeState
+from mailstack.facts.bans import Bans
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.dkim import KEYS, DkimKeys
 from mailstack.facts.platform import PLATFORM
@@ -94,6 +95,8 @@ class _Gathering:
         announce_units(self.units)
         if self.site.here.has_mail:
             announce(self.certificate, AcmeState.of(), DkimKeys.of(), domains_of(self.site), _JOURNAL)
+        if "fail2ban" in self.names:
+            announce(Bans.of())
         if self.has_server:
             self.database.announce(self.settings.mail_db_name, self.engine.dialect.health())
         if self._counts_quotas():
@@ -114,7 +117,7 @@ class _Gathering:
         if mail:
             yield from self._trust(state)
         if "fail2ban" in self.names:
-            yield trust.bans(state.banned or {})
+            yield trust.bans(read(Bans.of()))
         yield _section("database", self._database)
         if self.wishes.changes:
             yield _section("deploy", self._deploy)

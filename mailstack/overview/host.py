@@ -45,7 +45,6 @@ class Host:
     + failed: units of mailstack that have failed
     + store: the size of the mail, ``None`` if it took too long to count
     + queue: the messages in the queue, as postqueue(1) prints them; ``None`` if it did not
-    + banned: addresses by jail, ``None`` without fail2ban
     + records: what earlier commands have found, by name: ``dns-check``, ``verify``
     """
 
@@ -55,7 +54,6 @@ class Host:
     store: int | None = None
     queue: Sequence[Mapping[str, Any]] | None = None
     keys: Sequence[Key] = ()
-    banned: Mapping[str, Sequence[str]] | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -88,7 +86,6 @@ class HostState(Question[Host]):
             int(store) * 1024 if store.isdigit() else None,
             _queue(parts.get("queue", "")),
             _keys(parts.get("keys", "")),
-            _banned(parts["bans"]) if "bans" in parts else None,
             {name: record for name in ("dns-check", "verify") if (record := _record(parts.get(name, "")))},
         )
 
@@ -110,12 +107,6 @@ def _queue(said: str) -> list[dict[str, Any]] | None:
 def _keys(said: str) -> list[Key]:
     found = re.findall(r"^(\d+) \./([^/]+)/(\w+)\.key$", said, re.MULTILINE)
     return [Key(domain, selector, int(made)) for made, domain, selector in found]
-
-
-def _banned(said: str) -> dict[str, list[str]]:
-    """Return the bans by jail: ``[{'postfix': ['192.0.2.1']}, …]``."""
-    by_jail = re.findall(r"'([^']+)': \[([^\]]*)\]", said)
-    return {jail: re.findall(r"'([^']+)'", addresses) for jail, addresses in by_jail}
 
 
 def _record(said: str) -> dict[str, Any]:

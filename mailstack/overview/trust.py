@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 
 from mailstack.facts.acme import AcmeCertificate
+from mailstack.facts.bans import Ban
 from mailstack.facts.certificates import CertificateState
 from mailstack.facts.dkim import DkimKey
 from mailstack.overview.host import Key
-from mailstack.overview.screen import Section, Trouble, ago, counted, lasting, listed
+from mailstack.overview.screen import Section, Trouble, ago, counted, lasting, listed, moment
 
 DAYS = 14
 """With so many days left, a certificate needs a person: a CA's is renewed a month before its end."""
@@ -109,7 +110,14 @@ def last(name: str, now: int, record: Mapping[str, Any], command: str) -> Sectio
     return Section(name, lines, {"at": record["at"], "failed": failed}, troubles)
 
 
-def bans(banned: Mapping[str, Sequence[str]]) -> Section:
-    """Return the section about addresses that are shut out."""
-    lines = [f"{jail}: {listed(addresses)}" for jail, addresses in banned.items() if addresses]
-    return Section("bans", lines or ["none"], {jail: [*addresses] for jail, addresses in banned.items()})
+def bans(banned: Sequence[Ban] | None) -> Section:
+    """Return the section about addresses that are shut out, the earliest end first.
+
+    + banned: ``None`` if fail2ban does not watch the mail server
+    """
+    if banned is None:
+        return Section("bans", ["not known: fail2ban does not watch the mail server"])
+    shown = [f"{ban.address} until {moment(ban.until.timestamp())}" for ban in banned]
+    lines = [f"{len(banned)}: {listed(shown, 3)}" if banned else "none"]
+    data = [{"address": ban.address, "until": ban.until.isoformat()} for ban in banned]
+    return Section("bans", lines, data)

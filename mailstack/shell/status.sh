@@ -27,10 +27,6 @@ if [ "$keys" ] && cd "$keys"; then
   part keys
   stat -c '%Y %n' ./*/rsa[0-9]*.key ./*/ed[0-9]*.key
 fi
-if command -v fail2ban-client > /dev/null; then
-  part bans
-  timeout 10 fail2ban-client banned
-fi
 cd /var/lib/mailstack || exit 0
 for name in dns-check verify; do
   part "$name"

@@ -11,6 +11,7 @@ import pytest
 
 from mailstack.accounts.listed import Used, User
 from mailstack.facts.acme import AcmeCertificate
+from mailstack.facts.bans import Ban
 from mailstack.facts.certificates import CertificateState
 from mailstack.facts.dkim import DkimKey
 from mailstack.facts.units import Units
@@ -249,6 +250,16 @@ def test_results_of_earlier_commands() -> None:
     assert texts(section) == "the last one failed: example.org: 1 missing"
 
 
+def test_bans() -> None:
+    until = datetime.fromtimestamp(NOW, UTC)
+    banned = [Ban(f"192.0.2.{number}", "", until, until) for number in range(4)]
+    section = trust.bans(banned)
+    assert section.lines[0].startswith("4: 192.0.2.0 until 2027-01-15 08:00, ")
+    assert section.lines[0].endswith(" and 1 more") and len(section.data) == 4
+    assert trust.bans([]).lines == ["none"]
+    assert "does not watch" in trust.bans(None).lines[0]
+
+
 HEALTHY = {"version": "PostgreSQL 17.6", "bytes": 2**23, "connections": 5, "limit": 100}
 
 
@@ -291,8 +302,6 @@ mailstack-web.service loaded failed failed A page
 whole
 \fkeys
 {NOW} ./example.org/rsa1.key
-\fbans
-[{{'postfix': ['192.0.2.1', '2001:db8::/64']}}, {{'dovecot': []}}]
 \fdns-check
 {{"at": {NOW}, "failed": []}}
 \fverify
@@ -308,13 +317,12 @@ def test_what_a_host_says() -> None:
     assert (found.disks[0].used, found.disks[1].used) == (90, 50)
     assert (found.store, found.queue) == (20480, [{"queue_id": "1"}])
     assert found.keys == [Key("example.org", "rsa1", NOW)]
-    assert found.banned == {"postfix": ["192.0.2.1", "2001:db8::/64"], "dovecot": []}
     assert found.records == {"dns-check": {"at": NOW, "failed": []}}
 
 
 def test_a_host_that_says_little() -> None:
     found = HostState.of("/var/vmail", "", ["/"]).parse("\fnow\n5\n\fqueue\n\fstore\n")
-    assert (found.queue, found.store, found.banned, found.disks) == (None, None, None, [])
+    assert (found.queue, found.store, found.disks) == (None, None, [])
     assert HostState.of("", "", []).parse("").now == 0
 
 

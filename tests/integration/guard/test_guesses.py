@@ -161,6 +161,11 @@ def test_bans_by_hand(guarded: Target, guesser: Guesser) -> None:
     assert listed(guarded)[address]["guesses"] == 0
     table = call(guarded, "list").check().stdout
     assert f"{address} " in table and "by hand" in table
+    status = json.loads(guarded.pyinfra("-y", "mailstack.status", "format=json", data=data()).stdout)
+    assert {ban["address"] for ban in status["bans"]} == listed(guarded).keys()
+    assert status["deploy"]["changes"] == [] and "services" not in {
+        each["section"] for each in status["troubles"]
+    }
     assert guarded.pyinfra(*remove, data=data()).check().changed != []
     assert guarded.pyinfra(*remove, data=data()).check().changed == []
     assert guesser.log_in(address, Attempt("imap", ALICE, PASSWORDS[ALICE])) == [GOOD]
