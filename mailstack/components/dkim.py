@@ -42,5 +42,5 @@ def files(site: Site) -> list[Entry]:
     return [
         Directory(KEYS, "root", "_rspamd", 0o750),
         postfix_config.root_sql_table(site, _TABLE, comment, engine.lookups.SIGNED_DOMAINS),
-        *systemd.script_service(_NAME, SCRIPT, script, "rspamd/dkim-keys.service"),
+        *systemd.script_service(settings, _NAME, SCRIPT, script, "rspamd/dkim-keys.service"),
     ]

@@ -36,6 +36,7 @@ def files(site: Site) -> list[Entry]:
         "checksum": hashlib.sha256(script.encode()).hexdigest(),
         "group": redis.GROUP,
         "resolver": _RESOLVER if dns else None,
+        "hardened": site.settings.mail_hardening,
     }
     return [
         File(_SCRIPT, script, mode=0o755, activation=None),

@@ -10,7 +10,7 @@ from email.message import Message
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailstack.components import additions, dovecot_sieve, listening, systemd, tls
+from mailstack.components import additions, dovecot_sieve, hardening, listening, systemd, tls
 from mailstack.engines import engine_of
 from mailstack.files import Directory, Entry, File, Place
 from mailstack.settings.engines import UNITS
@@ -112,6 +112,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
             # so that mail deferred meanwhile does not wait for Postfix's next attempt, after five minutes
             after_start=systemd.FLUSH,
         ),
+        *hardening.drop_in(settings, "dovecot"),
         *systemd.flush(),
         Directory(root, "vmail", "vmail", 0o750),
         # Dovecot can't start without it, and Postfix may come later; on Debian 13 its first start creates it

@@ -75,7 +75,7 @@ class MtaSts(Component):
             File("/etc/mta-sts-daemon.yml", configuration, activation="restart"),
             File(_RESOLV_CONF, f"nameserver {resolver}\n", activation="restart"),
             File(_RESOLVER_DROP_IN, drop_in, activation="restart"),
-            *systemd.script_service(_DANE, _SCRIPT, answers, "mta_sts/dane-first.service"),
+            *systemd.script_service(site.settings, _DANE, _SCRIPT, answers, "mta_sts/dane-first.service"),
         ]
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:

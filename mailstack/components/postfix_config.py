@@ -8,6 +8,7 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.components import (
     additions,
+    hardening,
     listening,
     postfix_recovery,
     postfix_services,
@@ -49,7 +50,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
     settings, endpoint, service = site.settings, site.endpoint, unit_name(platform)
     added = additions.postfix(site, platform)
     return [
-        *_service_files(service),
+        *_service_files(settings, service),
         *postfix_recovery.files(settings, endpoint, service),
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
         # Dovecot may have created it, before the system user postfix existed
@@ -79,7 +80,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
     ]
 
 
-def _service_files(service: str) -> list[Entry]:
+def _service_files(settings: Settings, service: str) -> list[Entry]:
     """Return systemd's files for Postfix, and the absence of those for the other release's unit."""
     other = "postfix" if service == INSTANCE else INSTANCE
     return [
@@ -93,6 +94,7 @@ def _service_files(service: str) -> list[Entry]:
         ),
         *systemd.flush(),
         File(drop_in_path(other), None, activation=None),
+        *hardening.drop_in(settings, "postfix", INSTANCE, wanted=service == INSTANCE),
     ]
 
 

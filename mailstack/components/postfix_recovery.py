@@ -44,6 +44,7 @@ def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
                 service=service,
                 environment=engine_of(settings).postfix_environment(endpoint),
                 script=_SCRIPT,
+                hardened=settings.mail_hardening,
                 checksum=hashlib.sha256(script.encode()).hexdigest(),
             ),
         ),

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 from typing import TYPE_CHECKING
 
-from mailstack.components import systemd
+from mailstack.components import hardening, systemd
 from mailstack.components.additions import QUEUE
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
@@ -75,6 +75,7 @@ class Resolver(Component):
         watch = render("resolver/watch.path", copy=_COPY, checksum=checksum)
         return [
             *systemd.drop_in("unbound"),
+            *hardening.drop_in(site.settings, "unbound"),
             File(_CONFIGURATION, configuration, activation="restart"),
             File(
                 "/etc/systemd/system/unbound-resolvconf.service.d/mailstack.conf",

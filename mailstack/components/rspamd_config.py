@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import additions, redis, systemd
+from mailstack.components import additions, hardening, redis, systemd
 from mailstack.endpoint import Endpoint
 from mailstack.facts.dkim import KEYS
 from mailstack.files import Directory, Entry, File
@@ -104,6 +104,7 @@ def files(site: Site) -> list[Entry]:
             after_start=[_LISTENS],
             start_timeout=_START_TIMEOUT,
         ),
+        *hardening.drop_in(settings, "rspamd"),
         File(_PATTERNS, render("rspamd/patterns"), mode=0o755, activation=None),
         File("/etc/rspamd/mailstack/senders.lua", render("rspamd/senders.lua", **values)),
         File("/etc/rspamd/mailstack/attachments.map", forbidden),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mailstack.components import postfix_config, systemd
+from mailstack.components import hardening, postfix_config, systemd
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import PostfixAddition, ServiceProbe, State
@@ -78,6 +78,7 @@ class Srs(Component):
         table = postfix_config.sql_cf(settings, site.endpoint, comment, query)
         return [
             *systemd.drop_in("postsrsd"),
+            *hardening.drop_in(settings, "postsrsd"),
             File("/etc/default/postsrsd", defaults, activation="restart"),
             File(
                 f"{postfix_config.SQL_DIRECTORY}/{_TABLE}", table, "root", "postfix", 0o640, activation=None

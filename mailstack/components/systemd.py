@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mailstack.facts.units import drop_in_path
 from mailstack.files import Entry, File
 from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from mailstack.settings import Settings
 
 _DIRECTORY = "/usr/local/lib/systemd/system"
 """The directory of mailstack's units. Those in /etc/systemd/system can't be masked, see systemd.unit(5)."""
@@ -31,13 +35,17 @@ def unit_files(name: str, content: str) -> list[Entry]:
     ]
 
 
-def script_service(name: str, path: str, script: str, template: str, **values: object) -> list[Entry]:
+def script_service(
+    settings: Settings, name: str, path: str, script: str, template: str, **values: object
+) -> list[Entry]:
     """Return a script, and a unit of mailstack that runs it and restarts when the script has changed.
 
-    + template: the template of the unit file, which gets ``script`` and ``checksum`` beside ``values``
+    + template: the template of the unit file, which gets ``script``, ``checksum`` and ``hardened`` beside
+      ``values``
     """
     checksum = hashlib.sha256(script.encode()).hexdigest()
-    unit = render(template, script=path, checksum=checksum, **values)
+    hardened = settings.mail_hardening
+    unit = render(template, script=path, checksum=checksum, hardened=hardened, **values)
     return [File(path, script, mode=0o755, activation=None), *unit_files(f"{name}.service", unit)]
 
 

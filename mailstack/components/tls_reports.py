@@ -65,7 +65,7 @@ class TlsReports(Component):
         return [
             Directory(f"{additions.QUEUE}/{_DIRECTORY}"),
             *systemd.unit_files(f"{_NAME}.socket", socket),
-            *systemd.script_service(_NAME, _SCRIPT, script, service, socket=f"{_NAME}.socket"),
+            *systemd.script_service(site.settings, _NAME, _SCRIPT, script, service, socket=f"{_NAME}.socket"),
         ]
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:

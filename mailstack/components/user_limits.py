@@ -48,6 +48,6 @@ def files(site: Site) -> list[Entry]:
         File("/etc/rspamd/mailstack/user-limits.lua", render("rspamd/user-limits.lua", limits=limits)),
         postfix_config.root_sql_table(site, _TABLE, comment, engine.lookups.USER_LIMITS),
         *systemd.script_service(
-            _NAME, _SCRIPT, script, "rspamd/user-limits.service", environment=environment
+            settings, _NAME, _SCRIPT, script, "rspamd/user-limits.service", environment=environment
         ),
     ]

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING
 
-from mailstack.components import listening, systemd, web_pages
+from mailstack.components import hardening, listening, systemd, web_pages
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import FormerRecord, Port, Record, ServiceProbe
@@ -81,6 +81,7 @@ class Web(Component):
         served = {"setup.html": page, **web_pages.texts(site.settings)}
         return [
             *systemd.drop_in("nginx"),
+            *hardening.drop_in(site.settings, "nginx"),
             File(
                 "/etc/systemd/system/nginx.service.d/mailstack-web.conf",
                 render("web/service.conf", sign=_SIGN),

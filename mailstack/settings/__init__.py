@@ -93,6 +93,11 @@ class GeneralSettings(Model):
     mail_postmaster: LocalNameOrAddress = Field(
         default="root", description="The recipient of mail to `postmaster` at every domain."
     )
+    mail_hardening: bool = Field(
+        default=False,
+        description="Whether systemd takes rights from services that they do not need. See "
+        "`docs/hardening.md`.",
+    )
 
     @property
     def domain(self) -> str:

@@ -65,6 +65,7 @@ class GivenSettings(TypedDict, total=False):
     mail_firewall_ssh_clients: List
     mail_forbidden_attachments: List
     mail_full_text_search: bool
+    mail_hardening: bool
     mail_hide_client_address: bool
     mail_home_root: str
     mail_hostname: Required[str]

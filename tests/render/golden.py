@@ -107,6 +107,7 @@ def elsewhere() -> list[Entry]:
         mail_fail2ban_spared=["192.0.2.64/26", "2001:db8:1::1"],
         mail_web=True,
         mail_firewall=True,
+        mail_hardening=True,
         mail_firewall_ports=[{"port": 8080, "clients": ["192.0.2.0/24", "2001:db8::/32"]}],
         mail_mta_sts="enforce",
         mail_mta_sts_mx=["backup.example.net"],
