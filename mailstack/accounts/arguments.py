@@ -62,7 +62,11 @@ def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, ob
             "password_from=prompt"
         )
     if unknown := sorted(kwargs.keys() - set(names)):
-        return f"there is no argument {unknown[0]}{nearest(unknown[0], names)}"
+        close = nearest(unknown[0], names)
+        no_name = not unknown[0].isidentifier() or not args
+        if positional and no_name and not close:  # SRS0=x@example.org: pyinfra divides at the sign
+            close = f"; for a value with = in it write {positional[0].name}={unknown[0]}=…"
+        return f"there is no argument {unknown[0]}{close}"
     if len(args) <= len(positional):
         return None
     message = "too many arguments without a name"  # not quoted, as one of them may be a password

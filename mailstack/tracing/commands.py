@@ -64,7 +64,8 @@ def trace(
 
 
 def _wanted(message: str) -> str:
-    if not message.isprintable() or " " in message or len(message) > 1000:
+    several = " " in message and not message.startswith(('"', "<"))  # "a b"@example.org is one
+    if not message.isprintable() or several or len(message) > 1000:
         raise OperationValueError("message: must be one address, Message-ID or queue ID")
     if "@" not in message and not QUEUE_ID.fullmatch(message):
         raise OperationValueError(

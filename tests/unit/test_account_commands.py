@@ -92,6 +92,15 @@ def test_a_misspelt_argument_is_answered_with_the_nearest_right_one(
     assert "hunter2" not in said
 
 
+def test_an_address_with_a_sign_is_no_argument() -> None:
+    """pyinfra's command line makes an argument of `SRS0=x=y@example.org`."""
+    for name in ("SRS0", "bounce+a"):
+        said = refusal("show", **{name: "x=y@example.org"})
+        assert said.endswith(f"there is no argument {name}; for a value with = in it write address={name}=…")
+    assert refusal("show", **{"adress": "x@example.org"}).endswith("did you mean 'address'?")
+    assert refusal("show", "x@example.org", **{"since": "2h"}).endswith("there is no argument since")
+
+
 @pytest.mark.parametrize("name", ["user", "app_password"])
 def test_a_password_is_no_argument(name: str) -> None:
     said = refusal(name, "x@example.org", password="hunter2")

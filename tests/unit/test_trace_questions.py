@@ -39,7 +39,9 @@ def test_only_what_can_be_found(given: str) -> None:
         _wanted(given)
 
 
-@pytest.mark.parametrize("given", ["4F1C22E0A3", "4dQxYz2Bk4zQmJ8", "a@b", "<x=y@example.org>"])
+@pytest.mark.parametrize(
+    "given", ["4F1C22E0A3", "4dQxYz2Bk4zQmJ8", "a@b", "<x=y@example.org>", '"x y"@example.org']
+)
 def test_what_can_be_found(given: str) -> None:
     assert _wanted(given) == given
 
