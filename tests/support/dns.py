@@ -81,7 +81,8 @@ def use(target: Target, dns: Target) -> None:
     )
     target.exec(
         f": > {directory}/root-auto-trust-anchor-file.conf; echo '{DEAD}' > /etc/resolv.conf; "
-        "systemctl restart unbound postfix; systemctl try-restart rspamd || true"
+        "systemctl restart unbound postfix; systemctl try-restart rspamd || true",
+        timeout=200,  # rspamd compiles patterns if it was never up
     )
 
 

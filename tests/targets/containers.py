@@ -110,7 +110,7 @@ class Target:
         """Remove the container, if there is one."""
         docker("rm", "--force", "--volumes", self.name, check=False, timeout=90)
 
-    def wait(self, timeout: float = 90) -> None:
+    def wait(self, timeout: float = 180) -> None:
         """Wait until systemd has finished its start jobs. Tests find failed units themselves."""
         _endpoints.cache_clear()
         deadline = time.monotonic() + timeout
