@@ -17,7 +17,7 @@ from tests.targets.containers import Target
 
 PART = "The deployed server: memory and reboot"
 REBOOTS = 5
-_UNITS = ("postgresql", "postfix", "dovecot", "rspamd", "redis-server", "unbound")
+_UNITS = ("postgresql", "postfix", "dovecot", "rspamd", "redis-server", "unbound", "fail2ban")
 _SMALL = ("mailstack-", "postsrsd", "postfix-mta-sts-resolver")
 #: Of the whole server with its filter, in MiB.
 _GOAL = 280
@@ -36,7 +36,7 @@ def measure() -> list[Table]:
             medians = (statistics.median(times) for times in zip(*answers, strict=True))
             memory.append([str(debian), "ours, after a reboot", *_row(host)])
             host.remove()
-            host = make("filtering", mail_rspamd=True, mail_srs=True, mail_resolver=True)
+            host = make("filtering", mail_rspamd=True, mail_srs=True, mail_resolver=True, mail_fail2ban=True)
             memory.append([str(debian), "ours, with the filter", *_row(host)])
             whole = float(memory[-1][-1])
             what = f"the whole server with the filter, Debian {debian}"
