@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import KEEP
 from tests.integration.conftest import made_once
-from tests.support import sample_accounts
+from tests.support import clients, sample_accounts
 from tests.support.guessing import Guesser
 from tests.targets import images, networks
 from tests.targets.containers import Target
@@ -60,6 +60,9 @@ def guarded(network: Network, debian: int, guarding: str) -> Iterator[Target]:
     server.exec(THEIR_RULES)
     if KEEP:
         server.pyinfra("-y", "deploy.py", data=data(), timeout=900).check()
+        server.exec("rm -rf /var/lib/fail2ban/mailstack/*; systemctl restart fail2ban")
+        unban = "fail2ban-client ping && fail2ban-client unban --all"
+        clients.eventually(lambda: not server.exec(unban, check=False).returncode, "fail2ban is away", 60)
     yield server
     if not KEEP:
         server.remove()
