@@ -51,7 +51,7 @@ def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[
     """Return what a worker does next, the first in the queue of what is best.
 
     Best is the group that it is at, and then one that no other worker is at; each of the same Debian and
-    engine, if there is one.
+    engine, or of none.
 
     + last: what it did before
     + others: the groups that other workers are at
@@ -62,8 +62,8 @@ def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[
         return (
             not own,
             scope.group in others,
-            last is not None and scope.debian != last.debian,
-            last is not None and scope.engine != last.engine,
+            last is not None and scope.debian not in ("", last.debian),
+            last is not None and scope.engine not in ("", last.engine),
         )
 
     return min(queue, key=price)

@@ -16,6 +16,8 @@ TRUST_13 = Scope("tests/integration/trust/test_a.py", "debian13", "postgresql")
 MORE_TRUST_13 = Scope("tests/integration/trust/test_b.py", "debian13", "postgresql")
 DNS_12 = Scope("tests/integration/dns/test_a.py", "debian12", "postgresql")
 DNS_13 = Scope("tests/integration/dns/test_a.py", "debian13", "postgresql")
+NO_ENGINE_13 = Scope("tests/integration/run/test_a.py", "debian13")
+NO_HOST = Scope("tests/unit/test_a.py")
 MYSQL_13 = Scope("tests/integration/dns/test_a.py", "debian13", "mysql")
 
 
@@ -48,8 +50,20 @@ def test_tests_of_one_file_debian_and_engine_are_together(nodeid: str, scope: Sc
         ([DNS_13, TRUST_12], [DNS_13.group], TRUST_12),
         ([TRUST_12, DNS_13], [DNS_13.group, TRUST_12.group], DNS_13),
         ([DNS_12, TRUST_12], [], DNS_12),
+        ([DNS_12, NO_ENGINE_13, DNS_13], [], NO_ENGINE_13),
+        ([DNS_12, NO_HOST, DNS_13], [], NO_HOST),
     ],
-    ids=["its folder", "even with another", "its Debian", "its engine", "an idle one", "any", "the first"],
+    ids=[
+        "its folder",
+        "even with another",
+        "its Debian",
+        "its engine",
+        "an idle one",
+        "any",
+        "the first",
+        "no engine",
+        "no host",
+    ],
 )
 def test_what_a_worker_does_next(
     queue: list[Scope], others: list[tuple[str, str, str]], chosen: Scope
