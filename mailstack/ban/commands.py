@@ -19,7 +19,7 @@ from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.operation import naming_the_host, operation
 from mailstack.operations.sql import deployed_with
-from mailstack.run import leave_out
+from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
 from mailstack.shell import shell
 
@@ -64,7 +64,7 @@ def list(  # the command's name; this module has no other use of the builtin
         found = read(GuessedUsers.of())
     if found is None:
         leave_out(_DOES_NOT_RUN)
-    print(FORMATS[format](host.name, found), end="")
+    answer(FORMATS[format](host.name, found))
 
 
 @_change
