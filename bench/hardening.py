@@ -30,30 +30,13 @@ def measure() -> list[Table]:
     """Measure both Debian releases."""
     exposure, goals = [], []
     for debian in (13, 12):
-        with servers.ours(debian) as make, servers.filtering(debian, make) as host:
-            found: dict[str, dict[str, str]] = {}
-            costs: dict[str, list[float]] = defaultdict(list)
-            for _ in range(ROUNDS):
-                for name in (_WITHOUT, _WITH):
-                    _deploy(host, hardened=name == _WITH)
-                    found[name] = exposures(host)
-                    traffic.run(host, 100)
-                    costs[name].append(traffic.run(host).whole_cost)
-        rows = ([str(debian), unit, found[_WITHOUT][unit], value] for unit, value in found[_WITH].items())
-        exposure += list(rows)
-        without, hardened = (statistics.median(costs[name]) for name in (_WITHOUT, _WITH))
-        goals.append(
-            goal(
-                f"processor time of a message, Debian {debian}",
-                "at most 1.03 times",
-                f"{hardened / without:.2f} ({without:.1f} ms, {hardened:.1f} ms)",
-                hardened <= without * 1.03,
-            )
-        )
+        rows, price = _measure(debian)
+        exposure += rows
+        goals.append(price)
     return [
         Table(
             "Exposure by systemd-analyze security: 10 is a service with all rights of root",
-            ("Debian", "unit", "mail_hardening = False", "with it"),
+            ("Debian", "unit", "without `mail_hardening`", "with it"),
             exposure,
         ),
         Table(
@@ -63,6 +46,28 @@ def measure() -> list[Table]:
             f"The whole server with its filter; medians of {ROUNDS} rounds in turns.",
         ),
     ]
+
+
+def _measure(debian: int) -> tuple[list[list[str]], list[str]]:
+    """Return the rows of exposure of one release, and the price of a message."""
+    found: dict[str, dict[str, str]] = {}
+    costs: dict[str, list[float]] = defaultdict(list)
+    with servers.ours(debian) as make, servers.filtering(debian, make, mail_web=True) as host:
+        for _ in range(ROUNDS):
+            for name in (_WITHOUT, _WITH):
+                _deploy(host, hardened=name == _WITH)
+                found[name] = exposures(host)
+                traffic.run(host, 100)
+                costs[name].append(traffic.run(host).whole_cost)
+    rows = [[str(debian), unit, found[_WITHOUT][unit], value] for unit, value in found[_WITH].items()]
+    without, hardened = (statistics.median(costs[name]) for name in (_WITHOUT, _WITH))
+    price = goal(
+        f"processor time of a message, Debian {debian}",
+        "at most 1.03 times",
+        f"{hardened / without:.2f} ({without:.1f} ms, {hardened:.1f} ms)",
+        hardened <= without * 1.03,
+    )
+    return rows, price
 
 
 def _deploy(host: Target, *, hardened: bool) -> None:

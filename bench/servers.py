@@ -79,11 +79,14 @@ def ours(debian: int) -> Iterator[Callable[..., Target]]:
 
 
 @contextmanager
-def filtering(debian: int, make: Callable[..., Target]) -> Iterator[Target]:
-    """Yield a copy with the filter, which has a DNS to ask: without one, mail of strangers waits."""
+def filtering(debian: int, make: Callable[..., Target], **settings: Any) -> Iterator[Target]:
+    """Yield a copy with the filter, which has a DNS to ask: without one, mail of strangers waits.
+
+    `settings` are more of mailstack's.
+    """
     names = dns.server(f"{networks.TEST_NAME}-bench-dns-{debian}", networks.test(debian))
     try:
-        host = make("filtering", mail_rspamd=True, mail_srs=True, mail_resolver=True)
+        host = make("filtering", mail_rspamd=True, mail_srs=True, mail_resolver=True, **settings)
         dns.use(host, names)
         stranger = Record("remote.example.net", "TXT", '"v=spf1 a -all"')
         dns.serve(names, [*dns.host(HOSTNAME, host.ip), *dns.host(stranger.name, host.ip), stranger])
