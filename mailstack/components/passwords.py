@@ -30,6 +30,10 @@ class Passwords(Component):
         """See ``Component``: other hosts read them from the host with the database."""
         return site.runs_database
 
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``: for ``mailstack.verify`` on a host with the database alone."""
+        return ("python3",)
+
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
         if site.settings.mail_db_auth == "peer":

@@ -66,8 +66,11 @@ class Accounts(NamedTuple):
         """Return the directory of the user's mail."""
         return f"{root}/{self.tag}"
 
-    def creating(self, dialect: Dialect, root: str) -> str:
-        """Return the SQL that creates them, and removes those of a run that never ended."""
+    def creating(self, dialect: Dialect, owner: str, root: str) -> str:
+        """Return the SQL that creates them, and removes those of a run that never ended.
+
+        + owner: the owner of the tables
+        """
 
         def values(*given: str | int) -> str:
             return ", ".join(map(dialect.literal, given))
@@ -79,19 +82,25 @@ class Accounts(NamedTuple):
         )
         return "\n".join(
             [
-                removing(),
+                *dialect.begin(owner),
+                *_removals(),
                 "INSERT INTO mail_users (email, password, home_directory, quota_mb)"
                 f" VALUES ({users[0]}), ({users[1]});",
                 "INSERT INTO mail_alias (source_email, destination_email)"
                 f" VALUES ({values(self.alias, self.user)});",
                 f"INSERT INTO mail_relay_domain (domain_name) VALUES ({values(self.relayed)});",
                 f"INSERT INTO mail_relay_recipient (address) VALUES ({values(f'known@{self.relayed}')});",
+                *dialect.end(),
             ]
         )
 
 
-def removing() -> str:
+def removing(dialect: Dialect, owner: str) -> str:
     """Return the SQL that removes the accounts of all runs, without a trace."""
+    return "\n".join([*dialect.begin(owner), *_removals(), *dialect.end()])
+
+
+def _removals() -> list[str]:
     ours = f"LIKE '{PREFIX}%'"
     columns = {
         "mail_alias": "source_email",
@@ -103,11 +112,11 @@ def removing() -> str:
         "mail_former_users": "email",
         "mail_former_addresses": "email",
     }
-    return "\n".join(f"DELETE FROM {table} WHERE {column} {ours};" for table, column in columns.items())
+    return [f"DELETE FROM {table} WHERE {column} {ours};" for table, column in columns.items()]
 
 
 def domains(dialect: Dialect) -> dict[str, Rows]:
-    """Return the queries for a domain: one without a catch-all, and any."""
+    """Return the queries for a domain: one without a catch-all, and any; without a quota first."""
     active = "FROM mail_domain d WHERE d.active"
     catch_all = "SELECT 1 FROM mail_alias a WHERE a.source_email = CONCAT('@', d.domain_name)"
     return {
@@ -117,7 +126,8 @@ def domains(dialect: Dialect) -> dict[str, Rows]:
 
 
 def _first(source: str) -> str:
-    return f"SELECT d.domain_name {source} ORDER BY d.domain_name LIMIT 1"
+    limited = "CASE WHEN COALESCE(d.quota_mb, 0) + COALESCE(d.quota_messages, 0) > 0 THEN 1 ELSE 0 END"
+    return f"SELECT d.domain_name {source} ORDER BY {limited}, d.domain_name LIMIT 1"
 
 
 def chosen(answer: Mapping[str, Sequence[Sequence[str]]]) -> tuple[str | None, bool]:

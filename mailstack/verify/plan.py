@@ -36,8 +36,10 @@ HOW = {
 
 
 def components_of(site: Site) -> list[Component]:
-    """Return the components of a host that are installed on it."""
-    wanted = [each for each in (*COMPONENTS, *site.components) if each.is_wanted(site)]
+    """Return the components of a host that are installed on it, also those of the administrator."""
+    # of mailstack's, some are only there if another one requires them
+    own = [each for each in site.components if not type(each).__module__.startswith("mailstack.")]
+    wanted = [each for each in (*COMPONENTS, *own) if each.is_wanted(site)]
     return [each for each in with_required(wanted, site) if each.is_installed(site)]
 
 

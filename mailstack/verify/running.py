@@ -62,7 +62,8 @@ def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContext
     settings = site.settings
     engine, name, root = engine_of(settings), settings.mail_db_name, settings.mail_home_root
     database = engine.database(settings)
-    creating, away = accounts.creating(engine.dialect, root), removing()
+    creating = accounts.creating(engine.dialect, settings.mail_db_owner, root)
+    away = removing(engine.dialect, settings.mail_db_owner)
     mail = f"rm -rf {shlex.quote(f'{root}/{PREFIX}')}*\n"
     if isinstance(database, DsnDatabase):
         from mailstack.verify.guard import guarded

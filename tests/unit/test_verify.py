@@ -10,10 +10,11 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
-from mailstack.components.component import Site
+from mailstack.components.component import Site, site_of
 from mailstack.engines import engine_of
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.settings import SettingsError
+from mailstack.topology import Node, Topology
 from mailstack.verify import accounts, printed, tables
 from mailstack.verify.accounts import PREFIX, Accounts
 from mailstack.verify.commands import check_format
@@ -80,6 +81,17 @@ def test_the_plan_has_all_that_is_declared() -> None:
     assert "a secret" not in json.dumps(found)
 
 
+def test_a_host_with_the_database_alone() -> None:
+    """It has no certificate, and no port for mail."""
+    mail = Node("mail", ("mx", "imap"), address="192.0.2.2")
+    here = Node("db", ("db",), address="192.0.2.1")
+    found = site_of(Settings(mail_hostname="mail.example.org"), Topology(here, (here, mail)))
+    assert {each.name for each in components_of(found)} & {"tls", "redis", "postfix"} == set()
+    planned = plan(found, RELEASES[1], None, catch_all=False)
+    assert [port["number"] for port in planned["ports"]] == [5432] and not planned["mail"]
+    assert "PostgreSQL has the mail database" in {probe["title"] for probe in planned["probes"]}
+
+
 def test_without_a_domain_nothing_is_sent() -> None:
     found = plan(sites()[0], RELEASES[0], None, catch_all=False)
     assert found["domain"] is None
@@ -90,11 +102,13 @@ def test_without_a_domain_nothing_is_sent() -> None:
 def test_all_that_is_created_is_removed(engine: str) -> None:
     """Also what triggers write when users are removed."""
     dialect = engine_of(Settings(mail_hostname="mail.example.org", mail_db_engine=engine)).dialect  # type: ignore[arg-type]
-    sql = NAMES.creating(dialect, "/var/vmail")
-    removed = re.findall(r"DELETE FROM (\w+)", accounts.removing())
+    sql = NAMES.creating(dialect, "mailadmin", "/var/vmail")
+    away = accounts.removing(dialect, "mailadmin")
+    removed = re.findall(r"DELETE FROM (\w+)", away)
     assert {*re.findall(r"INSERT INTO (\w+)", sql)} <= {*removed}
     assert removed.index("mail_users") < removed.index("mail_former_users")
-    assert sql.startswith(accounts.removing())  # of a host that lost its power
+    assert re.findall(r"DELETE FROM .*", sql) == re.findall(r"DELETE FROM .*", away)  # after a loss of power
+    assert sql.startswith("\n".join(dialect.begin("mailadmin")))  # which keeps the hash out of logs
     assert NAMES.password not in sql
     names = (NAMES.user, NAMES.other, NAMES.alias, NAMES.nobody, NAMES.relayed)
     assert all(name.startswith(PREFIX) for name in names)

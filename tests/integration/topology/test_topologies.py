@@ -105,6 +105,12 @@ def test_the_database_on_a_host_of_its_own(
     print("well again after", time.monotonic() - back)
     deploys.assert_mail_flows_again(mail)
 
+    # both hosts prove it; the accounts for that are made on one, and used on the other
+    proof = pyinfra(inventory, "-y", "mailstack.verify").check().stdout
+    assert proof.count(" checks, 0 failed") == 2 and "IMAP lets the user in" in proof
+    left = "SELECT email FROM mail_users UNION SELECT email FROM mail_former_users"
+    assert "mailstack-verify" not in clients.sql(database, f"{left};")
+
 
 def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: Path) -> None:
     """With ``--limit``, or while it is away, the run does nothing that needs it, and says so."""
@@ -166,6 +172,8 @@ def test_a_database_outside_the_inventory(factory: Factory, installed: str, data
     assert mail.exec("systemctl is-active postgresql", check=False).stdout.strip() != "", "installed, unused"
     deploys.assert_converged(mail, data)
     deploys.assert_mail_flows(mail)
+    proof = mail.pyinfra("-y", "mailstack.verify", data=data).check().stdout
+    assert " checks, 0 failed" in proof and "IMAP lets the user in" in proof
 
     _as_owner(database, "DROP INDEX mailstack_users_domain")
     _as_superuser(database, "ALTER ROLE maillookup PASSWORD 'other'")
