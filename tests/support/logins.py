@@ -113,3 +113,4 @@ def make_quick(target: Target) -> None:
         assert verify(clients.sql(target, f"SELECT password FROM mail_users {where}"), password), user
         quick = f"{{{CURRENT_SCHEME}}}{pwhash.argon2id.str(password.encode(), *least).decode()}"
         clients.sql(target, f"UPDATE mail_users SET password = {literal(quick)} {where}")
+    clients.sql(target, "DELETE FROM mail_last_login")

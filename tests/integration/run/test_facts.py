@@ -25,10 +25,12 @@ PATHS = ["/etc/postfix/main.cf", "/var/vmail", "/etc/mtab", "/nowhere"]
 #: As they are typed on a command line: one thing, or a list as JSON.
 ARGUMENTS = {
     "AcmeState": {},
+    "Bans": {},
     "Certificate": {"hostname": sample_accounts.HOSTNAME, "certificate": CERTIFICATE, "key": KEY},
     "DkimKeys": {},
     "EximQueue": {},
     "FileStates": {"paths": json.dumps(PATHS)},
+    "FirewallState": {},
     "HostPlatform": {},
     "InstalledPackages": {"names": json.dumps(PACKAGES)},
     "LimitedUsers": {},
@@ -43,10 +45,12 @@ ARGUMENTS = {
 #: Of a host that has the names of `ARGUMENTS`, and nothing of a mail server.
 NOTHING = {
     "AcmeState": {},
+    "Bans": None,
     "Certificate": {"matches_hostname": False, "matches_key": False, "expires": None, "self_signed": False},
     "DkimKeys": {},
     "EximQueue": {"messages": 0, "exim4": False},
     "FileStates": {},
+    "FirewallState": {"possible": True, "difference": "there is none"},
     "InstalledPackages": [],
     "LimitedUsers": {},
     "NameServers": [],
