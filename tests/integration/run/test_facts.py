@@ -43,7 +43,7 @@ ARGUMENTS = {
     "WebServers": {},
 }
 #: Of a host that has the names of `ARGUMENTS`, and nothing of a mail server.
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "AcmeState": {},
     "Bans": None,
     "Certificate": {"matches_hostname": False, "matches_key": False, "expires": None, "self_signed": False},
