@@ -1,8 +1,16 @@
-"""Text for a person's terminal. Pure."""
+"""Lines of text, and text for a person's terminal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Return the lines of text, without ``\n`` at their ends.
+
+    ``str.splitlines`` ends lines at other characters too, such as U+2028, which a stranger may have sent.
+    """
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def printable(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from mailstack.facts.fact import Question
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 
 class Disk(NamedTuple):
@@ -81,7 +82,7 @@ class HostState(Question[Host]):
         store = parts.get("store", "").strip()
         return Host(
             now,
-            [line.split()[0] for line in parts.get("failed", "").splitlines() if line.split()],
+            [line.split()[0] for line in lines_of(parts.get("failed", "")) if line.split()],
             _disks(parts.get("disks", "")),
             int(store) * 1024 if store.isdigit() else None,
             _queue(parts.get("queue", "")),
@@ -92,7 +93,7 @@ class HostState(Question[Host]):
 
 def _disks(said: str) -> list[Disk]:
     found = {}
-    for line in said.splitlines():
+    for line in lines_of(said):
         *numbers, mounted = line.split(maxsplit=4)
         values = [int(number) if number.isdigit() else 0 for number in numbers]
         found[mounted] = Disk(mounted, *values)
@@ -100,8 +101,11 @@ def _disks(said: str) -> list[Disk]:
 
 
 def _queue(said: str) -> list[dict[str, Any]] | None:
-    *lines, end = said.splitlines() or [""]
-    return [json.loads(line) for line in lines] if end == "whole" else None
+    *lines, end = lines_of(said) or [""]
+    try:
+        return [json.loads(line) for line in lines] if end == "whole" else None
+    except ValueError:
+        return None
 
 
 def _keys(said: str) -> list[Key]:

@@ -320,6 +320,14 @@ def test_what_a_host_says() -> None:
     assert found.records == {"dns-check": {"at": NOW, "failed": []}}
 
 
+def test_the_answer_of_another_server_ends_no_line() -> None:
+    said = json.dumps({"delay_reason": "451 hi\u2028there\x85you"}, ensure_ascii=False)
+    found = HostState.of("/var/vmail", "", ["/"]).parse(f"\fqueue\n{said}\nwhole\n")
+    assert found.queue == [{"delay_reason": "451 hi\u2028there\x85you"}]
+    damaged = HostState.of("/var/vmail", "", ["/"]).parse(f"\fqueue\n{said[:9]}\n{said}\nwhole\n")
+    assert damaged.queue is None
+
+
 def test_a_host_that_says_little() -> None:
     found = HostState.of("/var/vmail", "", ["/"]).parse("\fnow\n5\n\fqueue\n\fstore\n")
     assert (found.queue, found.store, found.disks) == (None, None, [])
