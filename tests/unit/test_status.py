@@ -246,6 +246,13 @@ def test_results_of_earlier_commands() -> None:
     ]
     section = trust.last("verify", NOW, {"at": NOW, "checks": checks}, "verify")
     assert texts(section) == "the last one failed: a login: no answer in time"
+    left_out = {"state": "skipped", "title": "messages and maps", "text": "no host has the database"}
+    section = trust.last("verify", NOW, {"at": NOW, "checks": [checks[0], left_out]}, "verify")
+    assert not section.troubles
+    assert section.lines == [
+        "2027-01-15 08:00, 0 s ago: all was right, 1 left out",
+        "  left out: messages and maps: no host has the database",
+    ]
     section = trust.last("dns", NOW, {"at": NOW, "failed": ["example.org: 1 missing"]}, "check")
     assert texts(section) == "the last one failed: example.org: 1 missing"
 

@@ -252,6 +252,8 @@ def test_a_killed_run_leaves_nothing(host: Protected) -> None:
             server.exec("systemctl kill --signal=KILL mailstack-verify")
             assert run.wait(60) != 0
     clients.eventually(lambda: nothing_stays(server), "it left something", 30)
+    kept = json.loads(server.read("/var/lib/mailstack/verify.json"))
+    assert kept["failed"] == ["the checks did not end"]
 
 
 def test_no_secret_in_the_process_list(host: Protected) -> None:
