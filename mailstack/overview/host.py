@@ -15,13 +15,17 @@ from mailstack.text import lines_of
 
 
 class Disk(NamedTuple):
-    """A file system, in bytes; without a fixed number of files both ``files`` and ``free_files`` are 0."""
+    """A file system, in bytes; without a fixed number of files both ``files`` and ``free_files`` are 0.
+
+    + answers: whether it says anything at all
+    """
 
     mounted: str
     size: int
     free: int
     files: int
     free_files: int
+    answers: bool = True
 
     @property
     def used(self) -> float:
@@ -96,7 +100,8 @@ def _disks(said: str) -> list[Disk]:
     for line in lines_of(said):
         *numbers, mounted = line.split(maxsplit=4)
         values = [int(number) if number.isdigit() else 0 for number in numbers]
-        found[mounted] = Disk(mounted, *values)
+        size, free, files, free_files = values
+        found[mounted] = Disk(mounted, size, free, files, free_files, answers=numbers[0] != "?")
     return list(found.values())
 
 

@@ -187,6 +187,11 @@ def test_quotas() -> None:
     section = storage.quotas(3, [user("a", 50), user("b", 81), user("c", 99)])
     assert section.lines == ["3 users with one, 2 above 80 %: c@example.org 99 %, b@example.org 81 %"]
     assert texts(section) == "full, or nearly: c@example.org"
+    section = storage.quotas(2, [user("a", 50), user("b", 50)._replace(used=None)])
+    assert section.lines == [
+        "2 users with one, none above 80 %",
+        "of 1 it is not known what they have",
+    ]
     assert storage.quotas(9000, []).data == {"users_with_quota": 9000, "above": None}
     assert not storage.quotas(0, []).troubles
 
