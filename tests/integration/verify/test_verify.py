@@ -84,7 +84,7 @@ def call(host: Protected, *args: str) -> PyinfraRun:
 def found(run: PyinfraRun) -> dict[str, dict[str, Any]]:
     """Return the checks of a run by their titles: standard output has nothing else."""
     answer = json.loads(run.stdout)
-    assert answer["passed"] == (run.returncode == 0)
+    assert answer["ok"] == (run.returncode == 0)
     return {check["title"]: check for check in answer["checks"]}
 
 
