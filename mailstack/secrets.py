@@ -19,6 +19,7 @@ from mailstack import hosts
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
 from mailstack.run import leave_out
+from mailstack.text import lines_of
 
 if TYPE_CHECKING:
     from mailstack.topology import Node
@@ -94,7 +95,7 @@ class KeptSecret(Question["str | None"]):
     def parse(self, output: str) -> str | None:
         """See ``Question.parse``."""
         start = f"{self.about[0]}:"
-        lines = (line.removeprefix(start) for line in output.splitlines() if line.startswith(start))
+        lines = (line.removeprefix(start) for line in lines_of(output) if line.startswith(start))
         return "\n".join(lines).strip() or None
 
 

@@ -1,8 +1,16 @@
-"""Text for a person's terminal. Pure."""
+"""Lines of text, and text for a person's terminal. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+
+def lines_of(text: str) -> list[str]:
+    r"""Return the lines of text, without ``\n`` at their ends.
+
+    ``str.splitlines`` ends lines at other characters too, such as U+2028, which a stranger may have sent.
+    """
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def printable(text: str) -> str:
@@ -14,8 +22,8 @@ def printable(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with a line for the head and for each row; empty columns are left out."""
+    """Return a table with a line for the head and for each row, printable; empty columns are left out."""
     kept = [number for number in range(len(head)) if any(row[number] for row in rows)]
-    columns = [[head[number], *(row[number] for row in rows)] for number in kept]
+    columns = [[head[number], *(printable(row[number]) for row in rows)] for number in kept]
     form = "  ".join(f"{{:{max(map(len, column))}}}" for column in columns)
     return "".join(f"{line.rstrip()}\n" for line in map(form.format, *columns))

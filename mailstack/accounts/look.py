@@ -60,13 +60,16 @@ def list(  # the command's name; this module has no other use of the builtin
     + used: whether Dovecot is asked what each mailbox has; by default if the list has up to 500 users
     + format: ``table`` or ``json``
 
-    Raises ``OperationValueError`` for an unknown kind or format.
+    Raises ``OperationValueError`` for an unknown kind or format, or a filter without effect.
     """
     _one_of("kind", kind, (None, *KINDS))
     _one_of("format", format, FORMATS)
     true_or_false(inactive=inactive, never=never, used=True if used is None else used)
-    if over is not None and (isinstance(over, bool) or not isinstance(over, int)):
-        raise OperationValueError(f"over = {over!r}: must be a whole number, the percentage of the quota")
+    _for_users_alone(kind, never=never, over=over is not None, used=bool(used))
+    if over is not None and not (type(over) is int and 0 <= over <= 100):
+        raise OperationValueError(
+            f"over = {over!r}: must be a whole number from 0 to 100, the percentage of the quota"
+        )
     name = None if domain is None else _domain(domain)
     kinds = (kind,) if kind else ("users",) if never or over is not None else KINDS
     with naming_the_host(), not_collected():
@@ -124,6 +127,12 @@ def _one_of(name: str, value: object, allowed: Sequence[str | None]) -> None:
         names = [each for each in allowed if each]
         near = nearest(str(value), names)
         raise OperationValueError(f"{name} = {value!r}: allowed: {', '.join(names)}{near}")
+
+
+def _for_users_alone(kind: str | None, **given: bool) -> None:
+    for name, is_given in given.items():
+        if is_given and kind not in (None, "users"):
+            raise OperationValueError(f"{name} is about users, and kind = {kind!r}; allowed: kind = 'users'")
 
 
 def _domain(domain: str) -> str:

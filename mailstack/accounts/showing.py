@@ -13,6 +13,7 @@ from mailstack.components.postfix_config import queries as lookups_of
 from mailstack.engines import engine_of
 from mailstack.engines.contract import Rows
 from mailstack.engines.tables import USER_LIMITS
+from mailstack.text import printable
 
 if TYPE_CHECKING:
     from mailstack.engines import Dialect
@@ -198,7 +199,7 @@ class Found:
     def text(self) -> str:
         """Return it for a person."""
         lines = [self.address, *(f"  {name:15}{value}" for name, value in _lines(self) if value)]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def _fate(found: Found) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mailstack.accounts.listed import Used
 from mailstack.facts.fact import Question
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 _FIELDS = {"STORAGE": 0, "MESSAGE": 1}
 
@@ -37,7 +38,7 @@ class QuotasUsed(Question["dict[str, Used]"]):
 
     def parse(self, output: str) -> dict[str, Used]:
         """See ``Question.parse``: a line with names of columns, and one for each user and limit."""
-        lines = [line.split("\t") for line in output.splitlines()]
+        lines = [line.split("\t") for line in lines_of(output)]
         known = {email for email, _ in self.about}
         found = {row[1]: [0, 0] for row in lines if row[0] == "empty" and len(row) == 2}
         head = next((row for row in lines if "Username" in row), [])

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import datetime
 
 from mailstack.facts.bans import Guessed
-from mailstack.text import printable, table
+from mailstack.text import table
 
 _HEAD = ("ADDRESS", "SINCE", "UNTIL", "GUESSES", "USERS")
 _FEW = 3
@@ -47,7 +47,7 @@ def as_text(host: str, found: Guessed) -> str:
 
 
 def _users(users: Counter[str]) -> str:
-    named = [printable(user) for user, _ in users.most_common(_FEW)]
+    named = [user for user, _ in users.most_common(_FEW)]
     more = len(users) - len(named)
     return ", ".join([*named, *([f"{more} more"] if more else [])])
 

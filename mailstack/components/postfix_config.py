@@ -21,6 +21,7 @@ from mailstack.facts.units import drop_in_path
 from mailstack.files import Directory, Entry, File
 from mailstack.settings.engines import UNITS
 from mailstack.templates import render
+from mailstack.text import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -168,7 +169,7 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
 
 
 def _names(text: str) -> Iterator[str]:
-    return (line.partition(" =")[0] for line in text.splitlines() if not line.startswith((" ", "#")))
+    return (line.partition(" =")[0] for line in lines_of(text) if not line.startswith((" ", "#")))
 
 
 def _additions(added: PostfixAddition) -> str:
@@ -206,7 +207,7 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
 
 def _without(paragraph: str, names: Collection[str]) -> Iterator[str]:
     """Omit parameters, each with the comment above it; a comment at the top belongs to the paragraph."""
-    lines = paragraph.splitlines()
+    lines = lines_of(paragraph)
     comment: list[str] = []
     dropping, heading = False, True
     for line in lines:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mailstack.settings.postfix_master import MasterService
 from mailstack.settings.postfix_parameters import transports
 from mailstack.settings.postfix_relays import SENDER_RELAY
+from mailstack.text import lines_of
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -91,7 +92,7 @@ def _debian(sieve: bool) -> list[MasterService]:
     # X-Original-To, by which Sieve knows the original recipient (smtp(8))
     commands = {"lmtp": "lmtp flags=O"} if sieve else {}
     services = []
-    for line in _DEBIAN.strip().splitlines():
+    for line in lines_of(_DEBIAN.strip()):
         name, kind, private, unpriv, chroot, wakeup, maxproc, command = line.split()
         services.append(
             MasterService(

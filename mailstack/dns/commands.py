@@ -30,6 +30,7 @@ from mailstack.operations.sql import deployed_with
 from mailstack.record import record
 from mailstack.run import answer, is_executing, leave_out
 from mailstack.settings import Domain, Settings
+from mailstack.text import lines_of
 
 if TYPE_CHECKING:
     from mailstack.deploys import GlobalArguments
@@ -291,4 +292,4 @@ def _count(found: Sequence[Finding]) -> str:
 
 
 def _lines(found: Sequence[Finding]) -> list[str]:
-    return [f"  {text}" for finding in found for text in str(finding).splitlines()]
+    return [f"  {text}" for finding in found for text in lines_of(str(finding))]

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 from mailstack.facts.fact import Question
+from mailstack.text import lines_of
 
 _PRIVATE = [
     ipaddress.ip_network(network)
@@ -32,7 +33,7 @@ class HostAddresses(Question[tuple[str, ...]]):
     def parse(self, output: str) -> tuple[str, ...]:
         """See ``Question.parse``."""
         found = []
-        for line in output.splitlines():
+        for line in lines_of(output):
             words = line.split()
             if not _PASSING.isdisjoint(words):
                 continue

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from mailstack.facts.fact import Fact, Question, Value
 from mailstack.on_host import guesses
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 _BAN = re.compile(r"(?P<id>\S+)\s+(?P<since>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) \+ (?P<seconds>-?\d+) = .*")
 
@@ -94,7 +95,7 @@ def _parse(output: str) -> Guessed | None:
     found: list[re.Match[str]] = []
     number: dict[str, int] = {}
     users: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for line in output.splitlines():
+    for line in lines_of(output):
         kind, _, value = line.partition("=")
         if kind == "zone":
             zone = value
@@ -102,8 +103,8 @@ def _parse(output: str) -> Guessed | None:
             name, _, count = value.partition("\t")
             number[name] = int(count)
         elif kind == "guess":
-            name, _at, _hash, user = value.split("\t", 3)
-            users[name][user] += 1
+            name, _, guess = value.partition("\t")
+            users[name][guess.split("\t", 2)[-1]] += 1
         elif ban := _BAN.fullmatch(line):
             found.append(ban)
     if not zone:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from mailstack.facts.fact import Value
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 NAME = "main"
 """The name of the cluster that Debian's package creates."""
@@ -47,7 +48,7 @@ class Cluster(Value):
 def parse(output: str) -> list[Cluster]:
     """Return the clusters in the output of ``COMMAND``, which may have other lines too."""
     found = []
-    for line in output.splitlines():
+    for line in lines_of(output):
         if line.startswith("cluster "):
             _, path, port, *flags = line.split()
             version, _, name = path.partition("/")

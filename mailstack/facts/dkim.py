@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailstack.facts.fact import Fact, Names, Question, Value, listed
+from mailstack.text import lines_of
 
 KEYS = "/var/lib/rspamd/dkim"
 """The directory of the keys; ``templates/rspamd/dkim-keys.j2`` says what is in it."""
@@ -61,7 +62,7 @@ done"""
 
     def parse(self, output: str) -> dict[str, DkimKey]:
         """See ``Question.parse``."""
-        lines = [line.split("\t", 4) for line in output.splitlines() if line]
+        lines = [line.split("\t", 4) for line in lines_of(output) if line]
         keys = (
             DkimKey(domain, selector, data, signs == "yes", _time(since))
             for domain, selector, signs, since, data in lines

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mailstack.facts.fact import Fact, Names, Question, Value, listed
+from mailstack.text import lines_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class FileStates(Fact[dict[str, Found]]):
         sha256 = _parse_sums(sums)
         wanted = set(self.about)
         found = {}
-        for line in stats.splitlines():
+        for line in lines_of(stats):
             kind, mode, owner, group, path = line.split("|", 4)
             kind = "regular file" if kind == "regular empty file" else kind
             if path in wanted:
@@ -75,7 +76,7 @@ class FileTexts(Question[dict[str, str]]):
 
     def parse(self, output: str) -> dict[str, str]:
         """See ``Question.parse``."""
-        pairs = (line.partition("\t") for line in output.splitlines() if line)
+        pairs = (line.partition("\t") for line in lines_of(output) if line)
         return {
             path: base64.b64decode(text).decode(errors="surrogateescape")
             for path, _, text in pairs
@@ -109,4 +110,4 @@ class IndexSums(Question[dict[str, str]]):
 
 def _parse_sums(output: str) -> dict[str, str]:
     """Return the checksum of each path in the output of sha256sum(1)."""
-    return {line[66:]: line[:64] for line in output.splitlines() if len(line) > 66}
+    return {line[66:]: line[:64] for line in lines_of(output) if len(line) > 66}

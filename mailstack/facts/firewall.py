@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstack.facts.fact import Fact, Value
+from mailstack.text import lines_of
 
 PROGRAM = "/usr/local/lib/mailstack/firewall"
 """The program on a host that loads the rules."""
@@ -43,7 +44,7 @@ if [ -x {PROGRAM} ]; then {PROGRAM} state || echo 'its state is unknown'; else e
 
     def parse(self, output: str) -> LoadedRules:
         """See ``Question.parse``."""
-        lines = output.splitlines()
+        lines = lines_of(output)
         if not lines:
             return LoadedRules()
         return LoadedRules(bool(int(lines[0], 16) >> _NET_ADMIN & 1), "; ".join(lines[1:]) or None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailstack.facts.fact import Fact, Value
+from mailstack.text import lines_of
 
 SOCKET = "/run/redis-mailstack/redis.sock"
 """The socket of rspamd's Redis, in which ``templates/rspamd/user-limits.lua.j2`` counts."""
@@ -42,7 +43,7 @@ class LimitedUsers(Fact[dict[str, Limited]]):
         """See ``Question.parse``: the time, then a user and a value, in turn."""
         if not output.strip():
             return {}
-        now, *rows = output.splitlines()
+        now, *rows = lines_of(output)
         found = {}
         for user, value in zip(rows[::2], rows[1::2], strict=False):
             seconds, _, limit = value.partition(" ")

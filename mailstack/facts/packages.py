@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Sequence
 
 from mailstack.facts.fact import Fact, Names, listed
+from mailstack.text import lines_of
 
 
 class InstalledPackages(Fact[set[str]]):
@@ -27,5 +28,5 @@ class InstalledPackages(Fact[set[str]]):
 
     def parse(self, output: str) -> set[str]:
         """See ``Question.parse``."""
-        found = {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
+        found = {line.split()[0] for line in lines_of(output) if line.endswith(" installed")}
         return found.intersection(self.about)

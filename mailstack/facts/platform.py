@@ -19,6 +19,7 @@ from mailstack.facts import clusters
 from mailstack.facts.fact import Fact, Value
 from mailstack.facts.reading import read
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ def parse(output: str) -> Platform:
     """
     values: dict[str, str] = {}
     candidate_of = ""
-    for line in output.splitlines():
+    for line in lines_of(output):
         key, _, value = line.partition("=")
         if value.startswith("installed="):
             values[key] = _minor(value.removeprefix("installed="))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mailstack.facts.fact import Fact
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 
 class PortOwners(Fact[tuple[str, ...]]):
@@ -20,7 +21,7 @@ class PortOwners(Fact[tuple[str, ...]]):
 
     def parse(self, output: str) -> tuple[str, ...]:
         """See ``Question.parse``."""
-        return tuple(output.splitlines())
+        return tuple(lines_of(output))
 
 
 class NameServers(PortOwners):

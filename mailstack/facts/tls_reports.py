@@ -15,6 +15,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from mailstack.facts.fact import Fact, Names, Value, listed
+from mailstack.text import lines_of
 
 _DAYS = 31
 _MOST = 50_000_000
@@ -68,7 +69,7 @@ done"""
     def parse(self, output: str) -> list[TlsReport]:
         """See ``Question.parse``."""
         found: list[TlsReport] = []
-        for line in output.splitlines():
+        for line in lines_of(output):
             user, _, data = line.partition(" ")
             if user in self.about:
                 for text in b64decode(data).split(b"\f"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mailstack.facts.fact import Fact, Value
+from mailstack.text import lines_of
 
 DIRECTORY = "/etc/ssl/mailstack"
 """The directory of the certificates that Postfix, Dovecot and the web server use, and of their keys."""
@@ -58,7 +59,7 @@ class TlsaRecords(Fact[dict[str, TlsaKey]]):
     def parse(self, output: str) -> dict[str, TlsaKey]:
         """See ``Question.parse``."""
         found = {}
-        for name, since, digest, *_ in (line.split() for line in output.splitlines()):
+        for name, since, digest, *_ in (line.split() for line in lines_of(output)):
             if digest != _NOTHING and name in {**_CERTIFICATES, **_KEYS}:
                 found[name] = TlsaKey(f"3 1 1 {digest}", datetime.fromtimestamp(int(since), UTC))
         return found

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mailstack.facts.fact import Question
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 
 class UnboundConfiguration(Question[str]):
@@ -22,7 +23,7 @@ class UnboundConfiguration(Question[str]):
 
     def parse(self, output: str) -> str:
         """See ``Question.parse``: the last line."""
-        return "".join(output.splitlines()[-1:])
+        return "".join(lines_of(output)[-1:])
 
 
 UNBOUND_CONFIGURATION = UnboundConfiguration.of()

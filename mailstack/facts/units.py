@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from mailstack.facts.fact import Fact, Names, Value, listed
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 PENDING = "/var/lib/mailstack/pending"
 """The directory of marks ``UNIT.reload`` and ``UNIT.restart`` for changes that the unit has not read."""
@@ -147,7 +148,7 @@ echo =
         marks, shown, installed, listening, processes = _sections(output)
         properties = {}
         for block in "\n".join(shown).split("\n\n"):
-            values = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+            values = dict(line.split("=", 1) for line in lines_of(block) if "=" in line)
             name = values.get("Id", "").removesuffix(".service")
             if (_UNIT, name) in self.about:
                 properties[name] = values
@@ -171,7 +172,7 @@ def _sections(output: str) -> list[list[str]]:
     """Return the lines of the five answers."""
     sections: list[list[str]] = [[], [], [], [], []]
     number = 0
-    for line in output.splitlines():
+    for line in lines_of(output):
         if line == "=":
             number += 1
         else:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mailstack.facts.fact import Fact, Names, Value, listed
+from mailstack.text import lines_of
 
 
 @dataclass(frozen=True)
@@ -48,5 +49,5 @@ class SystemUsers(Fact[UsersAndGroups]):
         return UsersAndGroups(self._entries(users), self._entries(groups))
 
     def _entries(self, lines: str) -> tuple[tuple[str, ...], ...]:
-        entries = (tuple(line.split(":")) for line in lines.splitlines() if line)
+        entries = (tuple(line.split(":")) for line in lines_of(lines) if line)
         return tuple(entry for entry in entries if {entry[0], entry[2]}.intersection(self.about))

@@ -21,6 +21,7 @@ from mailstack.operations import stages
 from mailstack.operations.stages import in_stages
 from mailstack.run import is_executing, shows_diff
 from mailstack.shell import script, shell
+from mailstack.text import lines_of
 
 
 def config_files(groups: ByPlatform[Sequence[Group]], store: secrets.Store) -> None:
@@ -166,8 +167,8 @@ def diff(file: File, now: str) -> list[str]:
     In a file that not all users may read, a removed line is shown only if it is added elsewhere, and a line
     of others never.
     """
-    then = secrets.mask(file.content or "").splitlines()
-    old = now.splitlines()
+    then = lines_of(secrets.mask(file.content or ""))
+    old = lines_of(now)
     # lines of others may be in an encoding that the terminal does not support
     then, old = ([_printable(line) for line in lines] for lines in (then, old))
     if not file.mode & 0o004:

@@ -11,16 +11,21 @@ from typing import Any, NamedTuple
 
 from mailstack.facts.fact import Question
 from mailstack.shell import script
+from mailstack.text import lines_of
 
 
 class Disk(NamedTuple):
-    """A file system, in bytes; without a fixed number of files both ``files`` and ``free_files`` are 0."""
+    """A file system, in bytes; without a fixed number of files both ``files`` and ``free_files`` are 0.
+
+    + answers: whether it says anything at all
+    """
 
     mounted: str
     size: int
     free: int
     files: int
     free_files: int
+    answers: bool = True
 
     @property
     def used(self) -> float:
@@ -81,7 +86,7 @@ class HostState(Question[Host]):
         store = parts.get("store", "").strip()
         return Host(
             now,
-            [line.split()[0] for line in parts.get("failed", "").splitlines() if line.split()],
+            [line.split()[0] for line in lines_of(parts.get("failed", "")) if line.split()],
             _disks(parts.get("disks", "")),
             int(store) * 1024 if store.isdigit() else None,
             _queue(parts.get("queue", "")),
@@ -92,16 +97,20 @@ class HostState(Question[Host]):
 
 def _disks(said: str) -> list[Disk]:
     found = {}
-    for line in said.splitlines():
+    for line in lines_of(said):
         *numbers, mounted = line.split(maxsplit=4)
         values = [int(number) if number.isdigit() else 0 for number in numbers]
-        found[mounted] = Disk(mounted, *values)
+        size, free, files, free_files = values
+        found[mounted] = Disk(mounted, size, free, files, free_files, answers=numbers[0] != "?")
     return list(found.values())
 
 
 def _queue(said: str) -> list[dict[str, Any]] | None:
-    *lines, end = said.splitlines() or [""]
-    return [json.loads(line) for line in lines] if end == "whole" else None
+    *lines, end = lines_of(said) or [""]
+    try:
+        return [json.loads(line) for line in lines] if end == "whole" else None
+    except ValueError:
+        return None
 
 
 def _keys(said: str) -> list[Key]:

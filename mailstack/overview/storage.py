@@ -20,6 +20,8 @@ def disks(found: Sequence[Disk], store: int | None, directory: str) -> Section:
     """
     lines = [
         f"{disk.mounted}: {disk.used:.0f} % of {size(disk.size)} used, {size(disk.free)} free"
+        if disk.answers
+        else f"{disk.mounted}: not known"
         for disk in found
     ]
     if directory:
@@ -32,6 +34,13 @@ def disks(found: Sequence[Disk], store: int | None, directory: str) -> Section:
         )
         for disk in found
         if disk.used >= FULL
+    ]
+    troubles += [
+        Trouble(
+            f"{disk.mounted} does not answer", "`mount` on the host says where it is: is that server away?"
+        )
+        for disk in found
+        if not disk.answers
     ]
     data = {
         "disks": [{**disk._asdict(), "used_percent": round(disk.used, 1)} for disk in found],
@@ -58,6 +67,8 @@ def quotas(number: int, users: Sequence[User]) -> Section:
     lines = [f"{counted(number, 'user')} with one, {len(above)} above {NEARLY} %: {listed(shown)}"]
     if not above:
         lines = [f"{counted(number, 'user')} with one, none above {NEARLY} %"]
+    if unknown := sum(1 for user in users if user.used is None):
+        lines.append(f"of {unknown} it is not known what they have")
     full = [email for email, share in above if share >= REFUSING]
     troubles = []
     if full:

@@ -101,13 +101,19 @@ def last(name: str, now: int, record: Mapping[str, Any], command: str) -> Sectio
     if not record:
         return Section(name, ["never"], None)
     failed = [str(each) for each in record.get("failed", ())]
-    for check in record.get("checks", ()):
-        if check["state"] == "failed":
-            failed.append(f"{check['title']}: {check['text']}")
-    lines = [f"{ago(record['at'], now)}: {f'{len(failed)} failed' if failed else 'all was right'}"]
+    failed += _checks(record, "failed")
+    left_out = _checks(record, "skipped")
+    also = f", {len(left_out)} left out" if left_out else ""
+    lines = [f"{ago(record['at'], now)}: {f'{len(failed)} failed' if failed else 'all was right'}{also}"]
     lines += [f"  {each}" for each in failed[:6]]
+    lines += [f"  left out: {each}" for each in left_out[:3]]
     troubles = [Trouble(f"the last one failed: {failed[0]}", f"{command} says more")] if failed else []
-    return Section(name, lines, {"at": record["at"], "failed": failed}, troubles)
+    return Section(name, lines, {"at": record["at"], "failed": failed, "left_out": left_out}, troubles)
+
+
+def _checks(record: Mapping[str, Any], state: str) -> list[str]:
+    checks = (check for check in record.get("checks", ()) if check["state"] == state)
+    return [f"{check['title']}: {check['text']}" for check in checks]
 
 
 def bans(banned: Sequence[Ban] | None) -> Section:

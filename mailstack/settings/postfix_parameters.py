@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mailstack.settings.postfix import PostfixSettings
 from mailstack.settings.postfix_relays import SENDER_RELAY
+from mailstack.text import lines_of
 
 VERSIONS = ("3.7", "3.10")
 """The Postfix versions in ``postfix_parameters.txt``, oldest first: Debian 12's and Debian 13's."""
@@ -60,7 +61,7 @@ class Parameter(NamedTuple):
 def table() -> dict[str, Parameter]:
     """Return all parameters that any of ``VERSIONS`` has."""
     text = resources.files(__package__).joinpath("postfix_parameters.txt").read_text("utf-8")
-    rows = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    rows = (line.split() for line in lines_of(text) if not line.startswith("#"))
     return {name: Parameter(kind, tuple(versions)) for name, kind, *versions in rows}
 
 

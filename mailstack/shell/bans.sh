@@ -7,7 +7,7 @@ date +zone=%z
 printf '%s\n' "$bans"
 cd /var/lib/fail2ban/mailstack/guesses || exit 0
 case $1 in
-  users) find . -type f -exec awk '{ print "guess=" substr(FILENAME, 3) "\t" $0 }' {} + ;;
-  *) find . -type f -exec awk '{ n[FILENAME]++ }
+  users) find . -type f ! -name '*.new' -exec awk '{ print "guess=" substr(FILENAME, 3) "\t" $0 }' {} + ;;
+  *) find . -type f ! -name '*.new' -exec awk '{ n[FILENAME]++ }
        END { for (name in n) print "guesses=" substr(name, 3) "\t" n[name] }' {} + ;;
 esac

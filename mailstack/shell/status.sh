@@ -12,10 +12,14 @@ part() {  # NAME
 part now
 date +%s
 part failed
-systemctl list-units --state=failed --all --plain --no-legend 'mailstack-*'
+timeout 20 systemctl list-units --state=failed --all --plain --no-legend 'mailstack-*'
 part disks
 for path; do
-  [ -e "$path" ] && df -B1 --output=size,avail,itotal,iavail,target "$path" | tail -n 1
+  said=$(timeout 10 df -B1 --output=size,avail,itotal,iavail,target "$path")
+  case $? in
+    0) printf '%s\n' "$said" | tail -n 1 ;;
+    124) printf '? ? ? ? %s\n' "$path" ;;  # such as a file server that is away
+  esac
 done
 if [ "$store" ]; then
   part store
@@ -25,7 +29,7 @@ if [ "$store" ]; then
 fi
 if [ "$keys" ] && cd "$keys"; then
   part keys
-  stat -c '%Y %n' ./*/rsa[0-9]*.key ./*/ed[0-9]*.key
+  timeout 10 stat -c '%Y %n' ./*/rsa[0-9]*.key ./*/ed[0-9]*.key
 fi
 cd /var/lib/mailstack || exit 0
 for name in dns-check verify; do

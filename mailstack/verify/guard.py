@@ -16,6 +16,9 @@ from pyinfra.api.exceptions import OperationError
 
 from mailstack.engines.postgresql.database import DsnDatabase
 
+LIMITS = "SET LOCAL lock_timeout = '120s'; SET LOCAL statement_timeout = '180s'; "
+"""A table that somebody has locked would hold the command for ever."""
+
 
 @contextmanager
 def guarded(database: DsnDatabase, name: str, creating: str, away: str) -> Iterator[None]:
@@ -26,10 +29,10 @@ def guarded(database: DsnDatabase, name: str, creating: str, away: str) -> Itera
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as guard:
         assert guard.stdin is not None and guard.stderr is not None
-        guard.stdin.write(json.dumps([database.dsn, name, away]) + "\n")
+        guard.stdin.write(json.dumps([database.dsn, name, f"{LIMITS}{away}"]) + "\n")
         guard.stdin.flush()
         try:
-            database.change(name, creating)
+            database.change(name, f"{LIMITS}{creating}")
             yield
         finally:
             guard.stdin.close()

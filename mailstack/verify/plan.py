@@ -43,17 +43,21 @@ def components_of(site: Site) -> list[Component]:
     return [each for each in with_required(wanted, site) if each.is_installed(site)]
 
 
-def plan(site: Site, platform: Platform, accounts: Accounts | None, *, catch_all: bool) -> dict[str, Any]:
+def plan(
+    site: Site, platform: Platform, accounts: Accounts | None, *, catch_all: bool, left_out: str = ""
+) -> dict[str, Any]:
     """Return what to check, for JSON.
 
     + accounts: those of this run; without them, no message is sent, and no map asked
     + catch_all: whether every address in their domain is somebody's
+    + left_out: the reason if a host with mail has no accounts
     """
     components = components_of(site)
     entries = [entry for each in components for entry in each.files(site, platform)]
     settings = site.settings
     return {
         "mail": site.here.has_mail,
+        "left_out": left_out,
         "hostname": settings.mail_hostname,
         **_names(accounts, catch_all),
         **_ports(site, platform, components),

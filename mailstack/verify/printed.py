@@ -21,7 +21,7 @@ def failed(found: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def as_json(found: Mapping[str, Any]) -> str:
     """Return a host's answer as one line, as several hosts make JSON Lines."""
-    return json.dumps({**found, "passed": not failed(found)}) + "\n"
+    return json.dumps({**found, "ok": not failed(found)}) + "\n"
 
 
 def as_text(found: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pyinfra.api.host import Host
 
     from mailstack.settings import Settings
+    from mailstack.topology import Node
 
 NO_DOMAIN = "there is no active domain in the database: mailstack.accounts.domain creates one"
 _START = "import runpy; runpy.run_module('verify', run_name='__main__', alter_sys=True)\n"
@@ -45,15 +46,13 @@ def verified(settings: Settings) -> dict[str, Any]:
     site = site_of(settings, hosts.checked(settings))
     platform = read(PLATFORM)
     accounts, catch_all, left_out = _accounts(site)
-    wanted = plan(site, platform, accounts, catch_all=catch_all)
+    wanted = plan(site, platform, accounts, catch_all=catch_all, left_out=left_out)
     begin, end = ":", ""
     around: AbstractContextManager[None] = nullcontext()
     if accounts is not None:
         begin, end, around = _creating(site, accounts)
     with around:
-        found = _run(json.dumps(wanted), begin, end)
-    if left_out:
-        found["checks"].append(_skipped("mail", "messages and maps", left_out))
+        found = _run(json.dumps(wanted), begin, f"{end}{unfinished()}")
     return {"host": host.name, **found}
 
 
@@ -85,7 +84,8 @@ def _accounts(site: Site) -> tuple[Accounts | None, bool, str]:
     if not site.runs_database and settings.mail_db_dsn is None:
         owner = _owner(site)
         if owner is None:
-            return None, False, "no host of this run has the database, in which they need accounts"
+            where = f" on {settings.mail_db_host}" if settings.mail_db_host else ""
+            return None, False, f"no host of this run has the database{where}, in which they need accounts"
     engine = engine_of(settings)
     sql = engine.dialect.read_rows(domains(engine.dialect))
     answer = engine.database(settings).query(settings.mail_db_name, sql, owner)
@@ -99,10 +99,16 @@ def _owner(site: Site) -> Host | None:
     """Return another host of this run that has the database."""
     if site.runs_database or site.settings.mail_db_dsn is not None:
         return None
-    node = site.topology.database_node(site.settings)
+    node = site.topology.database_node(site.settings) or _named(site)
     if node is None or node.name not in site.topology.reached:
         return None
     return hosts.host_of(node)
+
+
+def _named(site: Site) -> Node | None:
+    """Return the host of the inventory that ``mail_db_host`` names, if it is one."""
+    nodes = (node for node in site.topology.nodes if node.has_role("db"))
+    return next((node for node in nodes if site.settings.mail_db_host in (node.name, node.address)), None)
 
 
 @contextmanager
@@ -115,6 +121,16 @@ def _on_another(owner: Host, first: str, last: str) -> Iterator[None]:
         yield
     finally:
         run_script(owner, "systemctl stop mailstack-verify-accounts")
+
+
+def unfinished() -> str:
+    """Return a script that notes for ``mailstack.status`` that the checks did not end, if they did not.
+
+    The result of an earlier run would look like theirs.
+    """
+    plan, kept = "/run/mailstack-verify/plan", "/var/lib/mailstack/verify.json"
+    note = script("record", "verify", json.dumps(["the checks did not end"]))
+    return f"if [ ! -e {kept} ] || [ {plan} -nt {kept} ]; then (\n{note}\n) fi\n"
 
 
 def _run(wanted: str, begin: str, end: str) -> dict[str, Any]:

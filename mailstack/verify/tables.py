@@ -9,6 +9,7 @@ from mailstack.components.postfix_config import DIRECTORY, SQL_DIRECTORY
 from mailstack.components.postfix_tables import INDEX
 from mailstack.engines import engine_of
 from mailstack.files import File
+from mailstack.text import lines_of
 
 if TYPE_CHECKING:
     from mailstack.components.component import Site
@@ -93,7 +94,7 @@ def _static(files: Sequence[File]) -> Iterator[dict[str, Any]]:
 
 
 def _first(file: File) -> Keys:
-    lines = (file.content or "").splitlines()
+    lines = lines_of(file.content or "")
     rows = [line.split(None, 1) for line in lines if line and not line.startswith(("#", " ", "\t"))]
     key, value = next(((row[0], row[1].strip()) for row in rows if len(row) == 2), (None, ""))
     return Keys(key, value if file.mode & 0o004 else "", "nobody@mailstack-verify.invalid")

@@ -92,6 +92,18 @@ def test_a_misspelt_argument_is_answered_with_the_nearest_right_one(
     assert "hunter2" not in said
 
 
+@pytest.mark.parametrize("kind", ["aliases", "domains"])
+@pytest.mark.parametrize(("name", "value"), [("never", True), ("over", 80), ("over", 0), ("used", True)])
+def test_a_filter_without_effect_is_refused(kind: str, name: str, value: object) -> None:
+    said = refusal("list", kind, **{name: value})
+    assert said.endswith(f"{name} is about users, and kind = {kind!r}; allowed: kind = 'users'")
+
+
+@pytest.mark.parametrize("over", [-5, 101, True, "80", 80.0])
+def test_a_percentage_of_a_quota(over: object) -> None:
+    assert "must be a whole number from 0 to 100" in refusal("list", over=over)
+
+
 def test_an_address_with_a_sign_is_no_argument() -> None:
     """pyinfra's command line makes an argument of `SRS0=x=y@example.org`."""
     for name in ("SRS0", "bounce+a"):

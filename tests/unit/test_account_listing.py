@@ -113,6 +113,11 @@ def test_table() -> None:
     assert "example.net               another name of example.org" in lines
 
 
+def test_a_row_of_the_database_is_no_command_for_a_terminal() -> None:
+    listing = Listing.of("mail", ("aliases",), {"aliases": [["a@b.example", "\x1b[2Jb@x.org", 1]]}, Filters())
+    assert listing.table() == "1 alias\nALIAS        DESTINATIONS\na@b.example  ?[2Jb@x.org\n"
+
+
 def test_what_mailboxes_have() -> None:
     boxes = [Mailbox(f"{name}@example.org", f"/var/vmail/{name}") for name in ("alice", "bob", "new")]
     question = QuotasUsed.of(boxes)

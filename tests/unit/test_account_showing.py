@@ -76,6 +76,11 @@ def test_settings_that_decide() -> None:
     assert host.is_known
 
 
+def test_a_row_of_the_database_is_no_command_for_a_terminal() -> None:
+    text = found({**DOMAIN, **USER, "former": [["a\x1b[2J\nb"]]}).text()
+    assert "\x1b" not in text and "a?[2J?b" in text
+
+
 def test_text_and_json() -> None:
     it = found(
         {

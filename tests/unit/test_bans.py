@@ -52,6 +52,17 @@ def test_users_are_read() -> None:
     assert [*found.users["2001:db8:1:2::/64"]] == ["\x1b[2J x"]
 
 
+@pytest.mark.parametrize("name", ["a\u2028guess=x", "a\x85guesses=x\ty", "a\x1czone=x", "a\tguess=b", ""])
+def test_a_name_by_a_stranger_is_one_name(name: str) -> None:
+    found = GuessedUsers.of().parse(f"{BANNED}guess=192.0.2.7\t1795976205\ta\t{name}\n")
+    assert found and dict(found.users["192.0.2.7"]) == {name: 1}
+
+
+def test_a_damaged_guess_counts() -> None:
+    found = GuessedUsers.of().parse(f"{BANNED}guess=192.0.2.7\n")
+    assert found and found.bans[0].guesses == 1
+
+
 def test_the_list_for_people_and_for_programs() -> None:
     found = GuessedUsers.of().parse(guessed())
     assert found

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mailstack.text import lines_of
 from tests.targets.shell import ROOT
 
 PACKAGE = ROOT / "mailstack"
@@ -26,6 +27,10 @@ PUBLIC = {
 HIDDEN = re.compile(
     r"(?<!run)\.(current_(deploy|op)_\w+|is_executing|failed_hosts|run_shell_command|op_meta|_inner)\b"
 )
+
+
+#: Reads lines of the kernel alone.
+OF_THE_KERNEL = PACKAGE / "on_host/verify/sockets.py"
 
 
 def imports(tree: ast.Module) -> dict[str, set[str]]:
@@ -48,3 +53,19 @@ def test_a_module_needs_no_internals(path: Path) -> None:
         if module.partition(".")[0] == "pyinfra" and module != "pyinfra.api.exceptions":
             assert names and names <= PUBLIC.get(module, set()), module
     assert not HIDDEN.search(text)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted({*PACKAGE.rglob("*.py")} - {OF_THE_KERNEL}),
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_only_a_newline_ends_a_line(path: Path) -> None:
+    """Text of a host may have U+2028 in it, which a stranger has sent."""
+    called = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute))
+    assert "splitlines" not in {node.attr for node in called}, "mailstack.text.lines_of"
+
+
+def test_lines() -> None:
+    assert lines_of("a\u2028b\x85c\x1cd\n\ne\r\n") == ["a\u2028b\x85c\x1cd", "", "e\r"]
+    assert (lines_of(""), lines_of("\n"), lines_of("a")) == ([], [""], ["a"])

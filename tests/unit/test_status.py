@@ -187,6 +187,11 @@ def test_quotas() -> None:
     section = storage.quotas(3, [user("a", 50), user("b", 81), user("c", 99)])
     assert section.lines == ["3 users with one, 2 above 80 %: c@example.org 99 %, b@example.org 81 %"]
     assert texts(section) == "full, or nearly: c@example.org"
+    section = storage.quotas(2, [user("a", 50), user("b", 50)._replace(used=None)])
+    assert section.lines == [
+        "2 users with one, none above 80 %",
+        "of 1 it is not known what they have",
+    ]
     assert storage.quotas(9000, []).data == {"users_with_quota": 9000, "above": None}
     assert not storage.quotas(0, []).troubles
 
@@ -246,6 +251,13 @@ def test_results_of_earlier_commands() -> None:
     ]
     section = trust.last("verify", NOW, {"at": NOW, "checks": checks}, "verify")
     assert texts(section) == "the last one failed: a login: no answer in time"
+    left_out = {"state": "skipped", "title": "messages and maps", "text": "no host has the database"}
+    section = trust.last("verify", NOW, {"at": NOW, "checks": [checks[0], left_out]}, "verify")
+    assert not section.troubles
+    assert section.lines == [
+        "2027-01-15 08:00, 0 s ago: all was right, 1 left out",
+        "  left out: messages and maps: no host has the database",
+    ]
     section = trust.last("dns", NOW, {"at": NOW, "failed": ["example.org: 1 missing"]}, "check")
     assert texts(section) == "the last one failed: example.org: 1 missing"
 
@@ -318,6 +330,14 @@ def test_what_a_host_says() -> None:
     assert (found.store, found.queue) == (20480, [{"queue_id": "1"}])
     assert found.keys == [Key("example.org", "rsa1", NOW)]
     assert found.records == {"dns-check": {"at": NOW, "failed": []}}
+
+
+def test_the_answer_of_another_server_ends_no_line() -> None:
+    said = json.dumps({"delay_reason": "451 hi\u2028there\x85you"}, ensure_ascii=False)
+    found = HostState.of("/var/vmail", "", ["/"]).parse(f"\fqueue\n{said}\nwhole\n")
+    assert found.queue == [{"delay_reason": "451 hi\u2028there\x85you"}]
+    damaged = HostState.of("/var/vmail", "", ["/"]).parse(f"\fqueue\n{said[:9]}\n{said}\nwhole\n")
+    assert damaged.queue is None
 
 
 def test_a_host_that_says_little() -> None:

@@ -146,8 +146,8 @@ def test_a_table_for_a_person() -> None:
         "  warning   587",
         "            = look at it",
     ]
-    assert json.loads(printed.as_json(found))["passed"] is False
-    assert json.loads(printed.as_json({**found, "checks": checks[:1]}))["passed"] is True
+    assert json.loads(printed.as_json(found))["ok"] is False
+    assert json.loads(printed.as_json({**found, "checks": checks[:1]}))["ok"] is True
     assert printed.as_json(found).count("\n") == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.engines.postgresql.database import DsnDatabase
-from mailstack.verify.guard import guarded
+from mailstack.verify.guard import LIMITS, guarded
 from tests.targets.shell import ROOT
 
 #: Stands for the library in each process: writes down what it is to run, or refuses it.
@@ -61,11 +61,11 @@ def _write(file: Path, sql: str) -> None:
 
 def test_they_go_at_the_end_of_the_block(ran: Path) -> None:
     with guarded(DsnDatabase("host=db"), "mail", "create", "remove"):
-        assert ran.read_text() == "create\n"
-    assert ran.read_text() == "create\nremove\n"
+        assert ran.read_text() == f"{LIMITS}create\n"
+    assert ran.read_text() == f"{LIMITS}create\n{LIMITS}remove\n"
     with pytest.raises(KeyError), guarded(DsnDatabase("host=db"), "mail", "create", "remove"):
         raise KeyError
-    assert ran.read_text() == "create\nremove\n" * 2
+    assert ran.read_text() == f"{LIMITS}create\n{LIMITS}remove\n" * 2
 
 
 def test_a_removal_that_fails_is_an_error(ran: Path) -> None:
@@ -80,6 +80,6 @@ def test_a_killed_run_leaves_nothing(ran: Path) -> None:
     done = subprocess.run([sys.executable, "-c", RUN], stdout=subprocess.PIPE, timeout=60)
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"created\n")
     deadline = time.monotonic() + 60
-    while ran.read_text() != "create\nremove\n":
+    while ran.read_text() != f"{LIMITS}create\n{LIMITS}remove\n":
         assert time.monotonic() < deadline, ran.read_text()
         time.sleep(0.05)

@@ -16,6 +16,7 @@ from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
 from mailstack.settings.engines import ENGINES
 from mailstack.shell import script, shell, with_input
+from mailstack.text import lines_of
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -115,7 +116,7 @@ def _parse_json(output: str) -> Any | None:
     """Return one JSON value. Several objects, a line each, are merged, as MariaDB limits their length."""
     if output.startswith("ERROR "):
         raise OperationError(f"the database refused a query: {output.removeprefix('ERROR ').strip()}")
-    values = [json.loads(line) for line in output.splitlines() if line.strip()]
+    values = [json.loads(line) for line in lines_of(output) if line.strip()]
     if len(values) < 2:
         return values[0] if values else None
     joined: dict[str, list[Any]] = {}

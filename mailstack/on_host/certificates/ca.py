@@ -123,7 +123,7 @@ def failure_of(said: str) -> FailureError:
     details = re.findall(r"^\s*Domain: (\S+)\n.*\n\s*Detail: (.*)$", said, re.M)
     if details:
         return FailureError("; ".join(f"{name}: {text.strip()}" for name, text in details), after)
-    lines = [line.strip() for line in said.splitlines() if not re.match(_NOISE, line)]
+    lines = [line.strip() for line in said.split("\n") if not re.match(_NOISE, line)]
     told = [line for line in lines if "urn:ietf" in line or "rror" in line] or lines or ["certbot failed"]
     return FailureError(told[0][:400], after)
 

@@ -34,7 +34,7 @@ def services(units: dict[str, str]) -> Iterator[Metric]:
         raise ValueError(f"systemctl says {len(blocks)} states for {len(units)} units")
     up, restarts = [], []
     for name, block in zip(units, blocks, strict=True):
-        state = dict(line.partition("=")[::2] for line in block.splitlines())
+        state = dict(line.partition("=")[::2] for line in block.split("\n"))
         up.append(({"service": name}, float(state["ActiveState"] in ("active", "reloading"))))
         if "NRestarts" in state:  # which services alone have
             restarts.append(({"service": name}, float(state["NRestarts"])))

@@ -42,7 +42,7 @@ def follow(kept: dict[str, Any], now: float, take: Callable[[str, str], None]) -
 def _newest() -> str | None:
     """Return the place of the newest line, or nothing if there is none."""
     done = subprocess.run([*_READ, _FIELDS, "-n1", *_OF], capture_output=True, timeout=60)
-    entries = _parsed(done.stdout.splitlines())
+    entries = _parsed(done.stdout.split(b"\n"))
     return str(entries[-1]["__CURSOR"]) if entries else None
 
 

@@ -41,7 +41,7 @@ class Mailboxes:
                 return
             self.names.write_text(_doveadm(["user", "*"]), "utf-8")
             self.kept.update(begun=now, place=0, found={})
-        users = self.names.read_text("utf-8").splitlines()
+        users = _lines(self.names.read_text("utf-8"))
         place, found = self.kept["place"], self.kept["found"]
         size = min(AT_ONCE, -(-len(users) // RUNS))
         self.kept["place"] = place + size  # before it may fail
@@ -64,7 +64,7 @@ def _percentages(users: list[str]) -> list[int]:
         file.write("".join(f"{user}\n" for user in used))
         file.flush()
         told = _doveadm(["-f", "tab", "quota", "get", "-F", file.name])
-    lines = [line.split("\t") for line in told.splitlines()]
+    lines = [line.split("\t") for line in _lines(told)]
     head, found = lines[0], dict.fromkeys(used, 0)
     for row in lines[1:]:
         cells = dict(zip(head, row, strict=False))
@@ -75,12 +75,17 @@ def _percentages(users: list[str]) -> list[int]:
 
 
 def _homes(users: list[str]) -> dict[str, str]:
-    homes = _doveadm(["user", "-f", "home", *users], may_fail=True).splitlines() if users else []
+    homes = _lines(_doveadm(["user", "-f", "home", *users], may_fail=True)) if users else []
     if len(homes) == len(users):
         return dict(zip(users, homes, strict=True))
     # one of them was deleted meanwhile
     found = {user: _doveadm(["user", "-f", "home", user], may_fail=True).strip() for user in users}
     return {user: home for user, home in found.items() if home}
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines; `str.splitlines` ends them at other characters too, which a name may have."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _doveadm(arguments: list[str], *, may_fail: bool = False) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from . import readable, services, sockets
 from .mail import Mail
 from .refused import Refused
-from .results import Report, Result
+from .results import Report, Result, Skip
 from .tls import certificate
 
 ORDER = ("services", "maps", "tls", "ports", "mail", "refused")
@@ -49,6 +49,8 @@ def _tasks(plan: dict[str, Any], report: Report) -> list[Callable[[], None]]:
         tasks.append(partial(services.login, report, plan["user"], plan["password"], plan["nobody"]))
     if plan["mail"]:
         tasks.append(refused.without_accounts)
+    if plan.get("left_out"):
+        tasks.append(partial(_left_out, report, plan["left_out"]))
     tasks += [partial(services.probe, report, each) for each in plan["probes"]]
     tasks += [partial(services.table, report, each) for each in plan["maps"]]
     tasks += [partial(_certificate, report, plan, each) for each in plan["tls"]]
@@ -56,6 +58,13 @@ def _tasks(plan: dict[str, Any], report: Report) -> list[Callable[[], None]]:
     ssh = os.environ.get("SSH_CONNECTION", "")
     tasks.append(partial(sockets.check, report, plan, ssh))
     return tasks
+
+
+def _left_out(report: Report, why: str) -> None:
+    def skip() -> str:
+        raise Skip(why)
+
+    report.check("mail", "messages and maps", skip)
 
 
 def _certificate(report: Report, plan: dict[str, Any], port: dict[str, Any]) -> None:

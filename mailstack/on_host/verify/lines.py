@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from types import TracebackType
 from typing import NamedTuple, Self
 
 from .results import Problem
 
 TIMEOUT = 20.0
+_MOST = 65536
+"""Bytes of an answer: a server may send lines without end."""
 
 
 class Protocol(NamedTuple):
@@ -43,15 +46,16 @@ class Session:
 
     + how: a name in ``PROTOCOLS``
     + source: the address from which it connects, by default the one that the system takes
+    + timeout: the seconds for an answer as a whole
     """
 
     def __init__(
         self, how: str, address: str, port: int, source: str | None = None, timeout: float = TIMEOUT
     ) -> None:
-        self.how = how
+        self.how, self.timeout = how, timeout
         origin = (source, 0) if source else None
         self.socket = socket.create_connection((address, port), timeout, origin)
-        self._file = self.socket.makefile("rb")
+        self._read = b""
 
     def __enter__(self) -> Self:
         return self
@@ -63,14 +67,13 @@ class Session:
 
     def close(self) -> None:
         """End the connection."""
-        self._file.close()
         self.socket.close()
 
     def secure(self, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
         """Switch to TLS; the name is the one that the certificate should have."""
         secured = context.wrap_socket(self.socket, server_hostname=name)
         self.socket = secured
-        self._file = secured.makefile("rb")
+        self._read = b""
         return secured
 
     def starttls(self, context: ssl.SSLContext, name: str) -> ssl.SSLSocket:
@@ -99,13 +102,33 @@ class Session:
     def answer(self, tag: str = "*") -> list[str]:
         """Return the next answer; of IMAP, all up to the one with the tag."""
         lines: list[str] = []
+        end, size = time.monotonic() + self.timeout, 0
         while True:
-            raw = self._file.readline(65536)
+            raw = self._line(end)
+            size += len(raw)
+            if size > _MOST:
+                raise Problem(f"its answer has no end: {lines[0][:80] if lines else ''}…")
             if not raw.endswith(b"\n"):
                 raise Problem(f"the connection ended{f' after: {lines[-1]}' if lines else ''}")
             lines.append(raw.decode("utf-8", "replace").strip())
             if self._is_last(lines[-1], tag):
                 return lines
+
+    def _line(self, end: float) -> bytes:
+        """Return the next line; without its end if it is too long, or the connection has ended."""
+        while b"\n" not in self._read and len(self._read) <= _MOST:
+            if (left := end - time.monotonic()) <= 0:
+                raise TimeoutError
+            self.socket.settimeout(left)
+            try:
+                more = self.socket.recv(4096)
+            finally:
+                self.socket.settimeout(self.timeout)
+            if not more:
+                break
+            self._read += more
+        line, newline, self._read = self._read.partition(b"\n")
+        return line + newline
 
     def _is_last(self, line: str, tag: str) -> bool:
         if self.how == "smtp":

@@ -183,7 +183,7 @@ class Mail:
         match = [f"_SYSTEMD_UNIT={unit}" for unit in units]
         since = f"--since=@{int(self.started) - 1}"
         _, said, _ = run(["journalctl", "--quiet", "--no-pager", "--all", "--output=cat", since, *match])
-        return said.splitlines()
+        return said.split("\n")
 
     def _times(self) -> None:
         """Show how long filter, queue and LMTP took, from the journal."""

@@ -71,6 +71,15 @@ def test_guesses_by_all_protocols_count_together_and_shut_all_ports(guesser: Gue
     assert (ban["guesses"], len(ban["users"])) == (LIMIT, LIMIT)
 
 
+def test_a_name_with_the_end_of_a_line(guesser: Guesser) -> None:
+    """As Unicode has one: Dovecot takes it, and the list shows it as any other."""
+    address = "203.0.113.19"
+    guesser.log_in(address, Attempt("imap", "nobody\u2028guess=x\x85guesses=y", "secret"))
+    guesser.log_in(address, *different(LIMIT))
+    wait_for_ban(guesser.server, address)
+    assert listed(guesser.server)[address]["guesses"] >= LIMIT
+
+
 @pytest.mark.parametrize("service", ["imap", "smtp"])
 def test_many_passwords_of_one_user(guesser: Guesser, service: str) -> None:
     address = f"203.0.113.{3 if service == 'imap' else 4}"

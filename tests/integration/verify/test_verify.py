@@ -84,7 +84,7 @@ def call(host: Protected, *args: str) -> PyinfraRun:
 def found(run: PyinfraRun) -> dict[str, dict[str, Any]]:
     """Return the checks of a run by their titles: standard output has nothing else."""
     answer = json.loads(run.stdout)
-    assert answer["passed"] == (run.returncode == 0)
+    assert answer["ok"] == (run.returncode == 0)
     return {check["title"]: check for check in answer["checks"]}
 
 
@@ -252,6 +252,8 @@ def test_a_killed_run_leaves_nothing(host: Protected) -> None:
             server.exec("systemctl kill --signal=KILL mailstack-verify")
             assert run.wait(60) != 0
     clients.eventually(lambda: nothing_stays(server), "it left something", 30)
+    kept = json.loads(server.read("/var/lib/mailstack/verify.json"))
+    assert kept["failed"] == ["the checks did not end"]
 
 
 def test_no_secret_in_the_process_list(host: Protected) -> None:
