@@ -93,6 +93,14 @@ def test_a_user_who_was_deleted_meanwhile_is_none(tmp_path: Path, monkeypatch: p
     assert made.asked == ["u1"]
 
 
+def test_a_round_whose_state_is_lost_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dovecot(tmp_path, monkeypatch, {"a": 95})
+    (tmp_path / "users").write_text("old\n")
+    kept: dict[str, object] = {}
+    assert numbers(Mailboxes(kept, tmp_path / "users").metrics(NOW))["mailstack_quota_users"] == [1, 1, 0]
+    assert made.asked == ["a"] and not (tmp_path / "users").exists()
+
+
 def test_a_mailbox_that_can_not_be_read_does_not_stop_a_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

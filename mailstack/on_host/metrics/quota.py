@@ -36,7 +36,7 @@ class Mailboxes:
         yield gauge("quota_timestamp_seconds", text, [({}, float(self.kept.get("complete", 0)))])
 
     def _look(self, now: float) -> None:
-        if not self.names.exists():
+        if not self.names.exists() or "place" not in self.kept:  # the state may be lost, and the file not
             if 0 <= now - self.kept.get("begun", 0) < AGAIN:
                 return
             self.names.write_text(_doveadm(["user", "*"]), "utf-8")
