@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +20,8 @@ from mailstack.components.metrics import METRICS
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
 from mailstack.on_host.metrics import gate, journal, spool
+from mailstack.shell import script
+from tests.support import alert_scenarios, prometheus
 from tests.support.sites import site
 
 ON = {"mail_hostname": "mail.example.org", "mail_metrics": True}
@@ -163,6 +171,43 @@ def test_only_clients_open_a_port(platform: Any) -> None:
     units, ports, service = listens(mail_metrics_clients=CLIENTS, mail_metrics_port=9200)
     assert (units, ports) == (["127.0.0.1:9201", "9200"], [(9200, tuple(CLIENTS))])
     assert "metrics.gate 9201 9200 192.0.2.7 2001:db8::7\n" in service
+
+
+def test_each_alert_has_a_scenario_and_one_is_for_a_host_without_any_numbers() -> None:
+    """All others compare numbers, and are silent where there are none."""
+    assert set(re.findall(r"- alert: (\w+)", prometheus.ALERTS)) == {*alert_scenarios.BAD, "MailDnsCheckOld"}
+    assert (
+        'up{job="mailstack"} == 1 unless on (instance) mailstack_collection_timestamp_seconds'
+        in prometheus.ALERTS
+    )
+
+
+@pytest.fixture
+def exporter() -> Iterator[int]:
+    """Yield the port of a server with new numbers."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(f"mailstack_collection_timestamp_seconds {time.time()}\n".encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_the_probe_asks_no_proxy(exporter: int) -> None:
+    text = script("probe_metrics", str(exporter)).replace("+ 30", "+ 3")
+    environment = {"PATH": "/usr/bin:/bin", "http_proxy": "http://127.0.0.1:1"}
+    ran = subprocess.run(["sh"], input=text, capture_output=True, text=True, env=environment, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_it_is_off_by_default() -> None:
