@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import re
+import socket
 import subprocess
 import threading
 import time
@@ -149,10 +151,45 @@ def test_the_queue_is_read_from_its_files(tmp_path: Path, monkeypatch: pytest.Mo
         ("192.0.2.8", False),
         ("::ffff:192.0.2.8", False),
         ("fe80::7%eth0", False),
+        # the host itself, by its own address
+        ("192.0.2.25", True),
+        ("::ffff:192.0.2.25", True),
     ],
 )
 def test_the_gate_knows_its_clients(address: str, may: bool) -> None:
-    assert gate.may_enter(address, {gate.client_of(each) for each in CLIENTS}) is may
+    assert gate.may_enter(address, "::ffff:192.0.2.25", {gate.client_of(each) for each in CLIENTS}) is may
+
+
+def test_users_of_the_host_do_not_shut_out_the_clients(
+    exporter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For this test 127.0.0.2 is a client, and 127.0.0.1 a user of the host."""
+    monkeypatch.setattr(gate, "CONNECTIONS", 2)
+    with gate.listener(0) as free:
+        port = free.getsockname()[1]
+    arguments = [str(exporter), str(port), "127.0.0.2"]
+    threading.Thread(target=gate.main, args=(arguments,), daemon=True).start()
+
+    def numbers(source: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), 20, (source, 0)) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return b"".join(iter(lambda: client.recv(4096), b""))
+
+    end = time.monotonic() + 20
+    while True:
+        try:
+            idle = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(2)]
+            break
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    try:
+        with contextlib.suppress(ConnectionError):
+            assert numbers("127.0.0.1") == b""
+        assert b"mailstack_collection" in numbers("127.0.0.2")
+    finally:
+        for each in idle:
+            each.close()
 
 
 @pytest.mark.parametrize("platform", RELEASES)
@@ -195,7 +232,7 @@ def exporter() -> Iterator[int]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server.server_port
@@ -214,6 +251,10 @@ def test_it_is_off_by_default() -> None:
     assert not METRICS.is_wanted(site(Settings(mail_hostname="mail.example.org")))
 
 
+def test_without_clients_one_port_is_enough() -> None:
+    assert Settings.from_data(ON | {"mail_metrics_port": 5431}).mail_metrics_port == 5431
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [
@@ -221,7 +262,7 @@ def test_it_is_off_by_default() -> None:
         ({"mail_metrics_clients": ["prometheus.example.org"]}, "allowed: a list of IP addresses"),
         ({"mail_metrics_port": 25}, "mail_metrics_port = 25.*allowed: a TCP port, 1024 to 65534"),
         ({"mail_metrics_port": 4190}, "mail_metrics_port: 4190 is impossible"),
-        ({"mail_metrics_port": 5431}, "the server needs 5432"),
+        ({"mail_metrics_port": 5431, "mail_metrics_clients": CLIENTS}, "the server needs 5432"),
         ({"mail_metrics": False, "mail_metrics_port": 9200}, "mail_metrics_port: needs mail_metrics = True"),
     ],
 )
