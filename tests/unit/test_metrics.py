@@ -248,7 +248,9 @@ def test_the_probe_asks_no_proxy(exporter: int) -> None:
 
 
 def test_it_is_off_by_default() -> None:
-    assert not METRICS.is_wanted(site(Settings(mail_hostname="mail.example.org")))
+    here = site(Settings(mail_hostname="mail.example.org"))
+    assert not METRICS.units(here, RELEASES[0]) and not METRICS.ports(here)
+    assert not METRICS.packages(here, RELEASES[0]) and not METRICS.probes(here, RELEASES[0])
 
 
 def test_without_clients_one_port_is_enough() -> None:
