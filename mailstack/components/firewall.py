@@ -12,6 +12,7 @@ from mailstack.components import (  # noqa: F401
     clamav,
     dovecot,
     mariadb,
+    metrics,
     mta_sts,
     postfix,
     postgresql,

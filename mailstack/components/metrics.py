@@ -16,6 +16,7 @@ from mailstack.components.acme_files import PROGRAM
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import Port, ServiceProbe
+from mailstack.facts.units import drop_in_path
 from mailstack.files import File
 from mailstack.on_host import metrics
 from mailstack.operations.units import Unit
@@ -31,11 +32,23 @@ if TYPE_CHECKING:
 _NAME = "mailstack-metrics"
 _GATE = "mailstack-metrics-gate"
 _EXPORTER = "prometheus-node-exporter"
+_ENDED = (
+    systemd.unit_file(f"{_NAME}.timer"),
+    systemd.unit_file(f"{_NAME}.service"),
+    systemd.unit_file(f"{_GATE}.service"),
+    # the exporter may be one of the administrator's, if mailstack's file is not there
+    drop_in_path(_EXPORTER),
+)
+"""The files of the units that end without ``mail_metrics``, in this order."""
+_SHOWN = "/var/lib/prometheus/node-exporter/mailstack.prom"
 _DATABASES = {"postgresql": "/var/lib/postgresql", "mysql": "/var/lib/mysql"}
 
 
 class Metrics(Component):
-    """Show Prometheus the numbers of this mail host: queue, mail, logins, services, certificates, disks."""
+    """Show Prometheus the numbers of this mail host: queue, mail, logins, services, certificates, disks.
+
+    Without ``mail_metrics``, end that.
+    """
 
     name = "metrics"
     title = "Metrics"
@@ -43,14 +56,16 @@ class Metrics(Component):
 
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
-        return site.settings.mail_metrics and site.here.has_mail
+        return site.here.has_mail
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""
-        return (_EXPORTER, "openssl", "python3")
+        return (_EXPORTER, "openssl", "python3") if site.settings.mail_metrics else ()
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``: without clients there is no gate."""
+        if not site.settings.mail_metrics:
+            return [File(path, None, activation=None) for path in (*_ENDED, _SHOWN)]
         checksum = hashlib.sha256("".join(_program().values()).encode()).hexdigest()
         values = {"program": PROGRAM, "checksum": checksum}
         gate = render(
@@ -79,13 +94,17 @@ class Metrics(Component):
         ]
 
     def before_files(self, site: Site, platform: Platform) -> str:
-        """See ``Component``: without clients the gate does not run on."""
+        """See ``Component``: what the settings do not ask for does not run on."""
+        if not site.settings.mail_metrics:
+            return script("end_units", *_ENDED)
         if site.settings.mail_metrics_clients:
             return ""
         return script("end_units", systemd.unit_file(f"{_GATE}.service"))
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
+        if not site.settings.mail_metrics:
+            return ()
         exporter = Unit(
             _EXPORTER,
             program=f"/usr/bin/{_EXPORTER}",
@@ -106,6 +125,8 @@ class Metrics(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
+        if not site.settings.mail_metrics:
+            return ()
         ask = script("probe_metrics", str(site.settings.mail_metrics_port))
         advice = (
             "systemctl list-units 'mailstack-metrics*' 'prometheus*'; the journal of the failed one says why"

@@ -35,7 +35,8 @@ class MetricsSettings(Model):
     @model_validator(mode="after")
     def _metrics_possible(self) -> Self:
         without_effect(self, "mail_metrics", MetricsSettings.model_fields)
-        for port in (self.mail_metrics_port, self.mail_metrics_port + 1):
+        behind_gate = [self.mail_metrics_port + 1] if self.mail_metrics_clients else []
+        for port in (self.mail_metrics_port, *behind_gate):
             if port in _OTHERS:
                 raise ValueError(
                     f"mail_metrics_port: {self.mail_metrics_port} is impossible, as the server needs {port} "

@@ -1,14 +1,16 @@
 #!/bin/sh
 # Whether the node exporter at port $1 shows numbers of the mail server, and new ones.
-# With Python, as no client of HTTP need be installed. After a deploy the first ones take some seconds
+# With Python, as no client of HTTP need be installed, and by no proxy of the environment.
+# After a deploy the first ones take some seconds
 python3 - "$1" <<'PYTHON'
 import re, sys, time, urllib.request
 
 url, problem = f"http://127.0.0.1:{sys.argv[1]}/metrics", ""
 end = time.monotonic() + 30
+direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 while True:
     try:
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with direct.open(url, timeout=20) as answer:
             text = answer.read().decode()
         found = re.search(r"^mailstack_collection_timestamp_seconds (\S+)", text, re.MULTILINE)
         if found and time.time() - float(found[1]) < 300:

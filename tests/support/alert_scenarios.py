@@ -36,6 +36,7 @@ GOOD = {
 BAD = {
     "MailServerSilent": ("up{job", "0x320"),
     "MailNumbersOld": ("mailstack_collection_timestamp", "1x320"),
+    "MailNumbersAbsent": ("mailstack_collection_timestamp", "_x320"),
     "MailNumbersMissing": ("mailstack_collection_failed", "1x320"),
     "MailJournalBehind": ("mailstack_journal_behind", "1200x320"),
     "MailServiceDown": ("mailstack_service_up", "0x320"),

@@ -10,9 +10,12 @@ import pytest
 
 from mailstack import Settings
 from mailstack.components.acme import ACME
+from mailstack.components.metrics import METRICS
 from mailstack.components.tls import TLS
 from mailstack.facts.platform import RELEASES
+from mailstack.facts.units import drop_in_path
 from mailstack.files import File
+from mailstack.on_host.metrics.__main__ import SHOWN
 from mailstack.shell import script
 from tests.support.sites import site
 
@@ -52,8 +55,26 @@ def test_without_a_certificate_on_the_host_nothing_watches_it() -> None:
     assert "certificate.path" not in TLS.before_files(site(settings(**ON_HOST)), RELEASES[1])
 
 
+def test_without_mail_metrics_nothing_of_it_runs() -> None:
+    on, off = site(settings(mail_metrics=True, mail_metrics_clients=["192.0.2.7"])), site(settings())
+    written = {each.path for each in METRICS.files(off, RELEASES[1]) if isinstance(each, File)}
+    ended = METRICS.before_files(off, RELEASES[1])
+    for unit in METRICS.units(on, RELEASES[1]):
+        path = drop_in_path(unit.name) if unit.drop_in else f"{UNITS}/{unit.name}"
+        path += "" if path.endswith((".conf", ".timer")) else ".service"
+        assert path in written and path in ended
+    assert str(SHOWN) in written
+    assert {each.content for each in METRICS.files(off, RELEASES[1]) if isinstance(each, File)} == {None}
+    assert not METRICS.units(off, RELEASES[1]) and not METRICS.packages(off, RELEASES[1])
+    # the file of the exporter keeps it on loopback, if somebody starts it again
+    assert "/etc/default/prometheus-node-exporter" not in written
+
+
 @pytest.mark.parametrize("stops", [True, False])
-def test_units_that_are_there_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: bool) -> None:
+@pytest.mark.parametrize("name", ["a.timer", "a.timer.d/mailstack.conf"])
+def test_units_that_are_there_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, stops: bool
+) -> None:
     """Of one that an administrator has masked `disable` fails."""
     done, active = tmp_path / "done", tmp_path / "active"
     active.touch()
@@ -68,8 +89,10 @@ esac
     (tmp_path / "systemctl").write_text(fake)
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    (tmp_path / "a.timer").touch()
-    text = f"set -eu\n(\n{script('end_units', f'{tmp_path}/a.timer', f'{tmp_path}/b.path')}\n)"
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+    text = f"set -eu\n(\n{script('end_units', str(file), f'{tmp_path}/b.path')}\n)"
     ran = subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=20)
     assert done.read_text().splitlines() == [
         "disable --quiet a.timer",

@@ -132,6 +132,13 @@ def test_who_is_spared() -> None:
     assert spared(HERE, replace(RELEASES[1], control="198.51.100.9"))[-1] == "198.51.100.9"
 
 
+def test_machines_that_deploy_in_turns_make_the_same_list_once_they_are_named() -> None:
+    both = ["198.51.100.7", "198.51.100.9"]
+    settings = Settings(mail_hostname="mail.example.org", mail_fail2ban_spared=both)
+    lists = [spared(settings, replace(RELEASES[1], control=each)) for each in (*both, "")]
+    assert lists[0] == lists[1] == lists[2]
+
+
 @pytest.mark.parametrize(
     "given, said",
     [

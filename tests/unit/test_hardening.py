@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from mailstack import Settings
@@ -11,10 +14,30 @@ from tests.support.sites import site, whole
 
 OLD, NEW = RELEASES
 #: Services of mailstack's own, which have the rules in their unit files.
-OWN = {"mailstack-dane", "mailstack-dkim", "mailstack-limits", "mailstack-recover", "mailstack-reports"}
+OWN = {
+    "mailstack-dane",
+    "mailstack-dkim",
+    "mailstack-limits",
+    "mailstack-recover",
+    "mailstack-reports",
+    "mailstack-reports@",
+    "mailstack-tls-reports",
+}
+#: Those without: they change what the rules protect, or start and end services, or have rules of their own.
+WITHOUT = {
+    "mailstack-certificate",
+    "mailstack-certificates",
+    "mailstack-firewall",
+    "mailstack-flush",
+    "mailstack-metrics",
+    "mailstack-metrics-gate",
+    "mailstack-resolver",
+    "mailstack-retry@",
+    "mailstack-web",
+}
 
 
-def written(platform: Platform, *, hardened: bool) -> dict[str, str | None]:
+def written(platform: Platform, *, hardened: bool, **more: Any) -> dict[str, str | None]:
     """Return the files of a server with all services, by path."""
     settings = Settings(
         mail_hostname="mail.example.org",
@@ -22,6 +45,10 @@ def written(platform: Platform, *, hardened: bool) -> dict[str, str | None]:
         mail_web=True,
         mail_dmarc_reports=True,
         mail_smtp_tls_reports=platform == NEW,
+        mail_firewall=True,
+        mail_metrics=True,
+        mail_metrics_clients=["192.0.2.7"],
+        **more,
     )
     here = site(settings)
     entries = [entry for each in whole(here) for entry in each.files(here, platform)]
@@ -56,10 +83,24 @@ def test_without_it_the_files_are_removed(platform: Platform) -> None:
 
 @pytest.mark.parametrize("hardened", [True, False])
 def test_mailstack_s_own_services_have_the_rules_too(hardened: bool) -> None:
-    files = written(NEW, hardened=hardened)
-    for name in (*OWN, "mailstack-tls-reports"):
-        text = files[f"/usr/local/lib/systemd/system/{name}.service"] or ""
-        assert ("\nProtectSystem=full\n" in text) == hardened, name
+    acme = {"mail_acme": True, "mail_acme_email": "admin@example.org"}
+    on_host = {"mail_tls_certificate": "host:/etc/a.pem", "mail_tls_key": "host:/etc/b.pem"}
+    files = {
+        path: text
+        for more in (acme, on_host)
+        for path, text in written(NEW, hardened=hardened, **more).items()
+        if text
+    }
+    own = {
+        path.rpartition("/")[2].removesuffix(".service"): text
+        for path, text in files.items()
+        if path.startswith("/usr/local/lib/systemd/system/") and path.endswith(".service")
+    }
+    with_rules = {name for name, text in own.items() if "\nProtectClock=yes\n" in text}
+    assert with_rules == (OWN if hardened else set())
+    assert own.keys() == OWN | WITHOUT
+    shown = (Path(__file__).parents[2] / "docs" / "hardening.md").read_text()
+    assert {name for name in own if f"`{name.rstrip('@')}" not in shown} == set()
 
 
 def test_mail_may_be_in_home_and_commands_may_send_mail() -> None:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
+import re
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +22,8 @@ from mailstack.components.metrics import METRICS
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
 from mailstack.on_host.metrics import gate, journal, spool
+from mailstack.shell import script
+from tests.support import alert_scenarios, prometheus
 from tests.support.sites import site
 
 ON = {"mail_hostname": "mail.example.org", "mail_metrics": True}
@@ -141,10 +151,45 @@ def test_the_queue_is_read_from_its_files(tmp_path: Path, monkeypatch: pytest.Mo
         ("192.0.2.8", False),
         ("::ffff:192.0.2.8", False),
         ("fe80::7%eth0", False),
+        # the host itself, by its own address
+        ("192.0.2.25", True),
+        ("::ffff:192.0.2.25", True),
     ],
 )
 def test_the_gate_knows_its_clients(address: str, may: bool) -> None:
-    assert gate.may_enter(address, {gate.client_of(each) for each in CLIENTS}) is may
+    assert gate.may_enter(address, "::ffff:192.0.2.25", {gate.client_of(each) for each in CLIENTS}) is may
+
+
+def test_users_of_the_host_do_not_shut_out_the_clients(
+    exporter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For this test 127.0.0.2 is a client, and 127.0.0.1 a user of the host."""
+    monkeypatch.setattr(gate, "CONNECTIONS", 2)
+    with gate.listener(0) as free:
+        port = free.getsockname()[1]
+    arguments = [str(exporter), str(port), "127.0.0.2"]
+    threading.Thread(target=gate.main, args=(arguments,), daemon=True).start()
+
+    def numbers(source: str) -> bytes:
+        with socket.create_connection(("127.0.0.1", port), 20, (source, 0)) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return b"".join(iter(lambda: client.recv(4096), b""))
+
+    end = time.monotonic() + 20
+    while True:
+        try:
+            idle = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(2)]
+            break
+        except ConnectionRefusedError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    try:
+        with contextlib.suppress(ConnectionError):
+            assert numbers("127.0.0.1") == b""
+        assert b"mailstack_collection" in numbers("127.0.0.2")
+    finally:
+        for each in idle:
+            each.close()
 
 
 @pytest.mark.parametrize("platform", RELEASES)
@@ -165,8 +210,51 @@ def test_only_clients_open_a_port(platform: Any) -> None:
     assert "metrics.gate 9201 9200 192.0.2.7 2001:db8::7\n" in service
 
 
+def test_each_alert_has_a_scenario_and_one_is_for_a_host_without_any_numbers() -> None:
+    """All others compare numbers, and are silent where there are none."""
+    assert set(re.findall(r"- alert: (\w+)", prometheus.ALERTS)) == {*alert_scenarios.BAD, "MailDnsCheckOld"}
+    assert (
+        'up{job="mailstack"} == 1 unless on (instance) mailstack_collection_timestamp_seconds'
+        in prometheus.ALERTS
+    )
+
+
+@pytest.fixture
+def exporter() -> Iterator[int]:
+    """Yield the port of a server with new numbers."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(f"mailstack_collection_timestamp_seconds {time.time()}\n".encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_the_probe_asks_no_proxy(exporter: int) -> None:
+    text = script("probe_metrics", str(exporter)).replace("+ 30", "+ 3")
+    environment = {"PATH": "/usr/bin:/bin", "http_proxy": "http://127.0.0.1:1"}
+    ran = subprocess.run(["sh"], input=text, capture_output=True, text=True, env=environment, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_it_is_off_by_default() -> None:
-    assert not METRICS.is_wanted(site(Settings(mail_hostname="mail.example.org")))
+    here = site(Settings(mail_hostname="mail.example.org"))
+    assert not METRICS.units(here, RELEASES[0]) and not METRICS.ports(here)
+    assert not METRICS.packages(here, RELEASES[0]) and not METRICS.probes(here, RELEASES[0])
+
+
+def test_without_clients_one_port_is_enough() -> None:
+    assert Settings.from_data(ON | {"mail_metrics_port": 5431}).mail_metrics_port == 5431
 
 
 @pytest.mark.parametrize(
@@ -176,7 +264,7 @@ def test_it_is_off_by_default() -> None:
         ({"mail_metrics_clients": ["prometheus.example.org"]}, "allowed: a list of IP addresses"),
         ({"mail_metrics_port": 25}, "mail_metrics_port = 25.*allowed: a TCP port, 1024 to 65534"),
         ({"mail_metrics_port": 4190}, "mail_metrics_port: 4190 is impossible"),
-        ({"mail_metrics_port": 5431}, "the server needs 5432"),
+        ({"mail_metrics_port": 5431, "mail_metrics_clients": CLIENTS}, "the server needs 5432"),
         ({"mail_metrics": False, "mail_metrics_port": 9200}, "mail_metrics_port: needs mail_metrics = True"),
     ],
 )

@@ -133,7 +133,23 @@ def test_from_whom_a_message_is(client: str, sender: str) -> None:
         ("550 5.7.1 Virus found: Eicar", "never virus"),
         ("554 5.7.1 Service unavailable; blocked using zen.example", "never blocklist"),
         ("550 5.7.26 DMARC policy", "never policy"),
+        ("550 5.1.8 <a@b>: Sender address rejected: Domain not found", "never bad_sender"),
+        ("553 5.7.1 <a@b>: Sender address rejected: not logged in", "never foreign_sender"),
+        ("553 5.7.1 <a@b>: Sender address rejected: not owned by user c@b", "never foreign_sender"),
+        ("452 4.3.1 Insufficient system storage", "later fault"),
         ("500 no words", "never other"),
+        # names of strangers
+        ("501 5.5.2 <4.3.1>: Helo command rejected: Invalid name", "never other"),
+        ("504 5.5.2 <Internal error>: Helo command rejected: need fully-qualified hostname", "never other"),
+        ("550 5.7.25 Client host rejected: cannot find your hostname, [134.3.5.6]", "never policy"),
+        ("554 5.5.0 <virus.example[134.3.5.6]>: Client host rejected: Access denied", "never other"),
+        ('550 5.1.1 <"x>: virus"@y>: Recipient address rejected: User unknown', "never unknown_recipient"),
+        # words of another server
+        (
+            "450 4.1.1 <x@y>: Recipient address rejected: unverified address: host z[192.0.2.9] said: 451 "
+            "4.3.0 <x@y>: Temporary lookup failure (in reply to RCPT TO command)",
+            "later unknown_recipient",
+        ),
     ],
 )
 def test_reasons_of_refusals(reply: str, expected: str) -> None:

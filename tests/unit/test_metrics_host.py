@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable
+import socketserver
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +28,12 @@ class Dovecot:
         for user in percentages:
             (home / user).mkdir()
 
-    def doveadm(self, arguments: list[str], *, may_fail: bool = False) -> str:
+    def homes(self, users: list[str]) -> dict[str, str]:
+        return {user: str(self.home / user) for user in users if user in self.percentages}
+
+    def doveadm(self, arguments: list[str]) -> str:
         if arguments == ["user", "*"]:
             return "".join(f"{user}\n" for user in self.percentages)
-        if arguments[:3] == ["user", "-f", "home"]:
-            return "".join(f"{self.home / user}\n" for user in arguments[3:] if user in self.percentages)
         users = Path(arguments[-1]).read_text().split()
         self.asked += users
         lines = ["Username\tQuota name\tType\tValue\tLimit\t%"]
@@ -44,7 +48,57 @@ class Dovecot:
 def dovecot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, percentages: dict[str, int]) -> Dovecot:
     made = Dovecot(tmp_path, percentages)
     monkeypatch.setattr(quota, "_doveadm", made.doveadm)
+    monkeypatch.setattr(quota, "_homes", made.homes)
     return made
+
+
+@pytest.fixture
+def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Yield what Dovecot answers at its socket, by the user; it answers the last one first."""
+    known: dict[str, str] = {}
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            assert self.rfile.readline() == b"VERSION\t1\t0\n"
+            self.wfile.write(b"VERSION\t1\t1\nSPID\t1\n")
+            asked: list[tuple[str, str]] = []
+            while not asked or asked[-1][1] != "last":
+                kind, number, user, service = self.rfile.readline().decode().rstrip("\n").split("\t")
+                assert (kind, service) == ("USER", "service=doveadm")
+                asked.append((number, user))
+            for number, user in reversed(asked):
+                self.wfile.write(known.get(user, "NOTFOUND\t{}\n").format(number).encode())
+
+    monkeypatch.setattr(quota, "USERS", tmp_path / "socket")
+    with socketserver.ThreadingUnixStreamServer(str(tmp_path / "socket"), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield known
+        server.shutdown()
+        thread.join()
+
+
+def test_homes_are_asked_where_no_other_user_of_the_host_sees_it(
+    answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_program(*arguments: object, **options: object) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr(subprocess, "run", no_program)
+    answers["a@b"] = "USER\t{}\ta@b\tuid=5000\thome=/var/vmail/a b\tquota=1\n"
+    answers["x*@b"] = "USER\t{}\tx*@b\thome=/var/vmail/x\n"
+    answers["broken"] = "FAIL\t{}\treason=home\n"
+    found = quota._homes(["a@b", "broken", "-gone", "x*@b", "last"])
+    assert found == {"a@b": "/var/vmail/a b", "x*@b": "/var/vmail/x"}
+
+
+def test_a_database_that_is_away_is_no_empty_list_of_users(answers: dict[str, str]) -> None:
+    answers["a"] = answers["last"] = "FAIL\t{}\n"
+    with pytest.raises(OSError, match="can't look up users"):
+        quota._homes(["a", "last"])
+    answers["last"] = ""
+    with pytest.raises(OSError, match="closed the connection"):
+        quota._homes(["a", "last"])
 
 
 def numbers(metrics: Iterable[Metric]) -> dict[str, list[float]]:
@@ -93,13 +147,21 @@ def test_a_user_who_was_deleted_meanwhile_is_none(tmp_path: Path, monkeypatch: p
     assert made.asked == ["u1"]
 
 
+def test_a_round_whose_state_is_lost_begins_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dovecot(tmp_path, monkeypatch, {"a": 95})
+    (tmp_path / "users").write_text("old\n")
+    kept: dict[str, object] = {}
+    assert numbers(Mailboxes(kept, tmp_path / "users").metrics(NOW))["mailstack_quota_users"] == [1, 1, 0]
+    assert made.asked == ["a"] and not (tmp_path / "users").exists()
+
+
 def test_a_mailbox_that_can_not_be_read_does_not_stop_a_round(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = dovecot(tmp_path, monkeypatch, {"a": 95, "b": 95})
     mailboxes = Mailboxes({}, tmp_path / "users")
 
-    def fails(arguments: list[str], *, may_fail: bool = False) -> str:
+    def fails(arguments: list[str]) -> str:
         if "quota" in arguments:
             raise OSError("doveadm quota: status 75")
         return made.doveadm(arguments)

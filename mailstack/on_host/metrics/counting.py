@@ -16,16 +16,17 @@ from .text import Metric, counter
 _REASONS = {
     "relay": "Relay access denied",
     "needs_login": "needs a login",
-    "foreign_sender": "not owned by user|[Ss]ender address rejected",
+    "foreign_sender": "not owned by user|not logged in",
+    "bad_sender": "[Ss]ender address rejected",
     "unknown_recipient": "User unknown|unknown in|Recipient address rejected: (?:undeliverable|unverified)",
     "virus": "[Vv]irus|infected|clamav",
     "greylisted": "Try again later|[Gg]reylist",
     "limit": "[Rr]atelimit|[Rr]ate limit|[Tt]oo many|too much",
     "over_quota": "over quota|[Mm]ailbox is full|[Qq]uota exceeded",
     "blocklist": "blocked using|listed (?:in|at|on)",
-    "fault": r"4\.3\.\d|[Ll]ookup (?:error|failure)|Service unavailable|Server configuration|Internal error",
-    "spam": "[Ss]pam|Gtube|5\\.7\\.1 (?:Gtube|Matched)",
-    "policy": r"\b[45]\.7\.\d+|DMARC|SPF|DKIM",
+    "fault": r"^4\.3\.\d|[Ll]ookup (?:error|failure)|Service unavailable|Server configuration|Internal error",
+    "spam": r"[Ss]pam|Gtube|^5\.7\.1 Matched",
+    "policy": r"^[45]\.7\.\d|DMARC|SPF|DKIM",
 }
 _BY_REASON = {reason: re.compile(pattern) for reason, pattern in _REASONS.items()}
 _ACTIONS = ("no action", "greylist", "add header", "rewrite subject", "soft reject", "reject")
@@ -54,7 +55,7 @@ COUNTERS = {
     ),
     "expired_messages": Counter("Messages that waited too long in the queue, and were returned."),
     "refusals": Counter(
-        "Recipients and messages that were refused for now (later) or for ever (never).",
+        "Recipients and messages that were refused for now (later) or for good (never).",
         {"answer": ("later", "never"), "reason": (*_REASONS, "other")},
     ),
     "filtered_messages": Counter(
@@ -70,6 +71,8 @@ COUNTERS = {
 _QUEUE_ID = re.compile(r"[0-9A-F]{6,20}|[0-9B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z]{10,25}")
 _AUTH = re.compile(r"disconnect from \S+(?: \w+=[\d/]+)*? auth=(\d+)(?:/(\d+))?(?= |$)")
 _REFUSED = re.compile(r"(?:milter-)?reject: (?P<stage>[A-Z-]+) from \S+: (?P<reply>.*)")
+_REPLY = re.compile(r"(?:[45]\d\d )?(?P<status>[45]\.\d{1,3}\.\d{1,3} )?(?:.*>: )?(?P<words>.*)")
+"""A reply: the name or address in <> before its words is of the client's choice."""
 _DELIVERY = re.compile(
     r"to=<.*?>, (?:orig_to=<.*?>, )?relay=(?P<relay>[^,]+), (?:conn_use=\d+, )?delay=[\d.]+, "
     r"(?:delays=[\d./]+, )?dsn=[\d.]+, status=(?P<status>[\w-]+) \("
@@ -168,9 +171,15 @@ class Counts:
         if not told:
             return ""
         reply = told["reply"].partition("; from=<")[0]
-        reason = next((name for name, pattern in _BY_REASON.items() if pattern.search(reply)), "other")
-        self.add("refusals", "later" if reply.startswith("4") else "never", reason)
+        self.add("refusals", "later" if reply.startswith("4") else "never", _reason(reply))
         return told["stage"]
+
+
+def _reason(reply: str) -> str:
+    """Return why a reply refuses, by words of this host: not by those of a client, or of another server."""
+    told = _REPLY.match(reply.partition(" said: ")[0])
+    text = f"{told['status'] or ''}{told['words']}" if told else ""
+    return next((name for name, pattern in _BY_REASON.items() if pattern.search(text)), "other")
 
 
 def _sender(text: str) -> str:

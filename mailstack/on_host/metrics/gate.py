@@ -24,10 +24,13 @@ def client_of(text: str) -> Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def may_enter(text: str, clients: set[Address]) -> bool:
-    """Return whether a client may read the numbers."""
+def may_enter(text: str, here: str, clients: set[Address]) -> bool:
+    """Return whether a client may read the numbers.
+
+    + here: the address to which it connected; the host itself comes from the same one
+    """
     address = client_of(text)
-    return address.is_loopback or address in clients
+    return address.is_loopback or address == client_of(here) or address in clients
 
 
 def listener(port: int) -> socket.socket:
@@ -69,13 +72,15 @@ def main(arguments: list[str]) -> None:
     """Let clients in, one after the other."""
     inner, port, *addresses = arguments
     clients = {client_of(address) for address in addresses}
-    free = threading.Semaphore(CONNECTIONS)
+    # users of the host can't keep the clients out
+    all_free = {known: threading.Semaphore(CONNECTIONS) for known in (True, False)}
     with listener(int(port)) as waiting:
         ready()
         while True:
             with contextlib.suppress(ConnectionError):
-                client, address = waiting.accept()
-                if may_enter(address[0], clients) and free.acquire(blocking=False):
+                client, (address, *_) = waiting.accept()
+                free = all_free[client_of(address) in clients]
+                if may_enter(address, client.getsockname()[0], clients) and free.acquire(blocking=False):
                     threading.Thread(target=passed_on, args=(client, int(inner), free), daemon=True).start()
                 else:
                     client.close()

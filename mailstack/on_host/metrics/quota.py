@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ LEVELS = (80, 90, 100)
 AT_ONCE, RUNS = 100, 60
 """The most mailboxes of a run, and the number of runs for all, if these are enough."""
 AGAIN = 3600
+USERS, SECONDS = Path("/run/dovecot/auth-userdb"), 60
+"""The socket at which Dovecot looks users up, and how long an answer may take."""
 
 
 class Mailboxes:
@@ -36,7 +39,7 @@ class Mailboxes:
         yield gauge("quota_timestamp_seconds", text, [({}, float(self.kept.get("complete", 0)))])
 
     def _look(self, now: float) -> None:
-        if not self.names.exists():
+        if not self.names.exists() or "place" not in self.kept:  # the state may be lost, and the file not
             if 0 <= now - self.kept.get("begun", 0) < AGAIN:
                 return
             self.names.write_text(_doveadm(["user", "*"]), "utf-8")
@@ -55,7 +58,7 @@ class Mailboxes:
 
 def _percentages(users: list[str]) -> list[int]:
     """Return for each mailbox the larger percentage of its limits, of size and of messages."""
-    homes = _homes(users)
+    homes = _homes(users) if users else {}
     # Dovecot would make the directory of a user who never had mail
     used = [user for user in users if user in homes and Path(homes[user]).is_dir()]
     if not used:
@@ -75,12 +78,29 @@ def _percentages(users: list[str]) -> list[int]:
 
 
 def _homes(users: list[str]) -> dict[str, str]:
-    homes = _lines(_doveadm(["user", "-f", "home", *users], may_fail=True)) if users else []
-    if len(homes) == len(users):
-        return dict(zip(users, homes, strict=True))
-    # one of them was deleted meanwhile
-    found = {user: _doveadm(["user", "-f", "home", user], may_fail=True).strip() for user in users}
-    return {user: home for user, home in found.items() if home}
+    """Return the home of each user who is still there.
+
+    Dovecot is asked by its own protocol: the arguments of doveadm(1) can be read by all users of the host.
+    """
+    found: dict[str, str] = {}
+    states: list[str] = []
+    with socket.socket(socket.AF_UNIX) as dovecot:
+        dovecot.settimeout(SECONDS)
+        dovecot.connect(str(USERS))
+        asked = (f"USER\t{number}\t{user}\tservice=doveadm\n" for number, user in enumerate(users))
+        dovecot.sendall("".join(("VERSION\t1\t0\n", *asked)).encode())
+        with dovecot.makefile(encoding="utf-8", newline="\n") as answers:
+            while len(states) < len(users):
+                state, *fields = answers.readline().rstrip("\n").split("\t")
+                if not state:
+                    raise OSError(f"{USERS}: Dovecot has closed the connection")
+                if state in ("USER", "NOTFOUND", "FAIL"):
+                    states.append(state)
+                    home = [each.removeprefix("home=") for each in fields if each.startswith("home=")]
+                    found.update({users[int(fields[0])]: each for each in home})
+    if "FAIL" in states and not found:
+        raise OSError(f"{USERS}: Dovecot can't look up users")
+    return found
 
 
 def _lines(text: str) -> list[str]:
@@ -88,8 +108,8 @@ def _lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _doveadm(arguments: list[str], *, may_fail: bool = False) -> str:
-    done = subprocess.run(["doveadm", *arguments], capture_output=True, text=True, timeout=60)
-    if done.returncode and not may_fail:
+def _doveadm(arguments: list[str]) -> str:
+    done = subprocess.run(["doveadm", *arguments], capture_output=True, text=True, timeout=SECONDS)
+    if done.returncode:
         raise OSError(f"doveadm {arguments[0]}: status {done.returncode}")  # its words name users
     return done.stdout

@@ -8,13 +8,14 @@ import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from tests.conftest import KEEP
 from tests.support import alert_scenarios, clients, deploys, logins, prometheus, sample_accounts
 from tests.support.sample_accounts import ALICE, CAROL, STRANGER
+from tests.support.watched import Watched, value
 from tests.targets import networks
 from tests.targets.containers import Target
 from tests.targets.networks import Network
@@ -23,37 +24,13 @@ from tests.targets.shell import TargetError
 
 pytestmark = pytest.mark.postgresql
 
-COLLECT = "systemctl start mailstack-metrics.service"
+EXPORTER = "prometheus-node-exporter"
 STATE = "/var/lib/mailstack-metrics/state.json"
 CONFIGURATION = "/etc/mailstack/metrics.json"
 
 
 PROGRAM = "PYTHONPATH=/usr/local/lib/mailstack/on_host"
 LATER = "import time; from metrics import spool; print(*next(spool.metrics(time.time() + 2 * 86400)).samples)"
-
-
-class Watched(NamedTuple):
-    """A mail server, and the host with Prometheus, which may read its numbers."""
-
-    server: Target
-    prometheus: Target
-
-    def data(self, **more: Any) -> dict[str, Any]:
-        return sample_accounts.data(
-            **{"mail_metrics": True, "mail_metrics_clients": [self.prometheus.ip], **more}
-        )
-
-    def numbers(self) -> str:
-        """Return what the server shows, read at this moment."""
-        self.server.exec(COLLECT, timeout=120)
-        return self.shown()
-
-    def shown(self, port: int = 9100) -> str:
-        """Return what the server shows."""
-        fetch = (
-            f"import urllib.request as r; print(r.urlopen('http://127.0.0.1:{port}/metrics').read().decode())"
-        )
-        return self.server.exec(["python3", "-c", fetch]).stdout
 
 
 @pytest.fixture(scope="module")
@@ -72,18 +49,6 @@ def watched(network: Network, debian: int, deployed: str) -> Iterator[Watched]:
         if not KEEP:
             server.remove()
             host.remove()
-
-
-def value(text: str, name: str, **labels: str) -> float:
-    """Return the sum of the samples with these labels; `KeyError` if there are none."""
-    found = [
-        float(line.rpartition(" ")[2])
-        for line in text.splitlines()
-        if re.match(rf"{name}[{{ ]", line) and all(f'{key}="{each}"' in line for key, each in labels.items())
-    ]
-    if not found:
-        raise KeyError(f"{name} {labels}")
-    return sum(found)
 
 
 def test_a_second_run_changes_nothing(watched: Watched) -> None:
@@ -268,6 +233,7 @@ def test_nobody_else_reads_them(watched: Watched, peer: Target) -> None:
     for address in (watched.server.ip, watched.server.ip6):
         # closed, or reset
         assert peer.exec(["python3", "-c", ask, address], check=False).stdout in ("0\n", "")
+        assert watched.server.exec(["python3", "-c", ask, address]).stdout == "100\n"
     assert prometheus.query(watched.prometheus, "up") == [1.0]
     with pytest.raises(OSError), socket.create_connection((watched.server.ip, 9101), 5):
         pass
@@ -294,6 +260,19 @@ def test_without_clients_it_is_on_loopback(watched: Watched) -> None:
     assert value(watched.numbers(), "mailstack_service_up", service="postfix") == 1
     assert watched.server.exec("ss -Hltn 'sport = :9100' | awk '{print $4}'").stdout == "127.0.0.1:9100\n"
     deploys.run(watched.server, watched.data())
+
+
+def test_switched_off_nothing_of_it_runs(watched: Watched) -> None:
+    server, off = watched.server, sample_accounts.data()
+    units = "mailstack-metrics.timer mailstack-metrics.service mailstack-metrics-gate " + EXPORTER
+    deploys.run(server, off)
+    deploys.assert_converged(server, off)
+    assert set(server.exec(f"systemctl is-active {units}", check=False).stdout.split()) == {"inactive"}
+    assert server.exec("ss -Hltn 'sport = :9100 or sport = :9101'").stdout == ""
+    # one of the administrator's goes on
+    server.exec(f"systemctl enable --now {EXPORTER}")
+    deploys.assert_converged(server, off)
+    server.exec(f"systemctl is-active {EXPORTER}")
 
 
 def test_the_files_are_written_without_a_host(tmp_path: Path) -> None:
