@@ -61,7 +61,7 @@ def test_wrong_logins_are_guesses(platform: Platform) -> None:
     addresses = set()
     for line in lines(platform, "guess"):
         found = matches(wrong, line)
-        assert re.fullmatch("[0-9a-f]{2}", found["HASH"]) and found["USER"] in line
+        assert re.fullmatch("[0-9a-f]{4}", found["HASH"]) and found["USER"] in line
         addresses.add(found["ip"])
     assert len(addresses) == 2
     for line in [*lines(platform, "login"), *lines(platform, "other")]:
