@@ -41,6 +41,7 @@ TABLE = "mailstack-bans"
 PROGRAM = "/usr/local/lib/mailstack/guesses"
 _CONFIGURATION = "/etc/fail2ban"
 _RULES = f"{_CONFIGURATION}/mailstack.nft"
+_SSH = f"{_CONFIGURATION}/jail.d/00-mailstack-ssh.conf"
 _LOOPBACK = ("127.0.0.0/8", "::1")
 _NO_NFTABLES = (
     "mail_fail2ban: the kernel lets this host have no rules of nftables, so nobody who guesses passwords is "
@@ -92,10 +93,9 @@ class Fail2ban(Component):
             "journal": in_order(jail.journal for jail in jails),
             "lines": in_order([*jail.guesses, *jail.logins] for jail in jails),
         }
-        ssh = render("fail2ban/ssh.conf") if platform.debian == 12 else None
         return [
             *systemd.drop_in("fail2ban"),
-            File(f"{_CONFIGURATION}/jail.d/00-mailstack-ssh.conf", ssh),
+            File(_SSH, render("fail2ban/ssh.conf", debian=platform.debian, **values)),
             File(f"{_CONFIGURATION}/jail.d/mailstack.conf", render("fail2ban/jail.conf", **values)),
             File(f"{_CONFIGURATION}/filter.d/mailstack.conf", render("fail2ban/filter.conf", **values)),
             # a reload does not start an action again

@@ -170,12 +170,17 @@ def test_without_nftables_there_is_nothing_and_the_run_says_so(monkeypatch: pyte
     assert len(said) == 1 and "nobody who guesses passwords is shut out" in said[0]
 
 
+def test_the_jail_of_ssh_spares_the_same_addresses() -> None:
+    name = "jail.d/00-mailstack-ssh.conf"
+    settings = Settings(mail_hostname="mail.example.org", mail_mynetworks=["192.0.2.0/24"])
+    for release in RELEASES:
+        platform = replace(release, control="198.51.100.9")
+        found = text(name, settings, platform)
+        assert "[DEFAULT]" in found
+        (line,) = re.findall("^ignoreip = (.*)", found, re.MULTILINE)
+        assert line.split() == spared(settings, platform) and "198.51.100.9" in line
+
+
 def test_debian_12_gets_what_its_own_jail_lacks() -> None:
-    path = "/etc/fail2ban/jail.d/00-mailstack-ssh.conf"
-    found = [
-        entry.content
-        for platform in RELEASES
-        for entry in files(FAIL2BAN, HERE, platform)
-        if isinstance(entry, File) and entry.path == path
-    ]
-    assert found[0] and "backend = systemd" in found[0] and found[1] is None
+    twelve, thirteen = (text("jail.d/00-mailstack-ssh.conf", HERE, platform) for platform in RELEASES)
+    assert "[sshd]\nbackend = systemd" in twelve and "[sshd]" not in thirteen
