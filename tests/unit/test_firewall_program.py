@@ -14,7 +14,7 @@ from mailstack.templates import render
 LISTENERS = """\
 LISTEN 0      128          0.0.0.0:2201      0.0.0.0:*  users:(("sshd",pid=1,fd=3))
 LISTEN 0      128             [::]:2201         [::]:*  users:(("sshd",pid=1,fd=4))
-LISTEN 0      128  [fe80::1]%eth0:2202             *:*  users:(("dropbear",pid=2,fd=3),("dropbear",pid=9,fd=3))
+LISTEN 0      128  [fe80::1]%eth0:2202             *:*  users:(("dropbear",pid=2,fd=3),("x",pid=9,fd=3))
 LISTEN 0      128        127.0.0.1:6010      0.0.0.0:*  users:(("sshd",pid=1,fd=9))
 LISTEN 0      128            [::1]:6010         [::]:*  users:(("sshd",pid=1,fd=8))
 LISTEN 0      1            0.0.0.0:8083      0.0.0.0:*  users:(("sshd",pid=3,fd=3))
