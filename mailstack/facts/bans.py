@@ -94,7 +94,7 @@ def _parse(output: str) -> Guessed | None:
     found: list[re.Match[str]] = []
     number: dict[str, int] = {}
     users: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for line in output.splitlines():
+    for line in output.split("\n"):  # a guessed name may have what else ends a line
         kind, _, value = line.partition("=")
         if kind == "zone":
             zone = value

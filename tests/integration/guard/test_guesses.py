@@ -139,8 +139,11 @@ def test_ipv6_is_counted_and_shut_out_by_network(guesser: Guesser) -> None:
     assert all(guesser.reaches(other, PORTS))
     assert f"{network}:/64" in listed(guesser.server)
     remove = ("-y", "--json", "mailstack.ban.remove", f"{network}7::7")
+    kept = f"ls /var/lib/fail2ban/mailstack/banned/{network}:"
+    guesser.server.exec(kept)
     assert guesser.server.pyinfra(*remove, data=data()).check().changed
     assert all(guesser.reaches(f"{network}ffff::9", PORTS))
+    assert guesser.server.exec(kept, check=False).returncode
 
 
 def test_lies_in_the_journal_shut_nobody_out(guesser: Guesser) -> None:
