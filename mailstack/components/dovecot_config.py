@@ -38,6 +38,8 @@ LINKS = "/var/spool/postfix/private"
 """The directory in Postfix's chroot for sockets of other services, open to the system user ``postfix``."""
 
 _DIRECTORY = "/etc/dovecot"
+GUESSES = f"{_DIRECTORY}/guesses.lua"
+"""The script that writes a line about each wrong login."""
 GUESSES_KEY = f"{_DIRECTORY}/guesses.key"
 """The key of the digits that tell wrong passwords apart: nobody else can say which have the same."""
 _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
@@ -160,7 +162,7 @@ def _guesses(wanted: bool) -> list[Entry]:
     key = (
         Kept(GUESSES_KEY, group="dovecot", mode=0o640) if wanted else File(GUESSES_KEY, None, activation=None)
     )
-    return [File(f"{_DIRECTORY}/guesses.lua", script), key]
+    return [File(GUESSES, script), key]
 
 
 def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:

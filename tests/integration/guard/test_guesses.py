@@ -263,6 +263,19 @@ def test_mail_goes_on_without_fail2ban(guarded: Target, guesser: Guesser, debian
     assert guarded.exec(probe.script, check=False).returncode == 0
 
 
+def test_switched_off_its_jail_ends_and_others_go_on(guarded: Target) -> None:
+    deploy, off = ("-y", "--json", "deploy.py"), sample_accounts.data(mail_pop3=True)
+    guarded.pyinfra(*deploy, data=off, timeout=300).check()
+    try:
+        jails = guarded.exec("fail2ban-client status").stdout
+        assert "theirs" in jails and "sshd" in jails and "mailstack" not in jails
+        assert "mailstack-bans" not in guarded.exec("nft list tables").stdout
+        assert guarded.pyinfra(*deploy, data=off, timeout=300).check().changed == []
+    finally:
+        guarded.pyinfra(*deploy, data=data(), timeout=300).check()
+    assert "mailstack" in guarded.exec("fail2ban-client status").stdout
+
+
 def test_where_nftables_does_not_work_the_deploy_goes_on(clone: Factory) -> None:
     target = clone("nonft", nftables=False)
     run = target.pyinfra(
