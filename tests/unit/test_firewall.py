@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api.exceptions import OperationError, OperationValueError
 
 from mailstack import Settings
-from mailstack.components import component, firewall
+from mailstack.components import component
 from mailstack.components.component import Component, Site
 from mailstack.components.declarations import Port
 from mailstack.components.firewall import FIREWALL, problem
@@ -163,8 +163,8 @@ def test_a_host_that_can_not_filter_is_refused() -> None:
 def test_who_is_logged_in_on_the_host_is_not_locked_out(
     control: str, by_ssh: bool, refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(firewall.run, "current_host", lambda: None)
-    monkeypatch.setattr(firewall.run, "connects_anew", lambda host: by_ssh)
+    monkeypatch.setattr("mailstack.run.current_host", lambda: None)
+    monkeypatch.setattr("mailstack.run.connects_anew", lambda host: by_ssh)
     at = here(mail_firewall_ssh_clients=["192.0.2.0/24", "2001:db8::/48"])
     _, requirement = FIREWALL.requirements(at)
     said = requirement.problem(replace(RELEASES[1], control=control)) or ""

@@ -24,7 +24,7 @@ def test_a_key_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(kept_secrets, "read", lambda question: {str(place): 1} if place.exists() else {})
     (change,) = key.changes()
     (other,) = key.changes()
-    scripts = [str(each.command.connector_arguments["_stdin"]) for each in (change, other)]  # type: ignore[attr-defined]
+    scripts = [str(each.command.connector_arguments["_stdin"]) for each in (change, other)]
     assert scripts[0] != scripts[1]
     subprocess.run(["sh"], input=scripts[0], text=True, check=True, timeout=10)
     assert place.stat().st_mode & 0o777 == 0o640
