@@ -91,12 +91,17 @@ def run_script(on: Host, script: str, within: float | None = None) -> Said:
     return _run_script(on, on.run_shell_command, script, within)
 
 
+def connects_anew(to: Host) -> bool:
+    """Return whether a host is reached by SSH, so that a new connection proves something."""
+    return isinstance(to.connector, SSHConnector)
+
+
 def run_script_anew(on: Host, script: str, within: float) -> Said:
     """Run a script as ``run_script`` does, over a new connection if the host is reached by SSH.
 
     Raises ``OperationError`` also if there is no new connection.
     """
-    if not isinstance(on.connector, SSHConnector):
+    if not connects_anew(on):
         return run_script(on, script, within)
     connector = SSHConnector(on.state, on)
     try:

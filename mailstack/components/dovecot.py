@@ -20,6 +20,7 @@ from mailstack.components.tls import TLS
 from mailstack.endpoint import Endpoint
 from mailstack.engines import engine_of
 from mailstack.facts.platform import PLATFORM
+from mailstack.operations.kept_secrets import Key
 from mailstack.operations.units import Unit
 from mailstack.operations.users import Number, SystemUser
 from mailstack.shell import script
@@ -91,7 +92,8 @@ class Dovecot(Component):
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
-        return [vmail(site)]
+        key = Key(dovecot_config.GUESSES_KEY, "dovecot")
+        return [vmail(site), *([key] if dovecot_config.writes_guesses(site.settings, platform) else [])]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""

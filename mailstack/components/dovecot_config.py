@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mailstack.components import additions, dovecot_sieve, hardening, listening, systemd, tls
 from mailstack.engines import engine_of
-from mailstack.files import Directory, Entry, File, Place
+from mailstack.files import Directory, Entry, File, Kept, Place
 from mailstack.settings.engines import UNITS
 from mailstack.templates import render
 
@@ -38,6 +38,10 @@ LINKS = "/var/spool/postfix/private"
 """The directory in Postfix's chroot for sockets of other services, open to the system user ``postfix``."""
 
 _DIRECTORY = "/etc/dovecot"
+GUESSES = f"{_DIRECTORY}/guesses.lua"
+"""The script that writes a line about each wrong login."""
+GUESSES_KEY = f"{_DIRECTORY}/guesses.key"
+"""The key of the digits that tell wrong passwords apart: nobody else can say which have the same."""
 _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
 _UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"}
 
@@ -141,7 +145,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         *dovecot_sieve.files(settings, generation, added),
         File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
         *_upgrade_files(settings, values),
-        File(f"{_DIRECTORY}/guesses.lua", render("dovecot/guesses.lua") if values["guesses"] else None),
+        *_guesses(writes_guesses(settings, platform)),
     ]
     if settings.mail_shared_folders:
         entries.append(Directory(f"{root}/.shared", "vmail", "vmail", 0o700))
@@ -151,6 +155,14 @@ def files(site: Site, platform: Platform) -> list[Entry]:
 def writes_guesses(settings: Settings, platform: Platform) -> bool:
     """Return whether Dovecot writes a line about each wrong login, for fail2ban."""
     return settings.mail_fail2ban and platform.nftables
+
+
+def _guesses(wanted: bool) -> list[Entry]:
+    script = render("dovecot/guesses.lua", key=GUESSES_KEY) if wanted else None
+    key = (
+        Kept(GUESSES_KEY, group="dovecot", mode=0o640) if wanted else File(GUESSES_KEY, None, activation=None)
+    )
+    return [File(GUESSES, script), key]
 
 
 def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator[Entry]:

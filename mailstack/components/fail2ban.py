@@ -20,6 +20,7 @@ from mailstack.components import systemd
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import Jail, ServiceProbe
+from mailstack.components.dovecot_config import GUESSES, writes_guesses
 from mailstack.components.merge import in_order
 from mailstack.facts.platform import PLATFORM
 from mailstack.files import File
@@ -41,6 +42,14 @@ TABLE = "mailstack-bans"
 PROGRAM = "/usr/local/lib/mailstack/guesses"
 _CONFIGURATION = "/etc/fail2ban"
 _RULES = f"{_CONFIGURATION}/mailstack.nft"
+_JAIL = f"{_CONFIGURATION}/jail.d/mailstack.conf"
+_FILTER = f"{_CONFIGURATION}/filter.d/mailstack.conf"
+_ACTION = f"{_CONFIGURATION}/action.d/mailstack.conf"
+_FOLLOW = "/etc/systemd/system/nftables.service.d/mailstack-fail2ban.conf"
+_TMPFILES = "/etc/tmpfiles.d/mailstack-fail2ban.conf"
+_OWN = (_JAIL, _FILTER, _ACTION, _RULES, _FOLLOW, PROGRAM, _TMPFILES)
+"""What is removed without ``mail_fail2ban``. fail2ban itself stays, with its jail of SSH."""
+_SSH = f"{_CONFIGURATION}/jail.d/00-mailstack-ssh.conf"
 _LOOPBACK = ("127.0.0.0/8", "::1")
 _NO_NFTABLES = (
     "mail_fail2ban: the kernel lets this host have no rules of nftables, so nobody who guesses passwords is "
@@ -52,9 +61,9 @@ _told: WeakSet[Host] = WeakSet()
 
 
 class Fail2ban(Component):
-    """Install fail2ban, and shut out addresses that guess passwords.
+    """Install fail2ban, and shut out addresses that guess passwords. Without ``mail_fail2ban``, end that.
 
-    Its other jails, those of an administrator, go on.
+    Its other jails, those of Debian and of an administrator, go on.
     """
 
     name = "fail2ban"
@@ -63,21 +72,23 @@ class Fail2ban(Component):
 
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
-        return site.settings.mail_fail2ban and site.here.has_mail
+        return site.here.has_mail
 
     def requirements(self, site: Site) -> Sequence[Requirement]:
         """See ``Component``: without nftables the run goes on, and says so."""
-        return [Requirement(PLATFORM, _tell)]
+        return [Requirement(PLATFORM, _tell)] if site.settings.mail_fail2ban else []
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``: on Debian 12 fail2ban only recommends what reads the journal."""
-        return ("fail2ban", "nftables", "python3-systemd") if platform.nftables else ()
+        return ("fail2ban", "nftables", "python3-systemd") if writes_guesses(site.settings, platform) else ()
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
+        settings = site.settings
+        if not settings.mail_fail2ban:
+            return [File(path, None, activation=None) for path in _OWN]
         if not platform.nftables:
             return ()
-        settings = site.settings
         jails = jails_of(site, platform)
         values = {
             "table": TABLE,
@@ -92,49 +103,44 @@ class Fail2ban(Component):
             "journal": in_order(jail.journal for jail in jails),
             "lines": in_order([*jail.guesses, *jail.logins] for jail in jails),
         }
-        ssh = render("fail2ban/ssh.conf") if platform.debian == 12 else None
         return [
             *systemd.drop_in("fail2ban"),
-            File(f"{_CONFIGURATION}/jail.d/00-mailstack-ssh.conf", ssh),
-            File(f"{_CONFIGURATION}/jail.d/mailstack.conf", render("fail2ban/jail.conf", **values)),
-            File(f"{_CONFIGURATION}/filter.d/mailstack.conf", render("fail2ban/filter.conf", **values)),
+            File(_SSH, render("fail2ban/ssh.conf", debian=platform.debian, **values)),
+            File(_JAIL, render("fail2ban/jail.conf", **values)),
+            File(_FILTER, render("fail2ban/filter.conf", **values)),
             # a reload does not start an action again
-            File(
-                f"{_CONFIGURATION}/action.d/mailstack.conf",
-                render("fail2ban/action.conf", **values),
-                activation="restart",
-            ),
+            File(_ACTION, render("fail2ban/action.conf", **values), activation="restart"),
             File(_RULES, render("fail2ban/rules.nft", **values), activation="restart"),
-            File(
-                "/etc/systemd/system/nftables.service.d/mailstack-fail2ban.conf",
-                render("fail2ban/follow.conf"),
-                activation=None,
-            ),
+            File(_FOLLOW, render("fail2ban/follow.conf"), activation=None),
             File(PROGRAM, _program(), mode=0o755, activation=None),
-            File(
-                "/etc/tmpfiles.d/mailstack-fail2ban.conf",
-                render("fail2ban/tmpfiles.conf", **values),
-                activation=None,
-            ),
+            File(_TMPFILES, render("fail2ban/tmpfiles.conf", **values), activation=None),
         ]
+
+    def before_files(self, site: Site, platform: Platform) -> str:
+        """See ``Component``."""
+        return "" if site.settings.mail_fail2ban else script("end_fail2ban", TABLE, *_OWN)
 
     def validate(self, site: Site) -> Sequence[str]:
         """See ``Component``."""
-        return [script("validate_fail2ban")]
+        return [script("validate_fail2ban")] if site.settings.mail_fail2ban else []
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
-        if not platform.nftables:
+        if not writes_guesses(site.settings, platform):
             return ()
-        program, answers = "/usr/bin/fail2ban-server", script("probe_fail2ban", TABLE)
+        program, answers = "/usr/bin/fail2ban-server", script("probe_fail2ban", TABLE, PROGRAM)
         return [Unit("fail2ban", program=program, drop_in=True, answers=answers)]
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
+        if not site.settings.mail_fail2ban:
+            left = "pyinfra INVENTORY deploy.py removes what is left of it"
+            return [ServiceProbe("no jail of mailstack is left", f"[ ! -e {_JAIL} ]", left)]
         if not platform.nftables:
             return ()
         advice = "systemctl restart fail2ban; journalctl -u fail2ban says why it does not count"
-        return [ServiceProbe("guessed passwords are counted", script("probe_fail2ban", TABLE), advice)]
+        title = "fail2ban can shut out an address, and hears of wrong logins"
+        return [ServiceProbe(title, script("probe_fail2ban", TABLE, PROGRAM, GUESSES), advice)]
 
 
 def jails_of(site: Site, platform: Platform) -> list[Jail]:

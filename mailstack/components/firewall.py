@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from mailstack import run
+
 # all components must be known, or their ports would be closed
 from mailstack.components import (  # noqa: F401
     acme,
@@ -26,6 +28,7 @@ from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import ServiceProbe
 from mailstack.facts.firewall import FIREWALL_STATE, PROGRAM, LoadedRules
+from mailstack.facts.platform import PLATFORM
 from mailstack.files import File
 from mailstack.operations.firewall import FirewallRules
 from mailstack.operations.units import Unit
@@ -80,7 +83,13 @@ class Firewall(Component):
 
     def requirements(self, site: Site) -> Sequence[Requirement]:
         """See ``Component``."""
-        return [Requirement(FIREWALL_STATE, problem)] if site.settings.mail_firewall else []
+        if not site.settings.mail_firewall:
+            return []
+        clients = site.settings.mail_firewall_ssh_clients
+        return [
+            Requirement(FIREWALL_STATE, problem),
+            Requirement(PLATFORM, lambda platform: shut_out(clients, platform)),
+        ]
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``: ss(8) names the servers that listen."""
@@ -122,8 +131,11 @@ class Firewall(Component):
         if not site.settings.mail_firewall:
             left = "pyinfra INVENTORY deploy.py removes what is left of it"
             return [ServiceProbe("no firewall of mailstack is left", f"[ ! -e {_UNIT} ]", left)]
-        asks = f'said=$({PROGRAM} state) && [ -z "$said" ] || {{ echo "$said" >&2; false; }}'
-        advice = f"systemctl restart {_NAME}; journalctl -u {_NAME} says why the rules could not be loaded"
+        advice = (
+            f"systemctl unmask {_NAME}; systemctl restart {_NAME}; journalctl -u {_NAME} says why the rules"
+            " could not be loaded"
+        )
+        asks = script("probe_firewall", PROGRAM, _NAME)
         return [ServiceProbe("the rules of the firewall are loaded", asks, advice)]
 
 
@@ -132,6 +144,21 @@ def problem(found: LoadedRules) -> str | None:
     if found.possible:
         return None
     return "mail_firewall: root may not load rules on this host (CAP_NET_ADMIN); allowed: False"
+
+
+def shut_out(clients: Sequence[str], platform: Platform) -> str | None:
+    """Return the error for rules that would refuse the person who loads them, or ``None``.
+
+    A run by SSH tries that by a new connection. One on the host itself (``@local``) has none to try.
+    """
+    if not clients or not platform.control or run.connects_anew(run.current_host()):
+        return None
+    address = ipaddress.ip_address(platform.control)
+    if address.is_loopback or any(address in ipaddress.ip_network(each) for each in clients):
+        return None
+    return (
+        f"mail_firewall_ssh_clients: lacks {address}, from which you are logged in; allowed: a list with it"
+    )
 
 
 def openings(site: Site) -> list[Opening]:
@@ -170,7 +197,8 @@ def _follow(unit: str) -> str:
 
 def _following(unit: str) -> str:
     section, commands, reason = _FOLLOWS[unit]
-    return render("firewall/follow.conf", section=section, commands=commands, reason=reason)
+    wants = unit == "nftables.service"
+    return render("firewall/follow.conf", section=section, commands=commands, reason=reason, wants=wants)
 
 
 def _others() -> list[str]:

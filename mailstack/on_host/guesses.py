@@ -2,12 +2,13 @@
 """Count guessed passwords for fail2ban, and say which guess is one too many.
 
 guesses count LIMIT GOOD ADDRESS USER HASH    a login in the journal: good if GOOD is not empty
-guesses forget ADDRESS                        a ban has ended: its address begins anew
+guesses forget ADDRESS                        a ban has ended: nothing about its address is kept
 
 It fails with 3 at a guess too many, and otherwise never with 3. A guess is a pair of user and password, of
 which HASH tells two apart: a program that tries the same for ever has made one guess. Guesses count for a
 day. An address with a good login in the last week has ten times as many: more than a household makes, and too
-few for somebody who has one account and wants the others.
+few for somebody who has one account and wants the others. Those that led to a ban are put aside for the list
+of bans, and count no more.
 
 An IPv6 address stands for its /64, of which a customer has all addresses.
 """
@@ -46,14 +47,20 @@ def count(limit: int, good: str, address: str, user: str, hashed: str, state: Pa
     if guess in counted:
         return 0
     counted[guess] = now
-    _write(file, [f"{at:.0f}\t{each}\n" for each, at in counted.items()])
     spared = _is_good(state / "good" / name, now)
-    return TOO_MANY if len(counted) >= limit * (SPARED if spared else 1) else 0
+    too_many = len(counted) >= limit * (SPARED if spared else 1)
+    _write(
+        state / "banned" / name if too_many else file, [f"{at:.0f}\t{each}\n" for each, at in counted.items()]
+    )
+    if too_many:
+        file.unlink(missing_ok=True)
+    return TOO_MANY if too_many else 0
 
 
 def forget(address: str, state: Path = Path(STATE)) -> None:
     """Forget the guesses of an address."""
-    (state / "guesses" / key(address)).unlink(missing_ok=True)
+    for kind in ("guesses", "banned"):
+        (state / kind / key(address)).unlink(missing_ok=True)
 
 
 def _is_good(file: Path, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Passwords that are generated once and stay on the host."""
+"""Passwords and keys that are generated once and stay on the host."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailstack import secrets
+from mailstack.facts.files import FileStates
 from mailstack.facts.reading import announce, read
 from mailstack.operations.stages import Change
 from mailstack.shell import shell
@@ -28,3 +29,28 @@ class Password(NamedTuple):
         path = shlex.quote(f"{secrets.DIRECTORY}/{self.name}")
         write = f"umask 077; mkdir -p {secrets.DIRECTORY} && cat > {path}.new && mv -fT {path}.new {path}"
         return (Change([f"generate {self.name}"], shell(write, secrets.generate())),)
+
+
+class Key(NamedTuple):
+    """A key in a file of a daemon's own, which its group can read, generated if it does not exist.
+
+    Each host has another one.
+    """
+
+    path: str
+    group: str
+
+    def announce(self) -> None:
+        """See ``Created.announce``."""
+        announce(FileStates.of([self.path]))
+
+    def changes(self) -> Sequence[Change]:
+        """See ``Created.changes``."""
+        if self.path in read(FileStates.of([self.path])):
+            return ()
+        path = shlex.quote(self.path)
+        write = (
+            f"umask 077; cat > {path}.new && chgrp {shlex.quote(self.group)} {path}.new && "
+            f"chmod 640 {path}.new && mv -fT {path}.new {path}"
+        )
+        return (Change([f"generate {self.path}"], shell(write, secrets.generate())),)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +14,7 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 from mailstack.ban import commands, printed
 from mailstack.facts.bans import Ban, Bans, GuessedUsers
 from mailstack.facts.platform import RELEASES
+from mailstack.shell import script
 
 BANNED = """zone=+0200
 192.0.2.7 \t2026-11-29 20:00:00 + 86400 = 2026-11-30 20:00:00
@@ -37,6 +40,34 @@ def test_bans_are_read() -> None:
     assert Bans.of().parse(output) == (FOUR, SIX)
     assert Bans.of().parse("zone=+0000\n\n") == ()
     assert Bans.of().parse("") is None
+
+
+@pytest.mark.parametrize("users", [False, True])
+def test_the_script_counts_the_guesses_of_bans(users: bool, tmp_path: Path) -> None:
+    names = {"192.0.2.7": "1795976205\ta\tbob: x\n1795976205\tb\t\udcff\x0b\n", "2001:db8:1:2::": "1\ta\t\n"}
+    for name, text in {**names, "192.0.2.8.new": "1795976205\ta"}.items():
+        (tmp_path / name).write_text(text, errors="surrogateescape")
+    (tmp_path / "192.0.2.9").symlink_to("gone")
+    asks = script("bans", *(["users"] if users else [])).replace(
+        "/var/lib/fail2ban/mailstack/banned", str(tmp_path)
+    )
+    fakes = (
+        f"timeout() {{ printf '%s' '{BANNED.removeprefix('zone=+0200')}'; }}; date() {{ echo zone=+0200; }}\n"
+    )
+    done = subprocess.run(["sh"], input=(fakes + asks).encode(), capture_output=True, timeout=10)
+    assert (done.returncode, done.stderr) == (0, b"")
+    output = done.stdout.decode(errors="surrogateescape")
+    found = GuessedUsers.of().parse(output)
+    assert found and [ban.guesses for ban in found.bans] == [2, 1]
+    if users:
+        assert {*found.users["192.0.2.7"]} == {"bob: x", "\udcff\x0b"}
+
+
+def test_a_guessed_name_ends_no_line() -> None:
+    name = "x\u2028zone=+0900\x0bguesses=192.0.2.7\t99\x85192.0.2.99 \t2026-11-29 20:00:00 + 9 = x"
+    found = GuessedUsers.of().parse(f"{BANNED}guess=192.0.2.7\t1\ta\t{name}\n")
+    assert found and [ban.id for ban in found.bans] == ["192.0.2.7", "2001:db8:1:2::5"]
+    assert found.bans[0].guesses == 1 and found.bans[0].since == FOUR.since
 
 
 def guessed() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from mailstack.components.fail2ban import FAIL2BAN, jails_of, spared
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import File
 from mailstack.settings import SettingsError
+from mailstack.shell import script
 from tests.support.sites import files, site
 
 HERE = Settings(mail_hostname="mail.example.org")
@@ -61,7 +63,7 @@ def test_wrong_logins_are_guesses(platform: Platform) -> None:
     addresses = set()
     for line in lines(platform, "guess"):
         found = matches(wrong, line)
-        assert re.fullmatch("[0-9a-f]{2}", found["HASH"]) and found["USER"] in line
+        assert re.fullmatch("[0-9a-f]{4}", found["HASH"]) and found["USER"] in line
         addresses.add(found["ip"])
     assert len(addresses) == 2
     for line in [*lines(platform, "login"), *lines(platform, "other")]:
@@ -177,12 +179,86 @@ def test_without_nftables_there_is_nothing_and_the_run_says_so(monkeypatch: pyte
     assert len(said) == 1 and "nobody who guesses passwords is shut out" in said[0]
 
 
+def test_the_jail_of_ssh_spares_the_same_addresses() -> None:
+    name = "jail.d/00-mailstack-ssh.conf"
+    settings = Settings(mail_hostname="mail.example.org", mail_mynetworks=["192.0.2.0/24"])
+    for release in RELEASES:
+        platform = replace(release, control="198.51.100.9")
+        found = text(name, settings, platform)
+        assert "[DEFAULT]" in found
+        (line,) = re.findall("^ignoreip = (.*)", found, re.MULTILINE)
+        assert line.split() == spared(settings, platform) and "198.51.100.9" in line
+
+
 def test_debian_12_gets_what_its_own_jail_lacks() -> None:
-    path = "/etc/fail2ban/jail.d/00-mailstack-ssh.conf"
-    found = [
-        entry.content
-        for platform in RELEASES
-        for entry in files(FAIL2BAN, HERE, platform)
-        if isinstance(entry, File) and entry.path == path
-    ]
-    assert found[0] and "backend = systemd" in found[0] and found[1] is None
+    twelve, thirteen = (text("jail.d/00-mailstack-ssh.conf", HERE, platform) for platform in RELEASES)
+    assert "[sshd]\nbackend = systemd" in twelve and "[sshd]" not in thirteen
+
+
+OFF = Settings(mail_hostname="mail.example.org", mail_fail2ban=False)
+
+
+def test_switched_off_its_own_files_are_removed() -> None:
+    here = site(OFF)
+    wanted = {entry.path for entry in files(FAIL2BAN, HERE, RELEASES[1])}
+    removed = {
+        entry.path: entry.content for entry in files(FAIL2BAN, OFF, RELEASES[1]) if isinstance(entry, File)
+    }
+    kept = {path for path in wanted - removed.keys() if "mailstack-retry@" not in path}
+    assert {*removed.values()} == {None} and removed.keys() < wanted
+    assert kept == {
+        "/etc/fail2ban/jail.d/00-mailstack-ssh.conf",  # without it, fail2ban of Debian 12 would not start
+        "/etc/systemd/system/fail2ban.service.d/mailstack.conf",
+    }
+    for what in (FAIL2BAN.packages, FAIL2BAN.units):
+        assert not what(here, RELEASES[1])
+    assert not FAIL2BAN.validate(here) and not FAIL2BAN.requirements(here)
+
+
+def fake(directory: Path, **commands: str) -> dict[str, str]:
+    """Return the environment of a host with these commands; each notes that it ran."""
+    for name, text in {"fail2ban-client": "", "systemctl": "", "nft": "", "doveconf": "", **commands}.items():
+        file = directory / name.replace("_", "-")
+        file.write_text(f'#!/bin/sh\necho "{file.name} $*" >> {directory}/ran\n{text}\n')
+        file.chmod(0o755)
+    return {"PATH": f"{directory}:/usr/bin:/bin"}
+
+
+def test_switched_off_its_jail_and_its_bans_end(tmp_path: Path) -> None:
+    own = [tmp_path / "jail", tmp_path / "rules"]
+    for each in own:
+        each.touch()
+    asks = script("end_fail2ban", "mailstack-bans", *map(str, own))
+    subprocess.run(["sh"], input=asks, text=True, env=fake(tmp_path), check=True, timeout=10)
+    assert not any(each.exists() for each in own)
+    ran = (tmp_path / "ran").read_text().splitlines()
+    assert "fail2ban-client reload" in ran and ran[-1] == "nft delete table inet mailstack-bans"
+    assert "systemctl restart fail2ban" not in ran
+    asks = script("end_fail2ban", "mailstack-bans")
+    env = fake(tmp_path, systemctl='[ "$1" != is-active ]', nft="false")  # where there is none
+    subprocess.run(["sh"], input=asks, text=True, env=env, check=True, timeout=10)
+
+
+RULES = "echo 'tcp dport 25 ip saddr @ipv4 reject with tcp reset'; echo 'tcp dport 25 ip6 saddr @ipv6 reject'"
+
+
+@pytest.mark.parametrize(
+    "broken, said",
+    [
+        ({}, ""),
+        ({"nft": "true"}, "its rules are away"),  # after `nft flush table`
+        ({"nft": "false"}, "its rules are away"),
+        ({"fail2ban_client": "false", "systemctl": "false"}, "fail2ban does not run"),
+        ({"program": "exit 127"}, "nobody is shut out"),
+        ({"doveconf": "echo driver = sql"}, "Dovecot does not have /etc/dovecot/guesses.lua"),
+    ],
+)
+def test_the_probe_fails_if_nobody_would_be_shut_out(
+    broken: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    works = {"nft": RULES, "doveconf": "echo args = file=/etc/dovecot/guesses.lua", "program": "exit 2"}
+    env = fake(tmp_path, **{**works, **broken})
+    (probe,) = FAIL2BAN.probes(site(HERE), RELEASES[1])
+    asks = probe.script.replace(fail2ban.PROGRAM, str(tmp_path / "program"))
+    done = subprocess.run(["sh"], input=asks, text=True, env=env, capture_output=True, timeout=20)
+    assert said in done.stderr and bool(done.returncode) == bool(said)

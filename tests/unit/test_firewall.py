@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,11 +128,73 @@ def test_without_it_all_is_removed() -> None:
     assert (FIREWALL.packages(off, RELEASES[1]), FIREWALL.units(off, RELEASES[1])) == ((), [])
 
 
+def test_its_rules_come_back_with_those_of_debian() -> None:
+    found = {
+        each.path: each.content or ""
+        for each in FIREWALL.files(here(), RELEASES[1])
+        if isinstance(each, File)
+    }
+    wanting = [path for path, text in found.items() if "Wants=mailstack-firewall.service" in text]
+    assert wanting == ["/etc/systemd/system/nftables.service.d/mailstack-firewall.conf"]
+    assert "PartOf=nftables.service" in next(
+        text for path, text in found.items() if path.endswith("l.service")
+    )
+
+
 def test_a_host_that_can_not_filter_is_refused() -> None:
     without = FirewallState.of().answer("00000000a80425fb\nthere is none\n")
     assert without == LoadedRules(possible=False, difference="there is none")
     assert (problem(without) or "").startswith("mail_firewall: ")
     assert problem(FirewallState.of().answer("000001ffffffffff\n")) is None
+
+
+@pytest.mark.parametrize(
+    "control, by_ssh, refused",
+    [
+        ("198.51.100.7", False, True),
+        ("2001:db8:1::7", False, True),
+        ("198.51.100.7", True, False),  # a new connection tries it
+        ("192.0.2.7", False, False),
+        ("2001:db8::7", False, False),
+        ("127.0.0.1", False, False),
+        ("", False, False),
+    ],
+)
+def test_who_is_logged_in_on_the_host_is_not_locked_out(
+    control: str, by_ssh: bool, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailstack.run.current_host", lambda: None)
+    monkeypatch.setattr("mailstack.run.connects_anew", lambda host: by_ssh)
+    at = here(mail_firewall_ssh_clients=["192.0.2.0/24", "2001:db8::/48"])
+    _, requirement = FIREWALL.requirements(at)
+    said = requirement.problem(replace(RELEASES[1], control=control)) or ""
+    assert said.startswith(f"mail_firewall_ssh_clients: lacks {control}") == refused and bool(said) == refused
+
+
+@pytest.mark.parametrize(
+    "enabled, state, works",
+    [
+        ("enabled", "", True),
+        ("masked", "", False),
+        ("enabled", "echo new rules", False),
+        ("enabled", "false", False),
+    ],
+)
+def test_the_probe_asks_the_program(enabled: str, state: str, works: bool, tmp_path: Path) -> None:
+    for name, text in {"systemctl": f"echo {enabled}", "firewall": state}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (probe,) = FIREWALL.probes(here(), RELEASES[1])
+    asks = probe.script.replace(PROGRAM, str(tmp_path / "firewall"))
+    done = subprocess.run(
+        ["sh"],
+        input=asks,
+        text=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        timeout=10,
+        capture_output=True,
+    )
+    assert (done.returncode == 0) == works
 
 
 class Host:

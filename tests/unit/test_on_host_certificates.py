@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mailstack.on_host.certificates import __main__ as program
 from mailstack.on_host.certificates import keeper
 from mailstack.on_host.certificates.files import FailureError, Present, Wanted
 from mailstack.on_host.certificates.keeper import Keeper
@@ -192,3 +194,19 @@ def test_faults_have_all_that_is_wrong(world: World, kept: Keeper, tmp_path: Pat
         "a.example: x.a.example has no address in the DNS; no; it has expired",
         "b.example: nginx refuses",
     ]
+
+
+def test_one_run_at_a_time_and_another_one_waits_with_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "mailstack/certificates.lock"
+    monkeypatch.setattr(program, "LOCK", place)
+    with program.alone():
+        assert place.parent.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr(program, "LIMIT", 0)
+    with place.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(FailureError, match="another run has had it"), program.alone():
+            pass
+    with program.alone():
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import socket
 import subprocess
 from pathlib import Path
 
@@ -124,6 +125,26 @@ def test_listeners(tmp_path: Path) -> None:
     (tmp_path / "tcp6").write_text(_TCP6)
     found = {each.port: each.is_for_others for each in sockets.listeners(tmp_path)}
     assert found == {3306: False, 25: True, 5432: False, 993: True, 80: False}
+
+
+def test_only_root_has_a_server_of_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any user can call a program "sshd", and a session with ``ssh -R`` is one."""
+    plan = {"ports": [], "allowed_ports": [], "firewall": False}
+
+    def state(*, of_root: bool) -> str:
+        report = Report()
+        monkeypatch.setattr(sockets, "_programs", lambda inodes: {"7": sockets.Program("sshd", of_root)})
+        sockets.check(report, plan, "")
+        return report.results[-1].state
+
+    monkeypatch.setattr(sockets, "listeners", lambda: [sockets.Listener("0.0.0.0", 8083, "7")])
+    assert (state(of_root=True), state(of_root=False)) == ("ok", "failed")
+
+
+def test_the_program_of_a_socket() -> None:
+    with socket.socket() as listening:
+        (found,) = sockets._programs({str(os.fstat(listening.fileno()).st_ino)}).values()
+    assert found == (Path("/proc/self/comm").read_text().strip(), os.geteuid() == 0)
 
 
 def test_readable_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

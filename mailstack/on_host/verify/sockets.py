@@ -50,17 +50,31 @@ def _address(text: str) -> str:
     return str(ipaddress.ip_address(b"".join(words)))
 
 
-def _programs(inodes: set[str]) -> dict[str, str]:
-    """Return the name of the program that has each socket."""
+class Program(NamedTuple):
+    """A program that listens. Any user can give one any name.
+
+    + of_root: whether it runs as root
+    """
+
+    name: str
+    of_root: bool
+
+
+_SSHD = Program("sshd", of_root=True)
+
+
+def _programs(inodes: set[str]) -> dict[str, Program]:
+    """Return the program that has each socket."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[str, str] = {}
+    found: dict[str, Program] = {}
     for process in _processes():
         with contextlib.suppress(OSError):
             for entry in (process / "fd").iterdir():
                 with contextlib.suppress(OSError):
                     inode = wanted.get(str(entry.readlink()))
                     if inode:
-                        found.setdefault(inode, (process / "comm").read_text().strip())
+                        name = (process / "comm").read_text().strip()
+                        found.setdefault(inode, Program(name, process.stat().st_uid == 0))
     return found
 
 
@@ -96,8 +110,9 @@ def check(report: Report, plan: Mapping[str, Any], ssh: str) -> None:
     programs = _programs({each.inode for each in others.values()})
 
     def none_else() -> str:
-        named = {port: programs.get(each.inode, "an unknown program") for port, each in others.items()}
-        undeclared = {port: name for port, name in named.items() if name != "sshd"}
+        unknown = Program("an unknown program", of_root=False)
+        named = {port: programs.get(each.inode, unknown) for port, each in others.items()}
+        undeclared = {port: each.name for port, each in named.items() if each != _SSHD}
         if undeclared:
             listed = ", ".join(f"{port} ({name})" for port, name in sorted(undeclared.items()))
             if plan["firewall"]:

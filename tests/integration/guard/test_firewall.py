@@ -166,6 +166,10 @@ def test_a_flush_by_debians_own_service_is_followed(guarded: Target) -> None:
     clients.eventually(lambda: not reached(guarded, CLOSED), "its rules are not loaded again", 60)
     guarded.exec("systemctl stop nftables")
     clients.eventually(lambda: reached(guarded, CLOSED), "rules are left", 60)
+    guarded.exec("systemctl start nftables")
+    clients.eventually(lambda: not reached(guarded, CLOSED), "its rules do not come back", 60)
+    guarded.exec("systemctl stop nftables")
+    clients.eventually(lambda: reached(guarded, CLOSED), "rules are left", 60)
     assert deploy(guarded, settings(guarded)).check().changed == ["Mail server | Run services"]
     assert not reached(guarded, CLOSED)
 

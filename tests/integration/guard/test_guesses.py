@@ -88,6 +88,23 @@ def test_many_passwords_of_one_user(guesser: Guesser, service: str) -> None:
     assert guesser.log_in(address, Attempt("imap", ALICE, PASSWORDS[ALICE])) == [SHUT]
 
 
+def test_nobody_can_choose_passwords_with_the_same_digits(guesser: Guesser) -> None:
+    address = "203.0.113.9"
+
+    def known(password: str) -> int:
+        """Return the digits of former versions, which anybody could compute."""
+        total = 0
+        for byte in password.encode():
+            total = (total * 31 + byte) % 65521
+        return total % 256
+
+    alike = [each for each in (f"password {number}" for number in range(20000)) if known(each) == 7]
+    guesser.log_in(address, *(Attempt("imap", ALICE, each) for each in alike[: LIMIT + 3]))
+    wait_for_ban(guesser.server, address)
+    key = guesser.server.exec("stat -c '%U %G %a' /etc/dovecot/guesses.key").stdout
+    assert key == "root dovecot 640\n"
+
+
 def test_one_wrong_program_shuts_out_no_household(guesser: Guesser) -> None:
     address = "203.0.113.5"
     wrong = [Attempt(service, BOB, "the old password") for service in ("imap", "smtp", "pop3", "sieve")]
@@ -131,8 +148,11 @@ def test_ipv6_is_counted_and_shut_out_by_network(guesser: Guesser) -> None:
     assert all(guesser.reaches(other, PORTS))
     assert f"{network}:/64" in listed(guesser.server)
     remove = ("-y", "--json", "mailstack.ban.remove", f"{network}7::7")
+    kept = f"ls /var/lib/fail2ban/mailstack/banned/{network}:"
+    guesser.server.exec(kept)
     assert guesser.server.pyinfra(*remove, data=data()).check().changed
     assert all(guesser.reaches(f"{network}ffff::9", PORTS))
+    assert guesser.server.exec(kept, check=False).returncode
 
 
 def test_lies_in_the_journal_shut_nobody_out(guesser: Guesser) -> None:
@@ -250,6 +270,19 @@ def test_mail_goes_on_without_fail2ban(guarded: Target, guesser: Guesser, debian
     run = guarded.pyinfra("-y", "--json", "deploy.py", data=data(), timeout=300).check()
     assert run.changed == ["Mail server | Run services"]
     assert guarded.exec(probe.script, check=False).returncode == 0
+
+
+def test_switched_off_its_jail_ends_and_others_go_on(guarded: Target) -> None:
+    deploy, off = ("-y", "--json", "deploy.py"), sample_accounts.data(mail_pop3=True)
+    guarded.pyinfra(*deploy, data=off, timeout=300).check()
+    try:
+        jails = guarded.exec("fail2ban-client status").stdout
+        assert "theirs" in jails and "sshd" in jails and "mailstack" not in jails
+        assert "mailstack-bans" not in guarded.exec("nft list tables").stdout
+        assert guarded.pyinfra(*deploy, data=off, timeout=300).check().changed == []
+    finally:
+        guarded.pyinfra(*deploy, data=data(), timeout=300).check()
+    assert "mailstack" in guarded.exec("fail2ban-client status").stdout
 
 
 def test_where_nftables_does_not_work_the_deploy_goes_on(clone: Factory) -> None:
