@@ -198,6 +198,13 @@ def test_a_wrong_answer_of_a_table(
     assert report.results[-1].state == "failed"
 
 
+def test_a_table_that_ends_without_a_word_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it should have no answer: a killed postmap(1) has none either."""
+    monkeypatch.setattr(services, "run", lambda command: (-9, "", ""))
+    with pytest.raises(Problem, match="ended with status -9"):
+        services._asked({"environment": [], "table": "pgsql:/x", "as_root": True}, "miss")
+
+
 def test_answers_of_smtp_and_imap() -> None:
     smtp = Session.__new__(Session)
     smtp.how = "smtp"

@@ -56,9 +56,9 @@ def _asked(each: Mapping[str, Any], key: str) -> str:
     """Return what postmap(1) says, as the user of Postfix. Its errors are an answer that fails."""
     as_postfix = ["setpriv", "--reuid=postfix", "--regid=postfix", "--init-groups", "--"]
     ask = ["env", *each["environment"], "postmap", "-q", key, each["table"]]
-    _, found, errors = run(ask if each["as_root"] else [*as_postfix, *ask])
-    if errors.strip():
-        raise Problem(one_line(errors))
+    status, found, errors = run(ask if each["as_root"] else [*as_postfix, *ask])
+    if errors.strip() or status not in (0, 1):  # 1: the table does not have it
+        raise Problem(one_line(errors) or f"postmap ended with status {status}")
     return found.strip()
 
 
