@@ -13,7 +13,7 @@ from mailstack.components.component import with_required
 from mailstack.components.mail_server import COMPONENTS
 from mailstack.facts.dkim import KEYS
 from mailstack.files import Directory, File, Kept, Shared
-from mailstack.verify.tables import tables
+from mailstack.verify.tables import others, tables
 
 if TYPE_CHECKING:
     from mailstack.components.component import Component, Site
@@ -59,6 +59,7 @@ def plan(site: Site, platform: Platform, accounts: Accounts | None, *, catch_all
         **_ports(site, platform, components),
         "probes": [probe._asdict() for each in components for probe in each.probes(site, platform)],
         "maps": tables(site, entries, accounts) if site.here.has_mail else [],
+        "other_maps": others(entries, accounts) if site.here.has_mail else [],
         "secrets": list(_secrets(entries)),
         "directories": sorted(
             {state.path for each in components for state in each.state(site) if state.holds == "secrets"}

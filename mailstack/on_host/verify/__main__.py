@@ -51,6 +51,7 @@ def _tasks(plan: dict[str, Any], report: Report) -> list[Callable[[], None]]:
         tasks.append(refused.without_accounts)
     tasks += [partial(services.probe, report, each) for each in plan["probes"]]
     tasks += [partial(services.table, report, each) for each in plan["maps"]]
+    tasks += [partial(services.other_table, report, path) for path in plan["other_maps"]]
     tasks += [partial(_certificate, report, plan, each) for each in plan["tls"]]
     tasks.append(partial(readable.check, report, plan["secrets"], plan["directories"]))
     ssh = os.environ.get("SSH_CONNECTION", "")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from .results import Problem, Report
+from .results import Problem, Report, Skip
 from .run import one_line, run
 
 
@@ -31,6 +31,15 @@ def table(report: Report, each: Mapping[str, Any]) -> None:
         shown = "its first key" if each["secret"] else _short(hit)
         report.check("maps", f"{name} has {shown}", partial(_known, each), each["advice"])
     report.check("maps", f"{name} has no {miss}", partial(_unknown, each), each["advice"])
+
+
+def other_table(report: Report, path: str) -> None:
+    """Say that a table of an administrator's own component is not asked: its keys are not known."""
+
+    def left_out() -> None:
+        raise Skip("it is of a component of your own, which can ask it in a probe (Component.probes)")
+
+    report.check("maps", path, left_out)
 
 
 def _short(key: str) -> str:
