@@ -51,8 +51,8 @@ def look(asker: Asker, name: str) -> list[Result]:
         report.check("dns", f"the mail servers of {name}", lambda: ", ".join(servers))
     with ThreadPoolExecutor(8) as pool:
         tasks = [task for server in servers for task in _tasks(report, asker, server)]
-        for job in [pool.submit(task) for task in tasks]:
-            job.result()
+        for task in tasks:
+            pool.submit(report.guarded, "ports", task)
     return sorted(report.results, key=lambda result: (_ORDER.index(result.group), result.title))
 
 

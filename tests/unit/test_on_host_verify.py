@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mailstack.on_host.verify import dkim, readable, services, sockets
+from mailstack.on_host.verify import __main__ as program
+from mailstack.on_host.verify import dkim, mail, readable, services, sockets
 from mailstack.on_host.verify.lines import Session, code
 from mailstack.on_host.verify.results import Doubt, Problem, Report, Skip
 
@@ -42,6 +43,41 @@ def test_a_check_passes_fails_or_is_left_out() -> None:
         "doubt": ("warning", "why", "do that"),
         "none": ("skipped", "why", ""),
     }
+
+
+def test_what_ends_some_checks_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_listeners(report: Report, plan: object, ssh: str) -> None:
+        raise OSError(2, "No such file or directory", "/proc/net/tcp")
+
+    monkeypatch.setattr(sockets, "check", no_listeners)
+    plan = {"domain": None, "mail": False, "address": "127.0.0.1", "probes": [], "maps": [], "tls": []}
+    found = program.checked({**plan, "other_maps": [], "secrets": [], "directories": []})
+    assert {each["title"]: each["state"] for each in found} == {
+        "no secret can be read by others": "ok",
+        "the checks of test_on_host_verify come to an end": "failed",
+    }
+    assert all(each["advice"] for each in found if each["state"] == "failed")
+
+
+def test_a_slow_journal_leaves_the_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report()
+    plan = {"mail_ports": [587], "tag": "t", "hostname": "mx.example.org", "filter": False}
+    messages = mail.Mail(plan, report)
+
+    def read() -> str:
+        messages.probes[0].raw = b"a message"
+        return "in INBOX"
+
+    def journal() -> list[str]:
+        raise Problem("journalctl did not end within 25 s")
+
+    monkeypatch.setattr(messages, "_send", lambda probe: "accepted")
+    monkeypatch.setattr(messages, "_read", read)
+    monkeypatch.setattr(messages, "_journal", journal)
+    messages.all()
+    states = {each.title: each.state for each in report.results}
+    assert states["the journal has the times"] == "failed"
+    assert states["the message by 587 is signed and aligned"] == "skipped"
 
 
 @pytest.fixture

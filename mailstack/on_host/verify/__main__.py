@@ -30,8 +30,8 @@ def checked(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """Do all checks of a plan, several at a time, and return what they found."""
     report = Report()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for job in [pool.submit(task) for task in _tasks(plan, report)]:
-            job.result()
+        for task in _tasks(plan, report):
+            pool.submit(report.guarded, "services", task)
     return [asdict(result) for result in sorted(report.results, key=_place)]
 
 
