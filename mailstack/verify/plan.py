@@ -93,7 +93,6 @@ def _ports(site: Site, platform: Platform, components: Sequence[Component]) -> d
     numbers = {port["number"] for port in declared}
     return {
         "address": address,
-        "versions": listening.versions(settings, platform),
         "loopback_only": settings.mail_inet_interfaces == ("loopback-only",),
         "ports": declared,
         "allowed_ports": list(settings.mail_verify_ports),

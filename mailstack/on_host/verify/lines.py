@@ -22,6 +22,10 @@ class Protocol(NamedTuple):
     starttls: str
 
 
+class Ended(Problem):
+    """An answer that never came, as the server has closed the connection."""
+
+
 PROTOCOLS = {
     "smtp": Protocol("EHLO mailstack-verify.invalid", "STARTTLS"),
     "imap": Protocol("", "v1 STARTTLS"),
@@ -102,7 +106,7 @@ class Session:
         while True:
             raw = self._file.readline(65536)
             if not raw.endswith(b"\n"):
-                raise Problem(f"the connection ended{f' after: {lines[-1]}' if lines else ''}")
+                raise Ended(f"the connection ended{f' after: {lines[-1]}' if lines else ''}")
             lines.append(raw.decode("utf-8", "replace").strip())
             if self._is_last(lines[-1], tag):
                 return lines
