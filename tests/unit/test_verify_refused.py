@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +11,7 @@ from mailstack.on_host.verify import refused
 from mailstack.on_host.verify.refused import Refused
 from mailstack.on_host.verify.results import Report, Result, Skip
 from mailstack.on_host.verify.sockets import Listener
+from tests.support.smtp_server import smtp
 
 PLAN: dict[str, Any] = {
     "address": "127.0.0.1",
@@ -28,50 +26,6 @@ PLAN: dict[str, Any] = {
     "nobody": "nobody@example.org",
     "password": "none",
 }
-
-
-class Server:
-    """A server of SMTP, with the answers that a test gives it.
-
-    + answers: what it says to a command, by its beginning; an empty one ends the connection
-    """
-
-    def __init__(self, answers: dict[str, str]) -> None:
-        self.answers = {"": "220 mx ESMTP", "EHLO": "250 mx", "MAIL": "250 ok", "QUIT": "221 bye"} | answers
-        self.seen: list[str] = []
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:
-                return
-            with client, client.makefile("rw", newline="\r\n") as lines:
-                line: str | None = ""
-                while line is not None:
-                    answer = self.answers.get(line[:4].strip(), "500 what?")
-                    if not answer:
-                        break
-                    lines.write(f"{answer}\n")
-                    lines.flush()
-                    line = lines.readline().strip() or None
-                    self.seen += [line] if line else []
-
-
-@contextmanager
-def smtp(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str]) -> Iterator[Server]:
-    """Run a server that the checks find on every port."""
-    server = Server(answers)
-    connect = socket.create_connection
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            socket, "create_connection", lambda address, *more: connect((address[0], server.port), *more)
-        )
-        yield server
-    server.socket.close()
 
 
 def tried(**plan: Any) -> dict[str, Result]:
@@ -101,7 +55,7 @@ def test_a_server_that_is_down_is_no_open_relay(server: str, monkeypatch: pytest
     with smtp(monkeypatch, answers) as listening:
         if server == "closed":
             listening.socket.close()
-        found = tried(clear_ports=ports if server != "busy" else [], mail_ports=[587])
+        found = tried(clear_ports=ports, mail_ports=[587])
     assert {each.state for each in found.values()} == {"failed"}
     for title, each in found.items():
         assert each.text.startswith(("it can't be tried: ", "it does not greet: ")), (title, each)

@@ -110,7 +110,10 @@ class Refused:
         if source == self._address:
             raise Skip("this host can't be another one to itself, by IPv6 alone")
         with Session(port["how"], self._address, port["number"], source) as session:
-            return _TRIES[port["how"]](session, self.plan["user"], self.plan["password"])
+            hello = session.answer()
+            if not session.is_good(hello):
+                raise Problem(f"it does not greet: {hello[-1]}", _OTHERS)
+            return _TRIES[port["how"]](session, hello, self.plan["user"], self.plan["password"])
 
     def _somebody_else(self) -> str:
         try:
@@ -192,8 +195,7 @@ def _greeted(session: Session) -> list[str]:
     return session.ask("EHLO mailstack-verify.example.com")
 
 
-def _smtp(session: Session, user: str, password: str) -> str:
-    session.answer()
+def _smtp(session: Session, hello: list[str], user: str, password: str) -> str:
     offered = [line for line in session.ask("EHLO localhost") if "AUTH" in line.upper()]
     response = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     session.socket.sendall(f"AUTH PLAIN {response}\r\n".encode())
@@ -201,32 +203,29 @@ def _smtp(session: Session, user: str, password: str) -> str:
     return _not_taken(offered, code(said) == 235, said)
 
 
-def _imap(session: Session, user: str, password: str) -> str:
-    session.answer()
+def _imap(session: Session, hello: list[str], user: str, password: str) -> str:
     capabilities = " ".join(session.ask("v1 CAPABILITY")).upper()
     offered = ["AUTH=PLAIN"] if "AUTH=PLAIN" in capabilities else []
     said = session.ask(f'v1 LOGIN "{user}" "{password}"')
     return _not_taken(offered, said[-1].startswith("v1 OK"), said)
 
 
-def _pop3(session: Session, user: str, password: str) -> str:
-    session.answer()
+def _pop3(session: Session, hello: list[str], user: str, password: str) -> str:
     said = session.ask(f"USER {user}")
     if said[-1].startswith("+OK"):
         said = session.ask(f"PASS {password}")
     return _not_taken([], said[-1].startswith("+OK"), said)
 
 
-def _sieve(session: Session, user: str, password: str) -> str:
-    lines = session.answer()
-    offered = [line for line in lines if line.upper().startswith('"SASL"') and "PLAIN" in line.upper()]
+def _sieve(session: Session, hello: list[str], user: str, password: str) -> str:
+    offered = [line for line in hello if line.upper().startswith('"SASL"') and "PLAIN" in line.upper()]
     response = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     session.socket.sendall(f'AUTHENTICATE "PLAIN" "{response}"\r\n'.encode())
     said = session.answer()
     return _not_taken(offered, said[-1].upper().startswith("OK"), said)
 
 
-_TRIES: dict[str, Callable[[Session, str, str], str]] = {
+_TRIES: dict[str, Callable[[Session, list[str], str, str], str]] = {
     "smtp": _smtp,
     "imap": _imap,
     "pop3": _pop3,
