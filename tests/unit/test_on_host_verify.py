@@ -188,6 +188,34 @@ def test_readable_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert state() == "ok"
 
 
+def test_a_secret_that_is_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that of postsrsd, which has nothing by which one could tell it from other text."""
+    monkeypatch.setattr(readable, "_can_enter", lambda directory: True)
+    secret = tmp_path / "postsrsd.secret"
+    secret.write_text("bm90IGEga2V5\n")
+    states = []
+    for mode in (0o600, 0o644):
+        secret.chmod(mode)
+        report = Report()
+        readable.check(report, [], [str(secret), str(tmp_path / "missing")])
+        states.append((report.results[0].state, f"chmod o-rwx {secret}" in report.results[0].advice))
+    assert states == [("ok", False), ("failed", True)]
+
+
+def test_a_directory_that_is_not_read_to_its_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readable, "_MOST", 2)
+    (tmp_path / "below").mkdir()
+    texts = []
+    for number in range(4):
+        (tmp_path / f"below/{number}").touch()
+        report = Report()
+        readable.check(report, [], [str(tmp_path)])
+        texts.append(report.results[0].text)
+    assert [f"of {tmp_path}, the first 2 files alone" in text for text in texts] == [False, False, True, True]
+
+
 def test_a_group_that_should_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.getuid():
         pytest.skip("only root can give files away")
@@ -195,9 +223,12 @@ def test_a_group_that_should_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
     private.touch()
     private.chmod(0o640)
     os.chown(private, 0, 5)
-    report = Report()
-    readable.check(report, [{"path": str(private), "mode": 0o600, "group": "root"}], [])
-    assert report.results[0].state == "failed" and str(private) in report.results[0].text
+    for mode, group, command in ((0o600, "root", "chmod g-rwx"), (0o640, "mail", "chgrp mail")):
+        report = Report()
+        readable.check(report, [{"path": str(private), "mode": mode, "group": group}], [])
+        (found,) = report.results
+        assert found.state == "failed" and str(private) in found.text
+        assert f" or: {command} {private};" in found.advice
 
 
 @pytest.mark.parametrize(
