@@ -162,6 +162,24 @@ def test_listeners(tmp_path: Path) -> None:
     assert found == {3306: False, 25: True, 5432: False, 993: True, 80: False}
 
 
+def test_services_of_udp_that_flood_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is open to all, the second to this host; the third is the other end of a question."""
+    (tmp_path / "udp").write_text(
+        "  sl  local_address rem_address   st\n"
+        "   0: 00000000:006F 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 201 2\n"
+        "   1: 0100007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 202 2\n"
+        "   2: 0100A8C0:2BCB 0800A8C0:0035 01 00000000:00000000 00:00000000 00000000 0 0 203 2\n"
+        "   3: 00000000:8001 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 204 2\n"
+    )
+    found = sockets.listeners
+    monkeypatch.setattr(sockets, "listeners", lambda protocol: found(tmp_path, protocol))
+    with pytest.raises(Doubt, match=r"^open to other hosts: 111 \(rpcbind\)$") as doubt:
+        sockets._no_floods({"allowed_ports": [], "firewall": False})
+    assert "mail_verify_ports" in doubt.value.advice
+    assert sockets._no_floods({"allowed_ports": [111], "firewall": False}) == ""
+    assert "111 (rpcbind)" in sockets._no_floods({"allowed_ports": [], "firewall": True})
+
+
 def test_readable_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     private = tmp_path / "secret"
     private.write_text("-----BEGIN PRIVATE KEY-----\n")
