@@ -6,6 +6,7 @@ import base64
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,14 @@ def test_what_ends_some_checks_leaves_the_others(monkeypatch: pytest.MonkeyPatch
         raise OSError(2, "No such file or directory", "/proc/net/tcp")
 
     monkeypatch.setattr(sockets, "check", no_listeners)
-    plan = {"domain": None, "mail": False, "address": "127.0.0.1", "probes": [], "maps": [], "tls": []}
+    plan: dict[str, Any] = {
+        "domain": None,
+        "mail": False,
+        "address": "127.0.0.1",
+        "probes": [],
+        "maps": [],
+        "tls": [],
+    }
     found = program.checked({**plan, "other_maps": [], "secrets": [], "directories": []})
     assert {each["title"]: each["state"] for each in found} == {
         "no secret can be read by others": "ok",
@@ -78,6 +86,14 @@ def test_a_slow_journal_leaves_the_signatures(monkeypatch: pytest.MonkeyPatch) -
     states = {each.title: each.state for each in report.results}
     assert states["the journal has the times"] == "failed"
     assert states["the message by 587 is signed and aligned"] == "skipped"
+
+
+def test_a_message_without_a_signature_fails(tmp_path: Path) -> None:
+    report = Report()
+    plan = {"filter": True, "domain": "example.org", "keys": str(tmp_path)}
+    messages = mail.Mail(plan, report)
+    report.check("mail", "signed", lambda: messages._signed(mail.Probe(587, "<1@x>", raw=_MESSAGE)))
+    assert [(each.state, each.text) for each in report.results] == [("failed", "it has no signature")]
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from mailstack.dns.asking import Answer, Asker
-from mailstack.on_host.verify.results import Report, Result
+from mailstack.on_host.verify.results import Problem, Report, Result
 from mailstack.verify import outside, seen
 from tests.support.smtp_server import smtp
 
@@ -102,11 +102,11 @@ def test_only_an_answer_to_the_recipient_proves_that_nobody_relays(
 def test_a_server_that_turns_away_does_not_prove_that_it_takes_no_password(
     answers: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with smtp(monkeypatch, answers), pytest.raises(seen.Problem, match="it can't be tried"):
+    with smtp(monkeypatch, answers), pytest.raises(Problem, match="it can't be tried"):
         seen._offers_auth("127.0.0.1", 587, True)
     with smtp(monkeypatch, {"EHLO": "250-mx\n250 STARTTLS"}):
         assert seen._offers_auth("127.0.0.1", 587, True) == ""
-    with smtp(monkeypatch, {"EHLO": "250-mx\n250 AUTH PLAIN"}), pytest.raises(seen.Problem, match="it does"):
+    with smtp(monkeypatch, {"EHLO": "250-mx\n250 AUTH PLAIN"}), pytest.raises(Problem, match="it does"):
         seen._offers_auth("127.0.0.1", 587, True)
 
 

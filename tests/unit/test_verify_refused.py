@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from mailstack.on_host.verify import refused
+from mailstack.on_host.verify import refused, sockets
+from mailstack.on_host.verify.lines import Session
 from mailstack.on_host.verify.refused import Refused
-from mailstack.on_host.verify.results import Report, Result, Skip
+from mailstack.on_host.verify.results import Problem, Report, Result, Skip
 from mailstack.on_host.verify.sockets import Listener
 from tests.support.smtp_server import smtp
 
@@ -59,7 +60,7 @@ def test_a_server_that_is_down_is_no_open_relay(server: str, monkeypatch: pytest
     assert {each.state for each in found.values()} == {"failed"}
     for title, each in found.items():
         assert each.text.startswith(("it can't be tried: ", "it does not greet: ")), (title, each)
-        assert each.advice == "mend what else has failed, and verify again", (title, each)
+        assert each.advice == refused._OTHERS, (title, each)
 
 
 def test_what_postfix_says_if_it_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,7 @@ def test_other_answers_fail(answer: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Session:
+    class User:
         """A session of smtplib."""
 
         answer = (553, b"5.7.1 Sender address rejected: not owned by user")
@@ -90,7 +91,7 @@ def test_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
         def __init__(self, *given: object, **more: object) -> None:
             self.mail = self.login = lambda *given: (250, b"ok")
 
-        def __enter__(self) -> Session:
+        def __enter__(self) -> User:
             return self
 
         def __exit__(self, *error: object) -> None:
@@ -99,11 +100,11 @@ def test_somebody_else(monkeypatch: pytest.MonkeyPatch) -> None:
         def rcpt(self, address: str) -> tuple[int, bytes]:
             return self.answer
 
-    monkeypatch.setattr("smtplib.SMTP_SSL", Session)
-    monkeypatch.setattr(refused.Session, "__init__", _down)
+    monkeypatch.setattr("smtplib.SMTP_SSL", User)
+    monkeypatch.setattr(Session, "__init__", _down)
     assert tried()[ELSE].state == "ok"
     for answer in ((250, b"2.1.5 Ok"), (450, b"4.7.1 later"), (550, b"5.1.1 unknown")):
-        monkeypatch.setattr(Session, "answer", answer)
+        monkeypatch.setattr(User, "answer", answer)
         assert tried()[ELSE].state == "failed"
 
 
@@ -121,7 +122,7 @@ def test_somebody_else_without_465(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("smtplib.SMTP_SSL", connect)
     monkeypatch.setattr("smtplib.SMTP", connect)
-    monkeypatch.setattr(refused.Session, "__init__", _down)
+    monkeypatch.setattr(Session, "__init__", _down)
     assert tried(mail_ports=[25, 587])[ELSE].state == "failed" and asked == [587]
     assert tried(mail_ports=[25])[ELSE].state == "skipped" and asked == [587]
 
@@ -155,13 +156,13 @@ def strangers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, list[str]], lis
     """Return the addresses by which a host is a stranger to itself."""
     monkeypatch.undo()
 
-    def found(addresses: str, listening: list[str], **plan: Any) -> list[str]:
+    def strange(addresses: str, listening: list[str], **plan: Any) -> list[str]:
         monkeypatch.setattr(refused, "run", lambda command: (0, addresses, ""))
-        sockets = [Listener(address, 25, "1") for address in listening] + [Listener("10.0.0.5", 22, "2")]
-        monkeypatch.setattr(refused.sockets, "listeners", lambda: sockets)
+        found = [Listener(address, 25, "1") for address in listening] + [Listener("10.0.0.5", 22, "2")]
+        monkeypatch.setattr(sockets, "listeners", lambda: found)
         return Refused({**PLAN, **plan}, Report())._strangers()
 
-    return found
+    return strange
 
 
 def test_a_stranger_is_an_address_on_which_postfix_listens(
@@ -172,5 +173,5 @@ def test_a_stranger_is_an_address_on_which_postfix_listens(
     assert strangers(all_of_them, ["127.0.0.1", "198.51.100.5"]) == ["198.51.100.5"]
     with pytest.raises(Skip):
         strangers(all_of_them, ["127.0.0.1"])
-    with pytest.raises(refused.Problem, match="nothing listens on 25"):
+    with pytest.raises(Problem, match="nothing listens on 25"):
         strangers(all_of_them, [])

@@ -82,7 +82,8 @@ def _wide_open(path: Path) -> bool:
 
 def _inside(directory: Path) -> tuple[list[str], bool]:
     """Return the files with a private key that others can read, and whether all were looked at."""
-    found, seen = [], 0
+    found: list[str] = []
+    seen = 0
     for folder, _, names in os.walk(directory):
         for name in names:
             if seen == _MOST:

@@ -93,7 +93,7 @@ class Report:
             task()
         except Exception as error:
             module = getattr(task, "func", task).__module__.rpartition(".")[2]
-            advice = "if you can't mend that, please report it as a fault of mailstack"
+            advice = "if you can't fix that, please report it as a fault of mailstack"
             self.failed(group, f"the checks of {module} come to an end", error, advice)
 
 
