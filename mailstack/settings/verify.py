@@ -20,6 +20,6 @@ class VerifySettings(Model):
     )
     mail_verify_ports: Annotated[ListOf[_Port], Allowed("a list of ports, 1 to 65535")] = Field(
         default=(),
-        description="TCP ports of other programs of the host that may be open to other hosts. For "
-        "`mailstack.verify`, any further open port is a fault.",
+        description="Ports of other programs of the host that may be open to other hosts. For "
+        "`mailstack.verify`, any further open TCP port is a fault.",
     )

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Check that Postfix can query the database: probe_postfix_lookup.sh TABLE
-# postmap(1) prints nothing for a name that does not exist, and an error if the query fails.
+# There is no such name: postmap(1) ends with 1 and prints nothing. It prints an error if the query fails
 said=$(timeout 20 postmap -q invalid. "$1" 2>&1)
-[ -z "$said" ] || { printf '%s\n' "$said" >&2; exit 1; }
+status=$?
+[ "$status" = 1 ] && [ -z "$said" ] || { printf '%s\n' "${said:-no answer}" >&2; exit 1; }

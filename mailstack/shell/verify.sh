@@ -1,7 +1,8 @@
 #!/bin/sh
 # Run the checks of mailstack.verify: verify.sh PROGRAM PLAN BEGIN END
 # All four are base64: an archive of Python, JSON, a script that creates accounts, and one that removes them and
-# their mail. systemd runs the last one whatever ends the checks, also a lost connection.
+# their mail. systemd runs the last one whatever ends the checks, also a lost connection. It sets `removed` to 0 if no
+# account is left.
 directory=/run/mailstack-verify unit=mailstack-verify
 fail() { echo "$1" >&2; exit 1; }
 command -v python3 >/dev/null || fail 'mailstack.verify needs python3 on this host: apt-get install python3'
@@ -12,13 +13,20 @@ case $(systemctl show --property=ActiveState --value "$unit") in
   inactive | failed) ;;
   *) fail 'another mailstack.verify runs on this host; allowed: one at a time' ;;
 esac
-rm -rf "$directory"
+rm -rf "$directory" "$directory.left"
 umask 077
 mkdir "$directory" || fail "$directory could not be made"
 printf %s "$1" | base64 -d > "$directory/program"
 printf %s "$2" | base64 -d > "$directory/plan"
 printf %s "$3" | base64 -d > "$directory/begin"
-{ printf %s "$4" | base64 -d; echo; echo "rm -rf $directory"; } > "$directory/end"
+{
+  printf %s "$4" | base64 -d
+  # shellcheck disable=SC2016
+  printf '\n[ "${removed:-0}" = 0 ] || : > %s\nrm -rf %s\n' "$directory.left" "$directory"
+} > "$directory/end"
 set -- --quiet --collect --wait --pipe --unit="$unit" --property=RuntimeMaxSec=300 --property=SyslogIdentifier="$unit" \
   --property="ExecStopPost=/bin/sh $directory/end" --setenv=SSH_CONNECTION="${SSH_CONNECTION:-}"
-exec systemd-run "$@" /bin/sh -c "sh $directory/begin && exec python3 $directory/program $directory/plan" </dev/null
+systemd-run "$@" /bin/sh -c "sh $directory/begin && exec python3 $directory/program $directory/plan" </dev/null
+status=$?
+[ ! -e "$directory.left" ] || fail 'the accounts of the checks could not be removed'
+exit "$status"

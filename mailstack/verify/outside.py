@@ -39,13 +39,18 @@ def from_outside(
         raise OperationValueError(
             f"server = {server!r}: {error}; allowed: such as mail.example.org"
         ) from None
-    if host.name != next(iter(host.inventory)).name:
+    if not _is_first():
         return  # every host of an inventory would find the same
     with naming_the_host():
         found = looked(name, resolver)
         answer(FORMATS[format](found))
     if wrong := failed(found):
         leave_out(f"{name}: {len(wrong)} of {len(found['checks'])} checks failed: see above")
+
+
+def _is_first() -> bool:
+    """Return whether the current host is the first one of this run: ``--limit`` leaves others out."""
+    return host.name == next((each.name for each in host.inventory if each.connected), None)
 
 
 def looked(server: str, resolver: str | None) -> dict[str, Any]:

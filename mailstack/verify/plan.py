@@ -13,7 +13,7 @@ from mailstack.components.component import with_required
 from mailstack.components.mail_server import COMPONENTS
 from mailstack.facts.dkim import KEYS
 from mailstack.files import Directory, File, Kept, Shared
-from mailstack.verify.tables import tables
+from mailstack.verify.tables import others, tables
 
 if TYPE_CHECKING:
     from mailstack.components.component import Component, Site
@@ -63,6 +63,7 @@ def plan(
         **_ports(site, platform, components),
         "probes": [probe._asdict() for each in components for probe in each.probes(site, platform)],
         "maps": tables(site, entries, accounts) if site.here.has_mail else [],
+        "other_maps": others(entries, accounts) if site.here.has_mail else [],
         "secrets": list(_secrets(entries)),
         "directories": sorted(
             {state.path for each in components for state in each.state(site) if state.holds == "secrets"}
@@ -96,7 +97,6 @@ def _ports(site: Site, platform: Platform, components: Sequence[Component]) -> d
     numbers = {port["number"] for port in declared}
     return {
         "address": address,
-        "versions": listening.versions(settings, platform),
         "loopback_only": settings.mail_inet_interfaces == ("loopback-only",),
         "ports": declared,
         "allowed_ports": list(settings.mail_verify_ports),

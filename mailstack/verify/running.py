@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from mailstack.topology import Node
 
 NO_DOMAIN = "there is no active domain in the database: mailstack.accounts.domain creates one"
+_LEFT = "the accounts of the checks could not be removed"
+"""As verify.sh says it."""
 _START = "import runpy; runpy.run_module('verify', run_name='__main__', alter_sys=True)\n"
 
 
@@ -71,8 +73,13 @@ def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContext
     first, last = database.changing(name, creating), database.changing(name, away)
     owner = _owner(site)
     if owner is None:
-        return first, f"{last}{mail}", nullcontext()
-    return ":", mail, _on_another(owner, first, last)
+        return first, f"{_noted(last)}{mail}", nullcontext()
+    return ":", mail, _on_another(owner, first, _noted(last))
+
+
+def _noted(last: str) -> str:
+    """Return a script that removes the accounts, and notes whether that worked."""
+    return f"{last}\nremoved=$?\n"
 
 
 def _accounts(site: Site) -> tuple[Accounts | None, bool, str]:
@@ -120,7 +127,9 @@ def _on_another(owner: Host, first: str, last: str) -> Iterator[None]:
     try:
         yield
     finally:
-        run_script(owner, "systemctl stop mailstack-verify-accounts")
+        done = run_script(owner, script("verify_accounts_end"))
+    if not done.succeeded:
+        raise OperationError(f"{owner.name}: {_LEFT}: {' '.join(done.errors.split())}")
 
 
 def unfinished() -> str:
@@ -141,6 +150,10 @@ def _run(wanted: str, begin: str, end: str) -> dict[str, Any]:
     except ValueError:
         said = " ".join((done.errors or done.output).split())
         raise OperationError(f"the checks ended early: {said or 'without a word'}") from None
+    if _LEFT in done.errors:
+        advice = "the next mailstack.verify removes them, once the database takes changes"
+        check = _skipped("services", "the accounts of the checks are removed", " ".join(done.errors.split()))
+        found["checks"].append({**check, "state": "failed", "advice": advice})
     return found
 
 

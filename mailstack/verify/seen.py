@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
 from dns import reversename
 
-from mailstack.on_host.verify.lines import Session, any_certificate, code
-from mailstack.on_host.verify.results import Problem, Report, Result, Skip, shown
+from mailstack.on_host.verify.lines import Ended, Session, any_certificate, code
+from mailstack.on_host.verify.results import Doubt, Problem, Report, Result, Skip, shown
 from mailstack.on_host.verify.tls import certificate
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TIMEOUT = 10.0
 _FOREIGN = "verify@mailstack-verify.example"
 """A recipient of nobody there (RFC 2606)."""
+_MAIL = ("EHLO mailstack-verify.example.com", "MAIL FROM:<>")
 _NEEDED = {25: "smtp", 465: "submissions", 587: "submission", 993: "imaps"}
 _HOW = {25: "smtp", 587: "smtp", 143: "imap", 110: "pop3", 4190: "sieve", 465: "", 993: "", 995: "", 443: ""}
 _NAMES = {**_NEEDED, 143: "imap", 110: "pop3", 995: "pop3s", 4190: "sieve", 443: "https"}
@@ -39,30 +40,66 @@ _FIREWALL = (
     "does it run, and does a firewall at the host or its provider let it through? Many networks block port 25"
     " outward: try from another one"
 )
+_NO_DNS = "do its name servers answer? mailstack.dns.check asks them; resolver=… names another resolver"
+_AGAIN = "verify again, from another network: this one may be banned, or have to wait (greylisting)"
 _ZONE = "mailstack.dns.zone has the record for where your DNS is kept"
 
 
 def look(asker: Asker, name: str) -> list[Result]:
     """Check a server, or all servers of a mail domain."""
     report = Report()
-    exchangers = [record.split() for record in asker.data(name, "MX")]
-    servers = [target.rstrip(".") for _, target in sorted(exchangers)] or [name]
-    if exchangers:
-        report.check("dns", f"the mail servers of {name}", lambda: ", ".join(servers))
+    title = f"the mail servers of {name}"
+    try:
+        records = _data(asker, name, "MX")
+    except Problem as problem:
+        report.failed("dns", title, problem, _NO_DNS)
+        return report.results
+    servers = _exchangers(records)
+    if records:
+        report.check("dns", title, partial(_listed, servers))
     with ThreadPoolExecutor(8) as pool:
-        tasks = [task for server in servers for task in _tasks(report, asker, server)]
-        for job in [pool.submit(task) for task in tasks]:
-            job.result()
+        tasks = [task for server in servers or [name] for task in _tasks(report, asker, server)]
+        for task in tasks:
+            pool.submit(report.guarded, "ports", task)
     return sorted(report.results, key=lambda result: (_ORDER.index(result.group), result.title))
+
+
+def _data(asker: Asker, name: str, kind: str) -> tuple[str, ...]:
+    """Return records. Raises ``Problem`` if the DNS does not say whether there are any."""
+    answer = asker.ask(name, kind, unchecked=True)
+    if answer.code not in ("NOERROR", "NXDOMAIN"):
+        raise Problem(f"the DNS does not say its {kind} records: {answer.code}", _NO_DNS)
+    return answer.data
+
+
+def _exchangers(records: Iterable[str]) -> list[str]:
+    """Return the servers of MX records, the preferred ones first; none of a null MX (RFC 7505)."""
+    found = sorted((int(preference), target.rstrip(".")) for preference, target in map(str.split, records))
+    return [target for _, target in found if target]
+
+
+def _listed(servers: list[str]) -> str:
+    if not servers:
+        raise Skip("it says by a null MX that it takes no mail (RFC 7505)")
+    return ", ".join(servers)
 
 
 def _tasks(report: Report, asker: Asker, server: str) -> list[Callable[[], object]]:
     """Ask for the addresses of a server, and return the checks of each."""
-    found = sorted({address for kind in ("A", "AAAA") for address in asker.data(server, kind)})
+    addresses: set[str] = set()
+    silent: list[Problem] = []
+    for kind in ("A", "AAAA"):
+        try:
+            addresses.update(_data(asker, server, kind))
+        except Problem as problem:
+            silent.append(problem)
+    found = sorted(addresses)
 
     def named() -> str:
         if not found:
-            raise Problem("it has none", _ZONE)
+            raise silent[0] if silent else Problem("it has none", _ZONE)
+        if silent:
+            raise Doubt(f"{', '.join(found)}; {silent[0].text}", _NO_DNS)
         return ", ".join(found)
 
     report.check("dns", f"{server} has addresses", named)
@@ -80,9 +117,8 @@ def _tasks(report: Report, asker: Asker, server: str) -> list[Callable[[], objec
 
 
 def _reverse(asker: Asker, address: str, server: str) -> None:
-    names = [
-        each.rstrip(".") for each in asker.data(str(reversename.from_address(address)).rstrip("."), "PTR")
-    ]
+    pointer = str(reversename.from_address(address)).rstrip(".")
+    names = [each.rstrip(".") for each in _data(asker, pointer, "PTR")]
     if server not in names:
         text = f"its PTR record is {' and '.join(names)}" if names else "it has no PTR record"
         raise Problem(text, f"ask the provider of the address for one to {server}; large receivers want it")
@@ -149,14 +185,20 @@ def _port_25(report: Report, server: str, address: str) -> None:
 
 
 def _relays(address: str) -> str:
-    with Session("smtp", address, 25, timeout=30) as session:
-        session.answer()
-        session.ask("EHLO mailstack-verify.example.com")
-        session.ask("MAIL FROM:<>")
-        said = session.ask(f"RCPT TO:<{_FOREIGN}>")
-        session.ask("QUIT")
+    """Try to relay. Only an answer to the recipient proves something."""
+    try:
+        with Session("smtp", address, 25, timeout=30) as session:
+            for said in (session.answer(), *map(session.ask, _MAIL)):
+                if not 200 <= code(said) < 400:
+                    raise Problem(f"it can't be tried: {said[-1]}", _AGAIN)
+            said = session.ask(f"RCPT TO:<{_FOREIGN}>")
+            session.ask("QUIT")
+    except (OSError, Ended) as error:
+        raise Problem(f"it can't be tried: {shown(error)}", _AGAIN) from None
     if code(said) < 400:
         raise Problem(f"to {_FOREIGN}: {said[-1]}")
+    if code(said) < 500 and ".7.1 " not in said[-1]:  # 4.7.1 with defer_unauth_destination
+        raise Problem(f"it gets another answer than that it may not relay: {said[-1]}", _AGAIN)
     return said[-1]
 
 
@@ -195,9 +237,11 @@ def _offers_auth(address: str, number: int, with_tls: bool) -> str:
     how = _HOW[number]
     with Session(how, address, number, timeout=30) as session:
         lines = session.answer()
-        if how == "smtp":
+        if session.is_good(lines) and how == "smtp":
             lines = session.ask("EHLO mailstack-verify.example.com")
-        elif how == "imap":
+        if not session.is_good(lines):
+            raise Problem(f"it can't be tried: {lines[-1]}", _AGAIN)
+        if how == "imap":
             lines = session.ask("v1 CAPABILITY")
         elif how == "pop3":
             lines = session.ask("USER nobody@mailstack-verify.invalid")

@@ -72,10 +72,20 @@ def tables(site: Site, entries: Sequence[Entry], accounts: Accounts | None) -> l
     return found
 
 
+def others(entries: Sequence[Entry], accounts: Accounts | None) -> list[str]:
+    """Return the files that ask the database in a way that only the administrator's own component knows."""
+    if accounts is None:
+        return []
+    known = keys_of_sql(accounts)
+    return [entry.path for entry in entries if is_sql(entry) and entry.path not in known]
+
+
 def _sql(site: Site, files: Sequence[File], known: dict[str, Keys]) -> Iterator[dict[str, Any]]:
     settings = site.settings
     environment = engine_of(settings).postfix_environment(site.endpoint).split()
     for file in filter(is_sql, files):
+        if file.path not in known:
+            continue
         of_postfix = file.path.startswith(f"{SQL_DIRECTORY}/")
         driver = settings.map_type if of_postfix else settings.db_driver
         # as each is asked: with "peer", the database knows root only as the user of Postfix

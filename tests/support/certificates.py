@@ -8,7 +8,9 @@ from pathlib import Path
 from tests.support import sample_accounts
 
 
-def self_signed(directory: Path, hostname: str = sample_accounts.HOSTNAME) -> tuple[Path, Path]:
+def self_signed(
+    directory: Path, hostname: str = sample_accounts.HOSTNAME, days: int = 90
+) -> tuple[Path, Path]:
     """Return the files of a new certificate and its key."""
     certificate, key = directory / "cert.pem", directory / "key.pem"
     make = [
@@ -19,7 +21,7 @@ def self_signed(directory: Path, hostname: str = sample_accounts.HOSTNAME) -> tu
         "rsa:2048",
         "-noenc",
         "-days",
-        "90",
+        str(days),
         "-subj",
         f"/CN={hostname}",
     ]

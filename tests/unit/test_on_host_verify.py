@@ -7,10 +7,12 @@ import os
 import socket
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mailstack.on_host.verify import dkim, readable, services, sockets
+from mailstack.on_host.verify import __main__ as program
+from mailstack.on_host.verify import dkim, mail, readable, services, sockets
 from mailstack.on_host.verify.lines import Session, code
 from mailstack.on_host.verify.results import Doubt, Problem, Report, Skip
 
@@ -43,6 +45,56 @@ def test_a_check_passes_fails_or_is_left_out() -> None:
         "doubt": ("warning", "why", "do that"),
         "none": ("skipped", "why", ""),
     }
+
+
+def test_what_ends_some_checks_leaves_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_listeners(report: Report, plan: object, ssh: str) -> None:
+        raise OSError(2, "No such file or directory", "/proc/net/tcp")
+
+    monkeypatch.setattr(sockets, "check", no_listeners)
+    plan: dict[str, Any] = {
+        "domain": None,
+        "mail": False,
+        "address": "127.0.0.1",
+        "probes": [],
+        "maps": [],
+        "tls": [],
+    }
+    found = program.checked({**plan, "other_maps": [], "secrets": [], "directories": []})
+    assert {each["title"]: each["state"] for each in found} == {
+        "no secret can be read by others": "ok",
+        "the checks of test_on_host_verify come to an end": "failed",
+    }
+    assert all(each["advice"] for each in found if each["state"] == "failed")
+
+
+def test_a_slow_journal_leaves_the_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = Report()
+    plan = {"mail_ports": [587], "tag": "t", "hostname": "mx.example.org", "filter": False}
+    messages = mail.Mail(plan, report)
+
+    def read() -> str:
+        messages.probes[0].raw = b"a message"
+        return "in INBOX"
+
+    def journal() -> list[str]:
+        raise Problem("journalctl did not end within 25 s")
+
+    monkeypatch.setattr(messages, "_send", lambda probe: "accepted")
+    monkeypatch.setattr(messages, "_read", read)
+    monkeypatch.setattr(messages, "_journal", journal)
+    messages.all()
+    states = {each.title: each.state for each in report.results}
+    assert states["the journal has the times"] == "failed"
+    assert states["the message by 587 is signed and aligned"] == "skipped"
+
+
+def test_a_message_without_a_signature_fails(tmp_path: Path) -> None:
+    report = Report()
+    plan = {"filter": True, "domain": "example.org", "keys": str(tmp_path)}
+    messages = mail.Mail(plan, report)
+    report.check("mail", "signed", lambda: messages._signed(mail.Probe(587, "<1@x>", raw=_MESSAGE)))
+    assert [(each.state, each.text) for each in report.results] == [("failed", "it has no signature")]
 
 
 @pytest.fixture
@@ -137,7 +189,7 @@ def test_only_root_has_a_server_of_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
         sockets.check(report, plan, "")
         return report.results[-1].state
 
-    monkeypatch.setattr(sockets, "listeners", lambda: [sockets.Listener("0.0.0.0", 8083, "7")])
+    monkeypatch.setattr(sockets, "listeners", lambda *_: [sockets.Listener("0.0.0.0", 8083, "7")])
     assert (state(of_root=True), state(of_root=False)) == ("ok", "failed")
 
 
@@ -145,6 +197,24 @@ def test_the_program_of_a_socket() -> None:
     with socket.socket() as listening:
         (found,) = sockets._programs({str(os.fstat(listening.fileno()).st_ino)}).values()
     assert found == (Path("/proc/self/comm").read_text().strip(), os.geteuid() == 0)
+
+
+def test_services_of_udp_that_flood_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is open to all, the second to this host; the third is the other end of a question."""
+    (tmp_path / "udp").write_text(
+        "  sl  local_address rem_address   st\n"
+        "   0: 00000000:006F 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 201 2\n"
+        "   1: 0100007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 202 2\n"
+        "   2: 0100A8C0:2BCB 0800A8C0:0035 01 00000000:00000000 00:00000000 00000000 0 0 203 2\n"
+        "   3: 00000000:8001 00000000:0000 07 00000000:00000000 00:00000000 00000000 0 0 204 2\n"
+    )
+    found = sockets.listeners
+    monkeypatch.setattr(sockets, "listeners", lambda protocol: found(tmp_path, protocol))
+    with pytest.raises(Doubt, match=r"^open to other hosts: 111 \(rpcbind\)$") as doubt:
+        sockets._no_floods({"allowed_ports": [], "firewall": False})
+    assert "mail_verify_ports" in doubt.value.advice
+    assert sockets._no_floods({"allowed_ports": [111], "firewall": False}) == ""
+    assert "111 (rpcbind)" in sockets._no_floods({"allowed_ports": [], "firewall": True})
 
 
 def test_readable_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +243,34 @@ def test_readable_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert state() == "ok"
 
 
+def test_a_secret_that_is_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as that of postsrsd, which has nothing by which one could tell it from other text."""
+    monkeypatch.setattr(readable, "_can_enter", lambda directory: True)
+    secret = tmp_path / "postsrsd.secret"
+    secret.write_text("bm90IGEga2V5\n")
+    states = []
+    for mode in (0o600, 0o644):
+        secret.chmod(mode)
+        report = Report()
+        readable.check(report, [], [str(secret), str(tmp_path / "missing")])
+        states.append((report.results[0].state, f"chmod o-rwx {secret}" in report.results[0].advice))
+    assert states == [("ok", False), ("failed", True)]
+
+
+def test_a_directory_that_is_not_read_to_its_end_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readable, "_MOST", 2)
+    (tmp_path / "below").mkdir()
+    texts = []
+    for number in range(4):
+        (tmp_path / f"below/{number}").touch()
+        report = Report()
+        readable.check(report, [], [str(tmp_path)])
+        texts.append(report.results[0].text)
+    assert [f"of {tmp_path}, the first 2 files alone" in text for text in texts] == [False, False, True, True]
+
+
 def test_a_group_that_should_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.getuid():
         pytest.skip("only root can give files away")
@@ -180,9 +278,12 @@ def test_a_group_that_should_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
     private.touch()
     private.chmod(0o640)
     os.chown(private, 0, 5)
-    report = Report()
-    readable.check(report, [{"path": str(private), "mode": 0o600, "group": "root"}], [])
-    assert report.results[0].state == "failed" and str(private) in report.results[0].text
+    for mode, group, command in ((0o600, "root", "chmod g-rwx"), (0o640, "mail", "chgrp mail")):
+        report = Report()
+        readable.check(report, [{"path": str(private), "mode": mode, "group": group}], [])
+        (found,) = report.results
+        assert found.state == "failed" and str(private) in found.text
+        assert f" or: {command} {private};" in found.advice
 
 
 @pytest.mark.parametrize(
@@ -217,6 +318,13 @@ def test_a_wrong_answer_of_a_table(
     asked["miss"] = "something"
     services.table(report, table)
     assert report.results[-1].state == "failed"
+
+
+def test_a_table_that_ends_without_a_word_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it should have no answer: a killed postmap(1) has none either."""
+    monkeypatch.setattr(services, "run", lambda command: (-9, "", ""))
+    with pytest.raises(Problem, match="ended with status -9"):
+        services._asked({"environment": [], "table": "pgsql:/x", "as_root": True}, "miss")
 
 
 def test_answers_of_smtp_and_imap() -> None:

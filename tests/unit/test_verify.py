@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
-from mailstack.components.component import Site, site_of
+from mailstack.components.component import Component, Site, site_of
 from mailstack.engines import engine_of
 from mailstack.facts.platform import RELEASES, Platform
+from mailstack.files import Entry, File
+from mailstack.on_host.verify import services
+from mailstack.on_host.verify.results import Report
 from mailstack.settings import SettingsError
 from mailstack.topology import Node, Topology
 from mailstack.verify import accounts, printed, tables
@@ -79,6 +83,25 @@ def test_the_plan_has_all_that_is_declared() -> None:
     assert maps["sender_logins"]["table"] == "proxy:pgsql:/etc/postfix/sql/sender_logins.cf"
     assert maps["mailstack-domains"]["table"] == "pgsql:/etc/rspamd/mailstack-domains.cf"
     assert "a secret" not in json.dumps(found)
+
+
+def test_a_table_of_an_own_component_is_left_out_with_its_name() -> None:
+    """Nobody knows a key of it: not one that it has, nor one that it does not have."""
+
+    class Mine(Component):
+        name = "mine"
+
+        def files(self, site: Site, platform: Platform) -> list[Entry]:
+            return [File("/etc/postfix/mine.cf", "hosts = x\nquery = SELECT 1\n")]
+
+    here = sites()[0]
+    here = replace(here, components=(*here.components, Mine()))
+    found = plan(here, RELEASES[1], NAMES, catch_all=False)
+    assert found["other_maps"] == ["/etc/postfix/mine.cf"]
+    assert "mine" not in {each["name"] for each in found["maps"]}
+    report = Report()
+    services.other_table(report, "/etc/postfix/mine.cf")
+    assert [(each.title, each.state) for each in report.results] == [("/etc/postfix/mine.cf", "skipped")]
 
 
 def test_a_host_with_the_database_alone() -> None:

@@ -30,8 +30,8 @@ def checked(plan: dict[str, Any]) -> list[dict[str, Any]]:
     """Do all checks of a plan, several at a time, and return what they found."""
     report = Report()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for job in [pool.submit(task) for task in _tasks(plan, report)]:
-            job.result()
+        for task in _tasks(plan, report):
+            pool.submit(report.guarded, "services", task)
     return [asdict(result) for result in sorted(report.results, key=_place)]
 
 
@@ -53,6 +53,7 @@ def _tasks(plan: dict[str, Any], report: Report) -> list[Callable[[], None]]:
         tasks.append(partial(_left_out, report, plan["left_out"]))
     tasks += [partial(services.probe, report, each) for each in plan["probes"]]
     tasks += [partial(services.table, report, each) for each in plan["maps"]]
+    tasks += [partial(services.other_table, report, path) for path in plan["other_maps"]]
     tasks += [partial(_certificate, report, plan, each) for each in plan["tls"]]
     tasks.append(partial(readable.check, report, plan["secrets"], plan["directories"]))
     ssh = os.environ.get("SSH_CONNECTION", "")

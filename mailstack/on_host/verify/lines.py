@@ -25,6 +25,10 @@ class Protocol(NamedTuple):
     starttls: str
 
 
+class Ended(Problem):
+    """An answer that never came, as the server has closed the connection."""
+
+
 PROTOCOLS = {
     "smtp": Protocol("EHLO mailstack-verify.invalid", "STARTTLS"),
     "imap": Protocol("", "v1 STARTTLS"),
@@ -109,7 +113,7 @@ class Session:
             if size > _MOST:
                 raise Problem(f"its answer has no end: {lines[0][:80] if lines else ''}…")
             if not raw.endswith(b"\n"):
-                raise Problem(f"the connection ended{f' after: {lines[-1]}' if lines else ''}")
+                raise Ended(f"the connection ended{f' after: {lines[-1]}' if lines else ''}")
             lines.append(raw.decode("utf-8", "replace").strip())
             if self._is_last(lines[-1], tag):
                 return lines

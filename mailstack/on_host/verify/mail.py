@@ -24,6 +24,7 @@ _ARRIVES = 60.0
 """Seconds in which a message must have come."""
 _LOGGED = 5.0
 """Seconds in which the journal must have its lines."""
+_NO_JOURNAL = "journalctl -u 'postfix*' should have it: systemctl status systemd-journald"
 
 
 @dataclass
@@ -81,7 +82,10 @@ class Mail:
             )
         finally:
             self._clean()
-        self._times()
+        try:
+            self._times()
+        except Problem as problem:  # of journalctl(1)
+            self.report.failed("mail", "the journal has the times", problem, _NO_JOURNAL)
         for probe in self.probes:
             if probe.port != 25 and probe.raw:
                 title = f"the message by {probe.port} is signed and aligned"
@@ -208,7 +212,7 @@ class Mail:
                 "mail",
                 f"{port} through the queue",
                 partial(_seen, text, "the journal has no line of its delivery"),
-                "journalctl -u 'postfix*' should have one: systemctl status systemd-journald",
+                _NO_JOURNAL,
             )
 
     def _signed(self, probe: Probe) -> str:

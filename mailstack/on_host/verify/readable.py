@@ -13,7 +13,7 @@ from typing import Any
 from .results import Problem, Report
 
 _SECRET = (b"PRIVATE KEY-----",)
-_MOST = 20_000
+_MOST = 200_000
 """Files of a directory that are looked at."""
 
 
@@ -21,32 +21,45 @@ def check(report: Report, files: Sequence[Mapping[str, Any]], directories: Seque
     """Check the files that are not for everybody, and those in directories of secrets.
 
     + files: with ``path``, ``mode`` and ``group`` as declared
+    + directories: where others keep secrets; a file among them is one itself
     """
 
     def look() -> str:
-        wrong = [*_declared(files), *(each for path in directories for each in _inside(Path(path)))]
+        wrong = dict(_declared(files))
+        cut = []
+        for path in map(Path, directories):
+            if _wide_open(path):
+                wrong[str(path)] = f"chmod o-rwx {path}"
+            elif path.is_dir():
+                found, whole = _inside(path)
+                wrong |= {each: f"chmod o-rwx {each}" for each in found}
+                cut += [] if whole else [f"of {path}, the first {_MOST} files alone"]
         if wrong:
-            listed = ", ".join(sorted(set(wrong))[:5])
-            commands = "; ".join(f"chmod o-rwx {path}" for path in sorted(set(wrong))[:5])
-            more = f" and {len(set(wrong)) - 5} more" if len(set(wrong)) > 5 else ""
+            shown = sorted(wrong)[:5]
+            more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
             raise Problem(
-                f"others can read {listed}{more}",
-                f"pyinfra INVENTORY deploy.py restores its mode, or: {commands}; then change the secret",
+                f"others can read {', '.join(shown)}{more}",
+                "pyinfra INVENTORY deploy.py restores its mode, or:"
+                f" {'; '.join(wrong[path] for path in shown)}; then change the secret",
             )
-        return f"{len(files)} files and {len(directories)} directories"
+        return "; ".join([f"{len(files)} files and {len(directories)} directories", *cut])
 
     report.check("refused", "no secret can be read by others", look)
 
 
-def _declared(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _declared(files: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Find files that others can read, each with the command that ends it."""
     for each in files:
         with contextlib.suppress(OSError):
-            state = Path(each["path"]).stat()  # where a link leads counts
+            path = each["path"]
+            state = Path(path).stat()  # where a link leads counts
             if stat.S_ISSOCK(state.st_mode):
                 continue
-            open_to_all = bool(state.st_mode & 0o006) and _can_enter(Path(each["path"]).parent)
-            if open_to_all or _open_to_group(state, each):
-                yield each["path"]
+            if state.st_mode & 0o006 and _can_enter(Path(path).parent):
+                yield path, f"chmod o-rwx {path}"
+            elif _open_to_group(state, each):
+                group = each["group"] if each["mode"] & 0o060 else ""
+                yield path, f"chgrp {group} {path}" if group else f"chmod g-rwx {path}"
 
 
 def _open_to_group(state: os.stat_result, each: Mapping[str, Any]) -> bool:
@@ -60,25 +73,33 @@ def _open_to_group(state: os.stat_result, each: Mapping[str, Any]) -> bool:
     return state.st_gid not in (0, right) or (not each["mode"] & 0o060 and state.st_gid != 0)
 
 
-def _inside(directory: Path) -> Iterator[str]:
-    """Find files with a private key that others can read."""
+def _wide_open(path: Path) -> bool:
+    """Return whether others can read a file that is a secret."""
+    with contextlib.suppress(OSError):
+        return path.is_file() and bool(path.stat().st_mode & 0o006) and _can_enter(path.parent)
+    return False
+
+
+def _inside(directory: Path) -> tuple[list[str], bool]:
+    """Return the files with a private key that others can read, and whether all were looked at."""
+    found: list[str] = []
     seen = 0
     for folder, _, names in os.walk(directory):
         for name in names:
-            path = Path(folder, name)
+            if seen == _MOST:
+                return found, False
             seen += 1
+            path = Path(folder, name)
             with contextlib.suppress(OSError):
-                state = path.stat()
-                if not stat.S_ISREG(state.st_mode) or not state.st_mode & 0o006:
-                    continue
-                with path.open("rb") as file:
-                    start = file.read(4096)
-                if (any(mark in start for mark in _SECRET) or path.suffix == ".key") and _can_enter(
-                    path.parent
-                ):
-                    yield str(path)
-        if seen > _MOST:
-            return
+                if _wide_open(path) and _is_key(path):
+                    found.append(str(path))
+    return found, True
+
+
+def _is_key(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(4096)
+    return any(mark in start for mark in _SECRET) or path.suffix == ".key"
 
 
 def _can_enter(directory: Path) -> bool:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 import smtplib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .lines import Session, any_certificate, code
-from .results import Problem, Report, Skip
+from . import sockets
+from .lines import Ended, Session, any_certificate, code
+from .results import Problem, Report, Skip, shown
 from .run import one_line, run
 
 _FOREIGN = "verify@mailstack-verify.example"
 """A recipient of nobody here (RFC 2606)."""
 _OTHERS = "mend what else has failed, and verify again"
 _RESTORE = "pyinfra INVENTORY deploy.py restores it"
+_QUOTA = 1024 * 1024
+"""The quota of the user, in bytes."""
+_TOO_MUCH = 3_000_000
 
 
 class Refused:
@@ -31,8 +36,7 @@ class Refused:
 
     def without_accounts(self) -> None:
         """Try what a stranger may not."""
-        self.report.check(
-            "refused",
+        self._check(
             "a stranger can't relay",
             self._relay,
             "this is an open relay, which others find within hours: mail_mynetworks and"
@@ -43,29 +47,37 @@ class Refused:
         )
         for port in self.plan["clear_ports"]:
             title = f"no password in clear on {port['number']} ({port['name']})"
-            self.report.check("refused", title, partial(self._clear, port), advice)
+            self._check(title, partial(self._clear, port), advice)
 
     def with_accounts(self) -> None:
         """Try what a user may not, and mail for nobody."""
         user = self.plan["user"]
-        self.report.check(
-            "refused",
+        self._check(
             "a user can't send as somebody else",
             self._somebody_else,
             f"reject_sender_login_mismatch, or the table sender_logins, is not as deployed; {_RESTORE}",
         )
-        self.report.check(
-            "refused",
+        self._check(
             "mail to an unknown recipient is refused",
             self._unknown,
             f"such mail would bounce to forged senders: {_RESTORE}; is there a catch-all alias?",
         )
-        self.report.check(
-            "refused",
+        self._check(
             "mail to a full mailbox is refused",
             partial(self._full, user),
             f"systemctl status dovecot; its quota-status must answer Postfix; {_RESTORE}",
         )
+
+    def _check(self, title: str, check: Callable[[], str], advice: str) -> None:
+        """Try something. A server that does not answer has neither refused nor admitted it."""
+
+        def tried() -> str:
+            try:
+                return check()
+            except (OSError, Ended) as error:
+                raise Problem(f"it can't be tried: {shown(error)}", _OTHERS) from None
+
+        self.report.check("refused", title, tried, advice)
 
     def _relay(self) -> str:
         """Try it by each version of IP: a network of strangers may be of one."""
@@ -75,15 +87,21 @@ class Refused:
         """Return addresses of this host to which it is a stranger itself: in none of its own networks."""
         if self.plan["loopback_only"]:
             raise Skip("Postfix listens for this host alone")
+        listening = {each.address for each in sockets.listeners() if each.port == 25}
+        if not listening:
+            raise Problem("it can't be tried: nothing listens on 25", _OTHERS)
         networks = [ipaddress.ip_network(each, strict=False) for each in self.plan["networks"]]
         found: dict[int, str] = {}
         for text in run(["hostname", "-I"])[1].split():
             address = ipaddress.ip_address(text)
             inside = any(address.version == net.version and address in net for net in networks)
-            if address.version in self.plan["versions"] and not inside and not address.is_link_local:
+            everywhere = "0.0.0.0" if address.version == 4 else "::"
+            if not inside and not address.is_link_local and {everywhere, str(address)} & listening:
                 found.setdefault(address.version, text)
         if not found:
-            raise Skip("all addresses of this host may relay (mail_mynetworks): from_outside tries it")
+            raise Skip(
+                "all addresses on which Postfix listens may relay (mail_mynetworks): from_outside tries it"
+            )
         return [*found.values()]
 
     def _clear(self, port: dict[str, Any]) -> str:
@@ -92,13 +110,14 @@ class Refused:
         if source == self._address:
             raise Skip("this host can't be another one to itself, by IPv6 alone")
         with Session(port["how"], self._address, port["number"], source) as session:
-            return _TRIES[port["how"]](session, self.plan["user"], self.plan["password"])
+            hello = session.answer()
+            if not session.is_good(hello):
+                raise Problem(f"it does not greet: {hello[-1]}", _OTHERS)
+            return _TRIES[port["how"]](session, hello, self.plan["user"], self.plan["password"])
 
     def _somebody_else(self) -> str:
         try:
-            with smtplib.SMTP_SSL(
-                self._address, 465, "localhost", timeout=30, context=any_certificate()
-            ) as session:
+            with self._submission() as session:
                 session.login(self.plan["user"], self.plan["password"])
                 session.mail(self.plan["other"])
                 number, said = session.rcpt(self.plan["user"])
@@ -109,23 +128,45 @@ class Refused:
             raise Problem(text)
         return text
 
+    def _submission(self) -> smtplib.SMTP:
+        """Connect to a port for users, by TLS."""
+        context = any_certificate()
+        if 465 in self.plan["mail_ports"]:
+            return smtplib.SMTP_SSL(self._address, 465, "localhost", timeout=30, context=context)
+        if 587 not in self.plan["mail_ports"]:
+            raise Skip("there is no port for users: neither 465 nor 587")
+        session = smtplib.SMTP(self._address, 587, "localhost", timeout=30)
+        session.starttls(context=context)
+        return session
+
     def _unknown(self) -> str:
         if self.plan["catch_all"]:
             raise Skip(f"{self.plan['domain']} has a catch-all: every address is somebody's")
-        return self._rcpt(self.plan["nobody"], "", "5.1.1")
+        return self._rcpt(self.plan["nobody"], lambda _: "", "5.1.1")
 
     def _full(self, user: str) -> str:
-        return self._rcpt(user, " SIZE=3000000", "5.2.2")
+        return self._rcpt(user, _too_large, "5.2.2")
 
-    def _rcpt(self, recipient: str, options: str, wanted: str) -> str:
+    def _rcpt(self, recipient: str, options: Callable[[list[str]], str], wanted: str) -> str:
         with Session("smtp", self._address, 25) as session:
-            _greeted(session)
-            _accepted(session.ask(f"MAIL FROM:<>{options}"))
+            _accepted(session.ask(f"MAIL FROM:<>{options(_greeted(session))}"))
             said = session.ask(f"RCPT TO:<{recipient}>")
             session.ask("QUIT")
         if code(said) < 500 or wanted not in said[-1]:
             raise Problem(one_line(said[-1]))
         return one_line(said[-1])
+
+
+def _too_large(offered: list[str]) -> str:
+    """Return the size of a message that Postfix takes, and the mailbox does not.
+
+    + offered: the answer to EHLO
+    """
+    found = [re.match(r"250[ -]SIZE (\d+)", line.upper()) for line in offered]
+    most = next((int(limit[1]) for limit in found if limit), 0) or _TOO_MUCH
+    if most <= _QUOTA:
+        raise Skip(f"mail_message_size_limit is {most}: no message is too large for a mailbox of 1 MiB")
+    return f" SIZE={min(most, _TOO_MUCH)}"
 
 
 def _relayed(stranger: str) -> str:
@@ -146,15 +187,15 @@ def _accepted(said: list[str]) -> None:
         raise Problem(f"it can't be tried: {said[-1]}", _OTHERS)
 
 
-def _greeted(session: Session) -> None:
+def _greeted(session: Session) -> list[str]:
+    """Return the answer to EHLO."""
     hello = session.answer()
     if code(hello) != 220:
         raise Problem(f"it does not greet: {hello[-1]}", _OTHERS)
-    session.ask("EHLO mailstack-verify.example.com")
+    return session.ask("EHLO mailstack-verify.example.com")
 
 
-def _smtp(session: Session, user: str, password: str) -> str:
-    session.answer()
+def _smtp(session: Session, hello: list[str], user: str, password: str) -> str:
     offered = [line for line in session.ask("EHLO localhost") if "AUTH" in line.upper()]
     response = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     session.socket.sendall(f"AUTH PLAIN {response}\r\n".encode())
@@ -162,32 +203,29 @@ def _smtp(session: Session, user: str, password: str) -> str:
     return _not_taken(offered, code(said) == 235, said)
 
 
-def _imap(session: Session, user: str, password: str) -> str:
-    session.answer()
+def _imap(session: Session, hello: list[str], user: str, password: str) -> str:
     capabilities = " ".join(session.ask("v1 CAPABILITY")).upper()
     offered = ["AUTH=PLAIN"] if "AUTH=PLAIN" in capabilities else []
     said = session.ask(f'v1 LOGIN "{user}" "{password}"')
     return _not_taken(offered, said[-1].startswith("v1 OK"), said)
 
 
-def _pop3(session: Session, user: str, password: str) -> str:
-    session.answer()
+def _pop3(session: Session, hello: list[str], user: str, password: str) -> str:
     said = session.ask(f"USER {user}")
     if said[-1].startswith("+OK"):
         said = session.ask(f"PASS {password}")
     return _not_taken([], said[-1].startswith("+OK"), said)
 
 
-def _sieve(session: Session, user: str, password: str) -> str:
-    lines = session.answer()
-    offered = [line for line in lines if line.upper().startswith('"SASL"') and "PLAIN" in line.upper()]
+def _sieve(session: Session, hello: list[str], user: str, password: str) -> str:
+    offered = [line for line in hello if line.upper().startswith('"SASL"') and "PLAIN" in line.upper()]
     response = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
     session.socket.sendall(f'AUTHENTICATE "PLAIN" "{response}"\r\n'.encode())
     said = session.answer()
     return _not_taken(offered, said[-1].upper().startswith("OK"), said)
 
 
-_TRIES: dict[str, Callable[[Session, str, str], str]] = {
+_TRIES: dict[str, Callable[[Session, list[str], str, str], str]] = {
     "smtp": _smtp,
     "imap": _imap,
     "pop3": _pop3,

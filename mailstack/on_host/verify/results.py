@@ -79,6 +79,23 @@ class Report:
             self.results.append(result)
         return result.state != FAILED
 
+    def failed(self, group: str, title: str, error: Exception, advice: str) -> None:
+        """Note that a check ended with an error."""
+
+        def ended() -> str:
+            raise error
+
+        self.check(group, title, ended, advice)
+
+    def guarded(self, group: str, task: Callable[[], object]) -> None:
+        """Do several checks. What ends them early is a failure of theirs alone: all others go on."""
+        try:
+            task()
+        except Exception as error:
+            module = getattr(task, "func", task).__module__.rpartition(".")[2]
+            advice = "if you can't fix that, please report it as a fault of mailstack"
+            self.failed(group, f"the checks of {module} come to an end", error, advice)
+
 
 def shown(error: BaseException) -> str:
     """Return an error as one line."""

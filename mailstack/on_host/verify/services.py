@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from .results import Problem, Report
+from .results import Problem, Report, Skip
 from .run import one_line, run
 
 
@@ -33,6 +33,15 @@ def table(report: Report, each: Mapping[str, Any]) -> None:
     report.check("maps", f"{name} has no {miss}", partial(_unknown, each), each["advice"])
 
 
+def other_table(report: Report, path: str) -> None:
+    """Say that a table of an administrator's own component is not asked: its keys are not known."""
+
+    def left_out() -> None:
+        raise Skip("it is of a component of your own, which can ask it in a probe (Component.probes)")
+
+    report.check("maps", path, left_out)
+
+
 def _short(key: str) -> str:
     return key if len(key) < 60 else f"{key[:8]}…{key[-16:]}"
 
@@ -56,9 +65,9 @@ def _asked(each: Mapping[str, Any], key: str) -> str:
     """Return what postmap(1) says, as the user of Postfix. Its errors are an answer that fails."""
     as_postfix = ["setpriv", "--reuid=postfix", "--regid=postfix", "--init-groups", "--"]
     ask = ["env", *each["environment"], "postmap", "-q", key, each["table"]]
-    _, found, errors = run(ask if each["as_root"] else [*as_postfix, *ask])
-    if errors.strip():
-        raise Problem(one_line(errors))
+    status, found, errors = run(ask if each["as_root"] else [*as_postfix, *ask])
+    if errors.strip() or status not in (0, 1):  # 1: the table does not have it
+        raise Problem(one_line(errors) or f"postmap ended with status {status}")
     return found.strip()
 
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .results import Doubt, Problem, Report
 
-_LISTEN = "0A"
+_LISTEN = {"tcp": "0A", "udp": "07"}
+"""The state of a socket that waits for others; of UDP, of one that has no other end."""
+_FLOODS = {
+    53: "DNS",
+    111: "rpcbind",
+    161: "SNMP",
+    389: "CLDAP",
+    1900: "SSDP",
+    11211: "memcached",
+    11335: "rspamd's fuzzy storage",
+}
+"""Services of UDP that answer more than they are asked, or that no stranger should use."""
+_CLOSE = "stop it, let it listen on 127.0.0.1, name its port in mail_verify_ports, or set mail_firewall"
 
 
 class Listener(NamedTuple):
@@ -31,14 +44,14 @@ class Listener(NamedTuple):
         return not (mapped or address).is_loopback
 
 
-def listeners(root: Path = Path("/proc/net")) -> list[Listener]:
-    """Return all TCP sockets that listen."""
+def listeners(root: Path = Path("/proc/net"), protocol: str = "tcp") -> list[Listener]:
+    """Return all sockets that listen."""
     found = []
-    for name in ("tcp", "tcp6"):
+    for name in (protocol, f"{protocol}6"):
         with contextlib.suppress(OSError):  # a kernel without IPv6
             for line in (root / name).read_text().splitlines()[1:]:
                 cells = line.split()
-                if cells[3] == _LISTEN:
+                if cells[3] == _LISTEN[protocol]:
                     address, _, port = cells[1].partition(":")
                     found.append(Listener(_address(address), int(port, 16), cells[9]))
     return found
@@ -89,6 +102,8 @@ def _processes() -> Iterator[Path]:
 def check(report: Report, plan: Mapping[str, Any], ssh: str) -> None:
     """Compare the open ports with the declared ones.
 
+    Of UDP only some ports can be judged: programs that ask the DNS have one for each question.
+
     + plan: with ``ports``, ``allowed_ports`` of other programs, and whether a ``firewall`` closes all others
     + ssh: what sshd(8) tells its sessions of the connection; its third number is a port of sshd
     """
@@ -124,8 +139,21 @@ def check(report: Report, plan: Mapping[str, Any], ssh: str) -> None:
         "refused",
         "no port is open that nobody declared",
         none_else,
-        "stop it, let it listen on 127.0.0.1, name its port in mail_verify_ports, or set mail_firewall",
+        _CLOSE,
     )
+    report.check("refused", "no service of UDP is open that floods others", partial(_no_floods, plan))
+
+
+def _no_floods(plan: Mapping[str, Any]) -> str:
+    """Look for services that strangers abuse: they ask in the name of others, who get the large answers."""
+    found = {each.port for each in listeners(protocol="udp") if each.is_for_others}
+    others = sorted((found & {*_FLOODS}) - {*plan["allowed_ports"]})
+    if not others:
+        return ""
+    listed = ", ".join(f"{port} ({_FLOODS[port]})" for port in others)
+    if plan["firewall"]:
+        return f"the firewall lets others reach only those of mail_firewall_ports: {listed}"
+    raise Doubt(f"open to other hosts: {listed}", _CLOSE)
 
 
 def _is_open(number: int, open_ports: Mapping[int, Listener], listening: set[int]) -> None:

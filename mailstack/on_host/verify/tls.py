@@ -6,13 +6,13 @@ import shutil
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from .lines import Session, any_certificate
 from .results import Doubt, Problem
 from .run import one_line, run
 
-_EXPIRED, _SELF_SIGNED, _NAME = 10, (18,), (62, 63, 64)
+_EXPIRED, _SELF_SIGNED, _OWN_ROOT, _NAME = 10, 18, 19, (62, 63, 64)
 DAYS = 7
 """A certificate that ends sooner is not renewed."""
 
@@ -41,8 +41,7 @@ def certificate(how: str, address: str, port: int, name: str, *, own: bool = Fal
             found = shake(context)
             return _valid(found.getpeercert() or {}, found.version() or "")
     except ssl.SSLCertVerificationError as error:
-        end = _end(how, address, port, name)
-        raise _problem(error, name, end, own=own) from None
+        raise _problem(error, name, _shown(how, address, port, name), own=own) from None
     except ssl.SSLError as error:
         raise Problem(f"no TLS: {error.reason or error}", _LOOK) from None
 
@@ -52,6 +51,7 @@ _RENEW = (
     "if /etc/ssl/mailstack/cert.pem is newer, systemctl reload postfix dovecot; with mail_acme, journalctl -u"
     " mailstack-certificates says why it was not renewed; else give a new mail_tls_certificate, and deploy"
 )
+_KNOWN = "put its root into /usr/local/share/ca-certificates/NAME.crt on the host, and update-ca-certificates"
 
 
 def _valid(found: dict[str, Any], version: str) -> str:
@@ -65,42 +65,67 @@ def _valid(found: dict[str, Any], version: str) -> str:
     return text
 
 
-def _problem(error: ssl.SSLCertVerificationError, name: str, end: float | None, *, own: bool) -> Problem:
+class _Shown(NamedTuple):
+    """What openssl(1) says of a certificate that could not be verified.
+
+    + end: when it ends; ``None`` without openssl(1)
+    + issuer: the CA that has signed it
+    + fits: whether it is for the name of the server
+    """
+
+    end: float | None = None
+    issuer: str = "an unknown CA"
+    fits: bool = True
+
+
+def _problem(error: ssl.SSLCertVerificationError, name: str, shown: _Shown, *, own: bool) -> Problem:
     number, why = error.verify_code, error.verify_message
-    days = "" if end is None else f", {int((end - time.time()) // 86400)} days left"
-    if number == _EXPIRED or (end is not None and end < time.time()):
+    left = None if shown.end is None else shown.end - time.time()
+    days = "" if left is None else f", {int(left // 86400)} days left"
+    if number == _EXPIRED or (left is not None and left < 0):
         return Problem(f"the certificate has expired{days}", _RENEW)
-    if number in _NAME:
+    if number in _NAME or not shown.fits:
         return Problem(
             f"the certificate is not for {name}{days}",
             f"it must have {name}, which is mail_hostname: ask for another one, or change mail_hostname",
         )
-    if number in _SELF_SIGNED and own:
-        return Doubt(
-            f"self-signed, as no setting gives another{days}",
-            "mail programs will warn of it: set mail_acme = True, or mail_tls_certificate and mail_tls_key",
-        )
-    if number in _SELF_SIGNED:
+    if number == _SELF_SIGNED and not own:
         return Problem(
             f"self-signed{days}",
             "the certificate that the settings ask for is not there yet:"
             " journalctl -u mailstack-certificates, and mailstack.dns.check, say why",
         )
+    if left is not None and left < DAYS * 86400:
+        return Problem(f"of {shown.issuer}{days}", _RENEW)
+    if number == _SELF_SIGNED:
+        return Doubt(
+            f"self-signed, as no setting gives another{days}",
+            "mail programs will warn of it: set mail_acme = True, or mail_tls_certificate and mail_tls_key",
+        )
+    if number == _OWN_ROOT:
+        return Doubt(
+            f"of {shown.issuer}, whose root is none of the CAs that are known here{days}",
+            f"mail programs and other servers must know that root, or they warn of it; {_KNOWN}",
+        )
     return Problem(
-        f"{one_line(why)}{days}",
-        "mail_tls_certificate must have the certificates of the CA between it and the root, too",
+        f"of {shown.issuer}, {one_line(why)}{days}",
+        "mail_tls_certificate must have the certificates of the CA between it and the root, too; if the CA is"
+        f" your own: {_KNOWN}",
     )
 
 
-def _end(how: str, address: str, port: int, name: str) -> float | None:
-    """Return when a certificate ends that could not be verified; ``None`` without openssl(1)."""
+def _shown(how: str, address: str, port: int, name: str) -> _Shown:
     if not shutil.which("openssl"):
-        return None
+        return _Shown()
     session, shake = handshake(how, address, port, name)
     with session:
         encoded = shake(any_certificate()).getpeercert(binary_form=True)
     if not encoded:
-        return None
+        return _Shown()
     pem = ssl.DER_cert_to_PEM_cert(encoded)
-    _, said, _ = run(["openssl", "x509", "-noout", "-enddate"], data=pem)
-    return float(ssl.cert_time_to_seconds(said.strip().partition("=")[2])) if "=" in said else None
+    show = ["openssl", "x509", "-noout", "-enddate", "-issuer", "-nameopt", "RFC2253", "-checkhost", name]
+    _, said, _ = run(show, data=pem)
+    lines = said.split("\n")
+    found = {key: value for key, _, value in (line.partition("=") for line in lines)}
+    end = float(ssl.cert_time_to_seconds(found["notAfter"])) if "notAfter" in found else None
+    return _Shown(end, found.get("issuer", "an unknown CA"), "does NOT match" not in said)
