@@ -6,7 +6,8 @@
 directory=/run/mailstack-verify unit=mailstack-verify
 fail() { echo "$1" >&2; exit 1; }
 command -v python3 >/dev/null || fail 'mailstack.verify needs python3 on this host: apt-get install python3'
-mkdir -p -m 700 /run/mailstack || fail '/run/mailstack could not be made' # any user who can open a file can lock it
+mkdir -m 700 /run/mailstack 2>/dev/null
+[ -d /run/mailstack ] || fail '/run/mailstack could not be made' # any user who can open a file can lock it
 exec 9>/run/mailstack/verify.lock
 flock -n 9 || fail 'another mailstack.verify runs on this host; allowed: one at a time'
 case $(systemctl show --property=ActiveState --value "$unit") in
