@@ -74,6 +74,7 @@ class _Gathering:
         self.database = self.engine.database(settings)
         mail = settings.mail_home_root if site.here.has_mail else ""
         keys = KEYS if "rspamd" in self.names else ""
+        self.has_bans = settings.mail_fail2ban and "fail2ban" in self.names
         self.state = HostState.of(mail, keys, [*_PLACES, *([mail] if mail else [])])
         self.certificate = Certificate.of(settings.mail_hostname, CERTIFICATE, KEY)
         self.has_server = site.runs_database or settings.mail_db_dsn is not None
@@ -95,7 +96,7 @@ class _Gathering:
         announce_units(self.units)
         if self.site.here.has_mail:
             announce(self.certificate, AcmeState.of(), DkimKeys.of(), domains_of(self.site), _JOURNAL)
-        if "fail2ban" in self.names:
+        if self.has_bans:
             announce(Bans.of())
         if self.has_server:
             self.database.announce(self.settings.mail_db_name, self.engine.dialect.health())
@@ -116,7 +117,7 @@ class _Gathering:
             yield _section("quota", self._quotas)
         if mail:
             yield from self._trust(state)
-        if "fail2ban" in self.names:
+        if self.has_bans:
             yield trust.bans(read(Bans.of()))
         yield _section("database", self._database)
         if self.wishes.changes:
