@@ -1,4 +1,4 @@
-"""`python -m bench [PART…]`: measure, print the tables, and keep them in bench/results.md."""
+"""`python -m bench [PART…]`: measure, print the tables, and keep them in results.md and history/."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from bench import report
+from bench import history, report
 from tests.targets import engine
 
 if TYPE_CHECKING:
@@ -31,9 +31,13 @@ def main() -> None:
     for name in chosen:
         module = importlib.import_module(f"bench.{name}")
         measure: Callable[[], list[Table]] = module.measure
-        text = report.section(module.PART, measure())
+        tables, conditions = measure(), report.conditions()
+        text = report.section(module.PART, conditions, tables)
         print(text, flush=True)
         report.keep(module.PART, text)
+        history.Run.of(name, conditions, tables).write()
+        if find_spec("matplotlib"):
+            history.draw()
 
 
 if __name__ == "__main__":

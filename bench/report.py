@@ -73,9 +73,9 @@ def conditions() -> str:
     )
 
 
-def section(part: str, tables: Iterable[Table]) -> str:
+def section(part: str, conditions: str, tables: Iterable[Table]) -> str:
     """Return the section of one part: its tables, and the conditions of the measurement."""
-    return "\n\n".join([f"## {part}", conditions(), *map(str, tables)]) + "\n"
+    return "\n\n".join([f"## {part}", conditions, *map(str, tables)]) + "\n"
 
 
 def keep(part: str, text: str) -> None:

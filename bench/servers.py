@@ -117,20 +117,43 @@ def target(name: str, debian: int) -> Target:
 
 def processor_time(host: Target) -> dict[str, float]:
     """Return the processor seconds of each unit: of running processes, and of children they waited for."""
+    total: dict[str, float] = defaultdict(float)
+    for unit, user, kernel in _used(host):
+        total[unit] += user + kernel
+    return total
+
+
+def kernel_time(host: Target) -> float:
+    """Return the part of these seconds that all units together spent in system calls."""
+    return sum(kernel for unit, _, kernel in _used(host) if unit)
+
+
+def machine_time(host: Target) -> float:
+    """Return the processor seconds of the whole machine, with interrupts and the kernel's own threads."""
+    user, nice, kernel, _idle, _waiting, *interrupts = map(
+        int, host.exec("head -1 /proc/stat").stdout.split()[1:8]
+    )
+    return (user + nice + kernel + sum(interrupts)) / _HERTZ
+
+
+def _used(host: Target) -> Iterator[tuple[str, float, float]]:
+    """Yield the unit of each process, its own seconds, and those in system calls; see proc(5)."""
     command = "grep -H '' /proc/[0-9]*/stat /proc/[0-9]*/cgroup 2>/dev/null; true"
-    ticks: dict[str, int] = {}
+    ticks: dict[str, list[int]] = {}
     units: dict[str, str] = {}
     for line in host.exec(command).stdout.splitlines():
         path, _, text = line.partition(":")
         _, _, process, file = path.split("/")
         if file == "stat":
-            ticks[process] = sum(map(int, text.rpartition(")")[2].split()[11:15]))
+            ticks[process] = [*map(int, text.rpartition(")")[2].split()[11:15])]
         elif unit := re.search(r"/([^/]+)[.]service$", text):
             units[process] = re.sub(r"@.*", "", unit[1])
-    total: dict[str, float] = defaultdict(float)
-    for process, used in ticks.items():
-        total[units.get(process, "")] += used / _HERTZ
-    return total
+    for process, (user, kernel, user_of_children, kernel_of_children) in ticks.items():
+        yield (
+            units.get(process, ""),
+            (user + user_of_children) / _HERTZ,
+            (kernel + kernel_of_children) / _HERTZ,
+        )
 
 
 def settle(host: Target, timeout: float = 120) -> dict[str, float]:

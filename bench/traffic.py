@@ -21,7 +21,9 @@ SESSIONS = 20
 SIZE = 4096
 FILTERING = "ours, with the filter"
 CROWDS = (20, 100, 500)
-_UNITS = ("postfix", "dovecot", "postgresql", "rspamd")
+_UNITS = ("postfix", "dovecot", "postgresql", "rspamd", "systemd-journald")
+#: The columns after these.
+_SUMS = ("all", "of it the kernel", "the machine")
 
 #: Sends to each user of the server in turn, from the host's own address: to the server that is a stranger.
 #: Prints the seconds until everything was accepted, and until the queue was empty.
@@ -74,11 +76,15 @@ class Round:
 
     + accepted, delivered: messages per second
     + cost: processor time of a message in milliseconds, by unit
+    + kernel: the part of it in system calls
+    + machine: processor time of the whole machine for a message, with the client and all else that ran
     """
 
     accepted: float
     delivered: float
     cost: Mapping[str, float]
+    kernel: float
+    machine: float
 
     @property
     def whole_cost(self) -> float:
@@ -121,14 +127,16 @@ def _measure(debian: int) -> list[Table]:
     most = crowds["ours"][CROWDS[-1]]
     limit = speed["ours"] / speed["ours, maps in files"]
     by_hand = speed["ours"] / speed["made by hand"]
+    queries = crowds["ours"][CROWDS[0]].queries
     return [
         Table(
             f"Messages a second, Debian {debian}",
-            ("server", "accepted", "delivered", *(f"{unit}, ms" for unit in (*_UNITS, "all"))),
+            ("server", "accepted", "delivered", *(f"{unit}, ms" for unit in (*_UNITS, *_SUMS))),
             [_row(name, found) for name, found in rounds.items()],
             f"{MESSAGES} messages of {SIZE} bytes, {SESSIONS} sessions, {len(servers.USERS)} mailboxes; "
             f"medians of {RUNS} rounds, server by server in turns. The last columns: processor time a "
-            "message, with what is done after delivery.",
+            "message, with what is done after delivery; how much of it is spent in system calls; and what "
+            "the whole machine did meanwhile, with the client, the network and whatever else ran.",
         ),
         Table(
             f"Connections to PostgreSQL and queries a message, Debian {debian}",
@@ -142,8 +150,9 @@ def _measure(debian: int) -> list[Table]:
             f"Goals, Debian {debian}",
             GOAL_COLUMNS,
             [
-                goal("delivered, of the limit", "0.97", f"{limit:.2f}", limit >= 0.97),
-                goal("delivered, of the server made by hand", "1.3", f"{by_hand:.2f}", by_hand >= 1.3),
+                goal("delivered, of the limit", "0.95", f"{limit:.2f}", limit >= 0.95),
+                goal("delivered, of the server made by hand", "1.5", f"{by_hand:.2f}", by_hand >= 1.5),
+                goal(f"queries a message at {CROWDS[0]} sessions", "4", f"{queries:.1f}", queries <= 4),
                 goal(
                     f"connections at {CROWDS[-1]} sessions",
                     "below 20",
@@ -162,7 +171,10 @@ def _row(name: str, rounds: list[Round]) -> list[str]:
     accepted = statistics.median(round.accepted for round in rounds)
     delivered = statistics.median(round.delivered for round in rounds)
     costs = [statistics.median(round.cost[unit] for round in rounds) for unit in _UNITS]
-    costs.append(statistics.median(round.whole_cost for round in rounds))
+    costs += [
+        statistics.median(sums)
+        for sums in zip(*((round.whole_cost, round.kernel, round.machine) for round in rounds), strict=True)
+    ]
     return [name, f"{accepted:.0f}", f"{delivered:.0f}", *(f"{cost:.1f}" for cost in costs)]
 
 
@@ -176,15 +188,18 @@ def run(
     # put aside: where much was deleted just now, a filesystem without a journal is slow to make new files
     host.exec(f"cd /var/vmail; mkdir -p old; if [ -e {servers.DOMAIN} ]; then mv {servers.DOMAIN} old/$$; fi")
     load(host, len(users), sessions, users)  # makes the mailboxes
-    before = servers.settle(host)
+    before, more_before = servers.settle(host), (servers.kernel_time(host), servers.machine_time(host))
     accepted, delivered = load(host, messages, sessions, users)
-    after = servers.settle(host)
+    after, more_after = servers.settle(host), (servers.kernel_time(host), servers.machine_time(host))
     find = f"find /var/vmail/{servers.DOMAIN} -path '*/Maildir/new/*' -o -path '*/Maildir/cur/*' | wc -l"
     there = int(host.exec(find).stdout) - len(users)
     if there != messages:
         raise TargetError(f"{host.name}: {there} of {messages} messages have arrived")
     cost = {unit: (after[unit] - before[unit]) / messages * 1000 for unit in after}
-    return Round(messages / accepted, messages / delivered, defaultdict(float, cost))
+    kernel, machine = (
+        (now - then) / messages * 1000 for then, now in zip(more_before, more_after, strict=True)
+    )
+    return Round(messages / accepted, messages / delivered, defaultdict(float, cost), kernel, machine)
 
 
 def load(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from bench import report
+from bench import history, report
+from bench.history import Point, Run
 from bench.kit import Kit
-from bench.report import Table
+from bench.report import GOAL_COLUMNS, Table, goal
 from tests.support import sample_accounts
 
 
@@ -35,6 +38,27 @@ def test_a_part_replaces_its_older_figures_and_no_others(
     page = (tmp_path / "results.md").read_text()
     assert [line for line in page.splitlines() if line.startswith("## ")] == ["## One", "## Two"]
     assert ("| 1 |" in page, "| 2 |" in page, "| 3 |" in page) == (False, True, True)
+
+
+def test_a_run_is_in_the_history_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "HISTORY", tmp_path / "history")
+    run = Run.of("traffic", "a machine", [Table("Title", ["figure"], [["1.2 ms"]])])
+    later = replace(run, at=run.at + timedelta(seconds=1))
+    paths = [later.write(), run.write()]
+    assert len(set(paths)) == 2
+    assert history.read() == {"traffic": [run, later]}
+
+
+def test_the_figures_of_a_goal_in_the_order_of_the_runs() -> None:
+    tables = [
+        Table("Goals", GOAL_COLUMNS, [goal("50 hosts", "at most 2 times", "3.22 times", False)]),
+        Table("Figures", ["what", "seconds"], [["50 hosts", "3.22"]]),
+    ]
+    first = Run.of("many", "a machine", tables)
+    later = replace(first, at=first.at + timedelta(days=1))
+    assert history.points([later, first]) == {
+        "Goals: 50 hosts, at most … times": [Point(first.at, 3.22, 2.0), Point(later.at, 3.22, 2.0)]
+    }
 
 
 def test_medians_take_turns() -> None:
