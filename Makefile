@@ -12,8 +12,8 @@ help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */make \1\t/'
 
 demo: DEBIAN ?= 12
-demo: .venv/ready  ## a mail server in a container, with real mail through it; DEBIAN=12 (default) or 13; ACME=1: and a CA
-	@$(bin)/python -m tests.targets demo --debian $(DEBIAN) $(if $(ACME),--acme)
+demo: .venv/ready  ## a mail server in a container, with real mail through it; DEBIAN=12 (default) or 13; ACME=1: and a CA; WEBMAIL=1: and webmail
+	@$(if $(WEBMAIL),WEBMAIL=1 )$(bin)/python -m tests.targets demo --debian $(DEBIAN) $(if $(ACME),--acme)
 
 # what the tests need first, side by side: one waits for processors, the other for the network
 first := $(strip $(if $(PART),,lint) $(if $(filter-out unit render,$(or $(PART),all)),images))

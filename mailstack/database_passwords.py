@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack import hosts, secrets
-from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD
+from mailstack.engines import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, WEBMAIL_PASSWORD
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -17,6 +17,7 @@ def given(settings: Settings) -> dict[str, str]:
         OWNER_PASSWORD: settings.mail_db_owner_password,
         LOOKUP_PASSWORD: settings.mail_db_lookup_password,
         UPGRADE_PASSWORD: settings.mail_db_upgrade_password,
+        WEBMAIL_PASSWORD: settings.mail_db_webmail_password,
     }
     return {name: value.get_secret_value() for name, value in values.items() if value is not None}
 
@@ -33,4 +34,8 @@ def store(settings: Settings) -> secrets.Store:
 
 def looked_up(settings: Settings) -> list[str]:
     """Return the names of the passwords that a host with Postfix and Dovecot needs."""
-    return [LOOKUP_PASSWORD] + ([UPGRADE_PASSWORD] if settings.mail_password_upgrade else [])
+    return [
+        LOOKUP_PASSWORD,
+        *([UPGRADE_PASSWORD] if settings.mail_password_upgrade else []),
+        *([WEBMAIL_PASSWORD] if settings.mail_webmail else []),
+    ]

@@ -139,6 +139,7 @@ def _passwords_known(settings: Settings, here: Node) -> None:
         return
     needed = ["mail_db_lookup_password"]
     needed += ["mail_db_upgrade_password"] if settings.mail_password_upgrade else []
+    needed += ["mail_db_webmail_password"] if settings.mail_webmail else []
     for name in needed:
         if getattr(settings, name) is None:
             raise OperationValueError(

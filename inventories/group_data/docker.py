@@ -1,5 +1,7 @@
 """Settings of the demo; `make demo` adds its domain and users from the command line."""
 
+from os import environ as _environ
+
 mail_hostname = "mail.example.org"
 # A demo has no names in the DNS by which a filter could judge who sends
 mail_rspamd = False
@@ -7,3 +9,5 @@ mail_srs = False
 mail_resolver = False
 # You may try wrong passwords, as often as you like
 mail_fail2ban = False
+# Fifty more packages: `make demo WEBMAIL=1`
+mail_webmail = bool(_environ.get("WEBMAIL"))

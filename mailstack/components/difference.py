@@ -9,7 +9,7 @@ from mailstack import database_passwords
 from mailstack.accounts.inventory import declared_step
 from mailstack.accounts.step import NOTHING
 from mailstack.components.converge import Database, each_declared, groups
-from mailstack.engines import PASSWORDS, engine_of
+from mailstack.engines import engine_of, passwords_of
 from mailstack.facts.packages import InstalledPackages
 from mailstack.facts.platform import PLATFORM, ByPlatform, of_any_release
 from mailstack.facts.reading import announce, read
@@ -47,7 +47,7 @@ class Difference:
         announce_files(self._groups, self.secrets)
         units.announce_units(self._each("units"))
         if self.has_database:
-            self.store.announce(PASSWORDS)
+            self.store.announce(passwords_of(self.site.settings))
             engine_of(self.site.settings).announce(self.site.settings)
             self.database.announce(self.site.settings.mail_db_name, self.step.query)
 

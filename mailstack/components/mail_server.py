@@ -22,6 +22,7 @@ from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
 from mailstack.components.tls_reports import TLS_REPORTS
 from mailstack.components.web import WEB
+from mailstack.components.webmail import WEBMAIL
 from mailstack.deploys import deploy as pyinfra_deploy
 from mailstack.operations.sql import deploying
 
@@ -41,6 +42,7 @@ COMPONENTS = (
     TLS_REPORTS,
     POSTFIX,
     WEB,
+    WEBMAIL,
     FIREWALL,
     ACME,
     FAIL2BAN,

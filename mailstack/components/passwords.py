@@ -8,7 +8,7 @@ from mailstack import secrets
 from mailstack.components.component import Component, Site
 from mailstack.components.declarations import ServiceProbe, State
 from mailstack.database_passwords import given
-from mailstack.engines import PASSWORDS
+from mailstack.engines import PASSWORDS, WEBMAIL_PASSWORD, passwords_of
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.kept_secrets import Password
 from mailstack.shell import script
@@ -38,14 +38,18 @@ class Passwords(Component):
         """See ``Component``."""
         if site.settings.mail_db_auth == "peer":
             return ()
-        return [Password(name) for name in PASSWORDS if name not in given(site.settings)]
+        return [Password(name) for name in passwords_of(site.settings) if name not in given(site.settings)]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        paths = [f"{secrets.DIRECTORY}/{name}" for name in PASSWORDS]
-        # a password generated before the settings changed to "peer" is no longer used
-        unwanted = site.settings.mail_db_auth == "peer"
-        kept = [File(path, None, activation=None) if unwanted else Kept(path, mode=0o600) for path in paths]
+        # one generated before the settings changed is no longer used
+        wanted = () if site.settings.mail_db_auth == "peer" else passwords_of(site.settings)
+        kept = [
+            Kept(f"{secrets.DIRECTORY}/{name}", mode=0o600)
+            if name in wanted
+            else File(f"{secrets.DIRECTORY}/{name}", None, activation=None)
+            for name in (*PASSWORDS, WEBMAIL_PASSWORD)
+        ]
         return [Directory(secrets.DIRECTORY, mode=0o700), *kept]
 
     def state(self, site: Site) -> Sequence[State]:
@@ -54,7 +58,7 @@ class Passwords(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        names = [] if site.settings.mail_db_auth == "peer" else PASSWORDS
+        names = () if site.settings.mail_db_auth == "peer" else passwords_of(site.settings)
         kept = [f"{secrets.DIRECTORY}/{name}" for name in names if name not in given(site.settings)]
         return [
             ServiceProbe(

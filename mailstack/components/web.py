@@ -35,6 +35,8 @@ ACME_ROOT = f"{STATE}/acme"
 """The webroot for challenges of ACME (RFC 8555, 8.3)."""
 DOMAINS = "/etc/nginx/mailstack/domains"
 """The servers of domains with certificates of their own, a file ``DOMAIN.conf`` each."""
+HOST = "/etc/nginx/mailstack/host"
+"""What other components serve in the name of the host: files for inside of its server."""
 DOMAIN_TEMPLATE = "/etc/mailstack/web/domain.conf"
 """Such a server, with ``@DOMAIN@`` in place of the domain."""
 LABELS = ("mta-sts", "autoconfig", "autodiscover")
@@ -94,7 +96,7 @@ class Web(Component):
                 )
                 for kind in ("service", "path")
             ),
-            *map(Directory, (STATE, ACME_ROOT, DOMAINS)),
+            *map(Directory, (STATE, ACME_ROOT, DOMAINS, HOST)),
             File(_SIGN, render("web/sign-profile", **values), mode=0o755),
             *(File(f"{_ROOT}/{name}", text) for name, text in served.items()),
             File("/etc/nginx/conf.d/mailstack.conf", render("web/nginx.conf", **values)),

@@ -76,6 +76,7 @@ def setup(settings: Settings) -> tuple[str, str]:
         "web/setup.html",
         hostname=settings.mail_hostname,
         pop3=settings.mail_pop3,
+        webmail=settings.mail_webmail,
         style=style,
     )
     return page, f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"

@@ -13,11 +13,13 @@ from mailstack.engines.contract import (
     OWNER_PASSWORD,
     PASSWORDS,
     UPGRADE_PASSWORD,
+    WEBMAIL_PASSWORD,
     Database,
     Dialect,
     Engine,
     Lookups,
     Step,
+    passwords_of,
 )
 
 if TYPE_CHECKING:
@@ -28,12 +30,14 @@ __all__ = [
     "OWNER_PASSWORD",
     "PASSWORDS",
     "UPGRADE_PASSWORD",
+    "WEBMAIL_PASSWORD",
     "Database",
     "Dialect",
     "Engine",
     "Lookups",
     "Step",
     "engine_of",
+    "passwords_of",
 ]
 
 

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 OWNER_PASSWORD = "db-owner-password"
 LOOKUP_PASSWORD = "db-lookup-password"
 UPGRADE_PASSWORD = "db-upgrade-password"
+WEBMAIL_PASSWORD = "db-webmail-password"
 PASSWORDS = (OWNER_PASSWORD, LOOKUP_PASSWORD, UPGRADE_PASSWORD)
-"""The names of the roles' passwords among the secrets."""
+"""The names of the roles' passwords among the secrets, beside that of webmail."""
+
+
+def passwords_of(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the passwords of all roles that a database has with these settings."""
+    return (*PASSWORDS, WEBMAIL_PASSWORD) if settings.mail_webmail else PASSWORDS
+
 
 SIEVE_SCRIPTS = "/etc/dovecot/sieve"
 """The directory of mailstack's own Sieve scripts, one of which a userdb lookup may name."""

@@ -49,8 +49,9 @@ class Key(NamedTuple):
         if self.path in read(FileStates.of([self.path])):
             return ()
         path = shlex.quote(self.path)
+        directory, group = (shlex.quote(each) for each in (self.path.rpartition("/")[0], self.group))
         write = (
-            f"umask 077; cat > {path}.new && chgrp {shlex.quote(self.group)} {path}.new && "
+            f"mkdir -p {directory} && umask 077 && cat > {path}.new && chgrp {group} {path}.new && "
             f"chmod 640 {path}.new && mv -fT {path}.new {path}"
         )
         return (Change([f"generate {self.path}"], shell(write, secrets.generate())),)

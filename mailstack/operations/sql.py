@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
 
-from mailstack.engines import PASSWORDS, engine_of
+from mailstack.engines import engine_of, passwords_of
 from mailstack.facts.platform import ByPlatform, here
 from mailstack.files import Group
 from mailstack.operation import operation
@@ -62,7 +62,7 @@ def converge(settings: Settings, passwords: Store, server: Server) -> None:
     announce_files(server.files, server.secrets)
     announce_units(server.units)
     engine_of(settings).announce(settings)
-    passwords.announce(PASSWORDS)
+    passwords.announce(passwords_of(settings))
     _converge(settings=settings, passwords=passwords, server=server, name="Set up the mail database")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -67,6 +68,24 @@ class SystemUser(NamedTuple):
             return ()
         title = f"user {self.name}: {'change' if found else 'create'}"
         return (Change([title], shell(script("system_user", self.name, u, g, self.home, _SHELL))),)
+
+
+class DaemonUser(NamedTuple):
+    """A system user and a group of the same name, for one daemon, with any number and no home directory."""
+
+    name: str
+
+    def announce(self) -> None:
+        """See ``Created.announce``."""
+        announce(SystemUsers.of((self.name,)))
+
+    def changes(self) -> Sequence[Change]:
+        """See ``Created.changes``."""
+        if read(SystemUsers.of((self.name,))).user(self.name):
+            return ()
+        name = shlex.quote(self.name)
+        create = f"useradd --system --user-group -M -d /nonexistent -s {_SHELL} {name}"
+        return (Change([f"user {self.name}: create"], shell(create)),)
 
 
 def _numbers(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> tuple[str, str]:

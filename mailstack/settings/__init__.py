@@ -231,6 +231,10 @@ class Settings(
             raise ValueError(
                 "mail_db_upgrade_password: is required when mail_db_dsn and mail_password_upgrade are set"
             )
+        if self.mail_db_dsn is not None and self.mail_db_webmail_password is None and self.mail_webmail:
+            raise ValueError(
+                "mail_db_webmail_password: is required when mail_db_dsn and mail_webmail are set"
+            )
         return self
 
     @model_validator(mode="after")
@@ -296,10 +300,12 @@ class Settings(
     @property
     def serves_web(self) -> bool:
         """Whether a mail host has a web server: by default with certificates that programs trust."""
-        return self.mail_acme if self.mail_web is None else self.mail_web
+        return self.mail_acme or self.mail_webmail if self.mail_web is None else self.mail_web
 
     @model_validator(mode="after")
     def _web_served(self) -> Self:
+        if self.mail_webmail and not self.serves_web:
+            raise ValueError("mail_webmail: needs mail_web; allowed: mail_web = True, or leave mail_web out")
         for name in ("mail_mta_sts", "mail_mta_sts_mx"):
             if not self.serves_web and getattr(self, name) != WebSettings.model_fields[name].default:
                 raise ValueError(f"{name}: needs mail_web = True")

@@ -90,6 +90,11 @@ class DatabaseSettings(Model):
         default="mailupgrade",
         description="The role for `mail_password_upgrade`. It can do nothing else.",
     )
+    mail_db_webmail_role: Identifier = Field(
+        default="mailwebmail",
+        description="The role of `mail_webmail`, and the schema with its tables in the same database. It "
+        "can't read accounts.",
+    )
     mail_db_auth: Literal["password", "peer"] = Field(
         default="password",
         description="How Postfix and Dovecot authenticate to the database. With `peer`, a server on the same "
@@ -117,6 +122,10 @@ class DatabaseSettings(Model):
         default=None,
         description="The password of `mail_db_upgrade_role`. Without it, one is generated once and kept.",
     )
+    mail_db_webmail_password: Password | None = Field(
+        default=None,
+        description="The password of `mail_db_webmail_role`. Without it, one is generated once and kept.",
+    )
     mail_db_dsn: (
         Annotated[
             Secret,
@@ -128,7 +137,8 @@ class DatabaseSettings(Model):
         default=None,
         description="The administrator's connection, from the machine that runs pyinfra, to a PostgreSQL "
         "that no host of the inventory runs. Needs `mail_db_lookup_password`, and with "
-        "`mail_password_upgrade` also `mail_db_upgrade_password`.",
+        "`mail_password_upgrade` also `mail_db_upgrade_password`, and with `mail_webmail` "
+        "`mail_db_webmail_password`.",
     )
     mail_db_hba: Annotated[
         ListOf[str],
@@ -170,7 +180,8 @@ class DatabaseSettings(Model):
                 raise ValueError(
                     f"{name}: is for PostgreSQL; not allowed with mail_db_engine {self.mail_db_engine!r}"
                 )
-        for name in ("mail_db_name", "mail_db_owner", "mail_db_lookup_role", "mail_db_upgrade_role"):
+        roles = ("owner", "lookup_role", "upgrade_role", "webmail_role")
+        for name in ("mail_db_name", *(f"mail_db_{role}" for role in roles)):
             if getattr(self, name) in self.db_kind.taken:
                 raise ValueError(
                     f"{name}: {getattr(self, name)!r} is taken in {self.db_kind.title}; allowed: another name"
@@ -186,6 +197,10 @@ class DatabaseSettings(Model):
         for name, role in (("owner", self.mail_db_owner), ("lookup_role", self.mail_db_lookup_role)):
             if self.mail_db_upgrade_role == role:
                 raise ValueError(f"mail_db_upgrade_role: {role!r} is mail_db_{name} too; they must differ")
+        for name in ("owner", "lookup_role", "upgrade_role"):
+            if self.mail_db_webmail_role == getattr(self, f"mail_db_{name}"):
+                role = self.mail_db_webmail_role
+                raise ValueError(f"mail_db_webmail_role: {role!r} is mail_db_{name} too; they must differ")
         if self.mail_db_auth == "peer" and self.mail_db_host is not None:
             raise ValueError("mail_db_auth: 'peer' works over the local socket only, so without mail_db_host")
         if self.mail_db_dsn is not None:

@@ -51,7 +51,7 @@ ENGINES: dict[EngineName, EngineKind] = {
         only_local=True,
         # it identifies clients by their address, and smtpd(8) in its chroot can't reach its socket
         by_address=True,
-        not_with=("mail_db_dsn", "mail_db_hba", "mail_db_host"),
+        not_with=("mail_db_dsn", "mail_db_hba", "mail_db_host", "mail_webmail"),
         taken=frozenset(
             (
                 *("mysql", "sys", "information_schema", "performance_schema"),

@@ -41,6 +41,8 @@ class GivenSettings(TypedDict, total=False):
     mail_db_port: int | None
     mail_db_upgrade_password: Secret | None
     mail_db_upgrade_role: str
+    mail_db_webmail_password: Secret | None
+    mail_db_webmail_role: str
     mail_dkim_ed25519: bool
     mail_dmarc_policy: Literal["none", "quarantine", "reject"]
     mail_dmarc_reports: bool
@@ -157,3 +159,4 @@ class GivenSettings(TypedDict, total=False):
     mail_vmail_gid: int | None
     mail_vmail_uid: int | None
     mail_web: bool | None
+    mail_webmail: bool

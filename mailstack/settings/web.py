@@ -9,13 +9,19 @@ from mailstack.settings.types import DomainName, ListOf, Model
 
 
 class WebSettings(Model):
-    """The web server."""
+    """The web server, and webmail."""
 
     mail_web: bool | None = Field(
         default=None,
         description="Whether a mail host has a small web server (nginx, ports 80 and 443), from which mail "
         "programs take their settings and other servers the policy of MTA-STS. Without a certificate that "
-        "they trust, neither reads it; so by default it is on with `mail_acme`. See `docs/web.md`.",
+        "they trust, neither reads it; so by default it is on with `mail_acme`, and with `mail_webmail`. See "
+        "`docs/web.md`.",
+    )
+    mail_webmail: bool = Field(
+        default=False,
+        description="Whether users read and write mail in a browser, at `https://MAIL_HOSTNAME/webmail/` "
+        "(Roundcube), and change their filters and passwords there. See `docs/webmail.md`.",
     )
     mail_mta_sts: Literal["enforce", "testing", "none"] = Field(
         default="testing",

@@ -30,6 +30,7 @@ from mailstack.components.resolver import RESOLVER
 from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
 from mailstack.components.web import WEB
+from mailstack.components.webmail import WEBMAIL
 from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
@@ -105,7 +106,8 @@ def elsewhere() -> list[Entry]:
         mail_fail2ban_guesses=20,
         mail_fail2ban_hours=1,
         mail_fail2ban_spared=["192.0.2.64/26", "2001:db8:1::1"],
-        mail_web=True,
+        mail_webmail=True,
+        mail_db_webmail_role="letters",
         mail_firewall=True,
         mail_hardening=True,
         mail_firewall_ports=[{"port": 8080, "clients": ["192.0.2.0/24", "2001:db8::/32"]}],
@@ -168,7 +170,19 @@ def _mail(here: Site, platform: Platform = RELEASES[1]) -> list[Entry]:
         *POSTFIX.files(here, platform),
         *(
             entry
-            for each in (REDIS, RESOLVER, CLAMAV, RSPAMD, SRS, MTA_STS, WEB, FIREWALL, FAIL2BAN, ACME)
+            for each in (
+                REDIS,
+                RESOLVER,
+                CLAMAV,
+                RSPAMD,
+                SRS,
+                MTA_STS,
+                WEB,
+                WEBMAIL,
+                FIREWALL,
+                FAIL2BAN,
+                ACME,
+            )
             if each.is_wanted(here)
             for entry in each.files(here, platform)
             if entry.path != PROGRAM  # no template

@@ -55,6 +55,7 @@ class Browser:
         )
         self._number, self._text = 0, b""
         self._session: str | None = None
+        self._last = ""
         self.events: list[dict[str, Any]] = []
 
     def __enter__(self) -> Browser:
@@ -150,6 +151,23 @@ class Browser:
         if "exceptionDetails" in said:
             raise TargetError(f"{expression}: {said['exceptionDetails']}")
         return said["result"].get("value")
+
+    def until(self, expression: str, timeout: float = 60) -> Any:
+        """Return the value of an expression once it is true, also over changes of the page."""
+
+        def look() -> Any:
+            try:
+                return self.value(expression)
+            except TargetError as error:
+                # the page is just replaced, or has no such element yet
+                self._last = str(error)
+                return None
+
+        self._last = ""
+        try:
+            return clients.eventually(look, expression, timeout)
+        except TimeoutError as error:
+            raise TargetError(f"{error}; {self._last[:500]}") from None
 
     def requests(self) -> list[str]:
         """Return the addresses that the page has asked for since it was opened."""

@@ -20,9 +20,11 @@ from tests.targets.shell import ROOT, STATE, TargetError
 DOMAIN = "example.org"
 ALICE, BOB = f"alice@{DOMAIN}", f"bob@{DOMAIN}"
 HERE = "127.0.0.1"
-PORTS = {2525: 25, 2587: 587, 2465: 465, 2143: 143, 2993: 993, 24190: 4190}
+PORTS = {2525: 25, 2587: 587, 2465: 465, 2143: 143, 2993: 993, 24190: 4190, 2443: 443}
 INVENTORY = ROOT / "inventories" / "docker.py"
 PASSWORDS = STATE / "demo-passwords.json"
+#: Whether mail can be read in a browser, too; inventories/group_data/docker.py reads it as well.
+WEBMAIL = bool(os.environ.get("WEBMAIL"))
 
 
 def run(debian: int, *, acme: bool = False) -> None:
@@ -52,7 +54,7 @@ def run(debian: int, *, acme: bool = False) -> None:
     if acme:
         demo_acme.run(server)  # its certificates end too soon for mailstack.verify
         return
-    shown = f"pyinfra -y {os.path.relpath(INVENTORY)}"
+    shown = f"{'WEBMAIL=1 ' if WEBMAIL else ''}pyinfra -y {os.path.relpath(INVENTORY)}"
     print(f"\nDoes all of it work? ({shown} mailstack.verify):\n")
     _verify()
     print("\nWhat the server is doing, and what became of a message:\n")
@@ -163,6 +165,8 @@ def _report(
         "  SMTP 2525, submission 2587 (STARTTLS) or 2465 (TLS), IMAP 2143 (STARTTLS) or 2993 (TLS),",
         "  ManageSieve 24190 (STARTTLS)",
         *(f"  {user}, password {password}" for user, password in passwords.items()),
+        f"Webmail, {'with a self-signed certificate' if WEBMAIL else 'after `make demo WEBMAIL=1`'}: "
+        f"https://{HERE}:2443/webmail/",
         "fail2ban, which shuts out addresses that guess passwords, is off in the demo (docs/fail2ban.md).",
         f"The passwords are kept in {os.path.relpath(PASSWORDS)}. `make clean` removes everything.",
     ]

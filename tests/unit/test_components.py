@@ -187,7 +187,8 @@ def test_a_socket_outside_of_the_chroot_is_refused() -> None:
 
 def test_what_is_required_comes_first_and_once() -> None:
     names = [each.name for each in whole(site(SETTINGS))]
-    expected = ["passwords", "postgresql", "tls", "dovecot", "postfix", "firewall", "fail2ban", "metrics"]
+    expected = ["passwords", "postgresql", "tls", "dovecot", "postfix"]
+    expected += ["webmail", "firewall", "fail2ban", "metrics"]
     assert names == expected
     assert [each.name for each in with_required([POSTFIX], site(SETTINGS))] == ["tls", "passwords", "postfix"]
 

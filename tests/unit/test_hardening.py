@@ -22,6 +22,7 @@ OWN = {
     "mailstack-reports",
     "mailstack-reports@",
     "mailstack-tls-reports",
+    "mailstack-webmail",
 }
 #: Those without: they change what the rules protect, or start and end services, or have rules of their own.
 WITHOUT = {
@@ -34,6 +35,7 @@ WITHOUT = {
     "mailstack-resolver",
     "mailstack-retry@",
     "mailstack-web",
+    "mailstack-webmail-watch",
 }
 
 
@@ -42,7 +44,7 @@ def written(platform: Platform, *, hardened: bool, **more: Any) -> dict[str, str
     settings = Settings(
         mail_hostname="mail.example.org",
         mail_hardening=hardened,
-        mail_web=True,
+        mail_webmail=True,
         mail_dmarc_reports=True,
         mail_smtp_tls_reports=platform == NEW,
         mail_firewall=True,

@@ -31,7 +31,8 @@ EVERYTHING: dict[str, Any] = {
 @pytest.mark.parametrize("platform", RELEASES)
 def test_every_component_proves_something_and_says_what_to_do(platform: Platform, engine: str) -> None:
     """A component without a probe would fail in silence."""
-    here = site(Settings(**(EVERYTHING | {"mail_db_engine": engine})))
+    webmail = {"mail_webmail": engine == "postgresql"}
+    here = site(Settings(**(EVERYTHING | {"mail_db_engine": engine} | webmail)))
     seen = set()
     for component in whole(here):
         probes = component.probes(here, platform)
@@ -42,6 +43,7 @@ def test_every_component_proves_something_and_says_what_to_do(platform: Platform
             assert not probe.advice.endswith(".")
         seen.add(component.name)
     assert {"acme", "clamav", "mta_sts", "passwords", "redis", "srs", "tls", "tls_reports", "web"} <= seen
+    assert "webmail" in seen
 
 
 @pytest.mark.parametrize("name", ["probe_postfix_lookup", "probe_tls_policy"])

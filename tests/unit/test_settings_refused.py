@@ -313,6 +313,22 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
     ),
     ({"mail_db_upgrade_role": "mailadmin"}, "mail_db_upgrade_role: 'mailadmin' is mail_db_owner too"),
     ({"mail_db_upgrade_role": "maillookup"}, "is mail_db_lookup_role too"),
+    ({"mail_db_webmail_role": "mailadmin"}, "mail_db_webmail_role: 'mailadmin' is mail_db_owner too"),
+    ({"mail_db_webmail_role": "mailupgrade"}, "is mail_db_upgrade_role too"),
+    ({"mail_db_webmail_role": "public"}, "mail_db_webmail_role = 'public': not of the right form"),
+    ({"mail_webmail": True, "mail_web": False}, "mail_webmail: needs mail_web; allowed: mail_web = True"),
+    (
+        {"mail_webmail": True, "mail_db_engine": "mysql"},
+        "mail_webmail: is for PostgreSQL; not allowed with mail_db_engine 'mysql'",
+    ),
+    (
+        {
+            "mail_db_dsn": "postgresql://admin@db.example.net/",
+            "mail_db_lookup_password": "p",
+            "mail_webmail": True,
+        },
+        "mail_db_webmail_password: is required",
+    ),
     ({"mail_max_userip_connections": 0}, "allowed: a number, 1 or more"),
     ({"mail_last_login_minutes": -1}, "allowed: minutes, up to 525600"),
     ({"mail_password_upgrade": "yes"}, "must be true or false"),

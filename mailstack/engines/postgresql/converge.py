@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.exceptions import OperationError
 
-from mailstack.engines.contract import LOOKUP_PASSWORD, OWNER_PASSWORD, UPGRADE_PASSWORD, Step
+from mailstack.engines.contract import (
+    LOOKUP_PASSWORD,
+    OWNER_PASSWORD,
+    UPGRADE_PASSWORD,
+    WEBMAIL_PASSWORD,
+    Step,
+)
 from mailstack.engines.postgresql import roles
 from mailstack.engines.postgresql.database import SERVER
 from mailstack.engines.postgresql.quoting import UNLOGGED, identifier
@@ -68,6 +74,8 @@ def _role_scripts(
         LOOKUP_PASSWORD: roles.Role(settings.mail_db_lookup_role, read_only=True),
         UPGRADE_PASSWORD: roles.Role(settings.mail_db_upgrade_role),
     }
+    if settings.mail_webmail:
+        wanted[WEBMAIL_PASSWORD] = roles.Role(settings.mail_db_webmail_role)
     for secret, role in wanted.items():
         current = server.get("roles", {}).get(role.name)
         password = _password(settings, passwords, secret)
@@ -93,13 +101,14 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
     return NoPassword.GENERATE
 
 
-def _names(settings: Settings) -> tuple[str, ...]:
-    return settings.mail_db_owner, settings.mail_db_lookup_role, settings.mail_db_upgrade_role
-
-
 def _roles(settings: Settings) -> str:
-    return roles.query(_names(settings))
+    return roles.query(tuple(filter(None, _schema(settings))))
 
 
 def _schema(settings: Settings) -> Schema:
-    return Schema(*_names(settings))
+    return Schema(
+        settings.mail_db_owner,
+        settings.mail_db_lookup_role,
+        settings.mail_db_upgrade_role,
+        settings.mail_db_webmail_role if settings.mail_webmail else "",
+    )

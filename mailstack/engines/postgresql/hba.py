@@ -54,6 +54,7 @@ def locked_out(settings: Settings, text: str) -> str | None:
         settings.mail_db_owner,
         settings.mail_db_lookup_role,
         settings.mail_db_upgrade_role,
+        *([settings.mail_db_webmail_role] if settings.mail_webmail else []),
     }
     given = {" ".join(line.split()) for line in settings.mail_db_hba}
     for rule in rules(text):

@@ -22,11 +22,13 @@ class Schema(NamedTuple):
     + owner: the role that owns everything
     + lookup: the role that may only read
     + upgrade: the role that may upgrade a hash
+    + webmail: the role of webmail, with a schema of its own of the same name; empty without webmail
     """
 
     owner: str
     lookup: str
     upgrade: str
+    webmail: str = ""
 
     @cache  # noqa: B019 - one schema for many hosts
     def query(self) -> str:
@@ -91,6 +93,7 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
             "owner_name": literal(self.owner),
             "lookup": identifier(self.lookup),
             "upgrade": identifier(self.upgrade),
+            "webmail_name": literal(self.webmail),
             **names(COLUMNS, literal),
         }
 

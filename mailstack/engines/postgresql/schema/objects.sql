@@ -34,6 +34,15 @@ FROM granted, aclexplode(acl) LEFT JOIN pg_roles ON pg_roles.oid = grantee
 WHERE grantee <> owner
 GROUP BY 1
 UNION ALL
+-- the schema of webmail, which has tables of Roundcube
+SELECT
+    'schema ' || nspname,
+    concat_ws(' ', pg_get_userbyid(nspowner), (
+        SELECT string_agg(privilege_type, ',' ORDER BY privilege_type) FROM aclexplode(nspacl)
+        WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = nspname)
+    ))
+FROM pg_namespace WHERE nspname = {webmail_name}
+UNION ALL
 SELECT 'search_path of database', coalesce((
     SELECT string_agg(setting, '')
     FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase, unnest(setconfig) AS setting

@@ -1,0 +1,222 @@
+"""Webmail: Debian's Roundcube on the web server, by a PHP of its own, with its tables in the mail database.
+
+Its role in the database can't read accounts. A user's password is changed by a function that asks for the
+old one (``engines/postgresql/schema/functions/webmail.sql``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from mailstack.components import listening, systemd
+from mailstack.components.component import Component, Site
+from mailstack.components.converge import deployed
+from mailstack.components.declarations import Jail, ServiceProbe
+from mailstack.components.passwords import PASSWORDS_OF_DATABASE
+from mailstack.components.tls import CERTIFICATE, TLS
+from mailstack.components.web import HOST, WEB
+from mailstack.files import Directory, File, Kept
+from mailstack.operations.kept_secrets import Key
+from mailstack.operations.units import Unit
+from mailstack.operations.users import DaemonUser
+from mailstack.settings.engines import UNITS
+from mailstack.shell import script
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mailstack.facts.platform import Platform
+    from mailstack.files import Entry
+    from mailstack.operations.created import Created
+
+USER = "mailwebmail"
+"""The system user of its PHP, which owns nothing but the files of open drafts."""
+PATH = "/webmail"
+_NAME = "mailstack-webmail"
+_PHP = {12: "8.2", 13: "8.4"}
+"""PHP of each Debian."""
+_DIRECTORY = "/etc/mailstack/webmail"
+_KEY = f"{_DIRECTORY}/key"
+_SOCKET = f"/run/{_NAME}/php.sock"
+_TEMPORARY = f"/var/lib/{_NAME}"
+_TABLES = "/usr/local/lib/mailstack/webmail-tables"
+_PROOF = "/usr/local/share/mailstack/webmail/proof.php"
+_ROUNDCUBE = "/var/lib/roundcube"
+_PLUGIN = f"{_ROUNDCUBE}/plugins/mailstack"
+_DRIVER = "/usr/share/roundcube/plugins/password/drivers/mailstack.php"
+_NGINX = f"{HOST}/webmail.conf"
+_UNITS = tuple(
+    systemd.unit_file(name) for name in (f"{_NAME}-watch.path", f"{_NAME}-watch.service", f"{_NAME}.service")
+)
+_ENDED = (
+    *_UNITS,
+    _NGINX,
+    *(
+        f"{_DIRECTORY}/{name}"
+        for name in ("config.inc.php", "defaults.inc.php", "mimetypes.php", "pg_service.conf", "php-fpm.conf")
+    ),
+    _KEY,
+    _TABLES,
+    _PROOF,
+    _DRIVER,
+    f"{_PLUGIN}/mailstack.php",
+)
+"""What is removed without ``mail_webmail``; the units end first. Packages and tables stay."""
+_PROCESSES, _MEMORY, _SECONDS, _ATTEMPTS = 10, 128, 120, 3
+"""PHP's processes, MiB for each, seconds for a request, and wrong logins of a user in a minute."""
+
+_LINE = r"^\S+ mailstack-webmail-login(?:\[\d+\])?: "
+_GUESS = (
+    _LINE + "wrong login: user=<<F-USER>[^>]*</F-USER>>, password=<F-HASH>[0-9a-f]+</F-HASH>, rip=<ADDR>$"
+)
+_LOGIN = _LINE + "<F-GOOD>login</F-GOOD>: user=<[^>]*>, rip=<ADDR>$"
+
+
+class Webmail(Component):
+    """Install webmail: Roundcube at ``https://mail_hostname/webmail/``. Without ``mail_webmail``, end it."""
+
+    name = "webmail"
+    title = "Webmail"
+    requires = (TLS, PASSWORDS_OF_DATABASE, WEB)
+    beside = ("dovecot", "postfix")
+    reloads = ("nginx",)
+
+    def is_wanted(self, site: Site) -> bool:
+        """See ``Component``."""
+        return site.here.has_mail
+
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``: without this one of PHP's, apt would choose the one for Apache."""
+        if not site.settings.mail_webmail:
+            return ()
+        return ("roundcube-core", "roundcube-pgsql", "roundcube-plugins", f"php{_PHP[platform.debian]}-fpm")
+
+    def before_packages(self, site: Site) -> str:
+        """See ``Component``."""
+        return script("webmail_packages") if site.settings.mail_webmail else ""
+
+    def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
+        """See ``Component``."""
+        return [DaemonUser(USER), Key(_KEY, USER)] if site.settings.mail_webmail else ()
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``: PHP reads its files again when they change, and all else is in its unit."""
+        if not site.settings.mail_webmail:
+            return [File(path, None, activation=None) for path in _ENDED]
+        values = _values(site, platform)
+        pool = render("webmail/php-fpm.conf", **values)
+        tables = render("webmail/tables")
+        service = render("webmail/pg_service.conf", **values)
+        checksum = hashlib.sha256("\n".join((pool, tables, service)).encode()).hexdigest()
+        return [
+            *map(Directory, (_DIRECTORY, _PLUGIN)),
+            Kept(_KEY, group=USER, mode=0o640),
+            _file(f"{_DIRECTORY}/config.inc.php", render("webmail/config.inc.php", **values)),
+            _file(f"{_DIRECTORY}/defaults.inc.php", _include("defaults.inc.php")),
+            _file(f"{_DIRECTORY}/mimetypes.php", _include("mimetypes.php", returns=True)),
+            File(f"{_DIRECTORY}/pg_service.conf", service, group=USER, mode=0o640, activation=None),
+            _file(f"{_DIRECTORY}/php-fpm.conf", pool),
+            File(_TABLES, tables, mode=0o755, activation=None),
+            _file(_PROOF, render("webmail/proof.php")),
+            _file(_DRIVER, render("webmail/driver.php", proof=_PROOF)),
+            _file(f"{_PLUGIN}/mailstack.php", render("webmail/plugin.php")),
+            File(_NGINX, render("webmail/nginx.conf", **values)),
+            *(
+                _file(path, render(f"webmail/{template}", checksum=checksum, **values))
+                for path, template in zip(
+                    _UNITS, ("watch.path", "watch.service", "webmail.service"), strict=True
+                )
+            ),
+        ]
+
+    def before_files(self, site: Site, platform: Platform) -> str:
+        """See ``Component``: the web server goes on without it, also if no setting asks for one."""
+        if site.settings.mail_webmail:
+            return ""
+        return "\n".join([script("end_webmail", _NGINX), script("end_units", *_UNITS)])
+
+    def validate(self, site: Site) -> Sequence[str]:
+        """See ``Component``."""
+        return [script("validate_nginx")] if site.settings.mail_webmail else ()
+
+    def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
+        """See ``Component``."""
+        if not site.settings.mail_webmail:
+            return ()
+        unit_file = systemd.unit_file(f"{_NAME}.service")
+        return [Unit(_NAME, unit_file=unit_file, listens=(_SOCKET,)), Unit(f"{_NAME}-watch.path")]
+
+    def jails(self, site: Site, platform: Platform) -> Sequence[Jail]:
+        """See ``Component``: Dovecot sees only this host's own address."""
+        if not site.settings.mail_webmail:
+            return ()
+        return [Jail([f"_SYSTEMD_UNIT={_NAME}.service"], [80, 443], [_GUESS], [_LOGIN])]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        if not site.settings.mail_webmail:
+            left = "pyinfra INVENTORY deploy.py removes what is left of it"
+            return [ServiceProbe("no webmail is left", f"[ ! -e {_NGINX} ]", left)]
+        address = "127.0.0.1" if 4 in listening.versions(site.settings, platform) else "[::1]"
+        ask = script("probe_webmail", address, site.settings.mail_hostname, PATH)
+        advice = f"systemctl status {_NAME} nginx; journalctl -u {_NAME} says why it ended"
+        return [ServiceProbe("webmail shows its login page", ask, advice)]
+
+
+def _file(path: str, text: str) -> File:
+    """Return a file that is read again when it changes, or with its unit."""
+    return File(path, text, activation=None)
+
+
+def _include(name: str, *, returns: bool = False) -> str:
+    return render("webmail/include.php", file=name, returns=returns)
+
+
+def _values(site: Site, platform: Platform) -> Mapping[str, object]:
+    """Return the values of the templates."""
+    settings, endpoint = site.settings, site.endpoint
+    body = settings.mail_message_size_limit
+    (first, *_) = listening.dovecot(settings, platform)
+    address = {"*": "127.0.0.1", "::": "::1"}.get(first, first)
+    return {
+        "path": PATH,
+        "user": USER,
+        "hostname": settings.mail_hostname,
+        "domain": settings.domain,
+        "address": f"[{address}]" if ":" in address else address,
+        "certificate": CERTIFICATE,
+        "role": settings.mail_db_webmail_role,
+        "database": settings.mail_db_name,
+        "endpoint": endpoint,
+        "password": settings.mail_db_auth == "password",
+        "sslmode": endpoint.sslmode or ("prefer" if endpoint.is_local else "require"),
+        "directory": _DIRECTORY,
+        "key": _KEY,
+        "socket": _SOCKET,
+        "temporary": _TEMPORARY,
+        "tables": _TABLES,
+        "document_root": f"{_ROUNDCUBE}/public_html",
+        "program": f"/usr/sbin/php-fpm{_PHP[platform.debian]}",
+        "databases": UNITS,
+        "hardened": settings.mail_hardening,
+        "sieve": settings.mail_sieve,
+        "spam": settings.mail_rspamd,
+        "plugins": [
+            *("mailstack", "password", "archive"),
+            *(["managesieve"] if settings.mail_sieve else []),
+            *(["markasjunk"] if settings.mail_rspamd else []),
+        ],
+        # a file is a third longer in a message
+        "attachments": body * 3 // 4,
+        "body": body + 1_000_000,
+        "processes": _PROCESSES,
+        "memory": _MEMORY + 3 * body // 1_000_000,
+        "seconds": _SECONDS,
+        "attempts": _ATTEMPTS,
+    }
+
+
+WEBMAIL = Webmail()
+deploy = deployed(WEBMAIL)

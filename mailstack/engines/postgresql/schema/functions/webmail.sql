@@ -1,0 +1,67 @@
+-- Webmail: users change their password. The role of webmail can't read mail_users, and changes nothing without a proof:
+-- the stored hash, which only those can make who know the password. With the salt alone, nobody can.
+
+-- The part of a stored hash that its maker needs: scheme, costs and salt, without the digest. NULL for a user that does not
+-- exist or is disabled.
+CREATE FUNCTION mailstack_password_salt(login text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $salt$
+    SELECT CASE
+        -- bcrypt: its salt has 22 characters, and its digest 31
+        WHEN u.password ~ '[$]2[aby][$][0-9]+[$]' THEN left(u.password, -31)
+        WHEN u.password ~ '[$]' THEN regexp_replace(u.password, '[^$]*$', '')
+        -- base64 of the digest and the salt after it
+        ELSE (
+            SELECT d.scheme || encode(substr(decode(substr(u.password, length(d.scheme) + 1), 'base64'), d.bytes + 1), 'base64')
+            FROM (VALUES ('{SSHA512}', 64), ('{SSHA256}', 32), ('{SSHA}', 20), ('{SMD5}', 16)) AS d (scheme, bytes)
+            WHERE u.password ~ '^[{][A-Z0-9]+[}][A-Za-z0-9+/]+=*$' AND starts_with(u.password, d.scheme)
+        )
+    END
+    FROM mail_users AS u WHERE u.email = login AND u.active
+$salt$;
+
+-- Whether it is the hash of the user's password. A wrong one takes a second, as a wrong login does.
+CREATE FUNCTION mailstack_is_proof(login text, proof text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $proof$
+BEGIN
+    IF EXISTS (SELECT FROM mail_users WHERE email = login AND password = proof AND active) THEN
+        RETURN true;
+    END IF;
+    PERFORM pg_sleep(1);
+    RETURN false;
+END $proof$;
+
+-- Give a user a new password, as a hash of the current scheme. The inventory may still declare the hash of before, so
+-- nothing says that this one replaced it (password_origin).
+CREATE FUNCTION mailstack_change_password(login text, proof text, changed text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '5s' AS $change$
+DECLARE
+    done boolean;
+BEGIN
+    IF NOT mailstack_is_proof(login, proof) THEN
+        RETURN false;
+    END IF;
+    UPDATE mail_users SET password = changed, password_origin = NULL
+    WHERE email = login AND password = proof AND changed ~ {current_hash};
+    done := FOUND;
+    SET CONSTRAINTS ALL IMMEDIATE; -- at the end of the transaction the role without rights would check them
+    RETURN done;
+END $change$;
+
+REVOKE ALL ON FUNCTION mailstack_password_salt(text), mailstack_is_proof(text, text),
+    mailstack_change_password(text, text, text) FROM PUBLIC;
+
+-- The role has a schema of its own name, which is the first that it looks in. Tables in it are its own.
+DO $mailstack$
+DECLARE
+    webmail text := {webmail_name};
+BEGIN
+    IF webmail <> '' THEN
+        EXECUTE format('CREATE SCHEMA IF NOT EXISTS %I', webmail);
+        EXECUTE format('REVOKE ALL ON SCHEMA %I FROM PUBLIC', webmail);
+        EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', webmail, webmail);
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), webmail);
+        EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', webmail);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION mailstack_password_salt(text), mailstack_change_password(text, text, text)
+            TO %I', webmail);
+    END IF;
+END $mailstack$;

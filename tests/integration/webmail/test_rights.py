@@ -1,0 +1,123 @@
+"""The role of webmail in the database: what it can't do, and the passwords that it changes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mailstack.passwords import hash_password, verify
+from mailstack.settings.password_hashes import PASSWORD_SCHEMES
+from tests.support import clients
+from tests.support.logins import PASSWORD, hashed, users
+from tests.support.sample_accounts import ALICE, DAVE
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.postgresql
+
+REFUSED = (
+    "SELECT password FROM mail_users",
+    "SELECT email FROM mail_users",
+    "UPDATE mail_users SET password = 'x'",
+    "DELETE FROM mail_users",
+    "INSERT INTO mail_alias (source_email, destination_email) VALUES ('a@example.org', 'b@x.y')",
+    "SELECT * FROM mail_domain",
+    "SELECT * FROM mail_app_password",
+    "TABLE mail_last_login",
+    "TABLE mailstack_objects",
+    "SELECT mailstack_is_proof('alice@example.org', 'x')",
+    "SELECT mailstack_upgrade_password('alice@example.org', 'x')",
+    "SELECT mailstack_record_login('alice@example.org', 'imap', 1)",
+    "CREATE TABLE public.own ()",
+    "CREATE FUNCTION public.own() RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+    "CREATE SCHEMA own",
+    "SET ROLE mailadmin",
+    "SELECT rolpassword FROM pg_authid",
+    "SELECT pg_read_file('/etc/passwd')",
+    "CREATE ROLE own",
+    "ALTER ROLE maillookup PASSWORD 'x'",
+    "COPY (SELECT 1) TO PROGRAM 'id'",
+)
+
+
+def as_webmail(target: Target, statement: str) -> tuple[str, str]:
+    """Return what the role of webmail gets for a statement: rows, and errors."""
+    connect = "PGSERVICEFILE=/etc/mailstack/webmail/pg_service.conf psql -XAtq service=mailstack"
+    done = target.exec(connect, input=statement, check=False)
+    return done.stdout.strip(), done.stderr.strip()
+
+
+def password_of(target: Target, user: str = ALICE) -> str:
+    """Return the stored hash of a user."""
+    return clients.sql(target, f"SELECT password FROM mail_users WHERE email = '{user}'")
+
+
+def test_it_can_do_nothing_with_accounts(webmail_server: Target) -> None:
+    assert as_webmail(webmail_server, "SELECT current_user, current_schema")[0] == "mailwebmail|mailwebmail"
+    for statement in REFUSED:
+        rows, said = as_webmail(webmail_server, statement)
+        denied = "permission denied" in said or "must be" in said
+        assert denied and not rows, (statement, rows, said)
+
+
+def test_it_learns_the_salt_and_no_digest(webmail_server: Target) -> None:
+    stored = password_of(webmail_server)
+    salt, _ = as_webmail(webmail_server, f"SELECT mailstack_password_salt('{ALICE}')")
+    assert stored.startswith(salt) and len(salt) < len(stored) - 40
+    for user in (DAVE, "nobody@example.org"):  # disabled, and missing
+        assert as_webmail(webmail_server, f"SELECT mailstack_password_salt('{user}') IS NULL") == ("t", "")
+
+
+def test_a_password_needs_the_old_one(webmail_server: Target) -> None:
+    stored, new = password_of(webmail_server), hash_password("another password")
+    salt, _ = as_webmail(webmail_server, f"SELECT mailstack_password_salt('{ALICE}')")
+    try:
+        for proof, changed in (
+            (salt, new),
+            ("", new),
+            (stored[:-1], new),
+            (stored, "{PLAIN}another password"),
+            (stored, "another password"),
+            (stored, ""),
+        ):
+            change = f"SELECT mailstack_change_password('{ALICE}', '{proof}', '{changed}')"
+            assert as_webmail(webmail_server, change) == ("f", ""), (proof, changed)
+            assert password_of(webmail_server) == stored
+        other = f"SELECT mailstack_change_password('bob@example.org', '{stored}', '{new}')"
+        assert as_webmail(webmail_server, other) == ("f", "")
+        change = f"SELECT mailstack_change_password('{ALICE}', '{stored}', '{new}')"
+        assert as_webmail(webmail_server, change) == ("t", "")
+        assert password_of(webmail_server) == new
+        assert as_webmail(webmail_server, change) == ("f", "")  # it is another one now
+    finally:
+        clients.sql(webmail_server, f"UPDATE mail_users SET password = '{stored}' WHERE email = '{ALICE}'")
+
+
+def test_php_makes_the_stored_hash_of_every_scheme(webmail_server: Target) -> None:
+    """So that users with older hashes can change their passwords, too."""
+    made = dict(zip(PASSWORD_SCHEMES, hashed(webmail_server, *PASSWORD_SCHEMES), strict=True))
+    made["CURRENT"] = hash_password(PASSWORD)
+    made["BARE"] = made["SHA512-CRYPT"].partition("}")[2]
+    crypt = "my $word = <STDIN>; chomp $word; print crypt($word, q($y$j9T$abcdefghijklmnop))"
+    made["CRYPT"] = "{CRYPT}" + webmail_server.exec(["perl", "-e", crypt], input=PASSWORD + "\n").stdout
+    stored = {f"{scheme.lower()}@example.org": text for scheme, text in made.items()}
+    with users(webmail_server, stored):
+        salts = {
+            user: as_webmail(webmail_server, f"SELECT mailstack_password_salt('{user}')")[0]
+            for user in stored
+        }
+    php = """
+        require '/usr/local/share/mailstack/webmail/proof.php';
+        [$password, $salts] = json_decode(stream_get_contents(STDIN), true);
+        foreach ($salts as $user => $salt) {
+            $made[$user] = [mailstack_proof($password, $salt), mailstack_proof("$password ", $salt)];
+        }
+        echo json_encode([$made, mailstack_hash($password)]);
+    """
+    done = webmail_server.exec(["php", "-r", php], input=json.dumps([PASSWORD, salts]))
+    proofs, new = json.loads(done.stdout)
+    # PHP has no yescrypt
+    expected = stored | {"crypt@example.org": None}
+    assert {user: proof for user, (proof, _) in proofs.items()} == expected
+    assert [user for user, (_, wrong) in proofs.items() if wrong == stored[user]] == []
+    assert verify(new, PASSWORD) and new.startswith("{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$")
