@@ -3,7 +3,8 @@
 Each component is a module with ``deploy(settings)``; ``mail_server`` deploys all of them.
 """
 
-from mailstack import accounts, ban, metrics
+from mailstack import accounts, backup, ban, metrics
+from mailstack.backup.restore import restore
 from mailstack.components import (
     acme,
     clamav,
@@ -35,6 +36,7 @@ __all__ = [
     "Settings",
     "accounts",
     "acme",
+    "backup",
     "ban",
     "clamav",
     "dovecot",
@@ -49,6 +51,7 @@ __all__ = [
     "postgresql",
     "redis",
     "resolver",
+    "restore",
     "rspamd",
     "srs",
     "status",

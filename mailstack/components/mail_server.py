@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mailstack import hosts
 from mailstack.components.acme import ACME
+from mailstack.components.backup import BACKUP
 from mailstack.components.clamav import CLAMAV
 from mailstack.components.component import site_of
 from mailstack.components.converge import converge
@@ -47,6 +48,7 @@ COMPONENTS = (
     ACME,
     FAIL2BAN,
     METRICS,
+    BACKUP,
 )
 """The components, each after those that it needs; required ones are added."""
 

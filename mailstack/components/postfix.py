@@ -130,8 +130,8 @@ class Postfix(Component):
         return [Jail(journal, [port.number for port in self.ports(site)], logins=[_LOGIN])]
 
     def state(self, site: Site) -> Sequence[State]:
-        """See ``Component``."""
-        return [State(additions.QUEUE, "queue")]
+        """See ``Component``: also the mailboxes of system users."""
+        return [State(additions.QUEUE, "queue"), State("/var/mail", "mail")]
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
         """See ``Component``: RFC 5321, 5.1, RFC 7208, RFC 6186, RFC 8314, 5.1, and RFC 8460, 3."""

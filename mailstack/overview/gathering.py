@@ -27,7 +27,7 @@ from mailstack.facts.dkim import KEYS, DkimKeys
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import announce, read, together
 from mailstack.operations.units import announce_units, state_of
-from mailstack.overview import database, queue, services, storage, traffic, trust
+from mailstack.overview import backups, database, queue, services, storage, traffic, trust
 from mailstack.overview.host import Host, HostState
 from mailstack.overview.screen import Screen, Section, Trouble
 from mailstack.tracing.journal import MailJournal
@@ -120,6 +120,8 @@ class _Gathering:
         if self.has_bans:
             yield trust.bans(read(Bans.of()))
         yield _section("database", self._database)
+        if "backup" in self.names and self.settings.mail_backup_repository:
+            yield backups.backup(state.now, self._backup_settings(), state.records)
         if self.wishes.changes:
             yield _section("deploy", self._deploy)
 
@@ -143,6 +145,14 @@ class _Gathering:
             yield trust.last(
                 name, state.now, state.records.get(record, {}), f"pyinfra -y INVENTORY {command}"
             )
+
+    def _backup_settings(self) -> backups.Wanted:
+        settings = self.settings
+        return backups.Wanted(
+            str(settings.mail_backup_repository),
+            settings.mail_backup_hours,
+            known=settings.mail_backup_password is not None,
+        )
 
     def _certificate_advice(self) -> str:
         settings = self.settings

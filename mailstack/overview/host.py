@@ -13,6 +13,9 @@ from mailstack.facts.fact import Question
 from mailstack.shell import script
 from mailstack.text import lines_of
 
+_RECORDS = ("dns-check", "verify", "backup", "backup-password", "restore")
+"""The records of ``status.sh``."""
+
 
 class Disk(NamedTuple):
     """A file system, in bytes; without a fixed number of files both ``files`` and ``free_files`` are 0.
@@ -50,7 +53,7 @@ class Host:
     + failed: units of mailstack that have failed
     + store: the size of the mail, ``None`` if it took too long to count
     + queue: the messages in the queue, as postqueue(1) prints them; ``None`` if it did not
-    + records: what earlier commands have found, by name: ``dns-check``, ``verify``
+    + records: what earlier commands have found, by name: ``dns-check``, ``verify``, ``backup``
     """
 
     now: int
@@ -91,7 +94,7 @@ class HostState(Question[Host]):
             int(store) * 1024 if store.isdigit() else None,
             _queue(parts.get("queue", "")),
             _keys(parts.get("keys", "")),
-            {name: record for name in ("dns-check", "verify") if (record := _record(parts.get(name, "")))},
+            {name: record for name in _RECORDS if (record := _record(parts.get(name, "")))},
         )
 
 

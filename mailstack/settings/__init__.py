@@ -16,6 +16,7 @@ from mailstack.settings import account_rules
 from mailstack.settings.abuse import AbuseSettings
 from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
 from mailstack.settings.acme import AcmeSettings
+from mailstack.settings.backup import BackupSettings
 from mailstack.settings.clamav import ClamavSettings
 from mailstack.settings.database import DatabaseSettings
 from mailstack.settings.dns import DnsSettings
@@ -142,6 +143,7 @@ class AccountSettings(Model):
 
 
 class Settings(
+    BackupSettings,
     FirewallSettings,
     MetricsSettings,
     VerifySettings,

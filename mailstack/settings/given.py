@@ -27,6 +27,15 @@ class GivenSettings(TypedDict, total=False):
     mail_antivirus: bool
     mail_antivirus_unavailable: Literal["wait", "pass"]
     mail_autoexpunge: Mapping[str, Any]
+    mail_backup_hours: int
+    mail_backup_keep_days: int
+    mail_backup_keep_months: int
+    mail_backup_keep_weeks: int
+    mail_backup_password: Secret | None
+    mail_backup_repository: str | None
+    mail_backup_s3_key_id: str | None
+    mail_backup_s3_secret: Secret | None
+    mail_backup_ssh_host_key: str | None
     mail_compression: Literal["none", "gz", "zstd"]
     mail_db_auth: Literal["password", "peer"]
     mail_db_dsn: Secret | None

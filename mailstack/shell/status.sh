@@ -32,7 +32,7 @@ if [ "$keys" ] && cd "$keys"; then
   timeout 10 stat -c '%Y %n' ./*/rsa[0-9]*.key ./*/ed[0-9]*.key
 fi
 cd /var/lib/mailstack || exit 0
-for name in dns-check verify; do
+for name in dns-check verify backup backup-password restore; do
   part "$name"
   cat "$name.json"
 done

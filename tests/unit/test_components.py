@@ -188,7 +188,7 @@ def test_a_socket_outside_of_the_chroot_is_refused() -> None:
 def test_what_is_required_comes_first_and_once() -> None:
     names = [each.name for each in whole(site(SETTINGS))]
     expected = ["passwords", "postgresql", "tls", "dovecot", "postfix"]
-    expected += ["webmail", "firewall", "fail2ban", "metrics"]
+    expected += ["webmail", "firewall", "fail2ban", "metrics", "backup"]
     assert names == expected
     assert [each.name for each in with_required([POSTFIX], site(SETTINGS))] == ["tls", "passwords", "postfix"]
 
@@ -229,6 +229,7 @@ def test_state_has_all_that_a_deploy_could_not_make_again() -> None:
         "/etc/ssl/mailstack": "secrets",
         "/var/vmail": "mail",
         "/var/spool/postfix": "queue",
+        "/var/mail": "mail",
     }
 
 

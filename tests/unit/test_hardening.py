@@ -26,6 +26,8 @@ OWN = {
 }
 #: Those without: they change what the rules protect, or start and end services, or have rules of their own.
 WITHOUT = {
+    "mailstack-backup",
+    "mailstack-backup-check",
     "mailstack-certificate",
     "mailstack-certificates",
     "mailstack-firewall",
@@ -33,6 +35,7 @@ WITHOUT = {
     "mailstack-metrics",
     "mailstack-metrics-gate",
     "mailstack-resolver",
+    "mailstack-restore",
     "mailstack-retry@",
     "mailstack-web",
     "mailstack-webmail-watch",
@@ -49,6 +52,7 @@ def written(platform: Platform, *, hardened: bool, **more: Any) -> dict[str, str
         mail_smtp_tls_reports=platform == NEW,
         mail_firewall=True,
         mail_metrics=True,
+        mail_backup_repository="/srv/backup",
         mail_metrics_clients=["192.0.2.7"],
         **more,
     )

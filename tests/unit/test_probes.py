@@ -20,6 +20,7 @@ EVERYTHING: dict[str, Any] = {
     "mail_acme": True,
     "mail_acme_email": "admin@example.org",
     "mail_antivirus": True,
+    "mail_backup_repository": "/srv/backup",
     "mail_firewall": True,
     "mail_metrics": True,
     "mail_smtp_tls_reports": True,

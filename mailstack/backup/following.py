@@ -1,0 +1,95 @@
+"""Start a unit that takes long, and wait for its end. If this is cut off, the unit goes on."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from pyinfra.api.exceptions import OperationError
+
+from mailstack.run import current_host, run_script
+from mailstack.shell import script
+from mailstack.text import lines_of
+
+_PAUSE = 1.0
+_LOST = 120.0
+"""The seconds for which a host may give no answer, as it is busy."""
+
+
+class _Seen(NamedTuple):
+    """What a unit and its program say of themselves."""
+
+    unit: Mapping[str, str]
+    progress: Mapping[str, Any]
+    result: Mapping[str, Any]
+
+    @property
+    def runs(self) -> bool:
+        """Whether the unit is at work."""
+        return self.unit.get("ActiveState") in ("activating", "active", "deactivating", "reloading")
+
+
+def followed(unit: str, record: str, *, start: bool = True) -> Mapping[str, Any]:
+    """Return the result of a unit, once it has ended.
+
+    + unit: a service of the type oneshot; one that runs already is waited for, and not started again
+    + record: the name of the file with its result, in ``/var/lib/mailstack``
+    + start: whether it is started
+
+    Raises ``OperationError`` if it can't be started, or leaves no result.
+    """
+    if start:
+        said = run_script(current_host(), script("backup_start", unit))
+        if not said.succeeded:
+            raise OperationError(f"{unit} can't be started: {' '.join(said.errors.split())}")
+    last, shown = time.monotonic(), ""
+    while True:
+        with suppress(OperationError):
+            seen = _seen(unit, record)
+            last = time.monotonic()
+            if not seen.runs:
+                _show("", shown)
+                return _result(unit, seen)
+            shown = _show(_line(seen.progress), shown)
+        if time.monotonic() - last > _LOST:
+            raise OperationError(f"{unit}: the host gives no answer any more; the unit goes on there")
+        time.sleep(_PAUSE)
+
+
+def _seen(unit: str, record: str) -> _Seen:
+    said = run_script(current_host(), script("backup_state", unit, record), 60)
+    parts = [*said.output.split("\f"), "", "", ""][:3]
+    pairs = (line.partition("=") for line in lines_of(parts[0]))
+    return _Seen({name: value for name, _, value in pairs}, _object(parts[1]), _object(parts[2]))
+
+
+def _object(text: str) -> dict[str, Any]:
+    with suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _result(unit: str, seen: _Seen) -> Mapping[str, Any]:
+    if not seen.result or seen.unit.get("Result") not in ("success", "exit-code"):
+        why = seen.unit.get("Result", "no result")
+        raise OperationError(f"{unit} ended early ({why}): journalctl -u {unit} on the host says why")
+    return seen.result
+
+
+def _line(progress: Mapping[str, Any]) -> str:
+    step, percent, text = (progress.get(name, "") for name in ("step", "percent", "text"))
+    return f"{step}{f': {percent} %' if percent else ''}{f', {text}' if text else ''}"
+
+
+def _show(line: str, shown: str) -> str:
+    """Show a line on a terminal, in the place of the one before; elsewhere nothing."""
+    if sys.stderr.isatty() and line != shown:
+        sys.stderr.write(f"\r\033[K{line[:100]}")
+        sys.stderr.flush()
+    return line

@@ -1,0 +1,246 @@
+"""The repository: calls of restic(1), and what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+CACHE = "/var/cache/mailstack-backup"
+KNOWN = Path("/var/lib/mailstack/backup/repository")
+"""The repository that this host has used: if that one is empty later, a disk is not mounted."""
+MISSING = "Is there a repository at the following location?"
+DAMAGED_BACKUP = 3
+"""The exit status of a backup in which some files could not be read."""
+STALLED = 3600
+"""The seconds after which a backup without any progress is ended."""
+_TRACE = re.compile(r"\s|$|(?:github\.com|main|runtime|golang\.org)[/.]")
+"""The lines of a stack trace, which restic prints with some errors."""
+_ANSWER = 180
+"""restic itself would ask a server that gives no answer for a quarter of an hour."""
+_LONG = 24 * 3600
+_STATUS = 1.0
+
+
+class FailureError(Exception):
+    """A step failed; its text is for a person."""
+
+
+class Repository:
+    """The repository of this host.
+
+    + configuration: ``repository``, ``password``: the path of its password, ``environment``: a file with
+      variables, ``ssh``: the arguments of ssh(1)
+    """
+
+    def __init__(self, configuration: Mapping[str, Any]) -> None:
+        self.place: str = configuration["repository"]
+        self.host: str = configuration["host"]
+        self._password: str = configuration["password"]
+        self._environment: str = configuration["environment"]
+        ssh = configuration.get("ssh") or ()
+        self._options = ("-o", f"sftp.command={shlex.join(ssh)}") if ssh else ()
+
+    def directory(self) -> Path | None:
+        """Return its directory, if it is on this host."""
+        return Path(self.place) if self.place.startswith("/") else None
+
+    def say(self, *arguments: str, cwd: str = "/", within: float = _LONG) -> str:
+        """Run a command of restic and return its output.
+
+        Raises ``FailureError``.
+        """
+        with self._running(arguments, cwd) as (process, errors):
+            try:
+                output, _ = process.communicate(timeout=within)
+            except subprocess.TimeoutExpired:
+                _end(process)
+                raise FailureError(
+                    f"restic {arguments[0]}: no end within {within:.0f} s: {told(errors)}"
+                ) from None
+            if process.returncode:
+                raise FailureError(f"restic {arguments[0]}: {told(errors)}")
+        return output
+
+    def lines(self, *arguments: str) -> Iterator[dict[str, Any]]:
+        """Yield the JSON objects that a command prints, a line each.
+
+        Raises ``FailureError``.
+        """
+        with self._running(arguments, "/") as (process, errors):
+            yield from _objects(process.stdout)
+            if process.wait(_LONG):
+                raise FailureError(f"restic {arguments[0]}: {told(errors)}")
+
+    def backup(self, *arguments: str, cwd: str, watch: Callable[[float, str], None]) -> str:
+        """Make a snapshot and return its ID; also if files vanished meanwhile.
+
+        + watch: is told the share that is done, and of what; an error in it ends restic
+
+        Raises ``FailureError``.
+        """
+        made, moved, last = "", (0, 0), time.monotonic()
+        options = ("--json", "--host", self.host)
+        with self._running(("backup", *options, *arguments), cwd) as (process, errors):
+            for each in _objects(process.stdout):
+                kind = each.get("message_type")
+                if kind == "summary":
+                    made = str(each["snapshot_id"])
+                if kind != "status":
+                    continue
+                now = (each.get("files_done", 0), each.get("bytes_done", 0))
+                if now != moved:
+                    moved, last = now, time.monotonic()
+                elif time.monotonic() - last > STALLED:
+                    raise FailureError(f"no progress for {STALLED // 60} minutes: is {self.place} reached?")
+                watch(float(each.get("percent_done", 0)), f"{now[0]:,} files")
+            if process.wait(_LONG) not in (0, DAMAGED_BACKUP) or not made:
+                raise FailureError(f"restic backup: {told(errors)}")
+        return made
+
+    def restore(self, snapshot: str, target: Path, *arguments: str) -> list[str]:
+        """Write the files of a snapshot; return the paths of those that could not be read.
+
+        Raises ``FailureError`` if nothing could.
+        """
+        command = ("restore", snapshot, "--target", str(target), *arguments)
+        with self._running(command, "/") as (process, errors):
+            assert process.stdout is not None
+            for _ in process.stdout:
+                pass
+            status = process.wait(_LONG)
+            errors.seek(0)
+            bad = [name for line in errors if (name := unreadable(line))]
+            if status and not bad:
+                raise FailureError(f"restic restore: {told(errors)}")
+        return bad
+
+    def open(self, *, make: bool = False) -> None:
+        """Open it, and remove locks of runs that have ended.
+
+        + make: whether it is made if it is missing, and this host never had it
+
+        Raises ``FailureError``.
+        """
+        try:
+            self.say("cat", "config", "--no-lock", within=_ANSWER)
+        except FailureError as failure:
+            if MISSING not in str(failure) and "repository does not exist" not in str(failure):
+                raise
+            if self.place == _known():
+                raise FailureError(
+                    f"the repository {self.place} is gone: is its disk mounted? If it is lost, remove {KNOWN}"
+                ) from None
+            if not make:
+                raise FailureError(f"there is no repository at {self.place}") from None
+            self.say("init", within=600)
+        KNOWN.write_text(f"{self.place}\n", "utf-8")
+        self.say("unlock", within=600)
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Return all snapshots of this host, the oldest first."""
+        found: list[dict[str, Any]] = json.loads(self.say("snapshots", "--json", "--host", self.host) or "[]")
+        return sorted(found or [], key=lambda each: str(each["time"]))
+
+    @contextlib.contextmanager
+    def _running(
+        self, arguments: tuple[str, ...], cwd: str
+    ) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+        """Yield a process of restic, ended at the end, and the file with its errors."""
+        command = ["restic", *self._options, *arguments]
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+            process = subprocess.Popen(
+                command,
+                cwd=cwd,
+                env=self._variables(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                encoding="utf-8",
+                errors="replace",
+            )
+            try:
+                yield process, errors
+            finally:
+                _end(process)
+
+    def _variables(self) -> dict[str, str]:
+        """Return the environment: only root sees that of a process of root."""
+        variables = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/root",
+            "LC_ALL": "C.UTF-8",
+            "RESTIC_REPOSITORY": self.place,
+            "RESTIC_PASSWORD_FILE": self._password,
+            "RESTIC_CACHE_DIR": CACHE,
+            "RESTIC_PROGRESS_FPS": str(_STATUS),
+            "TMPDIR": os.environ.get("TMPDIR", "/var/tmp"),
+        }
+        with contextlib.suppress(FileNotFoundError):
+            for line in Path(self._environment).read_text("utf-8").split("\n"):
+                name, equals, value = line.partition("=")
+                if equals and not name.startswith("#"):
+                    variables[name] = value
+        return variables
+
+
+def told(errors: IO[str]) -> str:
+    """Return what restic said on standard error as one line."""
+    errors.seek(0)
+    lines = [said for line in errors for said in _said(line).split("\n") if not _TRACE.match(said)]
+    fatal = [
+        line for line in lines if line.startswith(("Fatal:", "Is there", "/", "ssh:", "subprocess ssh:"))
+    ]
+    return " ".join(fatal or lines[-3:])[:600] or "it failed without a word"
+
+
+def _said(line: str) -> str:
+    """Return the text of a line, which with --json may be an object."""
+    with contextlib.suppress(ValueError):
+        found = json.loads(line)
+        if isinstance(found, dict) and "message" in found:
+            return str(found["message"])
+    return line.rstrip()
+
+
+def unreadable(line: str) -> str | None:
+    """Return the path of a file that could not be restored, from a line of restic's errors."""
+    with contextlib.suppress(ValueError):
+        said = json.loads(line)
+        return str(said["item"]) if isinstance(said, dict) and said.get("message_type") == "error" else None
+    start, found, rest = line.strip().partition("ignoring error for ")
+    return rest.partition(": ")[0] if found and not start else None
+
+
+def _objects(output: IO[str] | None) -> Iterator[dict[str, Any]]:
+    for line in output or ():
+        with contextlib.suppress(ValueError):
+            found = json.loads(line)
+            if isinstance(found, dict):
+                yield found
+
+
+def _known() -> str:
+    with contextlib.suppress(FileNotFoundError):
+        return KNOWN.read_text("utf-8").strip()
+    return ""
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.stdout is not None:
+        process.stdout.close()
+    if process.poll() is None:
+        process.terminate()  # restic then removes its lock
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

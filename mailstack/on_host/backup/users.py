@@ -1,0 +1,118 @@
+"""Bring back the mail of one user, or one folder of it, beside all that is there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .folders import WORK
+from .homes import home_of
+from .progress import Progress
+from .restic import FailureError, Repository
+from .restore import chosen, give, has_mail, placed, written
+from .run import PLACE, in_utc, mail_of
+
+_FORMATS = {"Maildir": "maildir", "sdbox": "sdbox"}
+"""The directories in a home that have the mail, with the name of their format."""
+_IMPORT = 6 * 3600
+
+
+class UserRestore:
+    """A run. The mail of other users, and the database, stay as they are.
+
+    + wishes: ``at``: the ID of a backup, empty for the last one; ``user``; ``folder``: empty for all
+    """
+
+    def __init__(
+        self,
+        configuration: Mapping[str, Any],
+        repository: Repository,
+        progress: Progress,
+        wishes: Mapping[str, Any],
+    ) -> None:
+        self.wanted, self.repository, self.progress = configuration, repository, progress
+        self.user, self.folder, self.at = str(wishes["user"]), str(wishes.get("folder") or ""), wishes["at"]
+        self.failed: list[str] = []
+
+    def run(self) -> dict[str, Any]:
+        """Bring it back, and return the result. Raises ``FailureError``."""
+        begun = time.time()
+        self.progress.step("open the repository")
+        self.repository.open()
+        found, root = chosen(self.repository, str(self.at or "")), Path(self.wanted["mail"])
+        rest, live = PLACE / "user", root / WORK
+        for place in (rest, live):
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+        try:
+            counts = self._bring(found, rest, live)
+        finally:
+            shutil.rmtree(rest, ignore_errors=True)
+            shutil.rmtree(live, ignore_errors=True)
+        result = {"at": int(begun), "snapshot": str(found["id"])[:8], "made": in_utc(str(found["time"]))}
+        return {**result, **counts, "failed": self.failed, "seconds": round(time.time() - begun)}
+
+    def _bring(self, found: Mapping[str, Any], rest: Path, live: Path) -> dict[str, Any]:
+        self.progress.step("read the list of users")
+        written(self.repository, str(found["id"]), rest, "/homes.json")
+        directory = self._directory(json.loads((rest / "homes.json").read_text("utf-8")))
+        self.progress.step("read the mail")
+        parts = (f"/mail/tree/{directory}", f"/mail/names/{directory}.names", f"/mail/names/{directory}")
+        bad = written(self.repository, str(found["id"]), rest, *parts)
+        bad += written(self.repository, mail_of(found), live, f"/{directory}")
+        if bad:
+            self.failed.append(f"the repository is damaged: {len(bad)} files can't be read, such as {bad[0]}")
+        owner = self.wanted["owner"]
+        for place in (live, rest / "mail"):
+            place.mkdir(exist_ok=True)
+        shutil.chown(live, owner, owner)
+        give(live, owner)
+        counts = placed(live, rest / "mail", owner)
+        missing = counts.pop("missing")
+        self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]
+        home, source = Path(home_of(self.user)), live / directory
+        if not self.folder and not has_mail(home):
+            self._whole(source, home)
+            return {**counts, "missing": len(missing), "into": ""}
+        into = f"Restored {in_utc(str(found['time']))[:10]}"
+        self._import(source, into)
+        return {**counts, "missing": len(missing), "into": into}
+
+    def _directory(self, homes: Mapping[str, str]) -> str:
+        """Return the directory of the user in the backup, below that of all mail."""
+        home, root = homes.get(self.user), f"{homes['']}/"
+        if home is None:
+            raise FailureError(f"the backup has no user {self.user}")
+        if not home.startswith(root):
+            raise FailureError(f"the backup has no mail of {self.user}, whose home was {home}")
+        return home.removeprefix(root)
+
+    def _whole(self, source: Path, home: Path) -> None:
+        """Put a whole home there: the user has no mail, so messages keep their UIDs."""
+        self.progress.step("put the mail there")
+        owner = self.wanted["owner"]
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.chown(home, owner, owner)
+        subprocess.run(["doveadm", "kick", self.user], capture_output=True, timeout=60)
+        for each in source.iterdir():
+            there = home / each.name
+            if there.is_dir() and not there.is_symlink():
+                shutil.rmtree(there)
+            each.rename(there)
+
+    def _import(self, source: Path, into: str) -> None:
+        self.progress.step(f"copy the mail into {into}")
+        found = [(name, kind) for name, kind in _FORMATS.items() if (source / name).is_dir()]
+        if not found:
+            raise FailureError(f"the backup has no mail of {self.user}")
+        query = ["mailbox", self.folder] if self.folder else ["all"]
+        for name, kind in found:
+            command = ["doveadm", "import", "-u", self.user, f"{kind}:{source / name}", into, *query]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_IMPORT)
+            if done.returncode:
+                raise FailureError(f"doveadm import: {done.stderr.strip()[:400]}")

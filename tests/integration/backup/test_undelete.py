@@ -1,0 +1,71 @@
+"""The mail of one user, or one folder, is back beside all that is there."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from tests.support import backups, clients
+from tests.support.backups import DATA, PASSWORD, Lost, Mail
+from tests.support.sample_accounts import CAROL
+from tests.targets.containers import Target
+
+pytestmark = pytest.mark.postgresql
+
+
+def restore(target: Target, *args: str) -> str:
+    """Bring back mail of a user, and return what is said, on one line."""
+    run = target.pyinfra("-y", "mailstack.restore", *args, data=DATA, timeout=300).check()
+    return " ".join(run.stderr.split())
+
+
+def alike(messages: dict[int, Mail]) -> Counter[tuple[frozenset[str], str, str]]:
+    """Return the messages without their UIDs."""
+    return Counter((each.flags, each.received, each.content) for each in messages.values())
+
+
+def named(found: dict[str, dict[int, Mail]], name: str) -> dict[int, Mail]:
+    """Return the messages of a folder, whatever its UIDVALIDITY is."""
+    (folder,) = [messages for each, messages in found.items() if each.rpartition(" ")[0] == name]
+    return folder
+
+
+def test_a_folder_is_back_beside_the_one_that_is_there(kept: Target, lost: Lost) -> None:
+    with clients.imap(kept, CAROL, password=PASSWORD) as session:
+        session.select("Lists")
+        session.store("1:*", "+FLAGS", r"(\Deleted)")
+        session.expunge()
+    assert not named(backups.mailboxes(kept, CAROL, PASSWORD), "Lists")
+    said = restore(kept, f"user={CAROL}", "folder=Lists")
+    assert "in the folder Restored 20" in said
+    found = backups.mailboxes(kept, CAROL, PASSWORD)
+    (into,) = {each.partition("/")[0] for each in found if each.startswith("Restored")}
+    assert alike(named(found, f"{into}/Lists")) == alike(named(lost.quiet, "Lists"))
+    assert not named(found, "Lists") and not any("INBOX" in each for each in found if into in each)
+    assert {name: mail for name, mail in found.items() if name in lost.quiet and "Lists" not in name} == {
+        name: mail for name, mail in lost.quiet.items() if "Lists" not in name
+    }
+    assert kept.exec("ls -A /var/vmail").stdout.split() == ["example.com", "example.org"]
+
+
+def test_a_user_without_mail_gets_all_as_it_was(kept: Target, lost: Lost) -> None:
+    home = clients.home(kept, CAROL)
+    kept.exec(f"rm -rf {home}/Maildir {home}/sdbox {home}/sieve")
+    assert not any(backups.mailboxes(kept, CAROL, PASSWORD).values())
+    restore(kept, f"user={CAROL}")
+    assert backups.mailboxes(kept, CAROL, PASSWORD) == lost.quiet
+    assert "ACTIVE" in kept.exec(["doveadm", "sieve", "list", "-u", CAROL]).stdout
+
+
+def test_what_can_not_be_is_said(kept: Target, lost: Lost) -> None:
+    for args, expected in (
+        (["user=nobody@example.org"], "the backup has no user nobody@example.org"),
+        (["at=abcdef12"], "has no backup abcdef12"),
+        (["at=yesterday"], "at = 'yesterday': allowed: the ID of a backup"),
+        (["folder=Lists"], "folder: needs user"),
+        ([], "has mail already; overwrite=true puts it aside"),
+    ):
+        run = kept.pyinfra("-y", "mailstack.restore", *args, data=DATA, timeout=300)
+        assert run.returncode and expected in " ".join(run.stderr.split()), run.stderr
+    assert backups.mailboxes(kept, CAROL, PASSWORD) == lost.quiet
