@@ -68,6 +68,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
             f"{DIRECTORY}/impossible_recipients",
             render("postfix/impossible_recipients", srs=settings.mail_srs),
         ),
+        File(f"{DIRECTORY}/whole_domains", render("postfix/whole_domains")),
         *postfix_tables.files(settings),
         *(
             File(

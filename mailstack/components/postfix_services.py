@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #   Dovecot.
 # - proxymap: each process has a connection for each table, and 100 processes would exceed PostgreSQL's limit.
 #   Three answer some thousand lookups a second, more than two cores need to deliver mail.
+# - rewrite: without a warning about a domain in two classes, for which it would look up each domain with
+#   mailboxes in relay_domains, too. The database refuses such a domain, and so do the settings.
 _DEBIAN = """
 pickup    unix        n  -  y  60     1  pickup
 cleanup   unix        n  -  y  -      0  cleanup
@@ -47,6 +49,9 @@ anvil     unix        -  -  y  -      1  anvil
 scache    unix        -  -  y  -      1  scache
 postlog   unix-dgram  n  -  n  -      1  postlogd
 """
+
+_OPTIONS = {"relay": {"syslog_name": "postfix/relay"}, "rewrite": {"helpful_warnings": "no"}}
+"""The options of these services."""
 
 _SUBMISSION = {
     "smtpd_sasl_auth_enable": "yes",
@@ -104,7 +109,7 @@ def _debian(sieve: bool) -> list[MasterService]:
                 wakeup=None if wakeup == "-" else wakeup,
                 maxproc=None if maxproc == "-" else int(maxproc),
                 command=commands.get(name, command),
-                options={"syslog_name": "postfix/relay"} if name == "relay" else {},
+                options=_OPTIONS.get(name, {}),
             )
         )
     return services

@@ -114,6 +114,7 @@ def _patterns(files: Sequence[File]) -> Iterator[dict[str, Any]]:
     keys = {
         "impossible_senders": Keys("a\x01b@example.org", "553 5.1.7", "ab@example.org"),
         "impossible_recipients": Keys(f"{'a' * 65}@example.org", "501 5.1.3", "ab@example.org"),
+        "whole_domains": Keys("example.org", "example.org", ".example.org"),
     }
     for file in files:
         name = file.path.rpartition("/")[2]

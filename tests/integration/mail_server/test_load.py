@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.conftest import Factory
 from tests.support import clients
-from tests.support.sample_accounts import ALICE, STRANGER
+from tests.support.sample_accounts import ALICE, REMOTE, STRANGER
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
@@ -53,6 +53,13 @@ def test_no_question_is_asked_twice_that_one_answer_could_have_answered(host: Ta
     assert about[") AS home"] == 2
     # nor has a mailbox that is there to be asked for in a second table
     assert not about["AND u.can_receive"]
+    # our own domain is no relay domain, and the database has no parents of a domain
+    assert about_relays(about) <= {f"mail_relay_domain WHERE domain_name = '{REMOTE}'"}
+
+
+def about_relays(about: Counter[str]) -> set[str]:
+    """Return the questions about relay domains."""
+    return {text for text in about if text.startswith("mail_relay_domain")}
 
 
 def logged(host: Target) -> bool:
@@ -67,7 +74,7 @@ def asked(host: Target) -> Counter[str]:
     return Counter(
         re.findall(
             r"mailstack_recipient\('[^']*', '[^']*'|550 5[.]7[.]1 This sender address needs a login"
-            r"|\) AS home\b|AND u[.]can_receive",
+            r"|\) AS home\b|AND u[.]can_receive|mail_relay_domain WHERE domain_name = '[^']*'",
             log,
         )
     )

@@ -140,6 +140,7 @@ def test_a_relay_domain_is_added_and_removed(host: Target) -> None:
 
     assert relay_domain(host, "new.example", '["x@new.example", "Y@new.example"]') == ""
     assert [code(f"{name}@new.example") for name in "xyz"] == [250, 250, 550]
+    assert code("x@sub.new.example") == 554
     domain = host.pyinfra("-y", "mailstack.accounts.domain", "new.example", data=sample_accounts.data())
     assert "new.example can't be a domain of ours and a relay domain" in domain.stderr
     assert relay_domain(host, "new.example", "x@new.example", "any_recipient=false", "present=false") == ""
