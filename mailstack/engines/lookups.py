@@ -130,7 +130,7 @@ def selected(fields: Mapping[str, str], prefix: str = "") -> str:
     return "".join(f', {sql} AS "{prefix}{field}"' for field, sql in fields.items())
 
 
-def quota_warnings(settings: Settings, generation: str) -> dict[str, str]:
+def quota_warnings(settings: Settings, generation: str, has_quota: str) -> dict[str, str]:
     """Return the userdb field, with its SQL, that limits Dovecot's quota warnings to users with a quota.
 
     To know whether a warning is due, Dovecot reads the mailbox again after each message. That is a sixth of
@@ -138,15 +138,16 @@ def quota_warnings(settings: Settings, generation: str) -> dict[str, str]:
     is missing, so the query returns the first one. In 2.4 it empties the list.
 
     + generation: Dovecot ``2.3`` or ``2.4``
+    + has_quota: SQL that is true for a user with a quota
     """
     if not settings.mail_quota_warnings:
         return {}
     if generation == "2.4":
-        return {"quota/User quota/quota_warning": f"CASE WHEN {HAS_QUOTA} THEN NULL ELSE '' END"}
+        return {"quota/User quota/quota_warning": f"CASE WHEN {has_quota} THEN NULL ELSE '' END"}
     first = settings.mail_quota_warnings[0]
     # % is doubled for the query, and again for the setting, in which Dovecot replaces %u and %h
     rule = f"storage={first}%%%% quota-warning {first} %%u %%h"
-    return {"quota_warning": f"CASE WHEN {HAS_QUOTA} THEN '{rule}' END"}
+    return {"quota_warning": f"CASE WHEN {has_quota} THEN '{rule}' END"}
 
 
 def detail_script(settings: Settings, generation: str) -> dict[str, str]:
@@ -175,24 +176,6 @@ def shared_folders(settings: Settings) -> dict[str, str]:
         return {}
     former = "EXISTS (SELECT 1 FROM mail_former_addresses f WHERE f.email = u.email)"
     return {"namespace/shared/disabled": f"CASE WHEN {former} THEN 'yes' END"}
-
-
-def may_log_in(generation: str) -> str:
-    """Return the SQL that selects the user who logs in.
-
-    A user without ``can_send`` can't log in to Postfix, whose service is ``smtp``. This also denies the empty
-    sender, which has no owner. Dovecot passes a name that is not ASCII as its digest
-    (``auth_username_format``), which has 64 digits and no ``@``.
-    """
-    name = DOVECOT[generation]
-    by_digest = (
-        f"LENGTH('{name.user}') = 64 AND POSITION('@' IN '{name.user}') = 0"
-        f" AND u.email = mailstack_unicode_login('{name.user}')"
-    )
-    return (
-        f"{ACTIVE} AND (u.email = '{name.user}' OR {by_digest})"
-        f" AND (u.can_send OR '{name.service}' <> 'smtp')"
-    )
 
 
 def has_app_password(generation: str) -> str:

@@ -25,7 +25,6 @@ from mailstack.engines.lookups import (
     detail_script,
     foreign_senders,
     has_app_password,
-    may_log_in,
     own_senders,
     quota_warnings,
     selected,
@@ -146,7 +145,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     name = DOVECOT[generation]
     fields = {
         **_QUOTA[generation],
-        **quota_warnings(settings, generation),
+        **quota_warnings(settings, generation, HAS_QUOTA),
         **detail_script(settings, generation),
         **shared_folders(settings),
     }
@@ -189,12 +188,25 @@ def dovecot_login(settings: Settings, generation: str) -> str:
 def _login(settings: Settings, generation: str, password: str) -> str:
     fields = {
         **_QUOTA[generation],
-        **quota_warnings(settings, generation),
+        **quota_warnings(settings, generation, HAS_QUOTA),
         **shared_folders(settings),
     }
     return (
         f"SELECT u.email AS `user`, {password}, {_home(settings)} AS userdb_home{selected(fields, 'userdb_')}"
-        f" {may_log_in(generation)}"
+        f" {_may_log_in(generation)}"
+    )
+
+
+def _may_log_in(generation: str) -> str:
+    """Return the SQL that selects the user who logs in; PostgreSQL's ``mailstack_login`` explains it."""
+    name = DOVECOT[generation]
+    by_digest = (
+        f"LENGTH('{name.user}') = 64 AND POSITION('@' IN '{name.user}') = 0"
+        f" AND u.email = mailstack_unicode_login('{name.user}')"
+    )
+    return (
+        f"{ACTIVE} AND (u.email = '{name.user}' OR {by_digest})"
+        f" AND (u.can_send OR '{name.service}' <> 'smtp')"
     )
 
 

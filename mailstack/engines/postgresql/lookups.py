@@ -10,9 +10,6 @@ from typing import TYPE_CHECKING
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.lookups import (
     ACTIVE,
-    HAS_QUOTA,
-    MEGABYTES,
-    MESSAGES,
     RELAY_DOMAINS,
     RELAY_RECIPIENTS,
     SIGNED_DOMAINS,
@@ -22,7 +19,6 @@ from mailstack.engines.lookups import (
     detail_script,
     foreign_senders,
     has_app_password,
-    may_log_in,
     own_senders,
     quota_warnings,
     selected,
@@ -63,9 +59,11 @@ DOVECOT_ITERATE = f'SELECT u.email AS "user" {ACTIVE}'
 """The query for every user, for ``doveadm -A``."""
 
 
+# u is a row of mailstack_user or mailstack_login, whose quotas are those that count
+_HAS_QUOTA = "(u.quota_mb > 0 OR u.quota_messages > 0)"
 _QUOTA = {
-    "2.3": {"quota_rule": f"'*:storage=' || {MEGABYTES} || 'M:messages=' || {MESSAGES}"},
-    "2.4": {"quota_storage_size": f"{MEGABYTES} || 'M'", "quota_message_count": MESSAGES},
+    "2.3": {"quota_rule": "'*:storage=' || u.quota_mb || 'M:messages=' || u.quota_messages"},
+    "2.4": {"quota_storage_size": "u.quota_mb || 'M'", "quota_message_count": "u.quota_messages"},
 }
 """The userdb fields of the quota in each generation."""
 
@@ -84,30 +82,20 @@ def virtual_aliases(postmaster: str) -> str:
 def dovecot_user(settings: Settings, generation: str) -> str:
     """Return Dovecot's userdb query: the directory and the quota of a user.
 
-    Postfix asks the quota service about the recipient as the client gave it, before aliases. So for this
-    service alone, an alias with one mailbox as its only target returns that mailbox. Mail to an alias with
-    several targets is accepted; the copy for a full mailbox waits in the queue. This lookup returns no row to
-    this service for users without a quota, so the mailbox is not opened.
+    For the quota service, an alias with one mailbox as its only target returns that mailbox. Mail to an alias
+    with several targets is accepted; the copy for a full mailbox waits in the queue.
 
     + generation: Dovecot ``2.3`` or ``2.4``
     """
     name = DOVECOT[generation]
-    # a login needs no script
     fields = {
-        **_QUOTA[generation],
-        **quota_warnings(settings, generation),
+        **_fields(settings, generation),
+        # a login needs no script
         **detail_script(settings, generation),
-        **shared_folders(settings),
     }
-    found = (
-        f"COALESCE((SELECT m.email FROM mail_users m WHERE m.email = '{name.user}'),"
-        f" (SELECT max(t.address) FROM mailstack_targets('{name.local_part}', '{name.domain}') AS t (address)"
-        " HAVING count(*) = 1))"
-    )
     return (
-        f"SELECT {_home(settings)} AS home{selected(fields)} {ACTIVE} AND u.email ="
-        f" CASE '{name.service}' WHEN 'quota-status' THEN {found} ELSE '{name.user}' END"
-        f" AND ('{name.service}' <> 'quota-status' OR {HAS_QUOTA})"
+        f"SELECT {_home(settings)} AS home{selected(fields)} FROM mailstack_user("
+        f"'{name.user}', '{name.local_part}', '{name.domain}', '{name.service}') u"
     )
 
 
@@ -118,7 +106,7 @@ def dovecot_password(settings: Settings, generation: str, hashes: Hashes = "all"
     + hashes: ``current`` finds only users with a hash of the current scheme, ``old`` only the others
     """
     current = f"upper(substr(u.password, 1, {len(CURRENT_SCHEME) + 2})) = '{{{CURRENT_SCHEME}}}'"
-    narrowed = {"all": "", "current": f" AND {current}", "old": f" AND NOT {current}"}
+    narrowed = {"all": "", "current": f" WHERE {current}", "old": f" WHERE NOT {current}"}
     return _login(settings, generation, "u.password") + narrowed[hashes]
 
 
@@ -128,7 +116,7 @@ def dovecot_app_password(settings: Settings, generation: str) -> str:
     + generation: Dovecot ``2.3`` or ``2.4``
     """
     nothing = "NULL AS password, 'Y' AS nopassword"
-    return f"{_login(settings, generation, nothing)} AND {has_app_password(generation)}"
+    return f"{_login(settings, generation, nothing)} WHERE {has_app_password(generation)}"
 
 
 def dovecot_login(settings: Settings, generation: str) -> str:
@@ -144,15 +132,21 @@ def dovecot_login(settings: Settings, generation: str) -> str:
 
 
 def _login(settings: Settings, generation: str, password: str) -> str:
-    fields = {
+    name = DOVECOT[generation]
+    return (
+        f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home'
+        f"{selected(_fields(settings, generation), 'userdb_')}"
+        f" FROM mailstack_login('{name.user}', '{name.service}') u"
+    )
+
+
+def _fields(settings: Settings, generation: str) -> dict[str, str]:
+    """Return the userdb fields of every lookup and login."""
+    return {
         **_QUOTA[generation],
-        **quota_warnings(settings, generation),
+        **quota_warnings(settings, generation, _HAS_QUOTA),
         **shared_folders(settings),
     }
-    return (
-        f'SELECT u.email AS "user", {password}, {_home(settings)} AS userdb_home{selected(fields, "userdb_")}'
-        f" {may_log_in(generation)}"
-    )
 
 
 def _home(settings: Settings) -> str:

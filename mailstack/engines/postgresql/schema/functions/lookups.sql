@@ -1,5 +1,6 @@
--- The targets of an address. These are functions, because PostgreSQL keeps their plans for the life of a connection, and
--- planning these queries takes longer than running them. They always use an index, as the plan may be older than the
+-- The lookups of Postfix and Dovecot. These are functions, because PostgreSQL keeps their plans for the life of a
+-- connection, and planning these queries takes longer than running them. With plan_cache_mode it does so from the first
+-- lookup on, and never plans again for one address alone. They always use an index, as the plan may be older than the
 -- rows.
 
 -- All addresses to which an address leads. The first row is the address itself, without a value in address. It follows
@@ -12,7 +13,7 @@
 -- as it can't know that chains of aliases are short.
 CREATE FUNCTION mailstack_hops(asked_local text, asked_domain text, left_over boolean)
 RETURNS TABLE (local text, domain text, address text, tagged boolean)
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $hops$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $hops$
 BEGIN
     RETURN QUERY
     WITH RECURSIVE hop (local, domain, address, tagged) AS (
@@ -56,7 +57,7 @@ END $hops$;
 -- in a circle, does not exist: it is 550 at RCPT, and not a bounce or a permanent 451. In a circle with a +detail,
 -- Postfix would add the detail repeatedly, so none of its aliases exists.
 CREATE FUNCTION mailstack_targets(asked_local text, asked_domain text) RETURNS SETOF text
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $targets$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $targets$
 BEGIN
     RETURN QUERY
     WITH hop AS MATERIALIZED (SELECT * FROM mailstack_hops(asked_local, asked_domain, true))
@@ -81,17 +82,31 @@ BEGIN
 END $targets$;
 
 -- The answer to Postfix for a recipient: the targets of an alias, else the mailbox itself, else for postmaster the
--- recipient for every domain (RFC 5321, 4.5.1), even if no alias exists.
+-- recipient for every domain (RFC 5321, 4.5.1), even if no alias exists. Most recipients are a mailbox with no alias of
+-- its address. That is asked first: no wildcard or catch-all has such an address, so the mailbox is its only target.
 CREATE FUNCTION mailstack_recipient(asked_local text, asked_domain text, postmaster text) RETURNS SETOF text
-LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $recipient$
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $recipient$
+DECLARE
+    asked text := asked_local || '@' || asked_domain;
+    mailbox text;
+    has_alias boolean;
 BEGIN
-    RETURN QUERY SELECT * FROM mailstack_targets(asked_local, asked_domain);
-    IF NOT FOUND THEN
-        RETURN QUERY
-        SELECT u.email FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
-        WHERE u.email = asked_local || '@' || asked_domain AND u.active AND u.can_receive AND d.active;
+    SELECT
+        u.email,
+        (SELECT 1 FROM mail_alias AS a WHERE a.source_email = u.email LIMIT 1) IS NOT NULL
+            OR (SELECT 1 FROM mail_alias_domain AS x WHERE x.alias_domain = u.domain_name) IS NOT NULL
+    INTO mailbox, has_alias
+    FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
+    WHERE u.email = asked AND u.active AND u.can_receive AND d.active;
+    IF has_alias IS DISTINCT FROM false THEN
+        RETURN QUERY SELECT * FROM mailstack_targets(asked_local, asked_domain);
+        IF FOUND THEN
+            RETURN;
+        END IF;
     END IF;
-    IF NOT FOUND AND asked_local = 'postmaster' THEN
+    IF mailbox IS NOT NULL THEN
+        RETURN NEXT mailbox;
+    ELSIF asked_local = 'postmaster' THEN
         RETURN QUERY
         SELECT postmaster FROM mail_domain AS d WHERE d.domain_name = asked_domain AND d.active
         UNION ALL
@@ -99,9 +114,61 @@ BEGIN
     END IF;
 END $recipient$;
 
+-- The mailbox of a user for Dovecot's userdb, with the quota. Postfix asks the quota service about the recipient as the
+-- client gave it, before aliases. So for this service alone, an alias with one mailbox as its only target returns that
+-- mailbox, and users without a quota have no row, so that their mailbox is not opened.
+CREATE FUNCTION mailstack_user(asked text, asked_local text, asked_domain text, service text)
+RETURNS TABLE (
+    email text, home_directory text, mail_directory text, quota_mb bigint, quota_messages bigint, detail_folders boolean
+)
+LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $user$
+DECLARE
+    mailbox text := asked;
+BEGIN
+    IF service = 'quota-status' AND (SELECT 1 FROM mail_users AS u WHERE u.email = asked) IS NULL THEN
+        SELECT max(t.address) INTO mailbox FROM mailstack_targets(asked_local, asked_domain) AS t (address)
+        HAVING count(*) = 1;
+    END IF;
+    RETURN QUERY
+    SELECT u.email, u.home_directory, u.mail_directory, quota.megabytes, quota.messages, u.detail_folders
+    FROM mail_users AS u
+    JOIN mail_domain AS d ON d.domain_name = u.domain_name
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(u.quota_mb, d.user_quota_mb, 0) AS megabytes,
+            coalesce(u.quota_messages, d.user_quota_messages, 0) AS messages
+    ) AS quota
+    WHERE u.email = mailbox AND u.active AND d.active
+        AND (service <> 'quota-status' OR quota.megabytes > 0 OR quota.messages > 0);
+END $user$;
+
+-- The user who logs in. A user without can_send can't log in to Postfix, whose service is smtp. This also denies the empty
+-- sender, which has no owner. Dovecot passes a name that is not ASCII as its digest (auth_username_format), which has 64
+-- digits and no @.
+CREATE FUNCTION mailstack_login(asked text, service text)
+RETURNS TABLE (
+    email text, password text, home_directory text, mail_directory text, quota_mb bigint, quota_messages bigint
+)
+LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $login$
+DECLARE
+    name text := asked;
+BEGIN
+    IF length(asked) = 64 AND strpos(asked, '@') = 0 THEN
+        name := mailstack_unicode_login(asked);
+    END IF;
+    RETURN QUERY
+    SELECT
+        u.email, u.password, u.home_directory, u.mail_directory,
+        coalesce(u.quota_mb, d.user_quota_mb, 0), coalesce(u.quota_messages, d.user_quota_messages, 0)
+    FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
+    WHERE u.email = name AND u.active AND d.active AND (u.can_send OR service <> 'smtp');
+END $login$;
+
 REVOKE ALL ON FUNCTION
-    mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text)
+    mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text),
+    mailstack_user(text, text, text, text), mailstack_login(text, text)
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-    mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text)
+    mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text),
+    mailstack_user(text, text, text, text), mailstack_login(text, text)
 TO {lookup};
