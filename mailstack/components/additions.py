@@ -51,6 +51,7 @@ def postfix(site: Site, platform: Platform) -> PostfixAddition:
         in_order(addition.recipient_checks for addition in added.values()),
         in_order(addition.sender_transports for addition in added.values()),
         in_order(addition.tls_policies for addition in added.values()),
+        in_order(addition.quota_checks for addition in added.values()),
     )
 
 

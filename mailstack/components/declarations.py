@@ -94,6 +94,7 @@ class PostfixAddition(NamedTuple):
     + services: services of ``master.cf``, by name and type
     + milters: names of links to milters, in the order in which a message passes them
     + recipient_checks: restrictions for the end of ``smtpd_recipient_restrictions``
+    + quota_checks: the same, for recipients with a quota
     + sender_transports: tables for the end of ``sender_dependent_default_transport_maps``
     + tls_policies: tables for the end of ``smtp_tls_policy_maps``
     """
@@ -104,6 +105,7 @@ class PostfixAddition(NamedTuple):
     recipient_checks: Sequence[str] = ()
     sender_transports: Sequence[str] = ()
     tls_policies: Sequence[str] = ()
+    quota_checks: Sequence[str] = ()
 
 
 class DovecotAddition(NamedTuple):

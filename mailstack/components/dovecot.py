@@ -134,7 +134,7 @@ class Dovecot(Component):
         at = additions.at(site.link("quota-status"))
         # if it does not answer, the mail is accepted
         ask = f"check_policy_service {{ {at}, default_action=DUNNO, timeout=10s, try_limit=1 }}"
-        return PostfixAddition(recipient_checks=[ask])
+        return PostfixAddition(quota_checks=[ask])
 
     def ports(self, site: Site) -> Sequence[Port]:
         """See ``Component``."""

@@ -106,11 +106,14 @@ def queries(settings: Settings) -> dict[str, str]:
     postmaster = settings.mail_postmaster
     if "@" not in postmaster:
         postmaster = f"{postmaster}@{settings.mail_hostname}"
+    # a percent sign of the address is none of pgsql_table(5) and mysql_table(5)
+    postmaster = postmaster.replace("%", "%%")
+    classes = lookups.recipient_class(postmaster)
     return {
         "virtual_domains": lookups.VIRTUAL_DOMAINS,
         "virtual_mailboxes": lookups.VIRTUAL_MAILBOXES,
-        # a percent sign of the address is none of pgsql_table(5) and mysql_table(5)
-        "virtual_aliases": lookups.virtual_aliases(postmaster.replace("%", "%%")),
+        "virtual_aliases": lookups.virtual_aliases(postmaster),
+        **({} if classes is None else {"recipient_classes": classes}),
         "sender_logins": lookups.SENDER_LOGINS,
         "own_senders": lookups.own_senders(settings.local_domains),
         "relay_domains": lookups.RELAY_DOMAINS,
@@ -155,7 +158,9 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         lmtp=additions.at(site.link("lmtp")),
         # for a socket, Postfix requires the bare path here
         sasl=additions.at(site.link("sasl")).removeprefix("unix:"),
-        recipient_checks=added.recipient_checks,
+        recipient_classes=sql("recipient_classes") if has_classes(settings, added) else None,
+        recipient_checks=list(added.recipient_checks),
+        quota_checks=list(added.quota_checks),
         sender_transports=added.sender_transports,
         tls_policies=added.tls_policies,
         parent_policies=bool(postfix_tables.parent_policies(settings)),
@@ -167,6 +172,20 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
             "allowed: mail_postfix_main"
         )
     return _override(text + _additions(added), settings.mail_postfix_main)
+
+
+def has_classes(settings: Settings, added: PostfixAddition) -> bool:
+    """Return whether the database says the restriction class of a recipient: see ``main.cf``.
+
+    It can't if there are recipients or restrictions that the database does not know.
+    """
+    own = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps")
+    classes = ("smtpd_recipient_restrictions", "smtpd_restriction_classes", "smtpd_reject_unlisted_recipient")
+    return (
+        "recipient_classes" in queries(settings)
+        and all(getattr(settings, f"mail_{name}") is None for name in own)
+        and not {*own, *classes} & {*settings.mail_postfix_main, *added.parameters}
+    )
 
 
 def _names(text: str) -> Iterator[str]:
@@ -233,7 +252,7 @@ def services_of(settings: Settings, added: PostfixAddition) -> list[MasterServic
 
     Raises ``OperationValueError`` if a component adds one that Postfix has already.
     """
-    defaults = postfix_services.default_services(settings)
+    defaults = postfix_services.default_services(settings, has_classes(settings, added))
     own = {(service.name, service.type) for service in defaults}
     if twice := [f"{each.name}/{each.type}" for each in added.services if (each.name, each.type) in own]:
         raise OperationValueError(
@@ -271,6 +290,7 @@ COMMENTS = {
     "virtual_domains": "virtual_mailbox_domains: the domains of this server",
     "virtual_mailboxes": "virtual_mailbox_maps: the mailboxes; the result is not used",
     "virtual_aliases": "virtual_alias_maps: the final targets of an alias, or the mailbox itself",
+    "recipient_classes": "check_recipient_access: whether a recipient exists, and has a quota",
     "sender_logins": "smtpd_sender_login_maps: the users who may send from an address",
     "own_senders": "check_sender_access: the answer to strangers with this server's senders",
     "relay_domains": "relay_domains: the domains whose mail is relayed to another server",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #   lmtp_destination_recipient_limit = 1, a destination of its queue manager is one mailbox and not all of
 #   Dovecot.
 # - proxymap: each process has a connection for each table, and 100 processes would exceed PostgreSQL's limit.
-#   Three answer some thousand lookups a second, more than two cores need to deliver mail.
+#   Two answer some thousand lookups a second, more than two cores need to deliver mail.
 # - rewrite: without a warning about a domain in two classes, for which it would look up each domain with
 #   mailboxes in relay_domains, too. The database refuses such a domain, and so do the settings.
 _DEBIAN = """
@@ -34,7 +34,7 @@ defer     unix        -  -  y  -      0  bounce
 trace     unix        -  -  y  -      0  bounce
 verify    unix        -  -  y  -      1  verify
 flush     unix        n  -  y  1000?  0  flush
-proxymap  unix        -  -  n  -      3  proxymap
+proxymap  unix        -  -  n  -      2  proxymap
 proxywrite unix       -  -  n  -      1  proxymap
 smtp      unix        -  -  y  -      -  smtp
 relay     unix        -  -  y  -      -  smtp
@@ -192,10 +192,28 @@ def _to_others(settings: Settings) -> list[MasterService]:
     return [_service(SENDER_RELAY, "unix", "smtp", _SENDER_RELAY_OPTIONS)]
 
 
-def default_services(settings: Settings) -> list[MasterService]:
-    """Return the services of a mail server for strangers (25) and users (587, 465)."""
-    ours = [*_for_strangers(settings), *_for_users(settings), *_to_others(settings)]
-    return [*ours, *_debian(settings.mail_sieve)]
+def default_services(settings: Settings, has_classes: bool = False) -> list[MasterService]:
+    """Return the services of a mail server for strangers (25) and users (587, 465).
+
+    + has_classes: whether the database says the restriction class of a recipient
+    """
+    ours = [*_for_strangers(settings), *_for_users(settings)]
+    if has_classes:
+        ours = [_without_second_look(service) for service in ours]
+    return [*ours, *_to_others(settings), *_debian(settings.mail_sieve)]
+
+
+def _without_second_look(service: MasterService) -> MasterService:
+    """Return a service that does not look up recipients once more after ``smtpd_recipient_restrictions``.
+
+    These have ``reject_unlisted_recipient`` for all recipients that the database does not know. It is not in
+    main.cf, as services of others may have restrictions without it.
+    """
+    if service.command != "smtpd":
+        return service
+    return service.model_copy(
+        update={"options": {**service.options, "smtpd_reject_unlisted_recipient": "no"}}
+    )
 
 
 def merge(services: Iterable[MasterService], more: Iterable[MasterService]) -> list[MasterService]:

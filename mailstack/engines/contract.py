@@ -134,6 +134,13 @@ class Lookups(Protocol):
     def virtual_aliases(self, postmaster: str) -> str:
         """Return the query for a recipient: aliases, mailboxes, and ``postmaster`` for each domain's."""
 
+    def recipient_class(self, postmaster: str) -> str | None:
+        """Return the query for ``known_recipient`` or, with a quota, ``limited_recipient``; or no query.
+
+        Without a row, there is no such recipient. With this query, Postfix asks neither ``virtual_aliases``
+        nor the quota service about a recipient without a quota.
+        """
+
     def dovecot_user(self, settings: Settings, generation: str) -> str:
         """Return Dovecot's userdb query, for the generation ``2.3`` or ``2.4``."""
 

@@ -44,6 +44,7 @@ def keys_of_sql(accounts: Accounts) -> dict[str, Keys]:
         "virtual_domains": Keys(accounts.domain, accounts.domain, accounts.foreign),
         "virtual_mailboxes": Keys(user, user, accounts.nobody),
         "virtual_aliases": Keys(accounts.alias, user, nobody),
+        "recipient_classes": Keys(accounts.alias, "", nobody),
         "sender_logins": Keys(user, user, nobody),
         "own_senders": Keys(user, "550 5.7.1", nobody),
         "relay_domains": Keys(accounts.relayed, accounts.relayed, accounts.foreign),

@@ -75,6 +75,7 @@ def test_a_component_adds_to_postfix(with_filter: Filter, platform: Platform) ->
     assert "milter_protocol = 6\n" in main
     checks = main.partition("smtpd_recipient_restrictions =")[2].partition("smtpd_data")[0]
     assert checks.rstrip().endswith("check_policy_service unix:x")
+    assert "\nknown_recipient =\n  check_policy_service unix:x\n  permit\n" in main
     assert "tally" in text(POSTFIX, platform, "/etc/postfix/master.cf")
     overridden = Settings(
         mail_hostname="mail.example.org", mail_rspamd=False, mail_postfix_main={"milter_protocol": "4"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mailstack.components.postfix import POSTFIX
@@ -50,3 +52,50 @@ def test_some_of_these_have_several_lines() -> None:
     assert all(
         f"\n{name} =\n " in main_cf() for name in ("smtpd_helo_restrictions", "smtpd_data_restrictions")
     )
+
+
+RECIPIENTS = "check_recipient_access proxy:pgsql:$config_directory/sql/recipient_classes.cf"
+
+
+def of(**given: Any) -> tuple[str, str]:
+    """Return the recipient restrictions in main.cf, and master.cf."""
+    settings = Settings(mail_hostname="mail.example.org", **given)
+    texts = {
+        entry.path: str(entry.content)
+        for entry in files(POSTFIX, settings, RELEASES[1])
+        if isinstance(entry, File)
+    }
+    main = dict(logical_lines(texts["/etc/postfix/main.cf"]))
+    return main["smtpd_recipient_restrictions"], texts["/etc/postfix/master.cf"]
+
+
+def test_one_answer_says_that_a_recipient_exists_and_has_a_quota() -> None:
+    checks, master = of()
+    assert checks.index(RECIPIENTS) < checks.index("reject_unlisted_recipient")
+    assert "quota-status" not in checks
+    assert master.count("-o smtpd_reject_unlisted_recipient=no") == 3
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"mail_db_engine": "mysql"},
+        {"mail_virtual_alias_maps": ["hash:/etc/postfix/mine"]},
+        {"mail_virtual_mailbox_maps": ["hash:/etc/postfix/mine"]},
+        {"mail_virtual_mailbox_domains": ["hash:/etc/postfix/mine"]},
+        {"mail_postfix_main": {"virtual_alias_maps": "hash:/etc/postfix/mine"}},
+        {"mail_postfix_main": {"smtpd_restriction_classes": "mine", "mine": "permit"}},
+        {"mail_postfix_main": {"smtpd_reject_unlisted_recipient": "yes"}},
+    ],
+    ids=str,
+)
+def test_not_of_recipients_that_the_database_does_not_know(given: dict[str, Any]) -> None:
+    checks, master = of(**given)
+    assert "recipient_classes" not in checks
+    assert checks.index("reject_unlisted_recipient") < checks.index("private/quota-status")
+    assert "smtpd_reject_unlisted_recipient" not in master
+
+
+def test_without_its_restrictions_recipients_are_looked_up_as_by_default() -> None:
+    _, master = of(mail_postfix_main={"smtpd_recipient_restrictions": "permit_mynetworks"})
+    assert "smtpd_reject_unlisted_recipient" not in master

@@ -47,6 +47,7 @@ __all__ = [
     "dovecot_user",
     "foreign_senders",
     "own_senders",
+    "recipient_class",
     "virtual_aliases",
 ]
 
@@ -77,6 +78,14 @@ def virtual_aliases(postmaster: str) -> str:
     + postmaster: the address that gets the mail of every domain's postmaster
     """
     return f"SELECT * FROM mailstack_recipient('%u', '%d', {literal(postmaster)})"
+
+
+def recipient_class(postmaster: str) -> str | None:
+    """Return the query for the restriction class of a recipient, by ``functions/lookups.sql``.
+
+    + postmaster: as for ``virtual_aliases``
+    """
+    return f"SELECT * FROM mailstack_recipient_class('%u', '%d', {literal(postmaster)})"
 
 
 def dovecot_user(settings: Settings, generation: str) -> str:

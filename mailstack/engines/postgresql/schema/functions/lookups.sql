@@ -142,6 +142,31 @@ BEGIN
         AND (service <> 'quota-status' OR quota.megabytes > 0 OR quota.messages > 0);
 END $user$;
 
+-- The restriction class of a recipient (see RESTRICTION_CLASS_README): whether Postfix asks the quota service about it.
+-- It has no row for a recipient that mailstack_recipient does not have.
+CREATE FUNCTION mailstack_recipient_class(asked_local text, asked_domain text, postmaster text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $class$
+DECLARE
+    asked text := asked_local || '@' || asked_domain;
+    limited boolean;
+BEGIN
+    -- as in mailstack_recipient, first the mailbox that no alias has to do with
+    SELECT
+        coalesce(u.quota_mb, d.user_quota_mb, 0) > 0 OR coalesce(u.quota_messages, d.user_quota_messages, 0) > 0
+    INTO limited
+    FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
+    WHERE u.email = asked AND u.active AND u.can_receive AND d.active
+        AND (SELECT 1 FROM mail_alias AS a WHERE a.source_email = u.email LIMIT 1) IS NULL
+        AND (SELECT 1 FROM mail_alias_domain AS x WHERE x.alias_domain = u.domain_name) IS NULL;
+    IF limited IS NULL THEN
+        IF NOT EXISTS (SELECT FROM mailstack_recipient(asked_local, asked_domain, postmaster)) THEN
+            RETURN;
+        END IF;
+        limited := EXISTS (SELECT FROM mailstack_user(asked, asked_local, asked_domain, 'quota-status'));
+    END IF;
+    RETURN NEXT CASE WHEN limited THEN 'limited_recipient' ELSE 'known_recipient' END;
+END $class$;
+
 -- The user who logs in. A user without can_send can't log in to Postfix, whose service is smtp. This also denies the empty
 -- sender, which has no owner. Dovecot passes a name that is not ASCII as its digest (auth_username_format), which has 64
 -- digits and no @.
@@ -166,9 +191,9 @@ END $login$;
 
 REVOKE ALL ON FUNCTION
     mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text),
-    mailstack_user(text, text, text, text), mailstack_login(text, text)
+    mailstack_user(text, text, text, text), mailstack_recipient_class(text, text, text), mailstack_login(text, text)
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text),
-    mailstack_user(text, text, text, text), mailstack_login(text, text)
+    mailstack_user(text, text, text, text), mailstack_recipient_class(text, text, text), mailstack_login(text, text)
 TO {lookup};
