@@ -72,6 +72,10 @@ def filled(query: str, local_part: str, domain: str, literal: Callable[[str], st
     return re.sub("%[%sud]", lambda found: quoted.get(found[0], "%"), query)
 
 
+NEEDS_LOGIN = "550 5.7.1 This sender address needs a login, on port 465 or 587"
+"""The answer to strangers with a sender of this server."""
+
+
 def own_senders(local: Iterable[str]) -> str:
     """Return a query for access(5): an action if the domain is one of this server's.
 
@@ -84,19 +88,18 @@ def own_senders(local: Iterable[str]) -> str:
     domains = VIRTUAL_DOMAINS.replace("%s", "%d")
     if names:
         domains += f" UNION ALL SELECT name FROM (SELECT '%d' AS name) AS asked WHERE name IN ({names})"
-    return (
-        f"SELECT '550 5.7.1 This sender address needs a login, on port 465 or 587' FROM ({domains}) AS ours"
-    )
+    return f"SELECT '{NEEDS_LOGIN}' FROM ({domains}) AS ours"
 
 
-def foreign_senders(route: str, local: Iterable[str]) -> str:
+def foreign_senders(route: str, local: Iterable[str], domains: str = VIRTUAL_DOMAINS) -> str:
     """Return a query for a sender: the route of its mail, if its domain is none of this server's.
 
     + route: a transport with its next hop
     + local: the domains of system users, which are in no table
+    + domains: the engine's query for a domain
     """
     names = ", ".join(f"'{name}'" for name in local) or "''"
-    domains = VIRTUAL_DOMAINS.replace("%s", "%d")
+    domains = domains.replace("%s", "%d")
     return (
         f"SELECT '{route}' FROM (SELECT '%d' AS name) AS asked"
         f" WHERE name NOT IN ({names}) AND NOT EXISTS ({domains})"

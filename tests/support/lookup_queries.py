@@ -12,7 +12,7 @@ DOMAIN = "domain77.example"
 
 def with_key(query: str, user: str = ADDRESS.partition("@")[0]) -> str:
     """Return the query with the key in it, as pgsql_table(5) puts it there."""
-    by_domain = "domain_name = '%s'" in query
+    by_domain = any(domain in query for domain in ("domain_name = '%s'", "mailstack_domain('%s')"))
     query = query.replace("%s", DOMAIN if by_domain else f"{user}@{DOMAIN}")
     query = query.replace("%u", user).replace("%d", DOMAIN)
     return query.replace("domain77", "relay77") if "mail_relay" in query else query

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mailstack.engines import lookups
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.lookups import (
     ACTIVE,
+    NEEDS_LOGIN,
     RELAY_DOMAINS,
     RELAY_RECIPIENTS,
     SIGNED_DOMAINS,
     USER_LIMITS,
-    VIRTUAL_DOMAINS,
     VIRTUAL_MAILBOXES,
     detail_script,
-    foreign_senders,
     has_app_password,
-    own_senders,
     quota_warnings,
     selected,
     sender_logins,
@@ -29,6 +28,8 @@ from mailstack.engines.postgresql.quoting import literal
 from mailstack.passwords import CURRENT_SCHEME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mailstack.engines.contract import Hashes
     from mailstack.settings import Settings
 
@@ -51,6 +52,9 @@ __all__ = [
     "virtual_aliases",
 ]
 
+VIRTUAL_DOMAINS = "SELECT * FROM mailstack_domain('%s')"
+"""See ``mailstack.engines.lookups``."""
+
 SENDER_LOGINS = sender_logins(
     "SELECT h.local || '@' || h.domain AS address FROM mailstack_hops('%u', '%d', false) h"
     " WHERE h.address IS NOT NULL"
@@ -67,6 +71,17 @@ _QUOTA = {
     "2.4": {"quota_storage_size": "u.quota_mb || 'M'", "quota_message_count": "u.quota_messages"},
 }
 """The userdb fields of the quota in each generation."""
+
+
+def own_senders(local: Iterable[str]) -> str:
+    """Return a query for access(5), see ``mailstack.engines.lookups``."""
+    names = ", ".join(f"'{name}'" for name in local) or "''"
+    return f"SELECT '{NEEDS_LOGIN}' WHERE '%d' IN ({names}) OR EXISTS (SELECT FROM mailstack_domain('%d'))"
+
+
+def foreign_senders(route: str, local: Iterable[str]) -> str:
+    """Return a query for a sender, see ``mailstack.engines.lookups``."""
+    return lookups.foreign_senders(route, local, VIRTUAL_DOMAINS)
 
 
 def virtual_aliases(postmaster: str) -> str:

@@ -193,7 +193,11 @@ def test_the_lookup_role_may_read_and_nothing_else(database: Scratch) -> None:
     ):
         assert "permission denied" in database.refused(sql, role="lookup")
     assert "permission denied" in database.refused("SELECT * FROM public.mail_users", role="other")
-    for lookup in ("mailstack_user('a', 'b', 'c', 'lmtp')", "mailstack_login('a', 'imap')"):
+    for lookup in (
+        "mailstack_domain('a')",
+        "mailstack_user('a', 'b', 'c', 'lmtp')",
+        "mailstack_login('a', 'imap')",
+    ):
         assert database.run(f"SELECT * FROM public.{lookup}", role="lookup") == ""
         for role in ("upgrade", "other"):
             assert "permission denied" in database.refused(f"SELECT * FROM public.{lookup}", role=role)

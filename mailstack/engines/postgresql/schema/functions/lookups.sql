@@ -189,11 +189,23 @@ BEGIN
     WHERE u.email = name AND u.active AND d.active AND (u.can_send OR service <> 'smtp');
 END $login$;
 
+-- A domain of this server, by its name.
+CREATE FUNCTION mailstack_domain(asked text) RETURNS SETOF text
+LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $domain$
+BEGIN
+    RETURN QUERY SELECT d.domain_name FROM mail_domain AS d WHERE d.domain_name = asked;
+    IF NOT FOUND THEN
+        RETURN QUERY SELECT x.alias_domain FROM mail_alias_domain AS x WHERE x.alias_domain = asked;
+    END IF;
+END $domain$;
+
 REVOKE ALL ON FUNCTION
     mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text),
-    mailstack_user(text, text, text, text), mailstack_recipient_class(text, text, text), mailstack_login(text, text)
+    mailstack_user(text, text, text, text), mailstack_recipient_class(text, text, text), mailstack_login(text, text),
+    mailstack_domain(text)
 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     mailstack_hops(text, text, boolean), mailstack_targets(text, text), mailstack_recipient(text, text, text),
-    mailstack_user(text, text, text, text), mailstack_recipient_class(text, text, text), mailstack_login(text, text)
+    mailstack_user(text, text, text, text), mailstack_recipient_class(text, text, text), mailstack_login(text, text),
+    mailstack_domain(text)
 TO {lookup};
