@@ -6,15 +6,18 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from bench import history, report
+from bench import history, report, servers
 from bench.history import Point, Run
 from bench.kit import Kit
 from bench.report import GOAL_COLUMNS, Table, goal
 from tests.support import sample_accounts
+from tests.targets.containers import Target
 
 
 @pytest.mark.parametrize("debian", [12, 13])
@@ -59,6 +62,35 @@ def test_the_figures_of_a_goal_in_the_order_of_the_runs() -> None:
     assert history.points([later, first]) == {
         "Goals: 50 hosts, at most … times": [Point(first.at, 3.22, 2.0), Point(later.at, 3.22, 2.0)]
     }
+
+
+class Host:
+    """A host with two processes of Postfix's unit, and one of no unit."""
+
+    def exec(self, command: str) -> SimpleNamespace:
+        if "/proc/stat" in command:
+            return SimpleNamespace(stdout="cpu  1000 200 3000 99999 888 40 60 7 0 0\n")
+        lines = [
+            f"/proc/{process}/{file}:{text}"
+            for process, (times, cgroup) in {
+                1: ("100 50 20 10", "/system.slice/system-postfix.slice/postfix@-.service"),
+                2: ("300 70 0 0", "/system.slice/system-postfix.slice/postfix@-.service"),
+                3: ("900 900 0 0", "/user.slice/session-1.scope"),
+            }.items()
+            for file, text in {
+                "stat": f"{process} (a name) x) S 1 1 1 0 -1 4194560 1 2 3 4 {times} 20 0 1 0",
+                "cgroup": f"1:name=systemd:{cgroup}",
+            }.items()
+        ]
+        return SimpleNamespace(stdout="\n".join(lines))
+
+
+def test_the_processor_time_of_units_of_the_kernel_and_of_the_machine() -> None:
+    host = cast(Target, Host())
+    assert servers.processor_time(host) == pytest.approx({"postfix": 5.5, "": 18.0})
+    assert servers.kernel_time(host) == pytest.approx(1.3)
+    # without what it was idle and waited for its disks, with interrupts
+    assert servers.machine_time(host) == pytest.approx(43.0)
 
 
 def test_medians_take_turns() -> None:
