@@ -26,4 +26,4 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     kept = [number for number in range(len(head)) if any(row[number] for row in rows)]
     columns = [[head[number], *(printable(row[number]) for row in rows)] for number in kept]
     form = "  ".join(f"{{:{max(map(len, column))}}}" for column in columns)
-    return "".join(f"{line.rstrip()}\n" for line in map(form.format, *columns))
+    return "".join(f"{form.format(*line).rstrip()}\n" for line in zip(*columns, strict=True))
