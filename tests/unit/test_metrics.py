@@ -192,6 +192,20 @@ def test_users_of_the_host_do_not_shut_out_the_clients(
             each.close()
 
 
+def test_a_client_that_ends_its_own_sending_gets_its_answer(exporter: int) -> None:
+    here, there = socket.socketpair()
+    free = threading.Semaphore(0)
+    passing = threading.Thread(target=gate.passed_on, args=(there, exporter, free))
+    passing.start()
+    with here:
+        here.settimeout(20)
+        here.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        here.shutdown(socket.SHUT_WR)
+        assert b"mailstack_collection" in b"".join(iter(lambda: here.recv(4096), b""))
+    passing.join(20)
+    assert free.acquire(timeout=20)
+
+
 @pytest.mark.parametrize("platform", RELEASES)
 def test_only_clients_open_a_port(platform: Any) -> None:
     def listens(**more: Any) -> tuple[list[str], list[tuple[int, tuple[str, ...]]], str]:

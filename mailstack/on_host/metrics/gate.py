@@ -41,7 +41,10 @@ def listener(port: int) -> socket.socket:
 
 
 def passed_on(client: socket.socket, inner: int, free: threading.Semaphore) -> None:
-    """Pass on what both sides send, until one of them ends, or is silent."""
+    """Pass on what both sides send, until the exporter ends, or both are silent.
+
+    A client that only ends its own sending, as ``nc -N`` does, still gets its answer.
+    """
     try:
         with (
             contextlib.suppress(OSError),
@@ -54,9 +57,13 @@ def passed_on(client: socket.socket, inner: int, free: threading.Semaphore) -> N
             both.register(exporter, selectors.EVENT_READ, client)
             while ready := both.select(SECONDS):
                 for key, _ in ready:
-                    if not (text := key.fileobj.recv(65536)):  # type: ignore[union-attr]
+                    if text := key.fileobj.recv(65536):  # type: ignore[union-attr]
+                        key.data.sendall(text)
+                    elif key.fileobj is exporter:
                         return
-                    key.data.sendall(text)
+                    else:
+                        both.unregister(client)
+                        exporter.shutdown(socket.SHUT_WR)
     finally:
         free.release()
 
