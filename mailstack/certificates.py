@@ -18,12 +18,13 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.context import host
 
 from mailstack import hosts
+from mailstack.accounts.arguments import true_or_false
 from mailstack.components.acme_files import SCRIPT
 from mailstack.components.tls import CERTIFICATE, KEY, TLS
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.reading import read
 from mailstack.facts.tlsa import TlsaKey, TlsaRecords
-from mailstack.operation import operation
+from mailstack.operation import operation, warn_once
 from mailstack.operations.sql import deployed_with
 from mailstack.settings import Settings
 from mailstack.shell import shell
@@ -57,6 +58,7 @@ def roll(now: bool = False) -> Generator[PyinfraCommand]:
 
     Raises ``OperationValueError`` if the settings give the certificate, and so its key.
     """
+    true_or_false(now=now)
     settings = deployed_with() or Settings.from_data(host.data)
     if settings.mail_tls_certificate is not None:
         raise OperationValueError("mail_tls_certificate is set, and with it the key: give the next one there")
@@ -67,7 +69,8 @@ def roll(now: bool = False) -> Generator[PyinfraCommand]:
     if "next" not in keys:
         raise OperationError("there is no next key; a deploy makes it")
     if not now and (wait := _waits(keys["next"], datetime.now(UTC))):
-        host.noop(wait)
+        warn_once(wait)
+        host.noop("the next key is too young")
         return
     if settings.mail_acme:
         yield shell(f"{SCRIPT} roll")

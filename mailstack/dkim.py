@@ -21,10 +21,11 @@ from pyinfra.api.exceptions import OperationError
 from pyinfra.context import host
 
 from mailstack import hosts
+from mailstack.accounts.arguments import true_or_false
 from mailstack.components.dkim import SCRIPT
 from mailstack.facts.dkim import DkimKey, DkimKeys
 from mailstack.facts.reading import read
-from mailstack.operation import operation
+from mailstack.operation import operation, warn_once
 from mailstack.settings import Domain
 from mailstack.shell import shell
 
@@ -111,14 +112,18 @@ def retire(domain: str, now: bool = False) -> Generator[PyinfraCommand]:
 
     Raises ``OperationValueError`` for a malformed domain.
     """
+    true_or_false(now=now)
     name = Domain(domain_name=domain).domain_name
     if not _is_here():
         return
     keys = read(DkimKeys.of(name))
+    if not keys:
+        raise OperationError(f"{name} has no keys")
     if not (old := _old(keys)):
         host.noop(f"{name} has no keys that are older than those that sign")
     elif not now and (wait := _waits(keys, datetime.now(UTC))):
-        host.noop(f"{', '.join(old)} of {name} {wait}")
+        warn_once(f"{', '.join(old)} of {name} {wait}")
+        host.noop("the old keys stay for some days")
     else:
         yield shell(f"{SCRIPT} retire {shlex.quote(name)}")
 

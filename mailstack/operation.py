@@ -6,16 +6,19 @@ pyinfra ends the run of every host, with a traceback, if a generator of commands
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
+from weakref import WeakKeyDictionary
 
 from pyinfra import logger
 from pyinfra.api.command import FunctionCommand, PyinfraCommand
-from pyinfra.api.exceptions import OperationError, PyinfraError
+from pyinfra.api.exceptions import OperationError, OperationValueError, PyinfraError
 from pyinfra.api.operation import operation as pyinfra_operation
+from pyinfra.context import host
 
 from mailstack import run
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 _PACKAGE = Path(__file__).parent
+_warned: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 
 
 def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperation[P]:
@@ -40,6 +44,7 @@ def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperat
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Generator[PyinfraCommand]:
         try:
             with naming_the_host():
+                _check_arguments(function, args, kwargs)
                 yield from function(*args, **kwargs)
         except Exception as error:
             if not run.is_executing():
@@ -47,6 +52,29 @@ def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperat
             yield _failure(reason(error))
 
     return pyinfra_operation()(guarded)
+
+
+def _check_arguments(
+    function: Callable[..., object], args: Sequence[object], given: dict[str, object]
+) -> None:
+    """Raise ``OperationValueError`` for arguments that a function does not take."""
+    try:
+        signature(function).bind(*args, **given)
+    except TypeError as error:
+        command = f"{function.__module__.removesuffix('.commands')}.{function.__name__}"
+        usage = [
+            each.name.upper() if each.default is each.empty else f"[{each.name}=…]"
+            for each in signature(function).parameters.values()
+        ]
+        raise OperationValueError(f"{' '.join([command, *usage])}: {error}") from None
+
+
+def warn_once(text: str) -> None:
+    """Say once in a run why an operation leaves something undone: pyinfra shows a noop only with ``-v``."""
+    said = _warned.setdefault(run.current_host(), set())
+    if text not in said:
+        said.add(text)
+        host.log_styled(text, fg="yellow", log_func=logger.warning)
 
 
 @contextmanager
