@@ -19,7 +19,8 @@ CURRENT_SCHEME = "ARGON2ID"
 APP_DIGEST_ROUNDS = 10_000
 APP_DIGEST_SALT = "mailstack"
 
-_LEGIBLE = "abcdefghijkmnpqrstuvwxyz23456789"
+LEGIBLE = "abcdefghijkmnpqrstuvwxyz23456789"
+"""The characters of app passwords, which nobody confuses."""
 
 
 def hash_password(password: str) -> str:
@@ -58,7 +59,7 @@ def origin(old: str, new: str) -> str:
 
 def generate_app_password() -> str:
     """Return a password for one program: 140 random bits in letters and digits that are not confused."""
-    groups = ("".join(secrets.choice(_LEGIBLE) for _ in range(4)) for _ in range(7))
+    groups = ("".join(secrets.choice(LEGIBLE) for _ in range(4)) for _ in range(7))
     return "-".join(groups)
 
 

@@ -49,7 +49,10 @@ def queries(settings: Settings, address: str) -> dict[str, Rows]:
             ("l.service", dialect.seconds("l.at")), f"FROM mail_last_login l WHERE l.email = {user}"
         ),
         "senders": Rows(("s.sender_email",), f"FROM mail_sender s WHERE s.email = {user}"),
-        "app_passwords": Rows(("p.name", "p.service"), f"FROM mail_app_password p WHERE p.email = {user}"),
+        "app_passwords": Rows(
+            ("p.name", "p.service", dialect.seconds("p.used_at")),
+            f"FROM mail_app_password p WHERE p.email = {user}",
+        ),
         "leads_to": Rows(
             ("a.destination_email", "a.active AND d.active"), f"{_ALIASES} WHERE a.source_email = {user}"
         ),
@@ -117,7 +120,7 @@ class Found:
     rights: Mapping[str, Any] = field(default_factory=dict)
     logins: Mapping[str, str] = field(default_factory=dict)
     senders: Sequence[str] = ()
-    app_passwords: Mapping[str, str] = field(default_factory=dict)
+    app_passwords: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     leads_to: Mapping[str, bool] = field(default_factory=dict)
     led_to_by: Mapping[str, bool] = field(default_factory=dict)
     domain: Domain | None = None
@@ -138,7 +141,10 @@ class Found:
             next((dict(zip(names, row, strict=True)) for row in rows["rights"]), {}),
             {service: moment(at) for service, at in sorted(rows["logins"])},
             sorted(sender for (sender,) in rows["senders"]),
-            dict(sorted(rows["app_passwords"])),
+            {
+                name: (service, moment(at) if at else None)
+                for name, service, at in sorted(rows["app_passwords"])
+            },
             {target: bool(active) for target, active in sorted(rows["leads_to"])},
             {source: bool(active) for source, active in sorted(to_it)},
             next(domains_of(answer), None),
@@ -182,7 +188,8 @@ class Found:
                 **{name: bool(self.rights[name]) for name in _MAY},
                 "directory": home_of(self.user.row(), self.settings.mail_home_root),
                 "limits": {name: limit or None for name, limit in self.limits.items()},
-                "app_passwords": self.app_passwords,
+                "app_passwords": {name: service for name, (service, _) in self.app_passwords.items()},
+                "app_password_logins": {name: at for name, (_, at) in self.app_passwords.items() if at},
                 "senders": [*self.senders],
             }
         return {
@@ -254,7 +261,10 @@ def _lines(found: Found) -> Iterator[tuple[str, str]]:
         yield "may send", ", ".join(limits) or "without limit"
         logins = (f"{service} {at}" for service, at in found.logins.items())
         yield "last login", ", ".join(logins) or "never"
-        apps = (f"{name} ({service})" for name, service in found.app_passwords.items())
+        apps = (
+            f"{name} ({service}, {f'used {at}' if at else 'never used'})"
+            for name, (service, at) in found.app_passwords.items()
+        )
         yield "app passwords", ", ".join(apps)
         yield "may send as", ", ".join(found.senders)
     yield "alias of", ", ".join(map(_state, found.leads_to.items()))

@@ -20,6 +20,8 @@ from mailstack.files import Directory, File, Kept
 from mailstack.operations.kept_secrets import Key
 from mailstack.operations.units import Unit
 from mailstack.operations.users import DaemonUser
+from mailstack.passwords import APP_DIGEST_ROUNDS, APP_DIGEST_SALT, LEGIBLE
+from mailstack.settings.accounts import APP_PASSWORD_NAME
 from mailstack.settings.engines import UNITS
 from mailstack.shell import script
 from mailstack.templates import render
@@ -121,7 +123,7 @@ class Webmail(Component):
             File(_TABLES, tables, mode=0o755, activation=None),
             _file(_PROOF, render("webmail/proof.php")),
             _file(_DRIVER, render("webmail/driver.php", proof=_PROOF)),
-            _file(f"{_PLUGIN}/mailstack.php", render("webmail/plugin.php")),
+            _file(f"{_PLUGIN}/mailstack.php", render("webmail/plugin.php", **_app_passwords())),
             File(_NGINX, render("webmail/nginx.conf", **values)),
             *(
                 _file(path, render(f"webmail/{template}", checksum=checksum, **values))
@@ -168,6 +170,17 @@ class Webmail(Component):
 def _file(path: str, text: str) -> File:
     """Return a file that is read again when it changes, or with its unit."""
     return File(path, text, activation=None)
+
+
+def _app_passwords() -> Mapping[str, object]:
+    """Return how webmail makes app passwords, as ``mailstack.passwords`` does."""
+    return {
+        "proof": _PROOF,
+        "app_name": APP_PASSWORD_NAME,
+        "legible": LEGIBLE,
+        "rounds": APP_DIGEST_ROUNDS,
+        "salt": APP_DIGEST_SALT,
+    }
 
 
 def _include(name: str, *, returns: bool = False) -> str:

@@ -181,11 +181,11 @@ def shared_folders(settings: Settings) -> dict[str, str]:
     return {"namespace/shared/disabled": f"CASE WHEN {former} THEN 'yes' END"}
 
 
-def has_app_password(generation: str) -> str:
-    """Return the condition that the sent password is one of the user's app passwords for this service."""
+def has_app_password(settings: Settings, generation: str) -> str:
+    """Return the condition that the sent password is one of the user's app passwords for this service.
+
+    Its use is recorded as a login is, with the same setting.
+    """
     name = DOVECOT[generation]
-    return (
-        "EXISTS (SELECT 1 FROM mail_app_password a"
-        f" WHERE a.email = u.email AND a.digest = '{name.app_digest}' AND (a.service = 'all'"
-        f" OR a.service = 'imap' AND '{name.service}' IN ('imap', 'pop3') OR a.service = '{name.service}'))"
-    )
+    minutes = settings.mail_last_login_minutes
+    return f"mailstack_use_app_password(u.email, '{name.app_digest}', '{name.service}', {minutes})"

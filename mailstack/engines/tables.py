@@ -141,6 +141,7 @@ TABLES = (
             Column("name", "word"),
             Column("digest", "word", secret=True),  # see passwords.app_digest
             Column("service", "word", default="all"),
+            Column("used_at", "time", required=False),  # its last login: functions/logins.sql
         ),
         keys=(
             Key("mailstack_app_password_key", ("email", "name")),

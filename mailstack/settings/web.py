@@ -21,7 +21,7 @@ class WebSettings(Model):
     mail_webmail: bool = Field(
         default=False,
         description="Whether users read and write mail in a browser, at `https://MAIL_HOSTNAME/webmail/` "
-        "(Roundcube), and change their filters and passwords there. See `docs/webmail.md`.",
+        "(Roundcube), and change filters, passwords and app passwords. See `docs/webmail.md`.",
     )
     mail_mta_sts: Literal["enforce", "testing", "none"] = Field(
         default="testing",

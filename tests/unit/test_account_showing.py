@@ -87,7 +87,7 @@ def test_text_and_json() -> None:
             **DOMAIN,
             **USER,
             "logins": [["imap", 1_700_000_000]],
-            "app_passwords": [["phone", "imap"]],
+            "app_passwords": [["phone", "imap", 1700000000], ["tablet", "all", None]],
             "senders": [["news@example.org"]],
             "led_to_by": [["info@example.org", True], ["old@example.org", False]],
             "everywhere": [["abuse", True]],
@@ -102,7 +102,7 @@ def test_text_and_json() -> None:
         "  quota          10 MiB",
         "  may send       300 messages in an hour, 1000 recipients in an hour, 30 recipients in a day",
         "  last login     imap 2023-11-14T22:13:20Z",
-        "  app passwords  phone (imap)",
+        "  app passwords  phone (imap, used 2023-11-14T22:13:20Z), tablet (all, never used)",
         "  may send as    news@example.org",
         "  aliases to it  abuse@*, info@example.org, old@example.org (disabled)",
         "  domain         example.org, mailboxes",
@@ -110,7 +110,8 @@ def test_text_and_json() -> None:
         "  mail to it     it is delivered to the mailbox alice@example.org",
     ]
     shown = json.loads(json.dumps(it.shown()))
-    assert shown["user"]["app_passwords"] == {"phone": "imap"}
+    assert shown["user"]["app_passwords"] == {"phone": "imap", "tablet": "all"}
+    assert list(shown["user"]["app_password_logins"]) == ["phone"]
     assert shown["user"]["limits"]["recipient_daily_limit"] == 30
     assert shown["user"]["limits"]["message_daily_limit"] is None
     assert shown["targets"] == [ALICE]

@@ -56,7 +56,7 @@ def wanted(settings: Settings, passwords: Store) -> list[Account]:
     """Return the wanted accounts."""
     name = settings.mail_db_name
     lookup = {f"{name}.{table}": frozenset({"SELECT"}) for table in _READABLE}
-    for function in ("mailstack_record_login", "mailstack_unicode_login"):
+    for function in ("mailstack_record_login", "mailstack_unicode_login", "mailstack_use_app_password"):
         lookup[f"FUNCTION {name}.{function}"] = frozenset({"EXECUTE"})
     upgrade = {f"FUNCTION {name}.mailstack_upgrade_password": frozenset({"EXECUTE"})}
     if settings.mail_db_auth == "peer":

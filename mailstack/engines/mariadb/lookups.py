@@ -178,7 +178,7 @@ def dovecot_password(settings: Settings, generation: str, hashes: Hashes = "all"
 def dovecot_app_password(settings: Settings, generation: str) -> str:
     """See ``mailstack.engines.postgresql.lookups.dovecot_app_password``."""
     nothing = "NULL AS password, 'Y' AS nopassword"
-    return f"{_login(settings, generation, nothing)} AND {has_app_password(generation)}"
+    return f"{_login(settings, generation, nothing)} AND {has_app_password(settings, generation)}"
 
 
 def dovecot_login(settings: Settings, generation: str) -> str:

@@ -140,7 +140,7 @@ def dovecot_app_password(settings: Settings, generation: str) -> str:
     + generation: Dovecot ``2.3`` or ``2.4``
     """
     nothing = "NULL AS password, 'Y' AS nopassword"
-    return f"{_login(settings, generation, nothing)} WHERE {has_app_password(generation)}"
+    return f"{_login(settings, generation, nothing)} WHERE {has_app_password(settings, generation)}"
 
 
 def dovecot_login(settings: Settings, generation: str) -> str:

@@ -129,7 +129,7 @@ def test_everything_about_a_user(host: Target) -> None:
     assert found["user"]["used_messages"] == 1
     assert found["mail_to_it"] == [f"it is delivered to the mailbox {ALICE}"]
     said = call(host, "show", ALICE).check().stdout
-    assert said.startswith(f"{ALICE}\n  user ") and "phone (all)" in said
+    assert said.startswith(f"{ALICE}\n  user ") and "phone (all, never used)" in said
     assert clients.home(host, ALICE) in said and "{ARGON2ID}" not in said and "5" * 64 not in said
 
 

@@ -81,6 +81,9 @@ def test_app_passwords_open_only_their_service(host: Target) -> None:
         ("imap", "unknown@example.org", secret["all"]): False,
     }
     all_at_once(host, expected)
+    used = "SELECT email, name FROM mail_app_password WHERE used_at IS NOT NULL ORDER BY name"
+    names = [f"{BOB}|for-all", f"{BOB}|for-imap", f"{BOB}|for-smtp"]
+    assert clients.sql(host, used).splitlines() == names
 
     with clients.smtp(host, 587) as session:
         clients.login(session, BOB, secret["smtp"])

@@ -170,3 +170,47 @@ def test_a_user_changes_the_password(chromium: Browser, webmail_server: Target, 
         assert f"password changed: user=<{ALICE}>, rip=" in journal and NEW not in journal
     finally:
         clients.sql(webmail_server, f"UPDATE mail_users SET password = '{stored}' {where}")
+
+
+def test_a_user_makes_an_app_password_and_takes_it_away(
+    chromium: Browser, webmail_server: Target, tmp_path: Path
+) -> None:
+    try:
+        enter(chromium, PASSWORDS[ALICE])
+        assert is_in_the_mailbox(chromium)
+        page = f"{URL}?_task=settings&_action=plugin.mailstack"
+        chromium.open(page)
+        assert "alice+shop@example.org" in chromium.until("document.body.innerText")
+        fill(chromium, {"#app-password-form [name='_name']": "phone"})
+        chromium.value("document.querySelector('#app-password-form button').click()")
+        secret = chromium.until("document.querySelector('#made code').innerText")
+        chromium.value("document.querySelector('#made code').innerText = 'abcd-efgh-2345-…'")
+        picture(chromium, "programs", tmp_path)
+        assert logged_in("imap", webmail_server, ALICE, secret)
+        assert logged_in("smtp", webmail_server, ALICE, secret)
+        chromium.open(page)
+        row = chromium.until("document.querySelector('#app-passwords tbody tr').innerText")
+        assert (
+            "phone" in row and "never" not in row and secret not in chromium.value("document.body.innerText")
+        )
+
+        # it can't make others, nor change the password
+        enter(chromium, secret)
+        assert is_in_the_mailbox(chromium)
+        chromium.open(page)
+        assert "Log in with your own password" in chromium.until("document.body.innerText")
+        assert chromium.value("document.querySelector('#app-password-form') == null")
+        chromium.open(f"{URL}?_task=settings&_action=plugin.password")
+        fill(chromium, {"#curpasswd": secret, "#newpasswd": NEW, "#confpasswd": NEW})
+        chromium.value("rcmail.command('plugin.password-save')")
+        chromium.until("document.querySelector('#messagestack .error') != null")
+
+        enter(chromium, PASSWORDS[ALICE])
+        assert is_in_the_mailbox(chromium)
+        chromium.open(page)
+        chromium.until("document.querySelector('#app-passwords button') != null")
+        chromium.value("document.querySelector('#app-passwords button').click()")
+        chromium.until("document.querySelector('#messagestack .confirmation') != null")
+        assert not logged_in("imap", webmail_server, ALICE, secret)
+    finally:
+        clients.sql(webmail_server, f"DELETE FROM mail_app_password WHERE email = '{ALICE}'")

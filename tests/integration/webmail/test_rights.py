@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
-from mailstack.passwords import hash_password, verify
+from mailstack.passwords import app_digest, generate_app_password, hash_password, verify
 from mailstack.settings.password_hashes import PASSWORD_SCHEMES
 from tests.support import clients
-from tests.support.logins import PASSWORD, hashed, users
+from tests.support.logins import PASSWORD, hashed, logged_in, users
 from tests.support.sample_accounts import ALICE, DAVE
 from tests.targets.containers import Target
 
@@ -25,7 +26,6 @@ REFUSED = (
     "SELECT * FROM mail_app_password",
     "TABLE mail_last_login",
     "TABLE mailstack_objects",
-    "SELECT mailstack_is_proof('alice@example.org', 'x')",
     "SELECT mailstack_upgrade_password('alice@example.org', 'x')",
     "SELECT mailstack_record_login('alice@example.org', 'imap', 1)",
     "CREATE TABLE public.own ()",
@@ -121,3 +121,37 @@ def test_php_makes_the_stored_hash_of_every_scheme(webmail_server: Target) -> No
     assert {user: proof for user, (proof, _) in proofs.items()} == expected
     assert [user for user, (_, wrong) in proofs.items() if wrong == stored[user]] == []
     assert verify(new, PASSWORD) and new.startswith("{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$")
+
+
+def test_app_passwords_need_the_password_too(webmail_server: Target) -> None:
+    stored, secret = password_of(webmail_server), generate_app_password()
+    digest = app_digest(secret)
+
+    def call(function: str, proof: str, *more: str) -> str:
+        values = ", ".join(f"'{each}'" for each in (ALICE, proof, *more))
+        rows, said = as_webmail(webmail_server, f"SELECT mailstack_{function}({values})")
+        assert said == ""
+        return rows
+
+    assert call("app_passwords", "wrong") == ""
+    assert call("add_app_password", "wrong", "phone", digest, "all") == "f"
+    try:
+        assert call("add_app_password", stored, "phone", digest, "imap") == "t"
+        for name, made, service in (
+            ("phone", app_digest("other"), "all"),  # there is one
+            ("other", digest, "all"),
+            ("A Phone", app_digest("other"), "all"),
+            ("other", "x", "all"),
+            ("other", app_digest("other"), "root"),
+        ):
+            assert call("add_app_password", stored, name, made, service) == "f"
+        assert call("app_passwords", stored) == "(phone,imap,)"
+        assert not logged_in("smtp", webmail_server, ALICE, secret)
+        assert logged_in("imap", webmail_server, ALICE, secret)
+        used = call("app_passwords", stored)
+        assert re.fullmatch(r'\(phone,imap,"20\d\d-.*"\)', used)
+        assert call("remove_app_password", "wrong", "phone") == "f"
+        assert call("remove_app_password", stored, "phone") == "t"
+        assert not logged_in("imap", webmail_server, ALICE, secret)
+    finally:
+        clients.sql(webmail_server, f"DELETE FROM mail_app_password WHERE email = '{ALICE}'")

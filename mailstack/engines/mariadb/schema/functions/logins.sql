@@ -18,6 +18,30 @@ BEGIN
     RETURN FALSE;
 END //
 
+-- Whether an app password of the user has this digest and is for this service. It records the use, as
+-- mailstack_record_login does; with 0 minutes it records none. It does not wait for a locked row.
+CREATE OR REPLACE FUNCTION mailstack_use_app_password(login {address_type}, sent {text_type}, used {address_type}, minutes INT)
+    RETURNS BOOLEAN MODIFIES SQL DATA SQL SECURITY DEFINER
+BEGIN
+    DECLARE found, free BOOLEAN DEFAULT FALSE;
+    DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END;
+    SET found = EXISTS (
+        SELECT 1 FROM mail_app_password AS a
+        WHERE a.email = login AND a.digest = sent
+            AND (a.service = 'all' OR a.service = 'imap' AND used IN ('imap', 'pop3') OR a.service = used)
+    );
+    IF found AND minutes > 0 THEN
+        SELECT TRUE INTO free FROM mail_app_password
+        WHERE email = login AND digest = sent
+            AND (used_at IS NULL OR used_at <= UTC_TIMESTAMP() - INTERVAL minutes MINUTE)
+        FOR UPDATE SKIP LOCKED;
+        IF free THEN
+            UPDATE mail_app_password SET used_at = UTC_TIMESTAMP() WHERE email = login AND digest = sent;
+        END IF;
+    END IF;
+    RETURN found;
+END //
+
 -- Replace a hash of an older scheme with one of the current scheme, and never the other way. The inventory may still
 -- declare the older one: password_origin, a digest of both hashes, proves that one replaced the other. It is not
 -- stored for a hash without a salt, as it would help to guess that.

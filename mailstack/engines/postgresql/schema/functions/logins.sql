@@ -17,6 +17,29 @@ EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'login not recorded: %', SQLERRM;
 END $record$;
 
+-- Whether an app password of the user has this digest and is for this service. It records the use, as
+-- mailstack_record_login does; with 0 minutes it records none, as the connection is read-only then.
+CREATE FUNCTION mailstack_use_app_password(login text, sent text, used text, minutes integer) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '500ms' AS $use$
+DECLARE
+    last timestamptz;
+BEGIN
+    SELECT coalesce(a.used_at, '-infinity') INTO last FROM mail_app_password AS a
+    WHERE a.email = login AND a.digest = sent
+        AND (a.service = 'all' OR a.service = 'imap' AND used IN ('imap', 'pop3') OR a.service = used);
+    IF last IS NULL THEN
+        RETURN false;
+    END IF;
+    IF minutes > 0 AND last <= now() - make_interval(mins => minutes) THEN
+        BEGIN
+            UPDATE mail_app_password SET used_at = now() WHERE email = login AND digest = sent;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'use of an app password not recorded: %', SQLERRM;
+        END;
+    END IF;
+    RETURN true;
+END $use$;
+
 -- Replace a hash of an older scheme with one of the current scheme, and never the other way. The inventory may still
 -- declare the older one: password_origin, a digest of both hashes, proves that one replaced the other. It is not
 -- stored for a hash without a salt, as it would help to guess that.
@@ -36,9 +59,11 @@ BEGIN
     RETURN done;
 END $upgrade$;
 REVOKE ALL ON FUNCTION mailstack_record_login(text, text, integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION mailstack_use_app_password(text, text, text, integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION mailstack_upgrade_password(text, text) FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION mailstack_record_login(text, text, integer) TO {lookup};
+GRANT EXECUTE ON FUNCTION mailstack_use_app_password(text, text, text, integer) TO {lookup};
 
 -- The role that upgrades hashes can do only that, and can't read.
 DO $mailstack$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO {upgrade}', current_database()); END $mailstack$;

@@ -1,4 +1,4 @@
--- Webmail: users change their password. The role of webmail can't read mail_users, and changes nothing without a proof:
+-- Webmail: users change their password, and have app passwords. The role of webmail can't read mail_users, and changes nothing without a proof:
 -- the stored hash, which only those can make who know the password. With the salt alone, nobody can.
 
 -- The part of a stored hash that its maker needs: scheme, costs and salt, without the digest. NULL for a user that does not
@@ -21,7 +21,7 @@ $salt$;
 
 -- Whether it is the hash of the user's password. A wrong one takes a second, as a wrong login does.
 CREATE FUNCTION mailstack_is_proof(login text, proof text) RETURNS boolean
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $proof$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $proof$
 BEGIN
     IF EXISTS (SELECT FROM mail_users WHERE email = login AND password = proof AND active) THEN
         RETURN true;
@@ -47,8 +47,48 @@ BEGIN
     RETURN done;
 END $change$;
 
+-- The app passwords of a user, and when each was last used.
+CREATE FUNCTION mailstack_app_passwords(login text, proof text)
+    RETURNS TABLE (called text, opens text, used timestamptz)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $list$
+BEGIN
+    IF mailstack_is_proof(login, proof) THEN
+        RETURN QUERY SELECT a.name, a.service, a.used_at FROM mail_app_password AS a WHERE a.email = login ORDER BY a.name;
+    END IF;
+END $list$;
+
+-- Give a user a further app password, up to fifty. An error would have its digest in the server's log.
+CREATE FUNCTION mailstack_add_app_password(login text, proof text, called text, made text, opens text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '5s' AS $add$
+BEGIN
+    IF NOT mailstack_is_proof(login, proof) OR (SELECT count(*) >= 50 FROM mail_app_password WHERE email = login) THEN
+        RETURN false;
+    END IF;
+    INSERT INTO mail_app_password (email, name, digest, service) VALUES (login, called, made, opens);
+    SET CONSTRAINTS ALL IMMEDIATE; -- at the end of the transaction the role without rights would check them
+    RETURN true;
+EXCEPTION WHEN unique_violation OR check_violation THEN
+    RETURN false;
+END $add$;
+
+-- Take an app password away.
+CREATE FUNCTION mailstack_remove_app_password(login text, proof text, called text) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '5s' AS $remove$
+DECLARE
+    done boolean;
+BEGIN
+    IF NOT mailstack_is_proof(login, proof) THEN
+        RETURN false;
+    END IF;
+    DELETE FROM mail_app_password WHERE email = login AND name = called;
+    done := FOUND;
+    SET CONSTRAINTS ALL IMMEDIATE;
+    RETURN done;
+END $remove$;
+
 REVOKE ALL ON FUNCTION mailstack_password_salt(text), mailstack_is_proof(text, text),
-    mailstack_change_password(text, text, text) FROM PUBLIC;
+    mailstack_change_password(text, text, text), mailstack_app_passwords(text, text),
+    mailstack_add_app_password(text, text, text, text, text), mailstack_remove_app_password(text, text, text) FROM PUBLIC;
 
 -- The role has a schema of its own name, which is the first that it looks in. Tables in it are its own.
 DO $mailstack$
@@ -61,7 +101,9 @@ BEGIN
         EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO %I', webmail, webmail);
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), webmail);
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', webmail);
-        EXECUTE format('GRANT EXECUTE ON FUNCTION mailstack_password_salt(text), mailstack_change_password(text, text, text)
+        EXECUTE format('GRANT EXECUTE ON FUNCTION mailstack_password_salt(text), mailstack_is_proof(text, text),
+            mailstack_change_password(text, text, text), mailstack_app_passwords(text, text),
+            mailstack_add_app_password(text, text, text, text, text), mailstack_remove_app_password(text, text, text)
             TO %I', webmail);
     END IF;
 END $mailstack$;

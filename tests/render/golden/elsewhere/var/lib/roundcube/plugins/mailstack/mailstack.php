@@ -1,13 +1,22 @@
 <?php
 // Written by mailstack; changes made here are undone by the next run.
-// Tell fail2ban of logins, in lines as Dovecot writes them, with the address of the browser.
+// Tell fail2ban of logins, in lines as Dovecot writes them, with the address of the browser. And a page of the settings, for
+// passwords of programs.
+require_once '/usr/local/share/mailstack/webmail/proof.php';
 
 class mailstack extends rcube_plugin
 {
+    private $made = null;
+
     public function init()
     {
         $this->add_hook('login_failed', [$this, 'login_failed']);
         $this->add_hook('login_after', [$this, 'login_after']);
+        if (rcmail::get_instance()->task == 'settings') {
+            $this->add_hook('settings_actions', [$this, 'settings_actions']);
+            $this->register_action('plugin.mailstack', [$this, 'show']);
+            $this->register_action('plugin.mailstack-change', [$this, 'change']);
+        }
     }
 
     public function login_failed($about)
@@ -36,5 +45,157 @@ class mailstack extends rcube_plugin
         openlog('mailstack-webmail-login', LOG_PID, LOG_MAIL);
         syslog(LOG_INFO, "$what: user=<$name>, {$more}rip=" . rcube_utils::remote_addr());
         openlog('mailstack-webmail', LOG_PID, LOG_MAIL);
+    }
+
+    public function settings_actions($about)
+    {
+        rcmail::get_instance()->load_language(null, ['mailstack.programs' => 'Programs and devices']);
+        $about['actions'][] = [
+            'action' => 'plugin.mailstack',
+            'class' => 'password',
+            'label' => 'programs',
+            'title' => 'programs',
+            'domain' => 'mailstack',
+        ];
+        return $about;
+    }
+
+    public function show()
+    {
+        $this->register_handler('plugin.body', [$this, 'page']);
+        rcmail::get_instance()->output->set_pagetitle('Programs and devices');
+        rcmail::get_instance()->output->send('plugin');
+    }
+
+    /** Make an app password, or take one away: Roundcube has checked the token of the form. */
+    public function change()
+    {
+        $name = trim(rcube_utils::get_input_string('_name', rcube_utils::INPUT_POST));
+        $remove = rcube_utils::get_input_string('_remove', rcube_utils::INPUT_POST);
+        $service = rcube_utils::get_input_string('_service', rcube_utils::INPUT_POST);
+        $output = rcmail::get_instance()->output;
+        $proof = $this->proof();
+        if ($remove != '') {
+            if ($this->ask('SELECT public.mailstack_remove_app_password(?, ?, ?)::int', [$proof, $remove])) {
+                self::log('app password removed', $this->user());
+                $output->command('display_message', 'It is gone: that program can no longer log in.', 'confirmation');
+            } else {
+                $output->command('display_message', 'There is no such password.', 'error');
+            }
+        } elseif (!preg_match('/^[a-z0-9][a-z0-9._-]{0,62}$/', $name)) {
+            $output->command('display_message', 'A name has a-z, 0-9, dots, hyphens and underscores.', 'error');
+        } else {
+            $password = self::generate();
+            $add = 'SELECT public.mailstack_add_app_password(?, ?, ?, ?, ?)::int';
+            if ($this->ask($add, [$proof, $name, self::digest($password), $service])) {
+                self::log('app password made', $this->user());
+                $this->made = [$name, $password];
+            } else {
+                $output->command('display_message', 'There is a password of this name, or there are fifty.', 'error');
+            }
+        }
+        rcmail::get_instance()->overwrite_action('plugin.mailstack');
+        $this->show();
+    }
+
+    public function page()
+    {
+        $user = $this->user();
+        [$local, $domain] = explode('@', $user . '@');
+        $proof = $this->proof();
+        $out = '';
+        if ($this->made) {
+            $out .= html::div(['class' => 'boxconfirmation', 'id' => 'made'], 'The password for '
+                . rcube::Q($this->made[0]) . ' is ' . html::tag('code', [], rcube::Q($this->made[1]))
+                . '. Write it into the program now: it is not shown again.');
+        }
+        if ($proof === '') {
+            $out .= html::p([], 'You are logged in with an app password. Log in with your own password to see and make others.');
+        } else {
+            $out .= html::p([], 'A program or a device can have a password of its own. If it is lost, you take that one away, '
+                . 'and all others stay.');
+            $out .= $this->listed($proof) . $this->form();
+        }
+        $out .= html::tag('h5', [], 'Addresses with a tag') . html::p([], 'Mail to ' . html::tag('code', [],
+            rcube::Q("$local+shop@$domain")) . ' is for you, too. Any word can follow the plus sign; a filter can sort by it.');
+        return html::div(['class' => 'boxtitle'], 'Programs and devices')
+            . html::div(['class' => 'box formcontainer scroller'], html::div(['class' => 'boxcontent formcontent'], $out));
+    }
+
+    private function listed(string $proof): string
+    {
+        $list = "SELECT coalesce(json_agg(json_build_array(called, opens, to_char(used, 'YYYY-MM-DD HH24:MI')) ORDER BY called), '[]')"
+            . ' FROM public.mailstack_app_passwords(?, ?)';
+        $table = new html_table(['cols' => 4, 'class' => 'table', 'id' => 'app-passwords']);
+        foreach (['Name', 'For', 'Last used', ''] as $title) {
+            $table->add_header([], $title);
+        }
+        foreach (json_decode($this->ask($list, [$proof]), true) as [$name, $service, $used]) {
+            $table->add([], rcube::Q($name));
+            $table->add([], ['all' => 'all', 'imap' => 'reading', 'smtp' => 'sending'][$service] ?? '');
+            $table->add([], rcube::Q($used ?? 'never'));
+            $table->add([], $this->formed(
+                html::tag('input', ['type' => 'hidden', 'name' => '_remove', 'value' => $name])
+                . html::tag('button', ['class' => 'btn btn-sm btn-danger delete', 'type' => 'submit'], 'Take away')
+            ));
+        }
+        return $table->show();
+    }
+
+    private function form(): string
+    {
+        $select = new html_select(['name' => '_service', 'class' => 'custom-select']);
+        $select->add(['reading and sending', 'reading', 'sending'], ['all', 'imap', 'smtp']);
+        return $this->formed(
+            html::div(['class' => 'input-group mb-5'], html::tag('input', ['name' => '_name', 'size' => 20, 'maxlength' => 63, 'placeholder' => 'phone', 'class' => 'form-control'])
+            . $select->show('all')
+            . html::tag('button', ['class' => 'btn btn-primary submit', 'type' => 'submit'], 'Make a password')),
+            'app-password-form'
+        );
+    }
+
+    private function formed(string $content, ?string $id = null): string
+    {
+        $action = './?_task=settings&_action=plugin.mailstack-change';
+        return rcmail::get_instance()->output->form_tag(['id' => $id, 'method' => 'post', 'action' => $action], $content);
+    }
+
+    private function user(): string
+    {
+        return rcmail::get_instance()->get_user_name();
+    }
+
+    /** Return what the functions of the database want to see; empty for somebody with an app password. */
+    private function proof(): string
+    {
+        $rcmail = rcmail::get_instance();
+        $salt = $this->ask('SELECT public.mailstack_password_salt(?)', []);
+        $password = $rcmail->decrypt($_SESSION['password']);
+        $proof = is_string($salt) ? (string) mailstack_proof($password, $salt) : '';
+        return $proof !== '' && $this->ask('SELECT public.mailstack_is_proof(?, ?)::int', [$proof]) ? $proof : '';
+    }
+
+    /** Return the first value of a query about the user. */
+    private function ask(string $query, array $values)
+    {
+        return mailstack_ask($query, [$this->user(), ...$values]);
+    }
+
+    private static function generate(): string
+    {
+        $letters = 'abcdefghijkmnpqrstuvwxyz23456789';
+        for ($group = 0; $group < 7; $group++) {
+            $groups[] = implode('', array_map(fn () => $letters[random_int(0, strlen($letters) - 1)], range(1, 4)));
+        }
+        return implode('-', $groups);
+    }
+
+    private static function digest(string $password): string
+    {
+        $value = $password;
+        for ($round = 0; $round < 10000; $round++) {
+            $value = hash('sha256', 'mailstack' . $value, true);
+        }
+        return bin2hex($value);
     }
 }
