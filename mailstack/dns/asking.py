@@ -43,6 +43,8 @@ class Answer(NamedTuple):
     + code: the response code, such as ``NOERROR``, or ``no answer``
     + zone: the zone that the name is in, by the SOA record of the answer
     + secure: whether the server has validated it (DNSSEC)
+    + authoritative: whether it is of a zone that the server has itself
+    + delegated: the name servers that have the name, if the server only refers to them
     """
 
     data: tuple[str, ...] = ()
@@ -50,6 +52,8 @@ class Answer(NamedTuple):
     code: str = "no answer"
     zone: str = ""
     secure: bool = False
+    authoritative: bool = True
+    delegated: tuple[str, ...] = ()
 
     @property
     def is_silence(self) -> bool:
@@ -114,6 +118,16 @@ def own(name: str, kind: str, ask: Ask) -> Answer:
     return answer
 
 
+def zone_at(name: str, ask: Ask) -> Answer:
+    """Return the answer that has the ``zone`` of a name on a server, or whom it is ``delegated`` to."""
+    while True:
+        answer = ask(name, "SOA")
+        # of an alias, it would be the zone of another name
+        if not answer.alias or "." not in name:
+            return answer
+        name = name.partition(".")[2]
+
+
 def beside(name: str, ask: Ask) -> list[str]:
     """Return the types of the records of a name, beside which there can be no CNAME (RFC 1034, 3.6.2)."""
     return [kind for kind in _NOT_BESIDE_A_CNAME if own(name, kind, ask).data]
@@ -164,7 +178,19 @@ def parsed(response: dns.message.Message, name: str, kind: str) -> Answer:
         dns.rcode.to_text(response.rcode()),
         soa[-1] if soa else "",
         bool(response.flags & dns.flags.AD),
+        bool(response.flags & dns.flags.AA),
+        _delegated(response),
     )
+
+
+def _delegated(response: dns.message.Message) -> tuple[str, ...]:
+    """Return the name servers of a referral: an answer that has nothing but the names of others."""
+    kinds = {rrset.rdtype for rrset in response.authority}
+    # a resolver that is to ask others refers to nobody
+    if response.flags & (dns.flags.AA | dns.flags.RD) or response.answer or dns.rdatatype.SOA in kinds:
+        return ()
+    servers = [rrset for rrset in response.authority if rrset.rdtype == dns.rdatatype.NS]
+    return tuple(sorted(_text(rdata).rstrip(".") for rrset in servers for rdata in rrset))
 
 
 def normal(kind: str, data: str) -> str:

@@ -89,7 +89,7 @@ class Check:
 
     def _group(self, group: Group, servers: Sequence[Server], relayed: bool) -> Iterator[Finding]:
         by_verdict: dict[Verdict, list[Server]] = {}
-        for server in servers:
+        for server in self._having(group, servers):
             by_verdict.setdefault(self._verdict(group, server, relayed), []).append(server)
         for verdict, at in by_verdict.items():
             if verdict.kind == "right":
@@ -97,6 +97,12 @@ class Check:
             where = "" if len(by_verdict) == 1 else f" (at {', '.join(map(str, at))})"
             paste = () if verdict.kind == "notice" else tuple(map(line, group.records))
             yield Finding(verdict.kind, f"{group.type} {group.name}{where}", verdict.text, paste)
+
+    def _having(self, group: Group, servers: Sequence[Server]) -> Sequence[Server]:
+        """Return the servers without those that only refer to others, which the resolver then asks."""
+        if self.asker.resolver not in servers:
+            return servers
+        return [each for each in servers if not self.asker.ask(group.name, group.type, each).delegated]
 
     def _verdict(self, group: Group, server: Server, relayed: bool) -> Verdict:
         answer = self.asker.ask(group.name, group.type, server)

@@ -15,7 +15,7 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.components.component import Site, site_of
 from mailstack.dns import updates
-from mailstack.dns.asking import Asker, Server
+from mailstack.dns.asking import Answer, Asker, Server, zone_at
 from mailstack.dns.checks import NO_IPV4, Check, Finding
 from mailstack.dns.domains import domains_of
 from mailstack.dns.printed import FORMATS, printed
@@ -25,7 +25,7 @@ from mailstack.facts.addresses import HOST_ADDRESSES, public
 from mailstack.facts.dkim import RETIRED_KEYS, DkimKeys
 from mailstack.facts.reading import read
 from mailstack.facts.tlsa import TlsaRecords
-from mailstack.operation import local_command, naming_the_host, operation, reason
+from mailstack.operation import local_command, naming_the_host, operation, reason, warn_once
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
 from mailstack.run import answer, is_executing, leave_out
@@ -173,24 +173,29 @@ def _publish(domains: Sequence[str]) -> Generator[PyinfraCommand]:
 
 def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[Change]]:
     """Return the changes of each zone. Raises ``OperationError`` that names all that is in the way."""
-    asker, at = Asker(server), Server("", server)
+    # it has a name, so that it is not asked to ask others
+    asker, at = Asker(server), Server("mail_dns_server", server)
+
+    def ask(name: str, kind: str) -> Answer:
+        return asker.ask(name, kind, at)
+
     changed: dict[str, list[Change]] = {}
     problems: list[str] = []
     for each in _zones(site, _known(site, domains), domains):
-        apex = asker.ask(each.name, "SOA", at)
+        apex = zone_at(each.name, ask)
         if apex.is_silence:
             raise OperationError(f"mail_dns_server = {server}: does not answer")
-        if apex.code not in ("NOERROR", "NXDOMAIN") or not apex.zone:
-            _log_warning(f"{each.name} is in no zone of {server}, and left alone: it answers {apex.code}")
+        if apex.code not in ("NOERROR", "NXDOMAIN") or not apex.zone or not apex.authoritative:
+            warn_once(f"{each.name} is in no zone of {server}, and left alone: {updates.elsewhere(apex)}")
             continue
-        some, wrong = updates.changes(
-            each.records,
-            lambda name, kind: asker.ask(name, kind, at),
-            site.settings.mail_hostname,
-            each.former,
-        )
-        problems += wrong
-        changed.setdefault(apex.zone, []).extend(some)
+        changed.setdefault(apex.zone, [])
+        parts, away = updates.parts(each, apex.zone, ask)
+        for text in away:
+            warn_once(text)
+        for name, part in parts.items():
+            some, wrong = updates.changes(part.records, ask, site.settings.mail_hostname, part.former)
+            problems += wrong
+            changed.setdefault(name, []).extend(some)
     if problems:
         raise OperationError("; ".join(problems))
     if not changed:

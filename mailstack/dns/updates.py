@@ -15,10 +15,10 @@ import dns.update
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.components.declarations import FormerRecord, Record
-from mailstack.dns.asking import Ask, beside, own
+from mailstack.dns.asking import Answer, Ask, beside, own, zone_at
 from mailstack.dns.compare import Group, groups
 from mailstack.dns.printed import TTL
-from mailstack.dns.records import text_data
+from mailstack.dns.records import Zone, text_data
 
 _OTHERS = {"CAA"}
 """Types of which records that are not wanted may be somebody else's, and stay."""
@@ -41,6 +41,33 @@ class Key(NamedTuple):
     name: str
     algorithm: str
     secret: str
+
+
+def parts(zone: Zone, apex: str, ask: Ask) -> tuple[dict[str, Zone], list[str]]:
+    """Return the records of a domain by the zone of the server that has their names, and what is left alone.
+
+    Names may be delegated to other servers: here nobody would see their records.
+    """
+    found: dict[str, Zone] = {}
+    away = []
+    for name in dict.fromkeys(each[0] for each in (*zone.records, *zone.former)):
+        answer = zone_at(name, ask)
+        if answer.delegated or not answer.authoritative:
+            away.append(f"{name} is left alone: {elsewhere(answer)}")
+            continue
+        part = found.setdefault(answer.zone or apex, zone._replace(records=(), former=()))
+        found[answer.zone or apex] = part._replace(
+            records=(*part.records, *(each for each in zone.records if each.name == name)),
+            former=(*part.former, *(each for each in zone.former if each.name == name)),
+        )
+    return found, away
+
+
+def elsewhere(answer: Answer) -> str:
+    """Return where a name is that is in no zone of a server."""
+    if answer.delegated:
+        return f"it is delegated to {' and '.join(answer.delegated)}"
+    return f"it answers {answer.code}"
 
 
 def changes(

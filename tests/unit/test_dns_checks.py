@@ -33,11 +33,14 @@ class Dns(Asker):
         self.records, self.secure = list(records), secure
         self.of_server: Mapping[Server, list[Record]] = {}
         self.codes: dict[Server, str] = {}
+        self.referred = ""  # a name that is delegated to others
         self.unknown: dict[Server, str] = {}  # a name of which a server has nothing
 
     def ask(self, name: str, kind: str, server: Server | None = None, *, unchecked: bool = False) -> Answer:
         """See ``Asker``."""
         server = server or self.resolver
+        if name == self.referred and server != self.resolver:
+            return Answer(code="NOERROR", authoritative=False, delegated=("ns.vendor.example",))
         records = self.of_server.get(server, self.records)
         data = [normal(kind, each.data) for each in records if each[:2] == (name, kind)]
         code = "NOERROR" if unchecked else self.codes.get(server, "NOERROR")
@@ -324,12 +327,43 @@ def test_a_response_is_read() -> None:
         dns.rrset.from_text("example.org.", 60, "IN", "SOA", "ns. root. 1 60 60 600 1"),
     ]
     assert parsed(response, "www.example.org", "A") == Answer(
-        ("192.0.2.1", "192.0.2.2"), "mail.example.org.", "NOERROR", "example.org", secure=True
+        ("192.0.2.1", "192.0.2.2"),
+        "mail.example.org.",
+        "NOERROR",
+        "example.org",
+        secure=True,
+        authoritative=False,
     )
     assert parsed(response, "www.example.org", "CNAME")[:2] == (("mail.example.org.",), "")
     # a parent's SOA comes with a referral, that of the zone with the answer
     response.answer = [dns.rrset.from_text("a.example.org.", 60, "IN", "SOA", "ns. root. 1 60 60 600 1")]
     assert parsed(response, "a.example.org", "SOA").zone == "a.example.org"
+
+
+def test_a_referral_names_the_servers_that_have_the_name() -> None:
+    query = dns.message.make_query("_dmarc.example.org", "TXT")
+    query.flags &= ~dns.flags.RD
+    response = dns.message.make_response(query)
+    response.authority = [
+        dns.rrset.from_text(
+            "_dmarc.example.org.", 60, "IN", "NS", "ns2.vendor.example.", "NS1.vendor.example."
+        ),
+    ]
+    found = parsed(response, "_dmarc.example.org", "TXT")
+    assert found.delegated == ("ns1.vendor.example", "ns2.vendor.example") and not found.authoritative
+    response.flags |= dns.flags.AA  # the server that has it names itself
+    assert parsed(response, "_dmarc.example.org", "TXT").delegated == ()
+
+
+def test_what_is_delegated_is_looked_for_where_it_is() -> None:
+    """The resolver finds it; the name servers of the zone only refer to others."""
+    _, records = wanted()
+    dns = Dns(*records)
+    dns.referred = "_dmarc.example.org"
+    assert findings(dns) == []
+    dns.records = [each for each in records if each.name != dns.referred]
+    (found,) = findings(dns)
+    assert (found.kind, found.subject) == ("missing", "TXT _dmarc.example.org")
 
 
 @pytest.mark.parametrize("name", ["a..example.org", f"{'a' * 64}.example.org", "a." * 130 + "org"])

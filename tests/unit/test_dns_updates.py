@@ -13,7 +13,8 @@ from pyinfra.api.exceptions import OperationError
 
 from mailstack.components.declarations import FormerRecord, Record
 from mailstack.dns.asking import Answer, normal
-from mailstack.dns.updates import Change, Key, changes, send
+from mailstack.dns.records import Zone
+from mailstack.dns.updates import Change, Key, changes, parts, send
 
 HOST = "mail.example.org"
 MX = Record("example.org", "MX", f"10 {HOST}.")
@@ -88,6 +89,32 @@ def test_what_was_its_own_before_is_deleted() -> None:
     assert changed([MX], [MX, *of_others, Record("*.example.org", "CNAME", ALIAS.data)], former)[0] == []
     # a component that is new wants it
     assert changed([MX, ALIAS], [MX, ALIAS], former)[0] == []
+
+
+def test_each_record_goes_into_the_zone_that_has_its_name() -> None:
+    """Below a delegation nobody would see it; and a zone may have one of its own below it."""
+    child = Record("rsa1._domainkey.example.org", "TXT", '"v=DKIM1; p=A"')
+    vendors = Record("_dmarc.example.org", "TXT", '"v=DMARC1; p=none"')
+    former = FormerRecord("_mta-sts.example.org", "TXT", ".*")
+
+    def answer(name: str, kind: str) -> Answer:
+        assert kind == "SOA"
+        if name == vendors.name:
+            return Answer(code="NOERROR", authoritative=False, delegated=("ns.vendor.example",))
+        if name == ALIAS.name:  # the zone is that of the other name
+            return Answer(alias=f"{HOST}.", code="NOERROR", zone="elsewhere.example")
+        return Answer(
+            code="NXDOMAIN", zone="_domainkey.example.org" if "_domainkey" in name else "example.org"
+        )
+
+    zone = Zone("example.org", (MX, SPF, child, vendors, ALIAS), former=(former,))
+    found, away = parts(zone, "example.org", answer)
+    assert {name: part.records for name, part in found.items()} == {
+        "example.org": (MX, SPF, ALIAS),
+        "_domainkey.example.org": (child,),
+    }
+    assert [part.former for part in found.values()] == [(former,), ()]
+    assert away == [f"{vendors.name} is left alone: it is delegated to ns.vendor.example"]
 
 
 def test_a_long_text_that_is_replaced_is_split() -> None:

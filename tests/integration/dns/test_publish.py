@@ -118,6 +118,20 @@ def test_what_was_its_own_before_is_deleted(unserved: Named) -> None:
         assert len(there(unserved, name, kind)) == 1
 
 
+def test_what_is_delegated_to_others_is_left_to_them(unserved: Named) -> None:
+    """As senders of newsletters ask for. Below a delegation nobody sees a record."""
+    names = ("_dmarc.example.org", "_domainkey.example.com")
+    unserved.serve("".join(f"{name}. 1 NS ns.vendor.example.\n" for name in names))
+    dry = publish(unserved, "--dry").check().stderr
+    assert f"{names[0]} is left alone: it is delegated to ns.vendor.example" in dry
+    assert f"rsa1.{names[1]} is left alone: it is delegated to ns.vendor.example" in dry
+    added = re.findall(r"\+ (\S+)\. [A-Z]+ ", dry)
+    assert "_dmarc.example.com" in added and "rsa1._domainkey.example.org" in added
+    assert not [name for name in added if name.endswith(names)]
+    publish(unserved).check()
+    assert publish(unserved, "--json").check().changed == []
+
+
 def test_a_server_that_does_not_answer_is_told(unserved: Named) -> None:
     done = unserved.run("mailstack.dns.publish", mail_dns_server=unserved.silent, **dns.UPDATES)
     assert done.returncode == 1
