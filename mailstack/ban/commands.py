@@ -79,8 +79,12 @@ def add(address: str) -> Generator[PyinfraCommand]:
     if not _is_here():
         return
     _check_not_spared(banned)
-    if _bans(banned):
+    bans = _bans(banned)
+    if any(ban.in_force for ban in bans):
         host.noop(f"{banned} is shut out already")
+        return
+    if bans:  # somebody has flushed the rules, and to fail2ban it is banned already
+        yield shell("systemctl restart fail2ban")
         return
     yield shell(f"fail2ban-client set mailstack banip {banned.partition('/')[0]} >/dev/null")
 

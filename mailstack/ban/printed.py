@@ -21,6 +21,7 @@ def as_json(host: str, found: Guessed) -> str:
             "since": _time(ban.since, "T") + "Z",
             "until": _time(ban.until, "T") + "Z",
             "guesses": ban.guesses,
+            "in_force": ban.in_force,
             "users": dict(found.users.get(ban.address, Counter()).most_common()),
         }
         for ban in found.bans
@@ -42,8 +43,20 @@ def as_text(host: str, found: Guessed) -> str:
         )
         for ban in found.bans
     ]
-    count = "1 address is" if len(rows) == 1 else f"{len(rows)} addresses are"
-    return f"{host}: {count} shut out\n{table(_HEAD, rows)}"
+    away = [ban.address for ban in found.bans if not ban.in_force]
+    number = len(rows) - len(away)
+    count = (
+        "1 address is" if number == 1 else f"{number or 'no'} {'addresses are' if number else 'address is'}"
+    )
+    told = ""
+    if away:
+        verb = "it is" if len(away) == 1 else "they are"
+        told = (
+            f"; {len(away)} should be, but {verb} not in the rules of nftables: {', '.join(away[:_FEW])}"
+            f"{f' and {len(away) - _FEW} more' if len(away) > _FEW else ''}."
+            " systemctl restart fail2ban on the host brings them back"
+        )
+    return f"{host}: {count} shut out{told}\n{table(_HEAD, rows)}"
 
 
 def _users(users: Counter[str]) -> str:

@@ -138,7 +138,7 @@ class Fail2ban(Component):
             return [ServiceProbe("no jail of mailstack is left", f"[ ! -e {_JAIL} ]", left)]
         if not platform.nftables:
             return ()
-        advice = "systemctl restart fail2ban; journalctl -u fail2ban says why it does not count"
+        advice = "/var/log/fail2ban.log and journalctl -u fail2ban on the host say more; docs/fail2ban.md"
         title = "fail2ban can shut out an address, and hears of wrong logins"
         return [ServiceProbe(title, script("probe_fail2ban", TABLE, PROGRAM, GUESSES), advice)]
 

@@ -42,7 +42,8 @@ class Fail2banSettings(Model):
     ] = Field(
         default=(),
         description="Addresses that are never shut out. `mail_mynetworks`, the host itself and the machine "
-        "that runs the deploy are never, too.",
+        "that runs the deploy are never, too. A webmail or a proxy on another host belongs here: all of its "
+        "users have its address.",
     )
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +43,39 @@ def test_bans_are_read() -> None:
     assert Bans.of().parse("") is None
 
 
+RULE = '{"rule": {"expr": [{"reject": {"type": "tcp reset"}}]}}'
+IN_SIX = '{"prefix": {"addr": "2001:db8:1:2::", "len": 64}}'
+ADJACENT = '{"range": ["2001:db8:1:1::", "2001:db8:1:2:ffff:ffff:ffff:ffff"]}'
+
+
+@pytest.mark.parametrize(
+    ("four", "six", "rules", "in_force"),
+    [
+        ('"192.0.2.7"', IN_SIX, 2, [True, True]),
+        ('"192.0.2.7", "192.0.2.9"', ADJACENT, 2, [True, True]),
+        ("", IN_SIX, 2, [False, True]),
+        ('"192.0.2.70"', "", 2, [False, False]),
+        ('"192.0.2.7"', IN_SIX, 0, [False, False]),  # after `nft flush table`
+        (None, None, 0, [False, False]),  # after `nft flush ruleset`
+    ],
+)
+def test_bans_that_the_rules_do_not_have(
+    four: str | None, six: str | None, rules: int, in_force: list[bool]
+) -> None:
+    sets = [f'{{"set": {{"name": "x", "elem": [{each}]}}}}' for each in (four, six)]
+    table = f'{{"nftables": [{{"metainfo": {{}}}}, {", ".join([*sets, *[RULE] * rules])}]}}'
+    output = BANNED.replace("\n", f"\nnow=1795986000\nrules={'' if four is None else table}\n", 1)
+    bans = Bans.of().parse(output)
+    assert bans and [ban.in_force for ban in bans] == in_force
+    assert bans[0].since.timestamp() < 1795986000 - 10
+
+
+def test_fail2ban_has_a_ban_a_moment_before_the_rules() -> None:
+    now = int(FOUR.since.timestamp()) + 5
+    bans = Bans.of().parse(BANNED.replace("\n", f"\nnow={now}\nrules=\n", 1))
+    assert bans and bans[0].in_force
+
+
 @pytest.mark.parametrize("users", [False, True])
 def test_the_script_counts_the_guesses_of_bans(users: bool, tmp_path: Path) -> None:
     names = {"192.0.2.7": "1795976205\ta\tbob: x\n1795976205\tb\t\udcff\x0b\n", "2001:db8:1:2::": "1\ta\t\n"}
@@ -51,8 +85,9 @@ def test_the_script_counts_the_guesses_of_bans(users: bool, tmp_path: Path) -> N
     asks = script("bans", *(["users"] if users else [])).replace(
         "/var/lib/fail2ban/mailstack/banned", str(tmp_path)
     )
+    bans = BANNED.removeprefix("zone=+0200")
     fakes = (
-        f"timeout() {{ printf '%s' '{BANNED.removeprefix('zone=+0200')}'; }}; date() {{ echo zone=+0200; }}\n"
+        f"timeout() {{ [ $2 = nft ] || printf '%s' '{bans}'; }}; date() {{ echo zone=+0200; echo now=0; }}\n"
     )
     done = subprocess.run(["sh"], input=(fakes + asks).encode(), capture_output=True, timeout=10)
     assert (done.returncode, done.stderr) == (0, b"")
@@ -104,6 +139,14 @@ def test_the_list_for_people_and_for_programs() -> None:
     bans = json.loads(printed.as_json("mail", found))["bans"]
     assert [ban["address"] for ban in bans] == ["192.0.2.7", "2001:db8:1:2::/64"]
     assert bans[0]["until"] == "2026-11-30T18:00:00Z" and bans[0]["users"]["user1@example.org"] == 3
+    away = replace(found, bans=tuple(replace(ban, in_force=ban is found.bans[0]) for ban in found.bans))
+    first = printed.as_text("mail", away).splitlines()[0]
+    assert first.startswith(
+        "mail: 1 address is shut out; 1 should be, but it is not in the rules of nftables"
+    )
+    assert "2001:db8:1:2::/64" in first and "systemctl restart fail2ban" in first
+    listed = json.loads(printed.as_json("mail", away))["bans"]
+    assert [ban["in_force"] for ban in listed] == [True, False]
     none = GuessedUsers.of().parse("zone=+0000\n")
     assert none and printed.as_text("mail", none) == "mail: no address is shut out\n"
     by_hand = GuessedUsers.of().parse(BANNED)
@@ -155,6 +198,13 @@ def test_nothing_is_done_twice(
     scripts = [each.connector_arguments["_stdin"] for each in getattr(commands, name)._inner(address)]
     assert [f"set mailstack {does}" in each for each in scripts] == ([True] if does else [])
     assert bool(said) != bool(does)
+
+
+def test_a_ban_that_the_rules_do_not_have_is_added_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To fail2ban it is banned already, and it would do nothing."""
+    said = answers(monkeypatch, (replace(FOUR, in_force=False),))
+    (done,) = commands.add._inner("192.0.2.7")  # type: ignore[attr-defined]
+    assert "systemctl restart fail2ban" in done.connector_arguments["_stdin"] and not said
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::2", "192.0.2.65", "127.0.0.9"])

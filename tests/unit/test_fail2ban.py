@@ -242,6 +242,12 @@ def test_switched_off_its_jail_and_its_bans_end(tmp_path: Path) -> None:
 RULES = "echo 'tcp dport 25 ip saddr @ipv4 reject with tcp reset'; echo 'tcp dport 25 ip6 saddr @ipv6 reject'"
 
 
+#: A jail that is in no configuration, and of which fail2ban knows nothing.
+OFF_BY_ANOTHER = "[ $1 = -d ] && exec echo \"['add', 'sshd', 'systemd']\"; exit 255"
+#: Rules that lack one of the addresses.
+AWAY = f"[ $1 = list ] || case $* in *2001:db8::7*) exit 1 ;; *) exit 0 ;; esac; {RULES}"
+
+
 @pytest.mark.parametrize(
     "broken, said",
     [
@@ -250,6 +256,9 @@ RULES = "echo 'tcp dport 25 ip saddr @ipv4 reject with tcp reset'; echo 'tcp dpo
         ({"nft": "false"}, "its rules are away"),
         ({"fail2ban_client": "false", "systemctl": "false"}, "fail2ban does not run"),
         ({"program": "exit 127"}, "nobody is shut out"),
+        ({"fail2ban_client": OFF_BY_ANOTHER}, "another file below /etc/fail2ban switches the jail"),
+        ({"fail2ban_client": "echo 192.0.2.7 2001:db8::7", "nft": AWAY}, "are not in its rules"),
+        ({"fail2ban_client": "echo 192.0.2.7 2001:db8::7"}, ""),
         ({"doveconf": "echo driver = sql"}, "Dovecot does not have /etc/dovecot/guesses.lua"),
     ],
 )

@@ -57,6 +57,14 @@ def listed(server: Target) -> dict[str, dict[str, Any]]:
     return {ban["address"]: ban for ban in bans}
 
 
+def status(server: Target) -> dict[str, Any]:
+    """Return what the state of the host is, without the disks of this machine."""
+    run = server.pyinfra("-y", "mailstack.status", "changes=false", "format=json", data=data())
+    found: dict[str, Any] = json.loads(run.stdout)
+    found["troubles"] = [each for each in found["troubles"] if each["section"] != "disk"]
+    return found
+
+
 def test_guesses_by_all_protocols_count_together_and_shut_all_ports(guesser: Guesser) -> None:
     address, other = "203.0.113.1", "203.0.113.2"
     services = ("smtp", "imap", "pop3", "sieve", "smtp")
@@ -251,6 +259,69 @@ def test_bans_outlive_a_flush_of_all_rules_and_a_reboot(guarded: Target, guesser
     assert guesser.reaches(address, PORTS) == [False] * len(PORTS)
     assert guarded.exec("systemctl --failed --no-legend --plain").stdout == ""
     assert guarded.pyinfra("-y", "--json", "deploy.py", data=data(), timeout=300).check().changed == []
+
+
+def test_bans_that_a_flush_has_taken_away_are_told_and_come_back(guarded: Target, guesser: Guesser) -> None:
+    first, second, third = "203.0.113.31", "203.0.113.32", "2001:db8:f000:31::1"
+    for address in (first, third):
+        call(guarded, "add", address).check()
+    wait_for_ban(guarded, first)
+    before = {*banned(guarded)}
+    guarded.exec("nft flush ruleset")
+    guesser.connect()
+    clients.eventually(
+        lambda: not any(ban["in_force"] for ban in listed(guarded).values()), "the list does not tell", 60
+    )
+    told = [each["text"] for each in status(guarded)["troubles"] if each["section"] == "bans"]
+    assert len(told) == 1 and first in told[0]
+    assert "in the rules of nftables" in call(guarded, "list").check().stdout
+    # the next ban brings all of them back
+    guesser.log_in(second, *different(LIMIT))
+    for address in (first, second, "2001:db8:f000:31::/64"):
+        wait_for_ban(guarded, address)
+    clients.eventually(lambda: before < {*banned(guarded)}, "a ban is away", 60)
+    assert guesser.reaches(first, PORTS) == [False] * len(PORTS)
+    # and so does one by hand, of an address that is banned already
+    guarded.exec("nft flush set inet mailstack-bans ipv4")
+    clients.eventually(lambda: not listed(guarded)[first]["in_force"], "the list does not tell", 60)
+    assert status(guarded)["troubles"]
+    call(guarded, "add", first).check()
+    wait_for_ban(guarded, second)
+    assert [each for each in status(guarded)["troubles"] if each["section"] == "bans"] == []
+    for address in (first, second, third):
+        call(guarded, "remove", address).check()
+    assert not {first, second, "2001:db8:f000:31::/64"} & {*banned(guarded)}
+
+
+def test_the_probe_compares_bans_and_rules(guarded: Target, debian: int) -> None:
+    (probe,) = FAIL2BAN.probes(site(Settings.from_data(data())), RELEASES[debian - 12])
+    four, six = "203.0.113.33", "2001:db8:f000:33::7"
+    guarded.exec(f"fail2ban-client set mailstack banip {four} {six}")
+    wait_for_ban(guarded, four)
+    wait_for_ban(guarded, "2001:db8:f000:33::/64")
+    guarded.exec(probe.script)
+    for name in ("ipv4", "ipv6"):
+        guarded.exec(f"nft flush set inet mailstack-bans {name}")
+        said = guarded.exec(probe.script, check=False)
+        assert said.returncode and "are not in its rules" in said.stderr
+        guarded.exec("systemctl restart fail2ban")
+        wait_for_ban(guarded, four)
+        guarded.exec(probe.script)
+    guarded.exec(f"fail2ban-client set mailstack unbanip {four} {six}")
+
+
+def test_a_jail_that_another_file_switches_off_is_told(guarded: Target, debian: int) -> None:
+    (probe,) = FAIL2BAN.probes(site(Settings.from_data(data())), RELEASES[debian - 12])
+    other = "/etc/fail2ban/jail.d/zz-other.conf"
+    guarded.exec(f"printf '[mailstack]\nenabled = false\n' > {other}; fail2ban-client reload")
+    try:
+        told = [each["text"] for each in status(guarded)["troubles"]]
+        assert told == ["fail2ban does not watch the mail server, so nobody is shut out"]
+        said = guarded.exec(probe.script, check=False)
+        assert said.returncode and "jail.d/zz-other.conf" in said.stderr
+    finally:
+        guarded.exec(f"rm {other}; fail2ban-client reload")
+    guarded.exec(probe.script)
 
 
 def test_mail_goes_on_without_fail2ban(guarded: Target, guesser: Guesser, debian: int) -> None:
