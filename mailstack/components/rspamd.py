@@ -118,7 +118,7 @@ class Rspamd(Component):
                 "systemctl restart rspamd; meanwhile mail waits; rspamadm configtest names faults",
             ),
             ServiceProbe(
-                "every domain has its DKIM keys",
+                "every domain has its DKIM keys, and rspamd can read them",
                 keys,
                 "they come within seconds after a domain: journalctl -u mailstack-dkim says why not",
             ),

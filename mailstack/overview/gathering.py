@@ -118,7 +118,8 @@ class _Gathering:
         if mail:
             yield from self._trust(state)
         if self.has_bans:
-            yield trust.bans(read(Bans.of()))
+            possible = read(PLATFORM).nftables
+            yield trust.bans(read(Bans.of())) if possible else Section("bans", ["none: no nftables here"])
         yield _section("database", self._database)
         if "backup" in self.names and self.settings.mail_backup_repository:
             yield backups.backup(state.now, self._backup_settings(), state.records)
@@ -135,9 +136,9 @@ class _Gathering:
         yield trust.certificates(state.now, hostname, own, kept, self._certificate_advice())
         if "rspamd" in self.names:
             found = read(domains_of(self.site))
-            yield trust.dkim(
-                state.now, read(DkimKeys.of()).values(), state.keys, None if found is None else found.local
-            )
+            domains = None if found is None else found.local
+            keys = read(DkimKeys.of()).values()
+            yield trust.dkim(state.now, keys, state.keys, state.signing, domains)
         for name, record, command in (
             ("dns", "dns-check", "mailstack.dns.check"),
             ("verify", "verify", "mailstack.verify"),

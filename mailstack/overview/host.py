@@ -45,6 +45,17 @@ class Key(NamedTuple):
     made: int
 
 
+class Signing(NamedTuple):
+    """A DKIM key that should sign.
+
+    + readable: whether rspamd can read it
+    """
+
+    domain: str
+    selector: str
+    readable: bool
+
+
 @dataclass(frozen=True)
 class Host:
     """What it says.
@@ -62,6 +73,7 @@ class Host:
     store: int | None = None
     queue: Sequence[Mapping[str, Any]] | None = None
     keys: Sequence[Key] = ()
+    signing: Sequence[Signing] = ()
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -94,6 +106,7 @@ class HostState(Question[Host]):
             int(store) * 1024 if store.isdigit() else None,
             _queue(parts.get("queue", "")),
             _keys(parts.get("keys", "")),
+            _signing(parts.get("signing", "")),
             {name: record for name in _RECORDS if (record := _record(parts.get(name, "")))},
         )
 
@@ -119,6 +132,11 @@ def _queue(said: str) -> list[dict[str, Any]] | None:
 def _keys(said: str) -> list[Key]:
     found = re.findall(r"^(\d+) \./([^/]+)/(\w+)\.key$", said, re.MULTILINE)
     return [Key(domain, selector, int(made)) for made, domain, selector in found]
+
+
+def _signing(said: str) -> list[Signing]:
+    found = re.findall(r"^(yes|no) \./([^/]+)/([^/\n]+)\.key$", said, re.MULTILINE)
+    return [Signing(domain, selector, readable == "yes") for readable, domain, selector in found]
 
 
 def _record(said: str) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 from mailstack.facts.acme import AcmeCertificate
 from mailstack.facts.bans import Ban
 from mailstack.facts.certificates import CertificateState
-from mailstack.facts.dkim import DkimKey
-from mailstack.overview.host import Key
+from mailstack.facts.dkim import KEYS, DkimKey
+from mailstack.overview.host import Key, Signing
 from mailstack.overview.screen import Section, Trouble, ago, counted, lasting, listed, moment
 
 DAYS = 14
@@ -53,25 +53,38 @@ def _days(now: int, end: datetime) -> int:
     return int((end.timestamp() - now) // 86400)
 
 
-def dkim(now: int, keys: Iterable[DkimKey], made: Sequence[Key], domains: Sequence[str] | None) -> Section:
+def dkim(
+    now: int,
+    keys: Iterable[DkimKey],
+    made: Sequence[Key],
+    current: Sequence[Signing],
+    domains: Sequence[str] | None,
+) -> Section:
     """Return the section about DKIM keys.
 
+    + keys: those of mailstack
     + made: when each was made
+    + current: the keys that should sign, also those of somebody else
     + domains: those in the database, ``None`` if it does not answer
     """
     times = {(key.domain, key.selector): key.made for key in made}
     rows = [(key, times.get((key.domain, key.selector), now)) for key in keys]
     signing = sorted((at, key.domain) for key, at in rows if key.signs)
     waiting = sorted({key.domain for key, _ in rows if not key.signs and _is_next(key, rows)})
-    signed = {domain for _, domain in signing}
+    signed = {key.domain for key in current if key.readable}
+    hidden = [f"{key.domain}/{key.selector}.key" for key in current if not key.readable]
     lines = [f"{counted(len(signed), 'domain')} with keys that sign"]
     if signing:
         oldest, domain = signing[0]
         lines[0] += f"; the oldest is that of {domain}: {lasting(now - oldest)}"
     if waiting:
         lines.append(f"the next keys of {listed(waiting)} wait in the DNS for mailstack.dkim.switch")
-    missing = sorted(set(domains or ()) - signed)
+    missing = sorted(set(domains or ()) - {key.domain for key in current})
     troubles = []
+    if hidden:
+        text = f"rspamd can't read {listed(hidden, 3)} in {KEYS}, so that mail is not signed"
+        advice = "on the host, `chgrp -R _rspamd` and `chmod -R g+rX` for it, and `systemctl restart rspamd`"
+        troubles.append(Trouble(text, advice))
     if missing:
         advice = (
             "`journalctl -u mailstack-dkim` on the host says why: it makes them some seconds after the domain"
@@ -122,8 +135,19 @@ def bans(banned: Sequence[Ban] | None) -> Section:
     + banned: ``None`` if fail2ban does not watch the mail server
     """
     if banned is None:
-        return Section("bans", ["not known: fail2ban does not watch the mail server"])
+        advice = (
+            "`systemctl status fail2ban` and `fail2ban-client status mailstack` on the host say more:"
+            " docs/fail2ban.md; mail_fail2ban = False if that is as it should be"
+        )
+        trouble = Trouble("fail2ban does not watch the mail server, so nobody is shut out", advice)
+        return Section("bans", ["not known: fail2ban does not watch the mail server"], None, [trouble])
     shown = [f"{ban.address} until {moment(ban.until.timestamp())}" for ban in banned]
     lines = [f"{len(banned)}: {listed(shown, 3)}" if banned else "none"]
-    data = [{"address": ban.address, "until": ban.until.isoformat()} for ban in banned]
-    return Section("bans", lines, data)
+    data = [
+        {"address": ban.address, "until": ban.until.isoformat(), "in_force": ban.in_force} for ban in banned
+    ]
+    troubles = []
+    if away := [ban.address for ban in banned if not ban.in_force]:
+        text = f"the rules of nftables do not have {counted(len(away), 'ban')}: {listed(away, 3)}"
+        troubles.append(Trouble(text, "`systemctl restart fail2ban` on the host brings them back"))
+    return Section("bans", lines, data, troubles)

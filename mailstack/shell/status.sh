@@ -30,6 +30,14 @@ fi
 if [ "$keys" ] && cd "$keys"; then
   part keys
   timeout 10 stat -c '%Y %n' ./*/rsa[0-9]*.key ./*/ed[0-9]*.key
+  part signing  # also keys that somebody else has put there, and whether rspamd can read them
+  for file in ./*/current; do
+    while read -r selector; do printf '%s\n' "${file%/current}/$selector.key"; done < "$file"
+  done | timeout 20 setpriv --reuid=_rspamd --regid=_rspamd --init-groups -- sh -c '
+    while read -r key; do
+      [ -s "$key" ] && [ -r "$key" ] && [ -r "${key%/*}/current" ] && printf "yes " || printf "no "
+      printf "%s\n" "$key"
+    done'
 fi
 cd /var/lib/mailstack || exit 0
 for name in dns-check verify backup backup-password restore; do

@@ -38,11 +38,13 @@ class Host:
             "rspamadm": RSPAMADM,
             "postmap": f"#!/bin/sh\necho {DOMAINS},{HOSTILE}\n",
             "chgrp": "#!/bin/sh\n",
+            "setpriv": f"#!/bin/sh\ngrep -xf {self._bin}/hidden || exit 0\n",
         }
         programs["sleep"] = "#!/bin/sh\nkill $PPID\n"
         for name, text in programs.items():
             (self._bin / name).write_text(text)
             (self._bin / name).chmod(0o755)
+        self.hide(root / "none")
         self._script = root / "dkim-keys"
         text = render(
             "rspamd/dkim-keys",
@@ -75,6 +77,10 @@ class Host:
         done = self._run("sh", "-c", script("probe_dkim", str(self.keys), "pgsql", "mail.example.org"))
         assert (done.returncode == 0) == (done.stderr == "")
         return done.stderr
+
+    def hide(self, file: Path) -> None:
+        """Have rspamd's user not read a file: root, as tests may run, reads all."""
+        (self._bin / "hidden").write_text(f"{file}\n")
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         env = {"PATH": f"{self._bin}:{os.environ['PATH']}", "BROKEN": str(self.broken)}
@@ -285,6 +291,10 @@ def test_the_probe_sees_what_is_missing(host: Host) -> None:
     assert host.probe() == "no key for mail.example.org\n"
     host.run()
     assert host.probe() == ""
+    hidden = host.keys / "example.org/ed1.key"
+    host.hide(hidden)
+    said = host.probe()
+    assert said.startswith(f"rspamd can not read {hidden} (1 such), so that mail is not signed: chgrp")
     (host.keys / "example.com/ed1.key").unlink()
     assert host.probe() == "no key ed1 for example.com\n"
     (host.keys / "example.org/current").unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ from mailstack.facts.dkim import DkimKey
 from mailstack.facts.units import Units
 from mailstack.operations.units import Unit
 from mailstack.overview import database, queue, screen, services, storage, traffic, trust
-from mailstack.overview.host import Disk, HostState, Key
+from mailstack.overview.host import Disk, HostState, Key, Signing
 from mailstack.overview.screen import Screen, Section, Trouble
 from mailstack.tracing.lines import entries
 
@@ -230,14 +231,23 @@ def test_dkim_keys() -> None:
         DkimKey("example.com", "rsa9", "", False),
     ]
     made = [Key("example.org", "rsa1", NOW - 86400 * 400), Key("example.com", "rsa10", NOW - 86400)]
-    section = trust.dkim(NOW, keys, made, ("example.org", "example.com"))
+    current = [
+        Signing("example.org", "rsa1", True),
+        Signing("example.com", "rsa10", True),
+        Signing("own.example", "mail", True),  # of an administrator, with another signer before
+    ]
+    section = trust.dkim(NOW, keys, made, current, ("example.org", "example.com", "own.example"))
     assert section.lines == [
-        "2 domains with keys that sign; the oldest is that of example.org: 400 days",
+        "3 domains with keys that sign; the oldest is that of example.org: 400 days",
         "the next keys of example.org wait in the DNS for mailstack.dkim.switch",
     ]
     assert not section.troubles
-    assert texts(trust.dkim(NOW, keys, made, ("new.example",))) == "no key signs for new.example"
-    assert not trust.dkim(NOW, keys, made, None).troubles
+    assert texts(trust.dkim(NOW, keys, made, current, ("new.example",))) == "no key signs for new.example"
+    assert not trust.dkim(NOW, keys, made, current, None).troubles
+    hidden = [*current[1:], Signing("example.org", "rsa1", readable=False)]
+    section = trust.dkim(NOW, keys, made, hidden, ("example.org", "example.com"))
+    assert texts(section).startswith("rspamd can't read example.org/rsa1.key in /var/lib/rspamd/dkim")
+    assert section.lines[0].startswith("2 domains with keys that sign")
 
 
 def test_results_of_earlier_commands() -> None:
@@ -269,7 +279,13 @@ def test_bans() -> None:
     assert section.lines[0].startswith("4: 192.0.2.0 until 2027-01-15 08:00, ")
     assert section.lines[0].endswith(" and 1 more") and len(section.data) == 4
     assert trust.bans([]).lines == ["none"]
-    assert "does not watch" in trust.bans(None).lines[0]
+    assert not section.troubles
+    away = trust.bans([*banned, replace(banned[0], address="192.0.2.9", in_force=False)])
+    assert texts(away) == "the rules of nftables do not have 1 ban: 192.0.2.9"
+    assert [each["in_force"] for each in away.data] == [True] * 4 + [False]
+    unwatched = trust.bans(None)
+    assert "does not watch" in unwatched.lines[0]
+    assert texts(unwatched) == "fail2ban does not watch the mail server, so nobody is shut out"
 
 
 HEALTHY = {"version": "PostgreSQL 17.6", "bytes": 2**23, "connections": 5, "limit": 100}
@@ -314,6 +330,9 @@ mailstack-web.service loaded failed failed A page
 whole
 \fkeys
 {NOW} ./example.org/rsa1.key
+\fsigning
+yes ./example.org/rsa1.key
+no ./example.com/mail.key
 \fdns-check
 {{"at": {NOW}, "failed": []}}
 \fverify
@@ -329,6 +348,7 @@ def test_what_a_host_says() -> None:
     assert (found.disks[0].used, found.disks[1].used) == (90, 50)
     assert (found.store, found.queue) == (20480, [{"queue_id": "1"}])
     assert found.keys == [Key("example.org", "rsa1", NOW)]
+    assert found.signing == [Signing("example.org", "rsa1", True), Signing("example.com", "mail", False)]
     assert found.records == {"dns-check": {"at": NOW, "failed": []}}
 
 
