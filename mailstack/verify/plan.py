@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mailstack.components.component import Component, Site
     from mailstack.facts.platform import Platform
     from mailstack.files import Entry
+    from mailstack.settings import Settings
     from mailstack.verify.accounts import Accounts
 
 HOW = {
@@ -68,13 +69,22 @@ def plan(
         "directories": sorted(
             {state.path for each in components for state in each.state(site) if state.holds == "secrets"}
         ),
-        "own_certificate": not (
-            settings.mail_acme or settings.tls_on_host or settings.tls_certificate_pem is not None
-        ),
+        "certificate": _certificate(settings),
         "networks": [each.replace("[", "").replace("]", "") for each in settings.mail_mynetworks],
         "filter": settings.mail_rspamd,
         "keys": KEYS,
     }
+
+
+def _certificate(settings: Settings) -> dict[str, str]:
+    """Return which certificate is wanted, see ``mailstack.on_host.verify.tls``."""
+    if settings.mail_acme:
+        return {"source": "ca"}
+    if settings.tls_on_host:
+        return {"source": "given", "path": settings.tls_on_host[0]}
+    if settings.tls_certificate_pem is not None:
+        return {"source": "given", "pem": settings.tls_certificate_pem}
+    return {"source": "own"}
 
 
 def _names(accounts: Accounts | None, catch_all: bool) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def test_the_plan_has_all_that_is_declared() -> None:
     assert {port["number"] for port in found["ports"]} >= {25, 465, 587, 143, 993, 110, 995, 4190, 80, 443}
     assert {port["number"] for port in found["clear_ports"]} == {25, 587, 143, 110, 4190}
     assert {port["number"]: port["how"] for port in found["tls"]}[587] == "smtp"
-    assert found["mail_ports"] == [25, 587, 465] and not found["own_certificate"]
+    assert found["mail_ports"] == [25, 587, 465] and found["certificate"]["source"] != "own"
     secret = {each["path"] for each in found["secrets"]}
     assert {"/etc/ssl/mailstack/key.pem", "/etc/postfix/sasl_passwd", "/etc/postfix/sasl_passwd.db"} <= secret
     assert "/etc/postfix/main.cf" not in secret

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mailstack.on_host.verify.results import Doubt, Problem
-from mailstack.on_host.verify.tls import certificate
+from mailstack.on_host.verify.tls import Wanted, certificate
 from tests.support import certificates
 
 NAME = "mx.example.org"
@@ -39,10 +39,13 @@ def serving(chain: Path, key: Path) -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def found(chain: Path, key: Path, *, own: bool = False) -> tuple[type[Problem], str, str]:
+OWN = Wanted("own")
+
+
+def found(chain: Path, key: Path, wanted: Wanted = OWN) -> tuple[type[Problem], str, str]:
     """Return what the check of a certificate finds."""
     with serving(chain, key) as port, pytest.raises(Problem) as error:
-        certificate("", "127.0.0.1", port, NAME, own=own)
+        certificate("", "127.0.0.1", port, NAME, wanted)
     return type(error.value), error.value.text, error.value.advice
 
 
@@ -67,14 +70,35 @@ def test_a_ca_that_is_not_known(tmp_path: Path) -> None:
 
 
 def test_one_of_its_own(tmp_path: Path) -> None:
-    kind, text, _ = found(*certificates.self_signed(tmp_path, NAME), own=True)
+    pair = certificates.self_signed(tmp_path, NAME)
+    kind, text, _ = found(*pair)
     assert kind is Doubt and text.startswith("self-signed, as no setting gives another")
-    kind, text, _ = found(*certificates.self_signed(tmp_path, NAME), own=False)
-    assert kind is Problem and text.startswith("self-signed")
+    kind, text, advice = found(*pair, Wanted("ca"))
+    assert kind is Problem and text.startswith("self-signed") and "mailstack-certificates" in advice
+    kind, text, _ = found(*pair, Wanted())  # from outside, nobody knows the settings
+    assert kind is Doubt and text == "self-signed, 89 days left"
+
+
+@pytest.mark.parametrize("on_host", [False, True])
+def test_a_self_signed_one_that_the_settings_give(on_host: bool, tmp_path: Path) -> None:
+    """It is there, so that ACME, which this host does not have, is no advice."""
+    (tmp_path / "old").mkdir()
+    pair, other = certificates.self_signed(tmp_path, NAME), certificates.self_signed(tmp_path / "old", NAME)
+    pem, path = ("", str(pair[0])) if on_host else (pair[0].read_text(), "")
+    wanted = Wanted("given", pem, path)
+    kind, text, advice = found(*pair, wanted)
+    assert kind is Doubt and text == "self-signed, as that in mail_tls_certificate is, 89 days left"
+    kind, text, advice = found(*other, wanted)
+    assert kind is Problem and text.startswith("self-signed, and another than that in mail_tls_certificate")
+    assert "deploy.py" in advice and "mailstack-certificates" not in advice
+    assert (f"why {path} was not taken" in advice) == on_host
+    ends = certificates.self_signed(tmp_path, NAME, days=5)
+    kind, text, advice = found(*ends, Wanted("given", ends[0].read_text()))
+    assert kind is Problem and "4 days left" in text and "give a new mail_tls_certificate" in advice
 
 
 def test_one_of_its_own_that_ends_soon_or_is_for_another_name(tmp_path: Path) -> None:
-    kind, text, advice = found(*certificates.self_signed(tmp_path, NAME, days=5), own=True)
+    kind, text, advice = found(*certificates.self_signed(tmp_path, NAME, days=5))
     assert kind is Problem and "4 days left" in text and "deploy" in advice
-    kind, text, _ = found(*certificates.self_signed(tmp_path, "other.example.org"), own=True)
+    kind, text, _ = found(*certificates.self_signed(tmp_path, "other.example.org"))
     assert kind is Problem and f"not for {NAME}" in text

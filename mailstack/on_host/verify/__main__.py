@@ -18,7 +18,7 @@ from . import readable, services, sockets
 from .mail import Mail
 from .refused import Refused
 from .results import Report, Result, Skip
-from .tls import certificate
+from .tls import Wanted, certificate
 
 ORDER = ("services", "maps", "tls", "ports", "mail", "refused")
 KEPT = Path("/var/lib/mailstack/verify.json")
@@ -70,10 +70,13 @@ def _left_out(report: Report, why: str) -> None:
 
 def _certificate(report: Report, plan: dict[str, Any], port: dict[str, Any]) -> None:
     def look() -> str:
-        name, own = plan["hostname"], plan["own_certificate"]
-        return certificate(port["how"], plan["address"], port["number"], name, own=own)
+        wanted = Wanted(**plan["certificate"])
+        return certificate(port["how"], plan["address"], port["number"], plan["hostname"], wanted)
 
-    advice = f"journalctl -b -u '{port['unit']}*' says why it does not answer"
+    advice = (
+        f"journalctl -b -u '{port['unit']}*' says why it does not answer; if nothing is there, does a"
+        " firewall of this host drop it (nft list ruleset)?"
+    )
     report.check("tls", f"the certificate on {port['number']} ({port['name']})", look, advice)
 
 

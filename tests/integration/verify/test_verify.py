@@ -17,7 +17,7 @@ import pytest
 
 from mailstack.verify.accounts import PREFIX
 from tests.conftest import KEEP
-from tests.support import clients, dns, trust
+from tests.support import certificates, clients, dns, trust
 from tests.support.sample_accounts import HOSTNAME
 from tests.support.trust import Protected
 from tests.targets import networks
@@ -218,6 +218,41 @@ def test_every_fault_is_named_and_a_deploy_mends_what_it_can(host: Protected) ->
     server.exec(f"systemctl stop other-{UNDECLARED}")
     deploy = server.pyinfra("-y", "--json", "deploy.py", data=data() | {"mail_verify": True}).check()
     assert deploy.changed == []
+
+
+def test_a_key_that_the_filter_can_not_read_is_told_of_every_domain(host: Protected) -> None:
+    """The message of the checks is of the first domain alone."""
+    server, key = host.server, "/var/lib/rspamd/dkim/example.org/rsa1.key"
+    server.exec(f"chown root:root {key}; chmod 600 {key}")
+    try:
+        wrong = failures(found(call(host, "format=json")))
+        (text,) = wrong.values()
+        assert text.startswith(f"rspamd can not read {key} ") and "restart rspamd" in text
+        status = server.pyinfra("-y", "mailstack.status", "changes=false", "format=json", data=data())
+        told = [each["text"] for each in json.loads(status.stdout)["troubles"] if each["section"] == "dkim"]
+        assert len(told) == 1 and "example.org/rsa1.key" in told[0]
+    finally:
+        server.exec(f"chgrp _rspamd {key}; chmod 640 {key}")
+    # a key with which another program has signed before signs too
+    server.exec(
+        "cd /var/lib/rspamd/dkim/example.org; cp -p rsa1.key mail.key; cp -p current current.kept;"
+        " echo mail > current"
+    )
+    status = server.pyinfra("-y", "mailstack.status", "changes=false", "format=json", data=data())
+    server.exec("cd /var/lib/rspamd/dkim/example.org; mv current.kept current; rm mail.key")
+    assert "dkim" not in {each["section"] for each in json.loads(status.stdout)["troubles"]}
+
+
+def test_a_certificate_of_ones_own_is_a_warning(host: Protected, tmp_path: Path) -> None:
+    pem, key = certificates.self_signed(tmp_path)
+    own = {"mail_tls_certificate": pem.read_text(), "mail_tls_key": key.read_text()}
+    before = host.server.pyinfra("-y", "mailstack.verify", "format=json", data=data() | own)
+    assert "deploy.py" in found(before)["the certificate on 993 (imaps)"]["advice"]
+    host.server.pyinfra("-y", "deploy.py", data=data() | own | {"mail_verify": True}, timeout=600).check()
+    checks = found(host.server.pyinfra("-y", "mailstack.verify", "format=json", data=data() | own))
+    assert failures(checks) == {}
+    assert "as that in mail_tls_certificate is" in checks["the certificate on 993 (imaps)"]["text"]
+    host.server.pyinfra("-y", "deploy.py", data=data(), timeout=600).check()
 
 
 def test_without_the_filter_mail_waits_and_verify_says_so(host: Protected) -> None:
