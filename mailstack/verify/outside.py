@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Unpack
@@ -34,11 +35,13 @@ def from_outside(
     """
     check_format(format)
     try:
-        name = addresses.domain_name(str(server))
+        name = addresses.domain_name(str(server).removesuffix("."))
     except ValueError as error:
         raise OperationValueError(
             f"server = {server!r}: {error}; allowed: such as mail.example.org"
         ) from None
+    if resolver is not None:
+        resolver = _address(str(resolver))
     if not _is_first():
         return  # every host of an inventory would find the same
     with naming_the_host():
@@ -46,6 +49,16 @@ def from_outside(
         answer(FORMATS[format](found))
     if wrong := failed(found):
         leave_out(f"{name}: {len(wrong)} of {len(found['checks'])} checks failed: see above")
+
+
+def _address(resolver: str) -> str:
+    """Return the address of a resolver. Raises ``OperationValueError`` for a name, or anything else."""
+    try:
+        return str(ipaddress.ip_address(resolver))
+    except ValueError:
+        raise OperationValueError(
+            f"resolver = {resolver!r}: allowed: an IP address, such as 192.0.2.53"
+        ) from None
 
 
 def _is_first() -> bool:

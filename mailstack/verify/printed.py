@@ -43,7 +43,8 @@ def summary(found: Mapping[str, Any]) -> str:
     """Return how many checks there were, and how they ended."""
     checks: Sequence[Mapping[str, Any]] = found["checks"]
     count = {state: sum(1 for check in checks if check["state"] == state) for state in _WORDS}
-    parts = [f"{len(checks) - count['skipped']} checks", f"{count['failed']} failed"]
+    done = len(checks) - count["skipped"]
+    parts = [f"{done} {'check' if done == 1 else 'checks'}", f"{count['failed']} failed"]
     parts += [f"{count['warning']} with a warning"] if count["warning"] else []
     parts += [f"{count['skipped']} left out"] if count["skipped"] else []
     return f"{', '.join(parts)}, in {found['seconds']:.1f} s"

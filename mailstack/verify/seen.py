@@ -56,9 +56,12 @@ def look(asker: Asker, name: str) -> list[Result]:
         return report.results
     servers = _exchangers(records)
     if records:
-        report.check("dns", title, partial(_listed, servers))
+        report.check("dns", title, partial(_listed, asker, servers), _ZONE)
+    if records and not servers and not any(_may_have(asker, name, kind) for kind in ("A", "AAAA")):
+        return report.results  # a null MX, and no server has this name either
+    named = [each for each in servers or [name] if not _is_address(each)]
     with ThreadPoolExecutor(8) as pool:
-        tasks = [task for server in servers or [name] for task in _tasks(report, asker, server)]
+        tasks = [task for server in named for task in _tasks(report, asker, server)]
         for task in tasks:
             pool.submit(report.guarded, "ports", task)
     return sorted(report.results, key=lambda result: (_ORDER.index(result.group), result.title))
@@ -78,10 +81,36 @@ def _exchangers(records: Iterable[str]) -> list[str]:
     return [target for _, target in found if target]
 
 
-def _listed(servers: list[str]) -> str:
+def _listed(asker: Asker, servers: list[str]) -> str:
     if not servers:
         raise Skip("it says by a null MX that it takes no mail (RFC 7505)")
+    if numbers := [each for each in servers if _is_address(each)]:
+        text = f"an MX record names {', '.join(numbers)}, an address; it must name a host (RFC 2181, 10.3)"
+        raise Problem(
+            text, "give the address a name, an A or AAAA record, and put that name into the MX record"
+        )
+    aliases = {each: alias for each in servers if (alias := asker.ask(each, "A", unchecked=True).alias)}
+    if aliases:
+        shown = ", ".join(f"{each} is an alias of {alias.rstrip('.')}" for each, alias in aliases.items())
+        raise Doubt(f"{shown}; an MX record must name the host itself (RFC 2181, 10.3)", _ZONE)
     return ", ".join(servers)
+
+
+def _is_address(name: str) -> bool:
+    """Return whether an MX record has an address in the place of a name."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _may_have(asker: Asker, name: str, kind: str) -> bool:
+    """Return whether there are records, or may be."""
+    try:
+        return bool(_data(asker, name, kind))
+    except Problem:
+        return True
 
 
 def _tasks(report: Report, asker: Asker, server: str) -> list[Callable[[], object]]:
@@ -167,7 +196,7 @@ def _port_25(report: Report, server: str, address: str) -> None:
     report.check(
         "tls",
         f"the certificate on {address} 25",
-        partial(certificate, "smtp", address, 25, server, own=True),
+        partial(certificate, "smtp", address, 25, server),
         "smtpd_tls_security_level must not be none: pyinfra INVENTORY deploy.py",
     )
     report.check(
@@ -213,9 +242,7 @@ def _port(report: Report, server: str, address: str, number: int) -> None:
     session.close()
     report.check("ports", f"{title} is open", lambda: None)
     how = _HOW[number]
-    report.check(
-        "tls", f"the certificate on {title}", partial(certificate, how, address, number, server, own=True)
-    )
+    report.check("tls", f"the certificate on {title}", partial(certificate, how, address, number, server))
     if how:
         report.check(
             "refused",

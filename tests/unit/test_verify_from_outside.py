@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from types import SimpleNamespace
 
 import pytest
+from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.dns.asking import Answer, Asker
 from mailstack.on_host.verify.results import Problem, Report, Result
@@ -16,6 +18,10 @@ RECORDS = {
     ("mx.example.org", "AAAA"): ("2001:db8::1",),
     ("example.org", "MX"): ("10 mx.example.org.", "5 first.example.org."),
     ("null.example.org", "MX"): ("0 .",),
+    ("both.example.org", "MX"): ("0 .",),
+    ("both.example.org", "A"): ("192.0.2.2",),
+    ("number.example.org", "MX"): ("10 192.0.2.1.", "20 mx.example.org."),
+    ("alias.example.org", "MX"): ("10 www.example.org.",),
 }
 
 
@@ -30,6 +36,8 @@ class Names(Asker):
         """See ``Asker``."""
         if (name, kind) in self.broken:
             return Answer(code="SERVFAIL")
+        if name == "www.example.org":
+            return Answer(RECORDS.get(("mx.example.org", kind), ()), "mx.example.org.", "NOERROR")
         data = RECORDS.get((name, kind), ())
         return Answer(data, code="NOERROR" if data else "NXDOMAIN")
 
@@ -55,8 +63,21 @@ def test_a_null_mx(monkeypatch: pytest.MonkeyPatch) -> None:
     found = look("null.example.org", monkeypatch=monkeypatch)
     assert {title: each.state for title, each in found.items()} == {
         "the mail servers of null.example.org": "skipped",
-        "null.example.org has addresses": "failed",
     }
+    server = look("both.example.org", monkeypatch=monkeypatch)
+    assert server["the mail servers of both.example.org"].state == "skipped"
+    assert server["both.example.org has addresses"].text == "192.0.2.2"
+    unknown = look("null.example.org", ("null.example.org", "A"), monkeypatch=monkeypatch)
+    assert "SERVFAIL" in unknown["null.example.org has addresses"].text
+
+
+def test_an_mx_must_name_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = look("number.example.org", monkeypatch=monkeypatch)
+    wrong = found["the mail servers of number.example.org"]
+    assert wrong.state == "failed" and "names 192.0.2.1, an address" in wrong.text
+    assert "192.0.2.1 has addresses" not in found and found["mx.example.org has addresses"].state == "ok"
+    alias = look("alias.example.org", monkeypatch=monkeypatch)["the mail servers of alias.example.org"]
+    assert alias.state == "warning" and "www.example.org is an alias of mx.example.org" in alias.text
 
 
 def test_a_dns_that_fails_is_not_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +129,38 @@ def test_a_server_that_turns_away_does_not_prove_that_it_takes_no_password(
         assert seen._offers_auth("127.0.0.1", 587, True) == ""
     with smtp(monkeypatch, {"EHLO": "250-mx\n250 AUTH PLAIN"}), pytest.raises(Problem, match="it does"):
         seen._offers_auth("127.0.0.1", 587, True)
+
+
+@pytest.mark.parametrize(
+    ("resolver", "taken"),
+    [
+        ("192.0.2.53", "192.0.2.53"),
+        ("2001:DB8::53", "2001:db8::53"),
+        ("dns.example.org", None),
+        ("", None),
+        (9, None),
+    ],
+)
+def test_a_resolver_is_an_address(
+    resolver: str | int, taken: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def looked(server: str, resolver: str | None) -> dict[str, object]:
+        asked.append((server, resolver))
+        return {"host": server, "seconds": 0.1, "checks": []}
+
+    monkeypatch.setattr(outside, "_is_first", lambda: True)
+    monkeypatch.setattr(outside, "looked", looked)
+    monkeypatch.setattr(outside, "answer", lambda text: None)
+    monkeypatch.setattr("mailstack.run.is_executing", lambda: True)
+    call = inspect.unwrap(outside.from_outside)
+    if taken is None:
+        with pytest.raises(OperationValueError, match=rf"^resolver = '{resolver}': allowed: an IP address"):
+            call("mx.example.org", resolver=resolver)  # type: ignore[arg-type]
+    else:
+        call("MX.example.org.", resolver=resolver)  # type: ignore[arg-type]
+    assert asked == ([("mx.example.org", taken)] if taken else [])
 
 
 def test_the_first_host_of_a_run_looks(monkeypatch: pytest.MonkeyPatch) -> None:
