@@ -234,6 +234,9 @@ def test_readable_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert state() == "ok"
     private.chmod(0o644)
     assert state() == "failed"
+    report = Report()
+    readable.check(report, [declared], [])
+    assert report.results[0].advice.startswith("pyinfra INVENTORY deploy.py restores its mode, or: ")
     declared["path"] = str(tmp_path / "missing")
     assert state() == "failed"  # it has a private key in it
     private.write_text("-----BEGIN CERTIFICATE-----\n")
@@ -256,6 +259,7 @@ def test_a_secret_that_is_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.
         report = Report()
         readable.check(report, [], [str(secret), str(tmp_path / "missing")])
         states.append((report.results[0].state, f"chmod o-rwx {secret}" in report.results[0].advice))
+        assert "deploy.py" not in report.results[0].advice  # it does not know the file
     assert states == [("ok", False), ("failed", True)]
 
 

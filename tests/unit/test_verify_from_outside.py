@@ -157,9 +157,9 @@ def test_a_resolver_is_an_address(
     call = inspect.unwrap(outside.from_outside)
     if taken is None:
         with pytest.raises(OperationValueError, match=rf"^resolver = '{resolver}': allowed: an IP address"):
-            call("mx.example.org", resolver=resolver)  # type: ignore[arg-type]
+            call("mx.example.org", resolver=resolver)
     else:
-        call("MX.example.org.", resolver=resolver)  # type: ignore[arg-type]
+        call("MX.example.org.", resolver=resolver)
     assert asked == ([("mx.example.org", taken)] if taken else [])
 
 

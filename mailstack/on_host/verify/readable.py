@@ -26,6 +26,7 @@ def check(report: Report, files: Sequence[Mapping[str, Any]], directories: Seque
 
     def look() -> str:
         wrong = dict(_declared(files))
+        restored = {*wrong}
         cut = []
         for path in map(Path, directories):
             if _wide_open(path):
@@ -37,10 +38,11 @@ def check(report: Report, files: Sequence[Mapping[str, Any]], directories: Seque
         if wrong:
             shown = sorted(wrong)[:5]
             more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+            # a deploy leaves alone what others have put there, such as a package its secret
+            deploy = "pyinfra INVENTORY deploy.py restores its mode, or: " if wrong.keys() <= restored else ""
             raise Problem(
                 f"others can read {', '.join(shown)}{more}",
-                "pyinfra INVENTORY deploy.py restores its mode, or:"
-                f" {'; '.join(wrong[path] for path in shown)}; then change the secret",
+                f"{deploy}{'; '.join(wrong[path] for path in shown)}; then change the secret",
             )
         return "; ".join([f"{len(files)} files and {len(directories)} directories", *cut])
 

@@ -114,7 +114,7 @@ def check(report: Report, plan: Mapping[str, Any], ssh: str) -> None:
     for port in declared:
         report.check(
             "ports",
-            f"{port['number']} ({port['name']}) is open",
+            f"a service listens on {port['number']} ({port['name']})",
             lambda port=port: _is_open(port["number"], open_ports, listening),  # type: ignore[misc]
             f"journalctl -b -u '{port['unit']}*' says why its service does not listen;"
             " pyinfra INVENTORY deploy.py starts it",
