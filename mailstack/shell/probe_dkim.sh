@@ -19,6 +19,7 @@ files() {  # DOMAINS: print the files by which their mail is signed
 domains=$(postmap -q all "$table" 2>/dev/null || runuser -u postfix -- postmap -q all "$table") || exit 1
 # shellcheck disable=SC2046  # a word for each domain
 needed=$(files "$3" $(printf '%s' "$domains" | tr ',' ' ')) || exit 1
+# shellcheck disable=SC2016
 hidden=$(printf '%s\n' "$needed" | setpriv --reuid=_rspamd --regid=_rspamd --init-groups -- sh -c '
   while read -r file; do [ -r "$file" ] || printf "%s\n" "$file"; done') || exit 1
 [ -z "$hidden" ] || {

@@ -7,6 +7,7 @@ watches() {
   timeout 10 fail2ban-client status mailstack >/dev/null 2>&1
 }
 
+# shellcheck disable=SC2016
 in_force() {  # whether the rules have all banned addresses
   for family in 4 6; do
     [ "$family" = 4 ] && dots='\.' || dots=:

@@ -31,13 +31,11 @@ if [ "$keys" ] && cd "$keys"; then
   part keys
   timeout 10 stat -c '%Y %n' ./*/rsa[0-9]*.key ./*/ed[0-9]*.key
   part signing  # also keys that somebody else has put there, and whether rspamd can read them
+  # shellcheck disable=SC2016
+  look='[ -r "${key%/*}/current" ] && [ -s "$key" ] && [ -r "$key" ] && echo "yes $key" || echo "no $key"'
   for file in ./*/current; do
-    while read -r selector; do printf '%s\n' "${file%/current}/$selector.key"; done < "$file"
-  done | timeout 20 setpriv --reuid=_rspamd --regid=_rspamd --init-groups -- sh -c '
-    while read -r key; do
-      [ -s "$key" ] && [ -r "$key" ] && [ -r "${key%/*}/current" ] && printf "yes " || printf "no "
-      printf "%s\n" "$key"
-    done'
+    while read -r selector; do echo "${file%/current}/$selector.key"; done < "$file"
+  done | timeout 20 setpriv --reuid=_rspamd --regid=_rspamd --init-groups sh -c "while read -r key; do $look; done"
 fi
 cd /var/lib/mailstack || exit 0
 for name in dns-check verify backup backup-password restore; do

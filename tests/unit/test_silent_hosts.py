@@ -43,6 +43,7 @@ def test_all_that_may_be_silent_has_a_limit(run: subprocess.CompletedProcess[str
         ["5", "du"],
         ["30", "postqueue"],
         ["10", "stat"],
+        ["20", "setpriv"],
         ["260", "doveadm"],  # 4,000 mailboxes
     ]
 
