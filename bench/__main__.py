@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
 #: The modules of this package that measure something, in the order of the page. Each has the title of its
 #: section, `PART`, and `measure() -> list[Table]`.
-PARTS = ("many", "converge", "traffic", "filtering", "logins", "memory", "growth", "mailboxes", "hardening")
+PARTS = (
+    "many",
+    "converge",
+    "traffic",
+    "filtering",
+    "logins",
+    "memory",
+    "growth",
+    "mailboxes",
+    "reading",
+    "hardening",
+)
 
 
 def main() -> None:

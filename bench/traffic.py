@@ -191,7 +191,8 @@ def run(
     before, more_before = servers.settle(host), (servers.kernel_time(host), servers.machine_time(host))
     accepted, delivered = load(host, messages, sessions, users)
     after, more_after = servers.settle(host), (servers.kernel_time(host), servers.machine_time(host))
-    find = f"find /var/vmail/{servers.DOMAIN} -path '*/Maildir/new/*' -o -path '*/Maildir/cur/*' | wc -l"
+    names = "-name 'u.[0-9]*' -o -path '*/Maildir/new/*' -o -path '*/Maildir/cur/*'"
+    find = f"find /var/vmail/{servers.DOMAIN} {names} | wc -l"
     there = int(host.exec(find).stdout) - len(users)
     if there != messages:
         raise TargetError(f"{host.name}: {there} of {messages} messages have arrived")

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, NoReturn
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.accounts.aliases import alias
+from mailstack.accounts.convert import convert
 from mailstack.accounts.domains import alias_domain, domain, relay_domain
 from mailstack.accounts.imports import postfixadmin
 from mailstack.accounts.inventory import declared
@@ -40,6 +41,7 @@ __all__ = [
     "alias",
     "alias_domain",
     "app_password",
+    "convert",
     "declared",
     "domain",
     "list",

@@ -165,6 +165,11 @@ def _problems(
     domains = {folded(key) for key in current["mail_domain"].keys() - absent.of("mail_domain")}
     domains |= {row.key for row in wanted["mail_domain"]}
     for change in changes:
+        if change.sign == "~" and "mail_driver" in change.values:
+            yield (
+                f"user {change.key[0]}: mail_driver is only for new users; mailstack.accounts.convert "
+                "carries the mail of this one over"
+            )
         if change.sign != "+" or change.table in _IN_NO_DOMAIN:
             continue
         who, domain = f"{WORDS[change.table]} {change.key[0]}", _domain_of(change.key[0])

@@ -137,6 +137,7 @@ def _user(row: Row, cleartext: bool | None) -> User:
         email=row["username"],
         active=_true(row["active"]),
         quota_mb=-(-quota // _MEBIBYTE) if quota > 0 else None,
+        mail_driver="maildir",  # the old mail is one
     )
     try:
         password = stored_password(row["password"], cleartext)

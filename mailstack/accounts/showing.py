@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
 
 _MAY = ("can_send", "can_receive", "detail_folders")
+_RIGHTS = (*_MAY, "active", *USER_LIMITS, "mail_driver")
 _ALIASES = "FROM mail_alias a JOIN mail_domain d ON d.domain_name = a.domain_name"
 _LIMITS = {
     "message_rate_limit": "messages in an hour",
@@ -42,7 +43,7 @@ def queries(settings: Settings, address: str) -> dict[str, Rows]:
     return {
         "users": Rows((*USER, *nothing), f"{USERS} WHERE u.email = {user}"),
         "rights": Rows(
-            tuple(f"u.{column}" for column in (*_MAY, "active", *USER_LIMITS)),
+            tuple(f"u.{column}" for column in _RIGHTS),
             f"FROM mail_users u WHERE u.email = {user}",
         ),
         "logins": Rows(
@@ -131,14 +132,13 @@ class Found:
     @classmethod
     def of(cls, address: str, answer: Mapping[str, Any], settings: Settings) -> Found:
         """Return it from the answer to ``queries``."""
-        names = (*_MAY, "active", *USER_LIMITS)
         rows: dict[str, Any] = {name: answer.get(name, []) for name in queries(settings, address)}
         to_it = [*rows["led_to_by"], *([f"{local}@*", active] for local, active in rows["everywhere"])]
         return cls(
             addresses.without_detail(address),
             settings,
             next(map(user_of, rows["users"]), None),
-            next((dict(zip(names, row, strict=True)) for row in rows["rights"]), {}),
+            next((dict(zip(_RIGHTS, row, strict=True)) for row in rows["rights"]), {}),
             {service: moment(at) for service, at in sorted(rows["logins"])},
             sorted(sender for (sender,) in rows["senders"]),
             {
@@ -187,6 +187,7 @@ class Found:
                 "last_login": self.logins,
                 **{name: bool(self.rights[name]) for name in _MAY},
                 "directory": home_of(self.user.row(), self.settings.mail_home_root),
+                "mail_driver": self.rights["mail_driver"],
                 "limits": {name: limit or None for name, limit in self.limits.items()},
                 "app_passwords": {name: service for name, (service, _) in self.app_passwords.items()},
                 "app_password_logins": {name: at for name, (_, at) in self.app_passwords.items() if at},
@@ -256,6 +257,7 @@ def _lines(found: Found) -> Iterator[tuple[str, str]]:
         }
         yield "user", ", ".join(word for word, true in words.items() if true) or "may nothing"
         yield "directory", home_of(user.row(), found.settings.mail_home_root)
+        yield "mail_driver", rights["mail_driver"]
         yield "quota", _quota(user)
         limits = (f"{limit} {_LIMITS[name]}" for name, limit in found.limits.items() if limit)
         yield "may send", ", ".join(limits) or "without limit"

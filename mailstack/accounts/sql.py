@@ -95,11 +95,15 @@ def _update(change: Change, written: Written) -> str:
 
 
 def _insert(dialect: Dialect, table: str, changes: list[Change], written: Written) -> list[str]:
-    """Return one statement for all new rows, as it is fast for thousands. It skips rows that exist by now."""
-    if not changes:
-        return []
-    columns = (*KEYS[table], *changes[0].values)
-    rows = ",\n".join(
-        f"({', '.join(map(written, (*change.key, *change.values.values())))})" for change in changes
-    )
-    return [dialect.insert_new(table, columns, rows)]
+    """Return one statement for all new rows with the same columns, as it is fast for thousands.
+
+    It skips rows that exist by now.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for change in changes:
+        row = ", ".join(map(written, (*change.key, *change.values.values())))
+        alike.setdefault(tuple(change.values), []).append(f"({row})")
+    return [
+        dialect.insert_new(table, (*KEYS[table], *columns), ",\n".join(rows))
+        for columns, rows in alike.items()
+    ]

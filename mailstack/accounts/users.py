@@ -30,6 +30,7 @@ def user(
     quota_mb: int | None = None,
     quota_messages: int | None = None,
     home_directory: str | None = None,
+    mail_driver: str | None = None,
     message_rate_limit: int | None = None,
     recipient_rate_limit: int | None = None,
     message_daily_limit: int | None = None,
@@ -50,6 +51,7 @@ def user(
       user by default ``prompt``. An existing user gets this as the new password
     + quota_mb, quota_messages: the largest size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: the directory of the mail; by default a new one below ``mail_home_root``
+    + mail_driver: how the mail of a new user is stored; ``maildir`` if that directory has a Maildir already
     + message_rate_limit, recipient_rate_limit: messages, and recipients, in an hour; 0 for no limit
     + message_daily_limit, recipient_daily_limit: the same in a day
     + can_send, can_receive: whether the user may send, and receive, mail
@@ -74,6 +76,7 @@ def user(
             quota_mb=quota_mb,
             quota_messages=quota_messages,
             home_directory=home_directory,
+            mail_driver=mail_driver,
             message_rate_limit=message_rate_limit,
             recipient_rate_limit=recipient_rate_limit,
             message_daily_limit=message_daily_limit,

@@ -65,6 +65,8 @@ def _row(table: str, key: Key, model: Model) -> Wanted:
 
 def _user_row(user: User) -> Wanted:
     key, new, enforced = _row("mail_users", (user.email,), user)
+    if user.mail_driver is None:  # the database has the default
+        del new["mail_driver"]
     if user.password_hash is None:
         return Wanted(key, {"password": user.initial_password} | new, enforced)
     password = {"password": user.password_hash.get_secret_value()}

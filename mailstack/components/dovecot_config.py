@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mailstack.components import additions, dovecot_sieve, hardening, listening, systemd, tls
 from mailstack.engines import engine_of
 from mailstack.files import Directory, Entry, File, Kept, Place
+from mailstack.settings.dovecot import MAIL_DIRECTORIES
 from mailstack.settings.engines import UNITS
 from mailstack.templates import render
 
@@ -43,6 +44,11 @@ GUESSES = f"{_DIRECTORY}/guesses.lua"
 GUESSES_KEY = f"{_DIRECTORY}/guesses.key"
 """The key of the digits that tell wrong passwords apart: nobody else can say which have the same."""
 _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
+_SAVE = {
+    "2.3": '-o mail_location="sdbox:$home/sdbox" save',
+    "2.4": '-o mail_driver=sdbox -o mail_path="$home/sdbox" save --no-userdb-lookup',
+}
+"""The arguments of doveadm that save a message into sdbox, without the configuration."""
 _UNITS = {"s": " secs", "m": " mins", "h": " hours", "d": " days", "w": " weeks"}
 
 
@@ -86,6 +92,8 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         "username_chars": _USERNAME_CHARS,
         "folders": _folders(settings),
         "escape": "\x7f",
+        "mail_driver": settings.new_mail_driver,
+        "mail_directory": MAIL_DIRECTORIES[settings.new_mail_driver],
         "quota_warning": _QUOTA_WARNING,
         "quota_warnings": [
             (resource, percentage)
@@ -143,7 +151,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         # each new auth process waits for five seconds and then logs an error
         File("/run/dovecot/anvil-auth-penalty", None, activation=None),
         *dovecot_sieve.files(settings, generation, added),
-        File(_QUOTA_WARNING, _quota_warning(settings), mode=0o755),
+        File(_QUOTA_WARNING, _quota_warning(settings, generation), mode=0o755),
         *_upgrade_files(settings, values),
         *_guesses(writes_guesses(settings, platform)),
     ]
@@ -177,7 +185,7 @@ def _upgrade_files(settings: Settings, values: Mapping[str, object]) -> Iterator
         yield File(f"{_DIRECTORY}/{name}", content, owner, owner, mode)
 
 
-def _quota_warning(settings: Settings) -> str | None:
+def _quota_warning(settings: Settings, generation: str) -> str | None:
     """Return the script that warns users of full mailboxes, with a whole message for each percentage."""
     if not settings.mail_quota_warnings:
         return None
@@ -188,7 +196,7 @@ def _quota_warning(settings: Settings) -> str | None:
         )
         for percentage in settings.mail_quota_warnings
     }
-    return render("dovecot/quota-warning", settings=settings, messages=messages)
+    return render("dovecot/quota-warning", settings=settings, messages=messages, save=_SAVE[generation])
 
 
 @cache  # the same for each release and each host

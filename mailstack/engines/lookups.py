@@ -153,6 +153,17 @@ def quota_warnings(settings: Settings, generation: str, has_quota: str) -> dict[
     return {"quota_warning": f"CASE WHEN {has_quota} THEN '{rule}' END"}
 
 
+def mail_storage(generation: str) -> dict[str, str]:
+    """Return the userdb fields, with their SQL, for how and where a user's mail is stored.
+
+    + generation: Dovecot ``2.3`` or ``2.4``
+    """
+    if generation == "2.3":
+        return {"mail": "CASE u.mail_driver WHEN 'sdbox' THEN 'sdbox:~/sdbox' ELSE 'maildir:~/Maildir' END"}
+    path = "CASE u.mail_driver WHEN 'sdbox' THEN '~/sdbox' ELSE '~/Maildir' END"
+    return {"mail_driver": "u.mail_driver", "mail_path": path}
+
+
 def detail_script(settings: Settings, generation: str) -> dict[str, str]:
     """Return the userdb field, with its SQL, for the script for user+folder of users with ``detail_folders``.
 

@@ -11,7 +11,7 @@ Type = Literal["address", "domain", "word", "text", "boolean", "number", "time"]
 class Sql(NamedTuple):
     """A default that is not a constant, by a name that each engine translates."""
 
-    name: Literal["now", "new directory"]
+    name: Literal["now", "new directory", "mail driver"]
 
 
 class Column(NamedTuple):

@@ -71,6 +71,8 @@ TABLES = (
             # tells which older hash a login replaced: functions/logins.sql
             Column("password_origin", "text", required=False, secret=True),
             _number("quota_messages"),
+            # how Dovecot stores the mail; never changed but by the command that carries the mail over
+            Column("mail_driver", "word", default=Sql("mail driver")),
             # without them, the limits in the settings
             *map(_number, USER_LIMITS),
         ),
@@ -88,6 +90,7 @@ TABLES = (
             ),
             Check("mailstack_users_quota", ("quota_mb >= 0",)),
             Check("mailstack_users_quota_messages", ("quota_messages >= 0",)),
+            Check("mailstack_users_driver", ("mail_driver IN ('maildir', 'sdbox')",)),
             Check("mailstack_users_limits", tuple(f"{name} >= 0" for name in USER_LIMITS)),
         ),
         references=(Reference("mailstack_users_domain", "domain_name", "mail_domain", "domain_name"),),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from mailstack import addresses
+from mailstack.settings.dovecot import MailDriver
 from mailstack.settings.errors import Allowed
 from mailstack.settings.password_hashes import PASSWORD_SCHEMES, check_hash
 from mailstack.settings.types import (
@@ -77,6 +78,11 @@ class User(Model):
     ) = Field(default=None, description="Enforced on every run.")
     home_directory: HostPath | None = Field(
         default=None, description="The directory of the mail; without it, a new one below `mail_home_root`."
+    )
+    mail_driver: MailDriver | None = Field(
+        default=None,
+        description="How the mail is stored, for a new user; `maildir` if `home_directory` has a Maildir "
+        "already. None: `mail_driver` of the settings. `mailstack.accounts.convert` changes it later.",
     )
     quota_mb: Megabytes | None = Field(
         default=None,

@@ -7,6 +7,12 @@ from pydantic import AfterValidator, Field, model_validator
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import HostPath, Line, ListOf, Model, SystemId, Text, matching, no_duplicates
 
+MailDriver = Literal["sdbox", "maildir"]
+MAIL_DRIVER: MailDriver = "sdbox"
+"""How the mail of new users is stored by default."""
+MAIL_DIRECTORIES = {"sdbox": "sdbox", "maildir": "Maildir"}
+"""The directory of each in a user's home."""
+
 Percentage = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -37,6 +43,13 @@ class DovecotSettings(Model):
     )
     mail_home_root: HostPath = Field(
         default="/var/vmail", description="The directory with the home directories of all mailboxes."
+    )
+    mail_driver: MailDriver | None = Field(
+        default=None,
+        description="How Dovecot stores the mail of new users: in one file a message, with flags in an index "
+        "(`sdbox`), or with flags in the names of the files (`maildir`). Existing mailboxes stay as they are "
+        "until `mailstack.accounts.convert` carries them over: see `docs/mailboxes.md`. Only users with this "
+        "format can share folders. None: `sdbox`, or `maildir` with `mail_shared_folders`.",
     )
     mail_vmail_uid: SystemId | None = Field(
         default=None,
@@ -120,6 +133,11 @@ class DovecotSettings(Model):
     mail_dovecot_extra: Text = Field(
         default="", description="Text at the end of `dovecot.conf`, in the syntax of the host's Dovecot."
     )
+
+    @property
+    def new_mail_driver(self) -> MailDriver:
+        """How the mail of new users is stored: with shared folders as before there was a choice."""
+        return self.mail_driver or ("maildir" if self.mail_shared_folders else MAIL_DRIVER)
 
     @model_validator(mode="after")
     def _users_have_dots(self) -> Self:

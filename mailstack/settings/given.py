@@ -66,6 +66,7 @@ class GivenSettings(TypedDict, total=False):
     mail_domain: str | None
     mail_domains: List | Mapping[str, Any]
     mail_dovecot_extra: str
+    mail_driver: Literal["sdbox", "maildir"] | None
     mail_encrypted_archives: bool
     mail_fail2ban: bool
     mail_fail2ban_guesses: int

@@ -252,6 +252,13 @@ def home(target: Target, user: str) -> str:
     return f"/var/vmail/{directory}"
 
 
+def mail_root(target: Target, user: str) -> str:
+    """Return the directory with the folders of a user."""
+    driver = sql(target, f"SELECT mail_driver FROM mail_users WHERE email = '{user}'")
+    names = {"sdbox": "sdbox", "maildir": "Maildir"}
+    return f"{home(target, user)}/{names[driver]}"
+
+
 def queue(target: Target) -> list[str]:
     """Return the recipients that mail in the queue still has to go to, each with the reason for the delay."""
     messages = map(json.loads, target.exec(["postqueue", "-j"]).stdout.splitlines())

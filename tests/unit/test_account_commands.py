@@ -186,3 +186,16 @@ def test_no_pattern_is_shown() -> None:
             said = refusal(*args)
             assert "what stands before the @ must be letters, digits, dots and " in said
             assert "(?" not in said and "[A-Z" not in said and "[a-z" not in said
+
+
+@pytest.mark.parametrize(
+    ("users", "more", "said"),
+    [
+        ("a@example.org", {"mail_driver": "mdbox"}, "mail_driver = 'mdbox': allowed: sdbox, maildir; did"),
+        ("everyone", {}, "users = 'everyone': "),
+        ("a@b@example.org", {}, "; allowed: an address, a domain, or all"),
+        ("example.org", {"delete_old": "yes"}, "delete_old = 'yes': must be true or false"),
+    ],
+)
+def test_what_can_not_be_carried_over(users: str, more: dict[str, Any], said: str) -> None:
+    assert said in refusal("convert", users, **more)

@@ -110,6 +110,25 @@ def test_values_that_are_not_declared_stay() -> None:
     assert rows(there, users=(user(email="alice@example.org"),)) == []
 
 
+def test_the_driver_is_only_for_new_users() -> None:
+    """Changed like other values, it would make all mail invisible."""
+    there = current("example.org", users=[{"email": "a@example.org", "mail_driver": "maildir"}])
+    assert rows(there, users=(user(email="a@example.org", mail_driver="maildir"),)) == []
+    with pytest.raises(PlanError, match=r"a@example\.org: mail_driver is only for new users"):
+        rows(there, users=(user(email="a@example.org", mail_driver="sdbox"),))
+
+
+def test_new_users_with_and_without_a_driver() -> None:
+    new = [user(email=f"{name}@example.org", password_hash=HASH) for name in "ac"]
+    new.insert(1, user(email="b@example.org", password_hash=HASH, mail_driver="maildir"))
+    changes = plan(current("example.org"), Accounts(users=tuple(new)))
+    sql = account_sql.script(dialect, changes, "mailadmin", str)
+    inserts = sql.split("INSERT INTO mail_users ")[1:]
+    assert len(inserts) == 2
+    assert "mail_driver" not in inserts[0] and "a@example.org" in inserts[0] and "c@example.org" in inserts[0]
+    assert "mail_driver" in inserts[1] and "'maildir'" in inserts[1] and "b@example.org" in inserts[1]
+
+
 def test_the_same_hash_in_another_spelling_is_no_change() -> None:
     bare = HASH.removeprefix("{SHA512-CRYPT}")
     there = current("example.org", users=[{"email": "alice@example.org", "password": bare}])

@@ -19,10 +19,10 @@ NO_TIMES = [None] * 4
 DOMAIN = {"domains": [["example.org", True, None, None, None, None]]}
 USER = {
     "users": [[ALICE, True, 10, 0, None, "example.org/alice.1", *NO_TIMES]],
-    "rights": [[True, True, False, True, None, None, 0, 30]],
+    "rights": [[True, True, False, True, None, None, 0, 30, "sdbox"]],
     "targets": [[ALICE, True]],
 }
-DISABLED = {**USER, "rights": [[True, True, False, False, None, None, None, None]], "targets": []}
+DISABLED = {**USER, "rights": [[True, True, False, False, None, None, None, None, "maildir"]], "targets": []}
 RELAYED = {"relay_domains": [["example.org", True]]}
 
 
@@ -99,6 +99,7 @@ def test_text_and_json() -> None:
         "alice@example.org",
         "  user           may send, may receive",
         "  directory      /var/vmail/example.org/alice.1",
+        "  mail_driver    sdbox",
         "  quota          10 MiB",
         "  may send       300 messages in an hour, 1000 recipients in an hour, 30 recipients in a day",
         "  last login     imap 2023-11-14T22:13:20Z",

@@ -23,6 +23,12 @@ def test_other_roles_are_another_schema() -> None:
     assert Schema("mailadmin", "other", "mailupgrade").script() != SCHEMA.script()
 
 
+def test_another_mail_driver_is_a_difference() -> None:
+    state = {"applied": SCHEMA.sums(), "recorded": 57, "drift": []}
+    assert SCHEMA._replace(mail_driver="maildir").differences(state) == ["tables.sql"]
+    assert SCHEMA.differences(state) == []
+
+
 def test_a_lost_table_is_named_without_its_parts() -> None:
     applied = {name: hashlib.sha256(SCHEMA.render(name).encode()).hexdigest() for name in FILES.parts()}
     drift = [

@@ -81,5 +81,15 @@ def test_a_new_user_gets_every_field() -> None:
     user = User.model_validate({"email": "a@example.org", "quota_mb": 5, "can_send": False})
     (row,) = Accounts(users=(user,)).rows()["mail_users"]
     assert row.key == ("a@example.org",)
-    assert row.new.keys() == {"password", *settable("mail_users", User)}
+    assert row.new.keys() == {"password", *settable("mail_users", User)} - {"mail_driver"}
     assert row.enforced == {"quota_mb": 5, "can_send": False}
+    user = User.model_validate({"email": "a@example.org", "mail_driver": "maildir"})
+    (row,) = Accounts(users=(user,)).rows()["mail_users"]
+    assert row.new["mail_driver"] == "maildir", "else it is the default of the database"
+
+
+def test_the_driver_of_new_users_is_that_of_the_settings() -> None:
+    for ddl in (postgresql_ddl, mariadb_ddl):
+        sql = {driver: "\n".join(ddl.values(driver).values()) for driver in ("maildir", "sdbox")}
+        assert sql["maildir"] != sql["sdbox"] == "\n".join(ddl.values().values())
+        assert "{mail_driver}" not in sql["sdbox"]

@@ -46,8 +46,9 @@ def steps(settings: Settings, database: Database, passwords: Store) -> Iterator[
     else:
         sql = f"CREATE DATABASE {identifier(name)} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;"
         yield Step(f"database {name}: created", _SERVER, sql, transaction=False)
-    if differences := schema.differences(state):
-        yield Step(f"schema: {', '.join(differences)}", name, schema.script(), transaction=False)
+    if differences := schema.differences(state, settings.new_mail_driver):
+        sql = schema.script(settings.new_mail_driver)
+        yield Step(f"schema: {', '.join(differences)}", name, sql, transaction=False)
     for title, sql in users.changes(wanted(settings, passwords), server):
         yield Step(title, _SERVER, sql, transaction=False)
 

@@ -8,6 +8,7 @@ from mailstack.addresses import DOMAIN, MAX_ADDRESS
 from mailstack.engines.mariadb.quoting import literal
 from mailstack.engines.table import Column, Condition, IsAddress, Sql, Table
 from mailstack.engines.tables import TABLES
+from mailstack.settings.dovecot import MAIL_DRIVER
 
 # Addresses are ASCII, but may be compared with any text, byte by byte.
 _COLLATION = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
@@ -28,16 +29,20 @@ _DEFAULTS = {
         "(LOWER(CONCAT(SUBSTRING_INDEX(email, '@', -1), '/', SUBSTRING_INDEX(email, '@', 1), '.', "
         "LEFT(MD5(CONCAT(UUID(), RAND())), 12))))"
     ),
+    "mail driver": "{mail_driver}",
 }
 _FOLDED = {"lower": "LOWER(NEW.{0})", "destination": "mailstack_destination(NEW.{0})"}
 
 
-def values() -> dict[str, str]:
-    """Return the values of the SQL files' placeholders."""
+def values(mail_driver: str = MAIL_DRIVER) -> dict[str, str]:
+    """Return the values of the SQL files' placeholders.
+
+    + mail_driver: how the mail of new users is stored
+    """
     derived = [(table, column) for table in TABLES for column in table.columns if column.domain_of]
-    return {
+    found = {
         "table": _OPTIONS,
-        **{f"{name}_type": _TYPES[name] for name in ("address", "domain", "text")},
+        **{f"{name}_type": _TYPES[name] for name in ("address", "domain", "text", "word")},
         "make_tables": "\n".join(statement for table in TABLES for statement in _make(table)),
         "derived_rows": "\n            UNION ALL ".join(
             f"SELECT {literal(table.name)}, {literal(column.name)}, {literal(column.domain_of)}"
@@ -56,6 +61,7 @@ def values() -> dict[str, str]:
         "rules": "\n".join(rule for table in TABLES for rule in _rules(table)),
         "fold_triggers": "\n".join(trigger for table in TABLES for trigger in _fold_triggers(table)),
     }
+    return {name: text.replace("{mail_driver}", literal(mail_driver)) for name, text in found.items()}
 
 
 def _make(table: Table) -> Iterator[str]:

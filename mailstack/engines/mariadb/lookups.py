@@ -25,6 +25,7 @@ from mailstack.engines.lookups import (
     detail_script,
     foreign_senders,
     has_app_password,
+    mail_storage,
     own_senders,
     quota_warnings,
     selected,
@@ -150,6 +151,7 @@ def dovecot_user(settings: Settings, generation: str) -> str:
     """See ``mailstack.engines.postgresql.lookups.dovecot_user``."""
     name = DOVECOT[generation]
     fields = {
+        **mail_storage(generation),
         **_QUOTA[generation],
         **quota_warnings(settings, generation, HAS_QUOTA),
         **detail_script(settings, generation),
@@ -193,6 +195,7 @@ def dovecot_login(settings: Settings, generation: str) -> str:
 
 def _login(settings: Settings, generation: str, password: str) -> str:
     fields = {
+        **mail_storage(generation),
         **_QUOTA[generation],
         **quota_warnings(settings, generation, HAS_QUOTA),
         **shared_folders(settings),

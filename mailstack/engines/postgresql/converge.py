@@ -102,7 +102,7 @@ def _password(settings: Settings, passwords: Store, secret: str) -> Password | N
 
 
 def _roles(settings: Settings) -> str:
-    return roles.query(tuple(filter(None, _schema(settings))))
+    return roles.query(_schema(settings).roles)
 
 
 def _schema(settings: Settings) -> Schema:
@@ -111,4 +111,5 @@ def _schema(settings: Settings) -> Schema:
         settings.mail_db_lookup_role,
         settings.mail_db_upgrade_role,
         settings.mail_db_webmail_role if settings.mail_webmail else "",
+        settings.new_mail_driver,
     )

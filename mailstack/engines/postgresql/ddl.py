@@ -9,6 +9,7 @@ from mailstack.addresses import DOMAIN, MAX_ADDRESS
 from mailstack.engines.postgresql.quoting import literal
 from mailstack.engines.table import Column, Condition, IsAddress, Matches, Sql, Table
 from mailstack.engines.tables import TABLES
+from mailstack.settings.dovecot import MAIL_DRIVER
 
 _TYPES = {
     **dict.fromkeys(("address", "domain", "word", "text"), "text"),
@@ -16,20 +17,28 @@ _TYPES = {
     "number": "bigint",
     "time": "timestamp with time zone",
 }
-_DEFAULTS = {"now": "now()", "new directory": None}
-"""A default can't use another column, so ``functions/directories.sql`` sets the directory."""
-
 _FOLDED = {"lower": 'lower(NEW.{0} COLLATE "C")', "destination": "mailstack_destination(NEW.{0})"}
 
 
 @cache
-def values() -> Mapping[str, str]:
-    """Return the values of the SQL files' placeholders."""
+def values(mail_driver: str = MAIL_DRIVER) -> Mapping[str, str]:
+    """Return the values of the SQL files' placeholders.
+
+    + mail_driver: how the mail of new users is stored
+    """
+    # a default can't use another column, so ``functions/directories.sql`` sets the directory
+    defaults = {"now": "now()", "new directory": None, "mail driver": literal(mail_driver)}
+
+    def default(column: Column) -> str | None:
+        if isinstance(column.default, Sql):
+            return defaults[column.default.name]
+        return None if column.default is None else literal(column.default)
+
     columns = [(table, column) for table in TABLES for column in table.columns]
     derived = [(table, column) for table, column in columns if column.domain_of]
     return {
         "column_rows": _rows(
-            (table.name, column.name, _TYPES[column.type], column.required, _default(column))
+            (table.name, column.name, _TYPES[column.type], column.required, default(column))
             for table, column in columns
             if not column.domain_of
         ),
@@ -69,13 +78,6 @@ def _rows(rows: Iterable[tuple[str | bool | tuple[str, ...] | None, ...]]) -> st
         return literal(value)
 
     return ",\n            ".join(f"({', '.join(map(written, row))})" for row in rows)
-
-
-def _default(column: Column) -> str | None:
-    """Return the column's default as SQL."""
-    if isinstance(column.default, Sql):
-        return _DEFAULTS[column.default.name]
-    return None if column.default is None else literal(column.default)
 
 
 def _rules(table: Table) -> Iterable[str]:

@@ -19,6 +19,7 @@ from mailstack.engines.lookups import (
     VIRTUAL_MAILBOXES,
     detail_script,
     has_app_password,
+    mail_storage,
     quota_warnings,
     selected,
     sender_logins,
@@ -167,6 +168,7 @@ def _login(settings: Settings, generation: str, password: str) -> str:
 def _fields(settings: Settings, generation: str) -> dict[str, str]:
     """Return the userdb fields of every lookup and login."""
     return {
+        **mail_storage(generation),
         **_QUOTA[generation],
         **quota_warnings(settings, generation, _HAS_QUOTA),
         **shared_folders(settings),

@@ -105,7 +105,7 @@ def test_refused(host: Target, args: tuple[str, ...], said: str) -> None:
         (("user", "null", "active=true"), "email: is required: an address"),
         (("usr", EVE), "there is no command mailstack.accounts.usr; did you mean 'user'?"),
         (("users", EVE), "there is no command mailstack.accounts.users; did you mean 'user'?"),
-        (("delete", EVE), "one of alias, alias_domain, app_password, domain, "),
+        (("delete", EVE), "one of alias, alias_domain, app_password, convert, domain, "),
     ],
 )
 def test_an_unknown_command_is_answered_in_one_line(host: Target, args: tuple[str, ...], said: str) -> None:

@@ -56,7 +56,7 @@ def assert_new(host: Target, user: str, *former: str) -> None:
     letter = clients.send(host, clients.message(STRANGER, user))
     assert clients.received(host, user, letter, PASSWORD)
     for home in former:
-        assert host.exec(f"grep -rl 'Subject: secret' {home}/Maildir; ls {home}/.dovecot.sieve").stdout
+        assert host.exec(f"grep -rl 'Subject: secret' {home}; ls {home}/.dovecot.sieve").stdout
 
 
 def test_a_new_user_gets_nothing_of_a_former_user_of_its_address(host: Target) -> None:

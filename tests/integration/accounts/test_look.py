@@ -43,8 +43,8 @@ def host(module_clone: Factory) -> Iterator[Target]:
 
 def has_mail(target: Target, user: str) -> bool:
     """Return whether a message has arrived."""
-    mail = f"{clients.home(target, user)}/Maildir"
-    return bool(target.exec(f"find {mail}/new {mail}/cur -type f", check=False).stdout)
+    mail = clients.mail_root(target, user)
+    return bool(target.exec(f"find {mail} -name 'u.[0-9]*'", check=False).stdout)
 
 
 def call(host: Target, name: str, *args: str) -> PyinfraRun:

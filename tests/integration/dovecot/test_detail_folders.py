@@ -88,9 +88,10 @@ def test_mail_goes_into_the_folder_of_users_with_detail_folders(server: Target, 
 
 
 def test_other_users_have_no_script(server: Target, users: list[str]) -> None:
-    """With any script, each delivery rewrites the list of the whole mailbox."""
-    home = clients.home(server, users[1])
-    size, inode = (f"stat -c %{what} {home}/Maildir/dovecot-uidlist" for what in "si")
+    """With any script, each delivery rewrites the list of the whole mailbox, if it is a Maildir."""
+    clients.sql(server, f"UPDATE mail_users SET mail_driver = 'maildir' WHERE email = '{users[1]}'")
+    send(server, b"plain@example.org")
+    size, inode = (f"stat -c %{what} {clients.mail_root(server, users[1])}/dovecot-uidlist" for what in "si")
     clients.eventually(lambda: server.exec(size).stdout != "0", "no list")
     before, length = server.exec(inode).stdout, server.exec(size).stdout
     send(server, b"plain+lists@example.org")

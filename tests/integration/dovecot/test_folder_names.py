@@ -26,10 +26,11 @@ BEFORE = {
 }
 
 
-@pytest.fixture(scope="module")
-def user(server: Target) -> Iterator[str]:
-    """Yield a user whose script files mail into a folder with a dot in its name."""
+@pytest.fixture(scope="module", params=["sdbox", "maildir"])
+def user(server: Target, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield a user whose script files mail into a folder with a dot in its name, with either mail driver."""
     with guests(server, "dots") as (email,):
+        clients.sql(server, f"UPDATE mail_users SET mail_driver = '{request.param}' WHERE email = '{email}'")
         install(
             server,
             email,
@@ -83,8 +84,9 @@ def test_sieve_files_into_it(server: Target, user: str, session: imaplib.IMAP4) 
     assert "chess" not in names(session.list()[1])
 
 
+@pytest.mark.parametrize("user", ["maildir"], indirect=True)
 def test_existing_folders_keep_their_names(server: Target, user: str) -> None:
-    maildir = f"{clients.home(server, user)}/Maildir"
+    maildir = clients.mail_root(server, user)
     for number, folder in enumerate(BEFORE):
         path = f"{maildir}/{folder}"
         server.exec(["mkdir", "-p", *(f"{path}/{part}" for part in ("cur", "new", "tmp"))])

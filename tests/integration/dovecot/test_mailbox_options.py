@@ -21,6 +21,7 @@ SUBJECT = "Postfach zu {percent} % voll – いっぱい"
 TEXT = "Mehr als {percent} %: bitte räume auf!\nПожалуйста.\n"
 OPTIONS: dict[str, Any] = {
     "mail_shared_folders": True,
+    "mail_driver": "sdbox",
     "mail_compression": "zstd",
     "mail_autoexpunge": {"Trash": "1s", "Junk": "30d", "Mailing list": "1s"},
     "mail_quota_warnings": [50],
@@ -75,21 +76,21 @@ def texts(session: imaplib.IMAP4, folder: str) -> list[str]:
     return [part[1].decode() for part in fetched if isinstance(part, tuple)]
 
 
-def stored(host: Target, folder: str) -> list[bytes]:
-    """Return how each message of alice's in a folder begins on disk."""
-    maildir = f"{clients.home(host, ALICE)}/Maildir"
-    found = host.exec(f"find {maildir}/{folder}/cur {maildir}/{folder}/new -type f").stdout.split()
-    return [host.read(path)[:4] for path in found]
+def compressed(host: Target, folder: str) -> list[bool]:
+    """Return whether each message of alice's in a folder is compressed on disk, in some order."""
+    path = f"{clients.mail_root(host, ALICE)}/mailboxes/{folder}/dbox-Mails"
+    found = host.exec(f"find {path} -name 'u.[0-9]*'").stdout.split()
+    return sorted(ZSTD in host.read(path) for path in found)
 
 
 def test_mail_is_compressed_from_now_on_and_all_of_it_is_readable(host: Target, alice: imaplib.IMAP4) -> None:
     alice.append("Projects/Blue", "", "", letter("from today"))
     assert [text.split("\r\n")[0] for text in texts(alice, "Projects/Blue")] == ["from before", "from today"]
-    assert sorted(begin == ZSTD for begin in stored(host, ".Projects.Blue")) == [False, True]
+    assert compressed(host, "Projects/Blue") == [False, True]
     message_id = clients.send(host, clients.message(STRANGER, ALICE, body="by LMTP\n" * 100))
     alice.select()
     assert b"by LMTP" in clients.wait_for_mail(alice, message_id)
-    assert ZSTD in stored(host, ".")
+    assert True in compressed(host, "INBOX")
 
 
 def test_folders_that_are_not_shared_are_hidden(host: Target) -> None:
@@ -222,12 +223,12 @@ def test_a_warning_that_cannot_be_sent_does_not_harm_the_mail(host: Target, alic
 
 
 def test_mail_for_a_mailbox_that_cannot_be_written_waits(host: Target) -> None:
-    home = clients.home(host, CAROL)
+    mail = clients.mail_root(host, CAROL)
     with clients.imap(host, CAROL):
-        host.exec(f"chmod 0 {home}/Maildir")
+        host.exec(f"chmod 0 {mail}")
     message_id = clients.send(host, clients.message(STRANGER, CAROL))
     clients.eventually(lambda: [line for line in clients.queue(host) if " 451 " in line], "it does not wait")
-    host.exec(f"chmod 700 {home}/Maildir && postqueue -f")
+    host.exec(f"chmod 700 {mail} && postqueue -f")
     assert clients.received(host, CAROL, message_id)
     assert clients.log(host, "status=bounced|sender non-delivery") == []
 
@@ -244,7 +245,7 @@ def test_back_again_with_another_separator(host: Target) -> None:
         before = texts(session, "Projects.Blue")
         assert [text.split("\r\n")[0] for text in before] == ["from before", "from today"]
         session.append("Projects.Blue", "", "", letter("from tomorrow"))
-        assert [begin == ZSTD for begin in stored(host, ".Projects.Blue")].count(True) == 1
+        assert compressed(host, "Projects/Blue").count(True) == 1
         session.create("Projects.Green")
         assert session.create("and/or")[0] == "OK" and session.select("and/or")[0] == "OK"
     deploys.assert_mail_flows(host)

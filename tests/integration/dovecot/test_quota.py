@@ -220,7 +220,7 @@ def test_mailboxes_without_a_limit_are_not_counted(host: Target) -> None:
     """Counting takes longer the more mail there is. The index has the sum if the mailbox was ever counted."""
     counted = {}
     for user in (COUNTED, FREE):
-        mailbox = f"{clients.home(host, user)}/Maildir"
+        mailbox = f"{clients.mail_root(host, user)}/mailboxes/INBOX/dbox-Mails"
         counted[user] = "hdr-vsize" in host.exec(f"doveadm dump -t index {mailbox}").stdout
     assert counted == {COUNTED: True, FREE: False}
 

@@ -95,8 +95,8 @@ def test_the_first_search_builds_the_index_and_the_next_ones_use_it(host: Target
         lookup = ["doveadm", "fts", "lookup", "-u", BOB, "mailbox", "INBOX", "body", "zanzibar"]
         assert "zanzibar" not in host.exec(lookup, check=False).stdout
         assert len(session.search(None, "BODY", "zanzibar")[1][0].split()) == 1
-        maildir = f"{clients.home(host, BOB)}/Maildir"
-        path = host.exec(f"grep -rlF '{message_id}' {maildir}/cur {maildir}/new").stdout.strip()
+        mail = f"{clients.mail_root(host, BOB)}/mailboxes/INBOX/dbox-Mails"
+        path = host.exec(f"grep -lF '{message_id}' {mail}/u.*").stdout.strip()
         host.exec(["sed", "-i", "s/zanzibar/botswana/", path])
         (number,) = session.search(None, "BODY", "zanzibar")[1][0].split()
         session.store(number.decode(), "+FLAGS", "\\Deleted")
@@ -111,16 +111,16 @@ def test_a_lost_index_is_rebuilt(host: Target, session: imaplib.IMAP4) -> None:
 
 
 def test_an_index_that_cannot_be_written_does_not_harm_the_mail(host: Target) -> None:
-    index = "xapian-indexes" if host.debian == 12 else "fts-flatcurve"
-    maildir = f"{clients.home(host, BOB)}/Maildir"
-    host.exec(f"cd {maildir} && rm -rf {index} && touch {index} && chmod 0 {index}")
+    index = "xapian-indexes" if host.debian == 12 else "mailboxes/INBOX/dbox-Mails/fts-flatcurve"
+    mail = clients.mail_root(host, BOB)
+    host.exec(f"cd {mail} && rm -rf {index} && touch {index} && chmod 0 {index}")
     try:
         message_id = clients.send(host, clients.message(STRANGER, BOB, body="number7 and so on\n"))
         with clients.imap(host, BOB) as session:
             assert clients.wait_for_mail(session, message_id)
             assert len(session.search(None, "BODY", "number7")[1][0].split()) == 1
     finally:
-        host.exec(f"rm -rf {maildir}/{index}")
+        host.exec(f"rm -rf {mail}/{index}")
 
 
 def test_folders_that_move_are_left_alone(host: Target) -> None:

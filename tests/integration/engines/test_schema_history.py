@@ -37,7 +37,9 @@ def kept(before: Rows, after: Rows) -> bool:
 
 
 def assert_mail_stays(before: Rows, after: Rows) -> None:
-    """Assert that users keep their directories, which were derived from the address at first."""
+    """Assert that users keep their directories, derived from the address at first, and their Maildirs."""
+    if "mail_driver" not in before["mail_users"][0]:
+        assert {user["mail_driver"] for user in after["mail_users"]} == {"maildir"}
     if "mail_directory" not in before["mail_users"][0]:
         for user in after["mail_users"]:
             local_part, _, domain = user["email"].lower().partition("@")

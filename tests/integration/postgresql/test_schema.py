@@ -82,6 +82,10 @@ TAMPERED = {
         "column mail_users.mail_directory",
         "constraint mailstack_users_directory on mail_users",
     ],
+    "ALTER TABLE mail_users DROP COLUMN mail_driver": [
+        "column mail_users.mail_driver",
+        "constraint mailstack_users_driver on mail_users",
+    ],
     "DROP TABLE mail_former_users, mail_former_addresses": [
         "table mail_former_addresses",
         "table mail_former_users",

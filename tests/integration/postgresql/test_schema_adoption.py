@@ -49,7 +49,8 @@ SELECT jsonb_build_array(
     (SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(t)) - 'active' ORDER BY domain_name) FROM mail_domain t),
     (SELECT jsonb_agg(
         jsonb_strip_nulls(to_jsonb(t))
-            - '{active,domain_name,mail_directory,quota_mb,can_send,can_receive,detail_folders}'::text[]
+            - '{active,domain_name,mail_directory,mail_driver,quota_mb}'::text[]
+            - '{can_send,can_receive,detail_folders}'::text[]
         ORDER BY email
     ) FROM mail_users t),
     (SELECT jsonb_agg(to_jsonb(t) - 'active' - 'domain_name' ORDER BY source_email) FROM mail_alias t)

@@ -121,6 +121,8 @@ REFUSED = {
     "INSERT INTO mail_users (email, password, quota_mb) VALUES ('b@example.org', 'x', 6); COMMIT": (
         "the quotas of the users in example.org add up to 10 MiB, more than the 9 of the domain"
     ),
+    "UPDATE mail_users SET mail_driver = 'mbox'": "mailstack_users_driver",
+    "UPDATE mail_users SET mail_driver = NULL": "mail_driver",
     "UPDATE mail_users SET home_directory = 'vmail'": "mailstack_users_home",
     "UPDATE mail_users SET home_directory = '/vmail/../etc'": "mailstack_users_home",
     "UPDATE mail_users SET home_directory = E'/vmail/a\\nb'": "mailstack_users_home",

@@ -100,8 +100,8 @@ def test_dots_lead_out_of_no_mailbox(server: Target, user: str, mailbox: imaplib
     mailbox.select('"../up"')
     assert received(mailbox, sent)
     mailbox.select("INBOX")
-    listed = server.exec(["ls", "-Ab", f"{clients.home(server, user)}/Maildir"]).stdout.split()
-    assert r".\1772e\1772e.up" in listed
+    (folder,) = server.exec(["find", "/var/vmail", "-name", "up", "-printf", "%p"]).stdout.split()
+    assert folder == f"{clients.mail_root(server, user)}/mailboxes/\x7f2e./up"
 
 
 def test_imap4flags(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:

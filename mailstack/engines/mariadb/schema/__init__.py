@@ -9,6 +9,7 @@ from typing import Any
 from mailstack.engines.mariadb import ddl
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED, literal
 from mailstack.engines.schema import COLUMNS, SqlFiles, hashes, names
+from mailstack.settings.dovecot import MAIL_DRIVER
 
 FILES = SqlFiles(__name__)
 OWN_COLUMNS = {"mailstack_lock": ("name",)}
@@ -20,11 +21,14 @@ def tables() -> tuple[str, ...]:
     return (*COLUMNS, *OWN_COLUMNS)
 
 
-def values() -> dict[str, str]:
-    """Return the values of the SQL files' placeholders."""
+def values(mail_driver: str = MAIL_DRIVER) -> dict[str, str]:
+    """Return the values of the SQL files' placeholders.
+
+    + mail_driver: how the mail of new users is stored
+    """
     return {
         **hashes(literal),
-        **ddl.values(),
+        **ddl.values(mail_driver),
         **names(COLUMNS | OWN_COLUMNS, literal),
     }
 
@@ -60,30 +64,31 @@ def _there(table: str) -> str:
 
 
 @cache
-def sums() -> Mapping[str, str]:
+def sums(mail_driver: str = MAIL_DRIVER) -> Mapping[str, str]:
     """Return the checksum of each file as it is applied."""
-    return FILES.sums(values())
+    return FILES.sums(values(mail_driver))
 
 
-def differences(state: Mapping[str, Any] | None) -> list[str]:
+def differences(state: Mapping[str, Any] | None, mail_driver: str = MAIL_DRIVER) -> list[str]:
     """Return the names of what differs; ``None`` stands for a missing database."""
-    return FILES.differences(state, sums())
+    return FILES.differences(state, sums(mail_driver))
 
 
-def script() -> str:
+def script(mail_driver: str = MAIL_DRIVER) -> str:
     """Return SQL that fixes all differences, for an administrator to run."""
-    rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in sums().items())
+    filled, applied = values(mail_driver), sums(mail_driver)
+    rows = ",\n    ".join(f"({literal(name)}, {literal(sha256)})" for name, sha256 in applied.items())
     return "\n".join(
         [
             UNLOGGED,
-            *(FILES.render(name, values()) for name in FILES.parts()),
+            *(FILES.render(name, filled) for name in FILES.parts()),
             f"""
 SET SESSION group_concat_max_len = 16777216;
 START TRANSACTION;
 DELETE FROM mailstack_objects;
 INSERT INTO mailstack_objects (name, md5)
-SELECT name, MD5(definition) FROM ({FILES.render("objects.sql", values())}) AS found;
-DELETE FROM mailstack_schema WHERE file_name NOT IN ({", ".join(map(literal, sums()))});
+SELECT name, MD5(definition) FROM ({FILES.render("objects.sql", filled)}) AS found;
+DELETE FROM mailstack_schema WHERE file_name NOT IN ({", ".join(map(literal, applied))});
 INSERT INTO mailstack_schema (file_name, sha256) VALUES
     {rows}
 ON DUPLICATE KEY UPDATE

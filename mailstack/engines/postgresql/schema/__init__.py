@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from mailstack.engines.postgresql import ddl
 from mailstack.engines.postgresql.quoting import identifier, literal
 from mailstack.engines.schema import COLUMNS, SqlFiles, hashes, names
+from mailstack.settings.dovecot import MAIL_DRIVER
 
 FILES = SqlFiles(__name__)
 
@@ -23,12 +24,19 @@ class Schema(NamedTuple):
     + lookup: the role that may only read
     + upgrade: the role that may upgrade a hash
     + webmail: the role of webmail, with a schema of its own of the same name; empty without webmail
+    + mail_driver: how the mail of new users is stored
     """
 
     owner: str
     lookup: str
     upgrade: str
     webmail: str = ""
+    mail_driver: str = MAIL_DRIVER
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles."""
+        return tuple(filter(None, (self.owner, self.lookup, self.upgrade, self.webmail)))
 
     @cache  # noqa: B019 - one schema for many hosts
     def query(self) -> str:
@@ -88,7 +96,7 @@ SELECT name, md5(definition) FROM ({self.render("objects.sql")}) AS found;
         """Return the values of the SQL files' placeholders."""
         return {
             **hashes(literal),
-            **ddl.values(),
+            **ddl.values(self.mail_driver),
             "owner": identifier(self.owner),
             "owner_name": literal(self.owner),
             "lookup": identifier(self.lookup),

@@ -17,3 +17,13 @@ DO $mailstack$ BEGIN
         ALTER TABLE mail_users ALTER mail_directory DROP EXPRESSION;
     END IF;
 END $mailstack$;
+
+-- mail_driver: users from before this column have a Maildir. The default for new users comes after this.
+DO $mailstack$ BEGIN
+    IF EXISTS (
+        SELECT FROM pg_attribute
+        WHERE attrelid = to_regclass('mail_users') AND attname = 'email' AND NOT attisdropped
+    ) THEN
+        ALTER TABLE mail_users ADD IF NOT EXISTS mail_driver text NOT NULL DEFAULT 'maildir';
+    END IF;
+END $mailstack$;

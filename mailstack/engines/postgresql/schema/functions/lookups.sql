@@ -119,7 +119,8 @@ END $recipient$;
 -- mailbox, and users without a quota have no row, so that their mailbox is not opened.
 CREATE FUNCTION mailstack_user(asked text, asked_local text, asked_domain text, service text)
 RETURNS TABLE (
-    email text, home_directory text, mail_directory text, quota_mb bigint, quota_messages bigint, detail_folders boolean
+    email text, home_directory text, mail_directory text, mail_driver text, quota_mb bigint, quota_messages bigint,
+    detail_folders boolean
 )
 LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $user$
 DECLARE
@@ -130,7 +131,8 @@ BEGIN
         HAVING count(*) = 1;
     END IF;
     RETURN QUERY
-    SELECT u.email, u.home_directory, u.mail_directory, quota.megabytes, quota.messages, u.detail_folders
+    SELECT
+        u.email, u.home_directory, u.mail_directory, u.mail_driver, quota.megabytes, quota.messages, u.detail_folders
     FROM mail_users AS u
     JOIN mail_domain AS d ON d.domain_name = u.domain_name
     CROSS JOIN LATERAL (
@@ -172,7 +174,8 @@ END $class$;
 -- digits and no @.
 CREATE FUNCTION mailstack_login(asked text, service text)
 RETURNS TABLE (
-    email text, password text, home_directory text, mail_directory text, quota_mb bigint, quota_messages bigint
+    email text, password text, home_directory text, mail_directory text, mail_driver text, quota_mb bigint,
+    quota_messages bigint
 )
 LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $login$
 DECLARE
@@ -183,7 +186,7 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT
-        u.email, u.password, u.home_directory, u.mail_directory,
+        u.email, u.password, u.home_directory, u.mail_directory, u.mail_driver,
         coalesce(u.quota_mb, d.user_quota_mb, 0), coalesce(u.quota_messages, d.user_quota_messages, 0)
     FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
     WHERE u.email = name AND u.active AND d.active AND (u.can_send OR service <> 'smtp');

@@ -1,0 +1,231 @@
+"""Carry the mail of users over to another mail driver."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Generator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Unpack
+
+from pyinfra import logger
+from pyinfra.api.exceptions import OperationError, OperationValueError
+from pyinfra.context import host
+
+from mailstack import addresses, hosts
+from mailstack.accounts.arguments import command, true_or_false
+from mailstack.accounts.look import ask
+from mailstack.accounts.mail import home_of
+from mailstack.components.component import site_of
+from mailstack.engines import engine_of
+from mailstack.engines.contract import Rows
+from mailstack.facts.platform import PLATFORM
+from mailstack.facts.reading import read
+from mailstack.on_host import convert as program
+from mailstack.operation import local_command, operation
+from mailstack.operations.sql import deployed_with
+from mailstack.run import current_host, run_script
+from mailstack.settings import Settings
+from mailstack.settings.dovecot import MAIL_DRIVER
+from mailstack.settings.errors import nearest
+from mailstack.shell import script
+
+if TYPE_CHECKING:
+    from pyinfra.api.command import PyinfraCommand
+    from pyinfra.api.operation import OperationMeta
+
+    from mailstack.deploys import GlobalArguments
+    from mailstack.engines import Dialect
+
+DRIVERS = ("sdbox", "maildir")
+ALL = "all"
+_COLUMNS = ("u.email", "u.home_directory", "u.mail_directory", "u.mail_driver", "u.active AND d.active")
+_SOURCE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name"
+
+
+class User(NamedTuple):
+    """A user whose mail is carried over.
+
+    + driver: the mail driver until now
+    + active: whether Dovecot knows the user
+    """
+
+    email: str
+    home: str
+    driver: str
+    active: bool
+
+    @property
+    def obstacle(self) -> str:
+        """Why its mail can't be carried over, if so."""
+        if not self.active:
+            return "the user is disabled"
+        return (
+            "doveadm would take * or ? in the address for any letters" if set("*?") & set(self.email) else ""
+        )
+
+
+@command
+def convert(
+    users: str,
+    *,
+    mail_driver: str = MAIL_DRIVER,
+    delete_old: bool = False,
+    **pyinfras: Unpack[GlobalArguments],
+) -> OperationMeta:
+    """Carry the mail of users over to another mail driver, one after the other, while mail arrives.
+
+    UIDs, flags, keywords, dates, subscriptions and rights stay, and Sieve scripts are not touched. Each user
+    is locked out for a moment at the end: sessions end, and mail waits in the queue. A run that was
+    interrupted is continued by the next one.
+
+    + users: an address, a domain, or ``all``
+    + mail_driver: ``sdbox`` or ``maildir``
+    + delete_old: whether the old mail is deleted. Without it, it stays in ``Maildir.old`` or ``sdbox.old``
+
+    Raises ``OperationValueError`` for an unknown driver or user.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.convert example.org
+    """
+    true_or_false(delete_old=delete_old)
+    if mail_driver not in DRIVERS:
+        near = nearest(str(mail_driver), DRIVERS)
+        raise OperationValueError(f"mail_driver = {mail_driver!r}: allowed: {', '.join(DRIVERS)}{near}")
+    wanted = _wanted(users)
+    return _convert(
+        settings=deployed_with() or Settings.from_data(host.data),
+        wanted=wanted,
+        mail_driver=mail_driver,
+        delete_old=delete_old,
+        name=f"Mail of {wanted} to {mail_driver}",
+    )
+
+
+def _wanted(users: object) -> str:
+    """Return the address, the domain or ``all``, in lower case."""
+    text = str(users)
+    check = addresses.address_key if "@" in text else addresses.domain_name
+    try:
+        return ALL if text == ALL else check(text)
+    except ValueError as error:
+        raise OperationValueError(
+            f"users = {users!r}: {error}; allowed: an address, a domain, or all"
+        ) from None
+
+
+@operation
+def _convert(
+    settings: Settings, wanted: str, mail_driver: str, delete_old: bool
+) -> Generator[PyinfraCommand]:
+    if settings.mail_shared_folders and mail_driver != settings.new_mail_driver:
+        raise OperationValueError(
+            f"mail_driver = {mail_driver!r}: with mail_shared_folders, all users need the same, as Dovecot "
+            f"can't see which one the owner of a folder has; allowed: {settings.new_mail_driver}, or first a "
+            f"deploy with the setting mail_driver = {mail_driver!r}"
+        )
+    site = site_of(settings, hosts.checked(settings))
+    if not site.here.has_mail:
+        host.noop("the mail is on another host")
+        return
+    if not site.runs_database:
+        raise OperationError(
+            "the mail is carried over only where the database is on the same host, as a user is locked out "
+            "until the database has the new mail_driver"
+        )
+    found = [user for user in _users(settings, wanted) if user.driver != mail_driver]
+    moving = [user for user in found if not user.obstacle]
+    for user in found:
+        if user.obstacle:
+            host.log(f"{user.email} is left out: {user.obstacle}")
+    if not moving:
+        host.noop(f"the mail of {wanted} is in {mail_driver} already")
+        return
+    generation = read(PLATFORM).dovecot
+    for user in moving:
+        host.log(f"~ user {user.email}: mail_driver {user.driver} -> {mail_driver}")
+
+    def carry() -> None:
+        failed = [
+            user.email
+            for number, user in enumerate(moving, 1)
+            if not _carried(settings, user, mail_driver, generation, delete_old, f"{number} of {len(moving)}")
+        ]
+        if failed:
+            raise OperationError(
+                f"{len(failed)} of {len(moving)} could not be carried over, and stay as they were: see above"
+            )
+
+    yield local_command(carry)
+
+
+def _users(settings: Settings, wanted: str) -> list[User]:
+    """Return the users in question. Raises ``OperationValueError`` for a user or a domain without any."""
+    condition = "" if wanted == ALL else f" WHERE u.{'email' if '@' in wanted else 'domain_name'} = "
+    dialect = engine_of(settings).dialect
+    if condition:
+        condition += dialect.literal(wanted)
+    rows = ask(settings, {"users": Rows(_COLUMNS, f"{_SOURCE}{condition}")}).get("users", ())
+    if not rows and wanted != ALL:
+        raise OperationValueError(f"there is no user {'' if '@' in wanted else 'in '}{wanted}")
+    return sorted(
+        User(
+            email,
+            home_of(
+                {"email": email, "home_directory": given, "mail_directory": own}, settings.mail_home_root
+            ),
+            driver,
+            bool(active),
+        )
+        for email, given, own, driver, active in rows
+    )
+
+
+def _carried(
+    settings: Settings, user: User, driver: str, generation: str, delete_old: bool, which: str
+) -> bool:
+    """Carry the mail of one user over, say how it went, and return whether it is."""
+    engine, name = engine_of(settings), settings.mail_db_name
+    sql = switching(engine.dialect, user, driver, settings.mail_db_owner)
+    plan = {
+        "email": user.email,
+        "home": user.home,
+        "before": user.driver,
+        "after": driver,
+        "generation": generation,
+        "switch": engine.database(settings).changing(name, sql),
+        "delete_old": delete_old,
+    }
+    done = run_script(current_host(), script("convert", _program(), _encoded(json.dumps(plan))))
+    try:
+        said = json.loads(done.output.strip().rpartition("\n")[2])
+        text = f"{said['messages']} messages, locked for {said['locked']} s"
+    except (ValueError, TypeError, KeyError):
+        said = None
+        text = " ".join((done.errors or done.output).split()) or "it ended without a word"
+    line = f"{which}: {user.email}: {text}"
+    if said is None:
+        host.log_styled(line, fg="red", log_func=logger.error)
+    else:
+        host.log(line)
+    return said is not None
+
+
+def switching(dialect: Dialect, user: User, driver: str, owner: str) -> str:
+    """Return a script that writes the new driver of a user."""
+    email, before, after = map(dialect.literal, (user.email, user.driver, driver))
+    change = f"UPDATE mail_users SET mail_driver = {after} WHERE email = {email} AND mail_driver = {before};"
+    return "\n".join([*dialect.begin(owner), change, *dialect.end()])
+
+
+@cache
+def _program() -> str:
+    return _encoded(Path(program.__file__).read_text("utf-8"))
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
