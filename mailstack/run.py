@@ -81,14 +81,15 @@ def has_failed(name: str) -> bool:
     return any(failed.name == name for failed in host.state.failed_hosts)
 
 
-def run_script(on: Host, script: str, within: float | None = None) -> Said:
-    """Run a script on a host at once, as pyinfra runs its facts; its output is not printed.
+def run_script(on: Host, script: str, within: float | None = None, *, shows: bool = False) -> Said:
+    """Run a script on a host at once, as pyinfra runs its facts.
 
     + within: the seconds that it may take
+    + shows: whether its output is printed, line by line
 
     Raises ``OperationError`` if the host can't be reached, or sudo asks for a password.
     """
-    return _run_script(on, on.run_shell_command, script, within)
+    return _run_script(on, on.run_shell_command, script, within, shows)
 
 
 def connects_anew(to: Host) -> bool:
@@ -115,13 +116,15 @@ def run_script_anew(on: Host, script: str, within: float) -> Said:
             connector.client.close()
 
 
-def _run_script(on: Host, run: Callable[..., Any], script: str, within: float | None) -> Said:
+def _run_script(
+    on: Host, run: Callable[..., Any], script: str, within: float | None, shows: bool = False
+) -> Said:
     late = Timeout(within, TimeoutError(f"no answer within {within} s"))
     try:
         late.start()
         succeeded, output = run(
             StringCommand("sh"),  # the script goes to its input: an argument has a limit of 128 KiB
-            print_output=False,
+            print_output=shows,
             print_input=on.state.print_fact_input,
             _stdin=script,
             **connector_arguments(on),

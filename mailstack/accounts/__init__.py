@@ -31,6 +31,8 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack.accounts.aliases import alias
 from mailstack.accounts.convert import convert
 from mailstack.accounts.domains import alias_domain, domain, relay_domain
+from mailstack.accounts.export import export
+from mailstack.accounts.import_mail import import_mail
 from mailstack.accounts.imports import postfixadmin
 from mailstack.accounts.inventory import declared
 from mailstack.accounts.look import list, show
@@ -44,6 +46,8 @@ __all__ = [
     "convert",
     "declared",
     "domain",
+    "export",
+    "import_mail",
     "list",
     "postfixadmin",
     "relay_domain",

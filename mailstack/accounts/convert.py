@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Generator
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from pyinfra import logger
@@ -14,6 +11,7 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.context import host
 
 from mailstack import addresses, hosts
+from mailstack.accounts import mailbox_program
 from mailstack.accounts.arguments import command, true_or_false
 from mailstack.accounts.look import ask
 from mailstack.accounts.mail import home_of
@@ -25,11 +23,9 @@ from mailstack.facts.reading import read
 from mailstack.on_host import convert as program
 from mailstack.operation import local_command, operation
 from mailstack.operations.sql import deployed_with
-from mailstack.run import current_host, run_script
 from mailstack.settings import Settings
 from mailstack.settings.dovecot import MAIL_DRIVER
 from mailstack.settings.errors import nearest
-from mailstack.shell import script
 
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
@@ -96,7 +92,7 @@ def convert(
     if mail_driver not in DRIVERS:
         near = nearest(str(mail_driver), DRIVERS)
         raise OperationValueError(f"mail_driver = {mail_driver!r}: allowed: {', '.join(DRIVERS)}{near}")
-    wanted = _wanted(users)
+    wanted = wanted_users(users)
     return _convert(
         settings=deployed_with() or Settings.from_data(host.data),
         wanted=wanted,
@@ -106,7 +102,7 @@ def convert(
     )
 
 
-def _wanted(users: object) -> str:
+def wanted_users(users: object) -> str:
     """Return the address, the domain or ``all``, in lower case."""
     text = str(users)
     check = addresses.address_key if "@" in text else addresses.domain_name
@@ -137,7 +133,7 @@ def _convert(
             "the mail is carried over only where the database is on the same host, as a user is locked out "
             "until the database has the new mail_driver"
         )
-    found = [user for user in _users(settings, wanted) if user.driver != mail_driver]
+    found = [user for user in users_of(settings, wanted) if user.driver != mail_driver]
     moving = [user for user in found if not user.obstacle]
     for user in found:
         if user.obstacle:
@@ -163,7 +159,7 @@ def _convert(
     yield local_command(carry)
 
 
-def _users(settings: Settings, wanted: str) -> list[User]:
+def users_of(settings: Settings, wanted: str) -> list[User]:
     """Return the users in question. Raises ``OperationValueError`` for a user or a domain without any."""
     condition = "" if wanted == ALL else f" WHERE u.{'email' if '@' in wanted else 'domain_name'} = "
     dialect = engine_of(settings).dialect
@@ -200,7 +196,7 @@ def _carried(
         "switch": engine.database(settings).changing(name, sql),
         "delete_old": delete_old,
     }
-    done = run_script(current_host(), script("convert", _program(), _encoded(json.dumps(plan))))
+    done = mailbox_program.run("convert", program, plan)
     try:
         said = json.loads(done.output.strip().rpartition("\n")[2])
         text = f"{said['messages']} messages, locked for {said['locked']} s"
@@ -220,12 +216,3 @@ def switching(dialect: Dialect, user: User, driver: str, owner: str) -> str:
     email, before, after = map(dialect.literal, (user.email, user.driver, driver))
     change = f"UPDATE mail_users SET mail_driver = {after} WHERE email = {email} AND mail_driver = {before};"
     return "\n".join([*dialect.begin(owner), change, *dialect.end()])
-
-
-@cache
-def _program() -> str:
-    return _encoded(Path(program.__file__).read_text("utf-8"))
-
-
-def _encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()

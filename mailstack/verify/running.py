@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import shlex
-import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyinfra.api.exceptions import OperationError
@@ -23,6 +19,7 @@ from mailstack.engines.postgresql.database import DsnDatabase
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.on_host import verify as program
+from mailstack.programs import archive
 from mailstack.run import current_host, run_script
 from mailstack.shell import script
 from mailstack.verify.accounts import PREFIX, Accounts, chosen, domains, removing
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 NO_DOMAIN = "there is no active domain in the database: mailstack.accounts.domain creates one"
 _LEFT = "the accounts of the checks could not be removed"
 """As verify.sh says it."""
-_START = "import runpy; runpy.run_module('verify', run_name='__main__', alter_sys=True)\n"
 
 
 def verified(settings: Settings) -> dict[str, Any]:
@@ -143,7 +139,7 @@ def unfinished() -> str:
 
 
 def _run(wanted: str, begin: str, end: str) -> dict[str, Any]:
-    parts = (_archive(), _encoded(wanted), _encoded(begin), _encoded(end))
+    parts = (archive(program), _encoded(wanted), _encoded(begin), _encoded(end))
     done = run_script(current_host(), script("verify", *parts))
     try:
         found: dict[str, Any] = json.loads(done.output.strip().rpartition("\n")[2])
@@ -155,17 +151,6 @@ def _run(wanted: str, begin: str, end: str) -> dict[str, Any]:
         check = _skipped("services", "the accounts of the checks are removed", " ".join(done.errors.split()))
         found["checks"].append({**check, "state": "failed", "advice": advice})
     return found
-
-
-@cache
-def _archive() -> str:
-    """Return the program as base64 of an archive that Python runs."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("__main__.py", _START)
-        for path in sorted(Path(program.__file__).parent.glob("*.py")):
-            archive.writestr(f"verify/{path.name}", path.read_text("utf-8"))
-    return base64.b64encode(packed.getvalue()).decode()
 
 
 def _encoded(text: str) -> str:

@@ -54,6 +54,11 @@ def prometheus_image() -> str:
     return _made_from_target("prometheus")
 
 
+def old_server_image() -> str:
+    """Return the image of a mail server that users move away from; made if it is missing."""
+    return _made_from_target("old_server")
+
+
 def _made_from_target(name: str) -> str:
     """Return the image that the recipe of this name makes of a bare Debian 13."""
     base = target_image(13)

@@ -62,7 +62,7 @@ def left(folder: Path) -> list[str]:
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Have the current host run its scripts in a folder of this machine."""
     monkeypatch.setattr(running, "current_host", lambda: None)
-    monkeypatch.setattr(running, "_archive", lambda: base64.b64encode(b"print('{\"checks\": []}')").decode())
+    monkeypatch.setattr(running, "archive", lambda _: base64.b64encode(b"print('{\"checks\": []}')").decode())
 
     def on_host(of: object, text: str) -> Said:
         given = [base64.b64decode(each).decode() for each in text.partition("\n")[0].split()[2:]]
