@@ -70,7 +70,9 @@ def copy_maildir(source: Path, target: Path) -> None:
                 shutil.copy2(directory / own, new / own)
     courier = source / "courierimapsubscribed"
     if courier.is_file():
-        (target / "subscriptions").write_text(re.sub("^INBOX[.]", "", courier.read_text(), flags=re.MULTILINE))
+        (target / "subscriptions").write_text(
+            re.sub("^INBOX[.]", "", courier.read_text(), flags=re.MULTILINE)
+        )
 
 
 def mbox_files(path: Path) -> Iterator[tuple[str, Path]]:
