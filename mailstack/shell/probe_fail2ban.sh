@@ -18,6 +18,10 @@ in_force() {  # whether the rules have all banned addresses
   done
 }
 
+elements() {
+  nft list table inet "$1" | grep -oE '[0-9a-f]+[.:][0-9a-f.:]+' | wc -l
+}
+
 # fail2ban takes a second to start
 for _ in $(seq 60); do
   ! watches || break
@@ -30,12 +34,14 @@ done
 watches || fail 'fail2ban does not have the jail mailstack: systemctl restart fail2ban'
 rules=$(nft list table inet "$1" 2>/dev/null | grep -c '@ipv[46] reject')
 [ "$rules" = 2 ] || fail 'its rules are away: systemctl restart fail2ban'
-# it bans a moment before the rules have the address
-for _ in 1 2 3 4 5 6; do
+# It bans a moment before the rules have the address, and after a start it brings one ban after the other back
+number=-1
+for _ in $(seq 15); do
   ! in_force "$1" || break
-  sleep 0.5
+  before=$number number=$(elements "$1")
+  [ "$number" != "$before" ] || fail 'addresses that it has banned are not in its rules: systemctl restart fail2ban'
+  sleep 3
 done
-in_force "$1" || fail 'addresses that it has banned are not in its rules: systemctl restart fail2ban'
 "$2" >/dev/null 2>&1
 [ $? = 2 ] || fail "$2 does not run, so nobody is shut out"
 [ -z "$3" ] || doveconf -n | grep -q "$3" || fail "Dovecot does not have $3, which writes wrong logins"
