@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.context import host
@@ -11,7 +11,7 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.accounts import mailbox_program
 from mailstack.accounts.arguments import command, true_or_false
-from mailstack.accounts.convert import User, users_of, wanted_users
+from mailstack.accounts.convert import ALL, User, users_of, wanted_users
 from mailstack.accounts.mail_source import Login, Source, expanded, logins_in
 from mailstack.accounts.password_source import password_source
 from mailstack.components.component import site_of
@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
     from mailstack.deploys import GlobalArguments
 
-Logins = Callable[[str], Login | None]
+
+class Logins(NamedTuple):
+    """The logins at the other server.
+
+    + of: a function that returns a user's, if it has one
+    + listed: the users in the file of logins
+    """
+
+    of: Callable[[str], Login | None]
+    listed: frozenset[str] = frozenset()
 
 
 @command
@@ -99,13 +108,14 @@ def _logins(
             raise OperationValueError(
                 f"{names[0]} is about IMAP, and the source is {source.kind}; allowed: leave it out"
             )
-        return lambda email: None
+        return Logins(lambda email: None)
     if logins is not None:
         if len(names) > 1:
             raise OperationValueError(f"{names[0]} and logins: allowed: one of them")
-        return logins_in(logins).get
+        found = logins_in(logins)
+        return Logins(found.get, frozenset(found))
     password = password_source(password_from, f"{login or wanted} at {source.values['host']}")
-    return lambda email: Login(expanded(login or "%u", email), password())
+    return Logins(lambda email: Login(expanded(login or "%u", email), password()))
 
 
 @operation
@@ -116,9 +126,13 @@ def _import_mail(
     if not site.here.has_mail:
         host.noop("the mail is on another host")
         return
+    users = users_of(settings, wanted)
+    asked = {email for email in logins.listed if wanted in (ALL, email, email.rpartition("@")[2])}
+    if strangers := ", ".join(sorted(asked - {user.email for user in users})):
+        raise OperationError(f"there is no user {strangers}, which the file of logins has; create it first")
     bringing = []
-    for user in users_of(settings, wanted):
-        has_login = source.kind != "imap" or logins(user.email) is not None
+    for user in users:
+        has_login = source.kind != "imap" or logins.of(user.email) is not None
         if obstacle := user.obstacle or ("" if has_login else "it has no line in the file of logins"):
             host.log(f"{user.email} is left out: {obstacle}")
         else:
@@ -133,7 +147,7 @@ def _import_mail(
         failed = 0
         for number, user in enumerate(bringing, 1):
             about = source.of(user.email)
-            if found := logins(user.email):
+            if found := logins.of(user.email):
                 about |= {"verify": tls_verify, "login": found.name, "password": found.password}
             failed += not _brought(user, about, generation, exclude, f"{number} of {len(bringing)}")
         if failed:

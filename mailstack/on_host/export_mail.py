@@ -9,6 +9,9 @@ The plan is a file of JSON:
 + generation: of Dovecot, ``2.3`` or ``2.4``
 + account: what the database has about the user, without passwords
 + archive: the path of the archive
+
+Whoever runs code in Dovecot can change the user's directories. So what reads them has only that user's
+rights, and root writes where nobody else can.
 """
 
 from __future__ import annotations
@@ -18,23 +21,24 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 from typing import Any
 
-STAGE = ".export"
-"""The directory for the copy in the user's own: doveadm has only that user's rights."""
+STAGE = Path("/var/lib/mailstack-export")
+"""Where doveadm copies the mail to."""
 COPYING = 24 * 3600
 """The seconds that doveadm may take."""
-ACTIVE = ".dovecot.sieve"
+CHANGED, TIMES = 2, 5
+"""doveadm's exit code if a mailbox changed meanwhile (doveadm-sync(1)), and how often it is tried then."""
+SIEVE = ("sieve", ".dovecot.sieve")
 
 
 class Problem(Exception):  # noqa: N818 - it is a line for people
     """Raised with a line that says what prevents it."""
 
 
-def doveadm(*arguments: str, accepted: tuple[int, ...] = (0,)) -> str:
-    """Run doveadm; return its output. Raises ``Problem`` if it fails."""
+def doveadm(*arguments: str, accepted: tuple[int, ...] = (0,)) -> tuple[int, str]:
+    """Run doveadm; return its exit code and output. Raises ``Problem`` for any other code."""
     command = ["doveadm", "-o", "stats_writer_socket_path=", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=COPYING, check=False)
@@ -43,39 +47,73 @@ def doveadm(*arguments: str, accepted: tuple[int, ...] = (0,)) -> str:
     if done.returncode not in accepted:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
         raise Problem(f"doveadm: {said[-500:]}")
-    return done.stdout
+    return done.returncode, done.stdout
 
 
-def copied(plan: dict[str, Any], stage: Path) -> int:
-    """Copy the mail into a Maildir, and return the number of messages."""
-    email, place = plan["email"], f"~/{STAGE}/Maildir"
-    where = [f"maildir:{place}"]
+def counted(email: str) -> tuple[int, int]:
+    """Return the numbers of messages and of bytes in the user's own folders."""
+    ask = ("-f", "tab", "mailbox", "status", "-u", email, "messages vsize", "*")
+    _, said = doveadm(*ask, accepted=(0, 68))  # 68: also if a folder has only subfolders
+    rows = [line.rsplit("\t", 2) for line in said.split("\n")[1:] if line and not line.startswith("shared/")]
+    return sum(int(messages) for _, messages, _ in rows), sum(int(size) for _, _, size in rows)
+
+
+def check_space(archive: Path, size: int) -> None:
+    """Raise ``Problem`` if there is not room for the copy, and for the archive."""
+    for place in (STAGE.parent, archive.parent):
+        needed = size * (2 if archive.parent.stat().st_dev == STAGE.parent.stat().st_dev else 1)
+        if (free := shutil.disk_usage(place).free) < needed:
+            raise Problem(f"{place} has {free >> 20} MiB free, and {needed >> 20} MiB are needed")
+
+
+def copied(plan: dict[str, Any], mail: Path) -> int:
+    """Copy the mail into a Maildir; return the number of messages. Raises ``Problem`` if some are missing."""
+    where = [f"maildir:{mail}"]
     if plan["generation"] != "2.3":
-        where = ["-p", "mail_driver=maildir", "-p", f"mail_path={place}", *where]
-    doveadm("backup", "-u", email, *where, accepted=(0, 2))  # 2: mail came meanwhile
-    return sum(len(files) for name, _, files in os.walk(stage) if Path(name).name in ("cur", "new"))
+        where = ["-p", "mail_driver=maildir", "-p", f"mail_path={mail}", *where]
+    for _ in range(TIMES):
+        code, _ = doveadm("backup", "-u", plan["email"], *where, accepted=(0, CHANGED))
+        number = sum(len(files) for name, _, files in os.walk(mail) if Path(name).name in ("cur", "new"))
+        if code != CHANGED and number == counted(plan["email"])[0]:
+            return number
+    raise Problem("the mailbox changed each time, so something may be missing; export it once more")
 
 
 def export(plan: dict[str, Any]) -> int:
     """Make the archive, and return the number of messages in it."""
-    email, home, archive = plan["email"], Path(plan["home"]), Path(plan["archive"])
-    doveadm("mailbox", "status", "-u", email, "messages", "INBOX")  # makes a mailbox that has never been used
-    stage = home / STAGE
-    shutil.rmtree(stage, ignore_errors=True)
-    stage.mkdir(mode=0o700)
+    home, archive = Path(plan["home"]), Path(plan["archive"])
+    _, size = counted(plan["email"])  # makes a mailbox that has never been used
+    check_space(archive, size)
     owner = home.stat()
-    os.chown(stage, owner.st_uid, owner.st_gid)
-    number = copied(plan, stage)
-    (stage / "account.json").write_text(plan["account"])
-    unfinished = unfinished_of(archive)
-    with tarfile.open(unfinished, "x:gz") as packed:
-        packed.add(stage / "account.json", "account.json")
-        packed.add(stage / "Maildir", "Maildir", filter=wanted)
-        for path in (home / "sieve", home / ACTIVE):
-            if path.exists() or path.is_symlink():
-                packed.add(path, path.name)
-    unfinished.rename(archive)
+    shutil.rmtree(STAGE, ignore_errors=True)
+    STAGE.mkdir()
+    STAGE.chmod(0o755)  # tar(1) reads it as the user
+    account, mail = STAGE / "account.json", STAGE / "Maildir"
+    account.write_text(plan["account"])
+    os.chown(account, owner.st_uid, owner.st_gid)
+    mail.mkdir(mode=0o700)
+    os.chown(mail, owner.st_uid, owner.st_gid)
+    number = copied(plan, mail)
+    pack(home, unfinished_of(archive), owner)
+    unfinished_of(archive).rename(archive)
     return number
+
+
+def pack(home: Path, to: Path, owner: os.stat_result) -> None:
+    """Write the archive, without Dovecot's indexes. Raises ``Problem`` if tar(1) fails."""
+    leave_out = ("--exclude=dovecot.index*", "--exclude=dovecot.list.index*")
+    given = [name for name in SIEVE if os.path.lexists(home / name)]
+    parts = ["-C", str(STAGE), "account.json", "Maildir", "-C", str(home), *given]
+    descriptor = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as opened:
+        rights: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+        command = ["tar", "-czf", "-", *leave_out, *parts]
+        done = subprocess.run(
+            command, stdout=opened, stderr=subprocess.PIPE, text=True, check=False, **rights
+        )
+        os.fsync(opened.fileno())
+    if done.returncode:
+        raise Problem(f"tar: {' '.join(done.stderr.split())[-500:]}")
 
 
 def unfinished_of(archive: Path) -> Path:
@@ -83,17 +121,12 @@ def unfinished_of(archive: Path) -> Path:
     return archive.with_name(f".{archive.name}.unfinished")
 
 
-def wanted(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Return what belongs into the archive: not Dovecot's indexes, which any program makes anew."""
-    return None if Path(member.name).name.startswith(("dovecot.index", "dovecot.list.index")) else member
-
-
 def main() -> None:
     """Do what the command line says."""
     plan = json.loads(Path(sys.argv[1]).read_text())
     archive = Path(plan["archive"])
     if sys.argv[2:] == ["undo"]:
-        shutil.rmtree(Path(plan["home"]) / STAGE, ignore_errors=True)
+        shutil.rmtree(STAGE, ignore_errors=True)
         unfinished_of(archive).unlink(missing_ok=True)
         return
     os.umask(0o077)
@@ -101,7 +134,7 @@ def main() -> None:
         if archive.exists():
             raise Problem(f"{archive} exists already")
         print(f"{export(plan):,} messages, {archive.stat().st_size >> 10:,} KiB", flush=True)
-    except (Problem, OSError, subprocess.SubprocessError, tarfile.TarError) as error:
+    except (Problem, OSError, ValueError, subprocess.SubprocessError) as error:
         sys.exit(str(error))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -10,7 +11,10 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.accounts.mail_source import Login, Source, expanded, logins_in
 from mailstack.on_host.import_mail import files, imap
+from mailstack.on_host.import_mail.mbox import messages
 from mailstack.on_host.import_mail.plan import quoted
+
+BEGIN = "From a@example.org Sat Feb  1 10:11:12 2020"
 
 
 @pytest.mark.parametrize(
@@ -157,9 +161,11 @@ def test_files_in_mbox_format(tmp_path: Path) -> None:
     for name in ("Inbox", "Sent.mbox", "a.b", "work.sbd/Blue", "work", "Grüße"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text("From a@example.org Sat Feb  1 10:11:12 2020\n\nx\n")
+        path.write_text(f"{BEGIN}\n\nx\n")
     (tmp_path / "Inbox.msf").write_text("no mail")
-    (tmp_path / ".hidden").write_text("From a")
+    (tmp_path / ".hidden").write_text(f"{BEGIN}\n")
+    (tmp_path / "letter").write_text("From here on, no mail\n")
+    (tmp_path / "linked").symlink_to(tmp_path / "Inbox")
     assert sorted(folder for folder, _ in files.mbox_files(tmp_path)) == [
         "",
         ".Gr&APwA3w-e",
@@ -169,3 +175,76 @@ def test_files_in_mbox_format(tmp_path: Path) -> None:
         ".work.Blue",
     ]
     assert [*files.mbox_files(tmp_path / "work")] == [("", tmp_path / "work")]
+
+
+def found_in(text: str) -> list[tuple[str, str, int]]:
+    """Return the subject, the name's part that stays, and the date, of the messages in a file."""
+    found = messages(io.BytesIO(text.encode("latin-1")))
+    return [
+        (content.decode("latin-1").split("\n")[0], name.split(":")[0], date) for name, content, date in found
+    ]
+
+
+@pytest.mark.parametrize(
+    "begin, date",
+    [
+        (BEGIN, 1580551872),
+        ("From 17@xxx Sat Feb 01 10:11:12 +0000 2020", 1580551872),
+        ("From - Sat Feb  1 10:11:12 2020", 1580551872),
+        ("From \xe9@example.org  Sat Feb  1 11:11:12 2020 +0100", 1580551872),
+        ("From a@example.org Sat Feb  1 10:11 2020", 1580551860),
+        ("From a@example.org Sat Feb  1 10:11:12 UTC 2020", 1580551872),
+        ("From a@example.org Sat Feb 31 99:99:99 2020", 0),
+    ],
+)
+def test_lines_that_begin_a_message(begin: str, date: int) -> None:
+    ((subject, _, found),) = found_in(f"{begin}\nSubject: a\n\nbody\n")
+    assert subject == "Subject: a"
+    assert found == date or not date
+
+
+def test_text_that_begins_as_a_message_does() -> None:
+    text = f"{BEGIN}\nSubject: a\n\nFrom here\n{BEGIN}\nx\n\n{BEGIN}\nSubject: b\n\ny\n"
+    assert [subject for subject, _, _ in found_in(text)] == ["Subject: a", "Subject: b"]
+    (_, first, _), _ = messages(io.BytesIO(text.encode()))
+    assert first == f"Subject: a\n\nFrom here\n{BEGIN}\nx\n".encode()
+
+
+def test_a_length_that_fits() -> None:
+    body = f"x\n\n{BEGIN}\ny\n"
+    text = f"{BEGIN}\nSubject: a\nContent-Length: {len(body)}\n\n{body}\n{BEGIN}\nSubject: b\n\nz\n"
+    (_, first, _), (_, second, _) = messages(io.BytesIO(text.encode()))
+    assert first.endswith(body.encode()) and second.startswith(b"Subject: b")
+    wrong = text.replace(f"Length: {len(body)}", "Length: 7")
+    assert len(found_in(wrong)) == 3
+
+
+def test_what_was_read_or_deleted_keeps_the_names_of_others() -> None:
+    one, two = (f"{BEGIN}\nSubject: {name}\n{{}}\n\nbody\n\n" for name in "ab")
+    before = found_in(one.format("Status: O") + two.format("Status: O") * 2)
+    after = found_in(two.format("Status: RO\nX-Keywords: x") * 2)
+    assert before[1:] == after
+    assert len({name for _, name, _ in before}) == 3, "equal messages are two"
+
+
+def test_flags_and_odd_bytes() -> None:
+    header = "Status: RO\xe9\nX-Status: AFTDx"
+    ((name, content, _),) = messages(io.BytesIO(f"{BEGIN}\n{header}\r\n\r\nb\xff\r\n".encode("latin-1")))
+    assert name.endswith(":2,DFRST")
+    assert content == f"{header}\n\nb\xff\n".encode("latin-1")
+
+
+def test_data_of_uw_imap_are_no_message() -> None:
+    data = f"{BEGIN}\nSubject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\nX-IMAP: 1 2\n\nx\n\n"
+    assert [subject for subject, _, _ in found_in(data + f"{BEGIN}\nSubject: a\n\nb\n")] == ["Subject: a"]
+
+
+def test_only_regular_files_are_copied(tmp_path: Path) -> None:
+    old, plan = tmp_path / "old", Mock()
+    files.new_folder(old)
+    (old / "cur" / "1:2,S").write_text("mail")
+    (old / "cur" / "2:2,S").symlink_to("/etc/passwd")
+    (old / ".Linked").symlink_to("/etc")
+    files.copy_maildir(plan, old, tmp_path / "new")
+    assert [path.name for path in (tmp_path / "new").rglob("*:2,*")] == ["1:2,S"]
+    plan.say.assert_called_once_with(f"{old}/cur/2:2,S is left out: it is no regular file")

@@ -12,12 +12,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .files import stage
+from .files import STAGE, stage
 from .imap import from_imap
 from .plan import Plan, Problem, configure, counted, doveadm
 
 AN_IMPORT = 7 * 24 * 3600
 """The seconds that doveadm may take."""
+CHANGED, TIMES = 2, 5
+"""doveadm's exit code if a mailbox changed meanwhile (doveadm-sync(1)), and how often it is tried then."""
 EVERY = 15
 """The seconds between two lines with the number of messages."""
 
@@ -33,10 +35,7 @@ def bring(plan: Plan) -> None:
     watching = threading.Thread(target=watch, args=(plan, ended, sum(before.values())))
     watching.start()
     try:
-        left_out = [part for folder in plan.exclude for part in ("-x", folder)]
-        doveadm(
-            plan, "sync", "-1", "-R", "-u", plan.email, *left_out, *where, within=AN_IMPORT, accepted=(0, 2)
-        )
+        synchronise(plan, where)
     finally:
         ended.set()
         watching.join()
@@ -44,6 +43,17 @@ def bring(plan: Plan) -> None:
     new = {folder: count - before.get(folder, 0) for folder, count in after.items()}
     full = sum(1 for count in new.values() if count > 0)
     plan.say(f"{sum(new.values()):,} new messages in {full} folders, {time.monotonic() - began:.0f} s")
+
+
+def synchronise(plan: Plan, where: list[str]) -> None:
+    """Bring what is not here. Raises ``Problem`` if something changes each time."""
+    left_out = [part for folder in plan.exclude for part in ("-x", folder)]
+    for _ in range(TIMES):
+        sync = ("sync", "-1", "-R", "-u", plan.email, *left_out, *where)
+        code, _ = doveadm(plan, *sync, within=AN_IMPORT, accepted=(0, CHANGED))
+        if code != CHANGED:
+            return
+    raise Problem("the mailbox changed each time, so something may be missing; import it once more")
 
 
 def watch(plan: Plan, ended: threading.Event, before: int) -> None:
@@ -57,12 +67,12 @@ def main() -> None:
     """Do what the command line says."""
     plan = Plan(json.loads(Path(sys.argv[1]).read_text()))
     if sys.argv[2:] == ["undo"]:
-        shutil.rmtree(plan.stage, ignore_errors=True)
+        shutil.rmtree(STAGE, ignore_errors=True)
         return
     socket.setdefaulttimeout(60)
     try:
         bring(plan)
-    except (Problem, OSError, subprocess.SubprocessError) as error:
+    except (Problem, OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
         plan.say(f"not imported: {error}")
         sys.exit(1)
 

@@ -36,6 +36,8 @@ def login(source: dict[str, Any]) -> imaplib.IMAP4:
             session.authenticate("PLAIN", lambda _: secret)
         else:
             session.login(source["login"], source["password"])
+    except imaplib.IMAP4.abort as error:
+        raise Problem(f"{host}: {error}") from None
     except (imaplib.IMAP4.error, UnicodeEncodeError):
         raise Problem(f"{host} refuses the login {source['login']} with this password") from None
     return session
@@ -60,7 +62,7 @@ def folders(session: imaplib.IMAP4) -> dict[str, int]:
         if not parts or re.search(rb"\\(?:Noselect|NonExistent)", parts[1], re.IGNORECASE):
             continue
         name = parts[2].decode("latin-1")
-        status = session.status(name, "(MESSAGES)")[1]
+        status = session.status(name, "(MESSAGES)")[1] if name.isascii() else []
         number = re.search(rb"MESSAGES (\d+)", b" ".join(part for part in status if isinstance(part, bytes)))
         found[name.strip('"')] = int(number[1]) if number else 0
     return found

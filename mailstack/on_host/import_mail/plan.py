@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,8 +14,6 @@ from typing import Any
 DIRECTORY = Path("/run/mailstack-import_mail")
 """Only root can read it."""
 DOVECOT = "/etc/dovecot/dovecot.conf"
-STAGE = ".import"
-"""A copy of the source's files in the user's directory: doveadm has only that user's rights."""
 
 
 class Problem(Exception):  # noqa: N818 - it is a line for people
@@ -30,15 +30,17 @@ class Plan:
         self.which: str = plan["which"]
         self.exclude: list[str] = plan["exclude"]
         self.source: dict[str, Any] = plan["source"]
-        self.stage = self.home / STAGE
 
     def say(self, text: str) -> None:
         """Print a line about it."""
-        print(f"{self.which}: {self.email}: {text}", flush=True)
+        try:
+            print(f"{self.which}: {self.email}: {text}", flush=True)
+        except BrokenPipeError:  # the connection is lost, and the import goes on
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - it stays open until the end
 
 
-def doveadm(plan: Plan, *arguments: str, within: float, accepted: tuple[int, ...] = (0,)) -> str:
-    """Run doveadm with the settings of an import; return its output. Raises ``Problem`` if it fails."""
+def doveadm(plan: Plan, *arguments: str, within: float, accepted: tuple[int, ...] = (0,)) -> tuple[int, str]:
+    """Run doveadm with the settings of an import. Raises ``Problem`` for any other exit code."""
     command = ["doveadm", "-c", str(DIRECTORY / "conf"), "-o", "stats_writer_socket_path=", *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=within, check=False)
@@ -47,12 +49,14 @@ def doveadm(plan: Plan, *arguments: str, within: float, accepted: tuple[int, ...
     if done.returncode not in accepted:
         errors = [line for line in done.stderr.split("\n") if "Error" in line or "Fatal" in line]
         raise Problem(f"doveadm: {errors[0][:500] if errors else f'exit code {done.returncode}'}")
-    return done.stdout
+    return done.returncode, done.stdout
 
 
 def counted(plan: Plan) -> dict[str, int]:
     """Return the number of messages in each folder of the user's own."""
-    said = doveadm(plan, "-f", "tab", "mailbox", "status", "-u", plan.email, "messages", "*", within=300)
+    ask = ("-f", "tab", "mailbox", "status", "-u", plan.email, "messages", "*")
+    # 68: also if a folder has only subfolders
+    _, said = doveadm(plan, *ask, within=300, accepted=(0, 68))
     lines = (line.rpartition("\t") for line in said.split("\n")[1:] if line)
     return {name: int(number) for name, _, number in lines if not name.startswith("shared/")}
 

@@ -47,7 +47,7 @@ def test_mail_and_scripts_and_account(server: Target) -> None:
             assert f"{other}: 3 new messages in 2 folders" in said
         finally:
             server.exec(f"rm -rf {ARCHIVE} /srv/archive")
-        assert not server.exec(f"ls -d {clients.home(server, user)}/.export", check=False).stdout
+        assert not server.exec("ls -d /var/lib/mailstack-export", check=False).stdout
         with clients.imap(server, other, password=PASSWORD) as session:
             session.select("Projects/Blue")
             flags = str(session.fetch("1", "(FLAGS INTERNALDATE)")[1])
