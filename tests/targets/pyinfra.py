@@ -52,7 +52,7 @@ class PyinfraRun:
         """Return itself, or raise `TargetError` if the run failed."""
         if self.returncode:
             raise TargetError(
-                f"pyinfra: exit {self.returncode}\n{self.stdout[-2000:]}\n{self.stderr[-6000:]}"
+                f"pyinfra: exit {self.returncode}\n{self.stdout[-8000:]}\n{self.stderr[-6000:]}"
             )
         return self
 
