@@ -51,6 +51,8 @@ def restore(
 
     Raises ``OperationValueError`` for an impossible argument.
     """
+    if isinstance(at, float):  # pyinfra's command line makes a number of it: 1234e567
+        raise OperationValueError("at: write the ID in two pairs of quotes, as in at='\"1234e567\"'")
     if at is not None and not re.fullmatch("[0-9a-f]{4,64}", str(at)):
         raise OperationValueError(f"at = {at!r}: allowed: the ID of a backup, see mailstack.backup.list")
     true_or_false(overwrite=overwrite)

@@ -46,8 +46,8 @@ class Repository:
         self.host: str = configuration["host"]
         self._password: str = configuration["password"]
         self._environment: str = configuration["environment"]
-        ssh = configuration.get("ssh") or ()
-        self._options = ("-o", f"sftp.command={shlex.join(ssh)}") if ssh else ()
+        self._ssh: list[str] = configuration.get("ssh") or []
+        self._options = ("-o", f"sftp.command={shlex.join(self._ssh)}") if self._ssh else ()
 
     def directory(self) -> Path | None:
         """Return its directory, if it is on this host."""
@@ -134,7 +134,7 @@ class Repository:
             self.say("cat", "config", "--no-lock", within=_ANSWER)
         except FailureError as failure:
             if MISSING not in str(failure) and "repository does not exist" not in str(failure):
-                raise
+                raise FailureError(self._refused() or str(failure)) from None
             if self.place == _known():
                 raise FailureError(
                     f"the repository {self.place} is gone: is its disk mounted? If it is lost, remove {KNOWN}"
@@ -144,6 +144,17 @@ class Repository:
             self.say("init", within=600)
         KNOWN.write_text(f"{self.place}\n", "utf-8")
         self.say("unlock", within=600)
+
+    def _refused(self) -> str:
+        """Return why the host of the repository lets nobody in, which restic says only by luck."""
+        if not self._ssh:
+            return ""
+        try:
+            done = subprocess.run(self._ssh, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+        except subprocess.TimeoutExpired:
+            return f"{self.place}: its host gives no answer"
+        told = done.stderr.decode(errors="replace").strip()
+        return f"{self.place}: {' '.join(told.split())[-400:]}" if done.returncode and told else ""
 
     def snapshots(self) -> list[dict[str, Any]]:
         """Return all snapshots of this host, the oldest first."""
