@@ -121,9 +121,9 @@ def sums(target: Target) -> dict[str, str]:
     return {line[66:]: line[:64] for line in lines}
 
 
-def backup(target: Target) -> dict[str, Any]:
+def backup(target: Target, data: dict[str, Any] = DATA) -> dict[str, Any]:
     """Make a backup, and return its result."""
-    target.pyinfra("-y", "mailstack.backup.now", data=DATA, timeout=300).check()
+    target.pyinfra("-y", "mailstack.backup.now", data=data, timeout=300).check()
     result: dict[str, Any] = json.loads(target.read("/var/lib/mailstack/backup.json"))
     assert result["failed"] == []
     return result

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
-from tests.support import backups, deploys
-from tests.support.backups import DATA, REPOSITORY, Lost
+from tests.support import backups, clients, deploys
+from tests.support.backups import DATA, PASSWORD, REPOSITORY, Lost, Mail
+from tests.support.sample_accounts import CAROL, STRANGER
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
@@ -23,6 +25,7 @@ systemctl kill --signal=KILL mailstack-backup
 while [ "$(systemctl show -p ActiveState --value mailstack-backup)" = activating ]; do sleep 0.1; done
 ls {REPOSITORY}/locks
 """
+SECRET = "/var/lib/mailstack/secrets/backup-password"
 #: A disk in the place of the repository, with a copy of it.
 SMALL = f"mount -t tmpfs -o size=64m tmpfs {REPOSITORY} && chmod 700 {REPOSITORY}"
 COPY = f"tar -C {REPOSITORY} -xf /root/repository.tar"
@@ -63,3 +66,45 @@ def test_a_disk_that_is_not_mounted_gets_no_other_repository(kept: Target, lost:
         kept.exec(f"umount {REPOSITORY}")
     backups.backup(kept)
     assert troubles(kept) == []
+
+
+def pack_of(target: Target, name: str) -> str:
+    """Return the path of the file in the repository that has the data of a message."""
+    variables = f"RESTIC_REPOSITORY={REPOSITORY} RESTIC_PASSWORD_FILE={SECRET}"
+    packs = target.exec(f"find {REPOSITORY}/data -type f -newer /root/damage").stdout.split()
+    for pack in packs:
+        found = target.exec(f"{variables} restic find --pack {pack.rpartition('/')[2]}", check=False)
+        if name in found.stdout:
+            return pack
+    raise AssertionError(f"{name} is in none of {packs}")
+
+
+def test_a_damaged_file_of_the_repository_costs_its_messages_alone(kept: Target, lost: Lost) -> None:
+    first = kept.pyinfra("-y", "mailstack.backup.list", "format=json", data=DATA).check().stdout
+    oldest = json.loads(first)["backups"][-1]["id"]
+    kept.exec("touch /root/damage")
+    clients.received(kept, CAROL, clients.send(kept, clients.message(STRANGER, CAROL)), PASSWORD)
+    backups.backup(kept)
+    home = clients.home(kept, CAROL)
+    name = kept.exec(
+        f"find {home} -path '*/cur/*' -newer /root/damage -o -path '*/new/*' -newer /root/damage"
+    )
+    pack = pack_of(kept, name.stdout.strip().rpartition("/")[2])
+    kept.exec(f"size=$(stat -c %s {pack}) && head -c $size /dev/zero > {pack}")
+    kept.exec(f"rm -rf {home}/Maildir {home}/sdbox")
+    run = kept.pyinfra("-y", "mailstack.restore", f"user={CAROL}", data=DATA, timeout=300)
+    said = " ".join(run.stderr.split())
+    assert run.returncode and "the repository is damaged: " in said, said
+    assert "not in the backup any more: " in said and "the rest is back" in said, said
+    assert contents(backups.mailboxes(kept, CAROL, PASSWORD)) == contents(lost.quiet)
+    kept.exec(f"rm -rf {REPOSITORY}/* && tar -C {REPOSITORY} -xf /root/repository.tar")
+    kept.exec(f"rm -rf {home}/Maildir {home}/sdbox")
+    kept.pyinfra("-y", "mailstack.restore", f"user={CAROL}", f'at="{oldest}"', data=DATA, timeout=300).check()
+    assert backups.mailboxes(kept, CAROL, PASSWORD) == lost.quiet
+
+
+def contents(found: dict[str, dict[int, Mail]]) -> Counter[tuple[str, str]]:
+    """Return the messages by folder. Their UIDs were in the damaged file, too."""
+    return Counter(
+        (name.rpartition(" ")[0], mail.content) for name, mails in found.items() for mail in mails.values()
+    )
