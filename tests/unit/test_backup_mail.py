@@ -177,3 +177,20 @@ def test_folders_are_sorted_and_without_indexes_of_searches(root: Path) -> None:
     found = [each.path for each in folders(root)]
     assert found == sorted(found) and f"{MAILDIR}/fts-flatcurve" not in found and MAILDIR in found
     assert Folder(root, MAILDIR).others() == ["dovecot-uidlist"]
+
+
+def test_a_message_that_goes_while_its_index_is_copied_is_kept(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy of an index of sdbox may still have it, and a missing file would cost the folder its flags."""
+    others = Keeper._others
+
+    def then_gone(keeper: Keeper, folder: Folder) -> None:
+        others(keeper, folder)
+        if folder.path == DBOX:
+            (root / DBOX / "u.2").unlink(missing_ok=True)
+
+    monkeypatch.setattr(Keeper, "_others", then_gone)
+    keeper = keep(root, tmp_path / "stage", set())
+    assert keeper.found["messages"] == 5
+    assert (tmp_path / "stage/tree" / DBOX / "u.2").exists()

@@ -67,6 +67,10 @@ class Keeper:
                 if message := self._safe(folder, listing[each]):
                     safe[each] = message
             self._others(folder)
+        if (
+            not folder.is_maildir
+        ):  # its index may still have a message that is gone since, and misses the file
+            return list(safe.values())
         return [self._renamed(folder, safe[each], name) for each, name in listing.items() if each in safe]
 
     def _safe(self, folder: Folder, name: str) -> Message | None:
