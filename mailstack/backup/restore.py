@@ -20,6 +20,7 @@ from mailstack.components import mail_server
 from mailstack.components.backup import KEPT_PASSWORD, RESTORE
 from mailstack.operation import local_command, operation
 from mailstack.operations.sql import deployed_with
+from mailstack.record import record
 from mailstack.settings import Settings
 from mailstack.shell import script, shell
 
@@ -89,5 +90,7 @@ def _restore(wishes: str, password: Callable[[], str] | None) -> Generator[Pyinf
             host.log(brought_back(result))
             raise OperationError(f"{said}; the rest is back{again}")
         host.log(brought_back(result))
+        if given is not None:  # for mailstack.status: a person has it
+            record("backup-password", [])
 
     yield local_command(bring)

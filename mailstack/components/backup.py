@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pyinfra.api.exceptions import OperationValueError
+
 from mailstack import secrets
 from mailstack.components import additions, systemd
 from mailstack.components.acme_files import PROGRAM
@@ -63,6 +65,16 @@ class Backup(Component):
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
         return site.here.has_mail or site.runs_database
+
+    def check(self, site: Site) -> None:
+        """See ``Component``: it would keep itself."""
+        place, mail = site.settings.mail_backup_repository or "", site.settings.mail_home_root
+        for kept in ("/etc", *((mail,) if site.here.has_mail else ())):
+            if f"{place}/".startswith(f"{kept}/"):
+                raise OperationValueError(
+                    f"mail_backup_repository = {place!r}: is in {kept}, which is kept in it; allowed: another"
+                    " directory, better on another disk"
+                )
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""

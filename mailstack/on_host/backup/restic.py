@@ -12,12 +12,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
+
+T = TypeVar("T")
 
 CACHE = "/var/cache/mailstack-backup"
 KNOWN = Path("/var/lib/mailstack/backup/repository")
 """The repository that this host has used: if that one is empty later, a disk is not mounted."""
 MISSING = "Is there a repository at the following location?"
+LOCKED = "already locked"
+WAIT, _PAUSE = 3600, 20
+"""The seconds to wait for another host, and between two attempts; restic of Debian 12 does not wait."""
 DAMAGED_BACKUP = 3
 """The exit status of a backup in which some files could not be read."""
 STALLED = 3600
@@ -58,6 +63,9 @@ class Repository:
 
         Raises ``FailureError``.
         """
+        return _patient(lambda: self._called(arguments, cwd, within))
+
+    def _called(self, arguments: tuple[str, ...], cwd: str, within: float) -> str:
         with self._running(arguments, cwd) as (process, errors):
             try:
                 output, _ = process.communicate(timeout=within)
@@ -87,6 +95,9 @@ class Repository:
 
         Raises ``FailureError``.
         """
+        return _patient(lambda: self._backup(arguments, cwd, watch))
+
+    def _backup(self, arguments: tuple[str, ...], cwd: str, watch: Callable[[float, str], None]) -> str:
         made, moved, last = "", (0, 0), time.monotonic()
         options = ("--json", "--host", self.host)
         with self._running(("backup", *options, *arguments), cwd) as (process, errors):
@@ -111,7 +122,9 @@ class Repository:
 
         Raises ``FailureError`` if nothing could.
         """
-        command = ("restore", snapshot, "--target", str(target), *arguments)
+        return _patient(lambda: self._restore(("restore", snapshot, "--target", str(target), *arguments)))
+
+    def _restore(self, command: tuple[str, ...]) -> list[str]:
         with self._running(command, "/") as (process, errors):
             assert process.stdout is not None
             for _ in process.stdout:
@@ -201,6 +214,18 @@ class Repository:
                 if equals and not name.startswith("#"):
                     variables[name] = value
         return variables
+
+
+def _patient(call: Callable[[], T]) -> T:
+    """Return the result of a call; while another host checks the repository, wait, and call again."""
+    until = time.monotonic() + WAIT
+    while True:
+        try:
+            return call()
+        except FailureError as failure:
+            if LOCKED not in str(failure) or time.monotonic() > until:
+                raise
+        time.sleep(_PAUSE)
 
 
 def told(errors: IO[str]) -> str:

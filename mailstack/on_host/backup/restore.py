@@ -50,7 +50,20 @@ class Restore:
         self.repository.open()
         chosen = self._chosen()
         self._begin(str(chosen["id"]))
-        self._systemctl("stop", *self.wanted["services"])
+        self._systemctl("stop")
+        try:
+            self._bring(chosen)
+        except FailureError as failure:
+            raise FailureError(f"{failure}{self._stopped()}") from None
+        self._systemctl("start")
+        if _HELD.exists():  # perhaps of a run that was cut off later
+            self.counts["held"] = int(_HELD.read_text("utf-8"))
+        shutil.rmtree(WORK, ignore_errors=True)
+        WISHES.unlink(missing_ok=True)
+        result = {"at": int(begun), "snapshot": str(chosen["id"])[:8], "made": in_utc(str(chosen["time"]))}
+        return {**result, **self.counts, "failed": self.failed, "seconds": round(time.time() - begun)}
+
+    def _bring(self, chosen: Mapping[str, Any]) -> None:
         rest, mail, root = WORK / "rest", mail_of(chosen), self.wanted["mail"]
         self._once("fetch", "read the database, the keys and the indexes", lambda: self._fetch(chosen, rest))
         if self.wanted["database"] and (rest / state.DUMP).exists():
@@ -66,13 +79,11 @@ class Restore:
         self._paths(rest, known)
         if self.wanted["queue"] and (rest / "queue").is_dir():
             self._once("queue", "fill the queue", lambda: self._queue(rest / "queue"))
-        self._systemctl("start", *self.wanted["services"])
-        if _HELD.exists():  # perhaps of a run that was cut off later
-            self.counts["held"] = int(_HELD.read_text("utf-8"))
-        shutil.rmtree(WORK, ignore_errors=True)
-        WISHES.unlink(missing_ok=True)
-        result = {"at": int(begun), "snapshot": str(chosen["id"])[:8], "made": in_utc(str(chosen["time"]))}
-        return {**result, **self.counts, "failed": self.failed, "seconds": round(time.time() - begun)}
+
+    def _stopped(self) -> str:
+        """Return what is added to an error, as a host that is half restored takes no mail."""
+        units = ", ".join(self.wanted["services"])
+        return f"; stopped until mailstack.restore has ended well: {units}" if units else ""
 
     def _chosen(self) -> dict[str, Any]:
         at = str(self.wishes.get("at") or "")
@@ -140,7 +151,10 @@ class Restore:
         if bad:
             self.failed.append(f"the repository is damaged: {len(bad)} files can't be read, such as {bad[0]}")
 
-    def _systemctl(self, verb: str, *units: str) -> None:
+    def _systemctl(self, verb: str) -> None:
+        units = self.wanted["services"]
+        if not units:  # a host with the database alone
+            return
         done = subprocess.run(["systemctl", verb, *units], capture_output=True, text=True, timeout=600)
         if done.returncode:
             self.failed.append(f"systemctl {verb}: {done.stderr.strip()[:300]}")

@@ -88,8 +88,8 @@ class Backup:
             if MAIL in (each.get("tags") or [])
             and not any(str(each["id"]).startswith(n) for n in needed if n)
         ]
-        for each in unused:
-            self.repository.say("forget", each)
+        if unused:
+            self.repository.say("forget", *unused)
 
     def _snapshots(self) -> str:
         tags = ["--tag", WHOLE]

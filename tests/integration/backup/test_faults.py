@@ -74,7 +74,7 @@ def pack_of(target: Target, name: str) -> str:
     packs = target.exec(f"find {REPOSITORY}/data -type f -newer /root/damage").stdout.split()
     for pack in packs:
         found = target.exec(f"{variables} restic find --pack {pack.rpartition('/')[2]}", check=False)
-        if name in found.stdout:
+        if f"{name}\n" in found.stdout:
             return pack
     raise AssertionError(f"{name} is in none of {packs}")
 
@@ -86,10 +86,9 @@ def test_a_damaged_file_of_the_repository_costs_its_messages_alone(kept: Target,
     clients.received(kept, CAROL, clients.send(kept, clients.message(STRANGER, CAROL)), PASSWORD)
     backups.backup(kept)
     home = clients.home(kept, CAROL)
-    name = kept.exec(
-        f"find {home} -path '*/cur/*' -newer /root/damage -o -path '*/new/*' -newer /root/damage"
-    )
-    pack = pack_of(kept, name.stdout.strip().rpartition("/")[2])
+    new = "-type f -newer /root/damage '(' -path '*/cur/*' -o -path '*/new/*' -o -name 'u.[0-9]*' ')'"
+    (name,) = kept.exec(f"find {home} {new} -printf '%P\\n'").stdout.splitlines()
+    pack = pack_of(kept, f"/{name}")
     kept.exec(f"size=$(stat -c %s {pack}) && head -c $size /dev/zero > {pack}")
     kept.exec(f"rm -rf {home}/Maildir {home}/sdbox")
     run = kept.pyinfra("-y", "mailstack.restore", f"user={CAROL}", data=DATA, timeout=300)

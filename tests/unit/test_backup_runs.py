@@ -1,0 +1,247 @@
+"""Runs of backups and restores with a repository that is made up, and with a restic that is a script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack import Settings
+from mailstack.components.backup import BACKUP
+from mailstack.on_host.backup import progress, restic, restore, run
+from mailstack.on_host.backup.progress import Progress
+from mailstack.on_host.backup.restic import FailureError, Repository
+from mailstack.on_host.backup.restore import Restore
+from mailstack.on_host.backup.run import Backup
+from tests.support.sites import site
+
+RESTIC = """#!/bin/sh
+echo "$*" >> {calls}
+{script}
+"""
+
+
+class Listed:
+    """A repository with these snapshots, which notes what is asked of it."""
+
+    def __init__(self, *found: Mapping[str, Any]) -> None:
+        self.place, self.host = "/srv/backup", "mail.example.org"
+        self.found, self.said = list(found), list[tuple[str, ...]]()
+
+    def say(self, *arguments: str) -> str:
+        self.said.append(arguments)
+        return ""
+
+    def open(self, *, make: bool = False) -> None:
+        """Open it."""
+
+    def snapshots(self) -> list[Mapping[str, Any]]:
+        return self.found
+
+
+def snapshot(identity: str, *tags: str) -> dict[str, Any]:
+    return {"id": identity, "time": "2026-11-30T02:00:00Z", "tags": list(tags)}
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let everything be below a directory of the test."""
+    monkeypatch.setattr(progress, "RUN", tmp_path)
+    monkeypatch.setattr(progress, "PROGRESS", tmp_path / "progress.json")
+    monkeypatch.setattr(restic, "KNOWN", tmp_path / "repository")
+    monkeypatch.setattr(restic, "_PAUSE", 0)
+    monkeypatch.setattr(restore, "WORK", tmp_path / "restore")
+    monkeypatch.setattr(restore, "WISHES", tmp_path / "wishes.json")
+    monkeypatch.setattr(restore, "_HELD", tmp_path / "restore" / "held")
+    return tmp_path
+
+
+def repository(places: Path, monkeypatch: pytest.MonkeyPatch, script: str, **more: Any) -> Repository:
+    """Return a repository whose restic is this script."""
+    program = places / "restic"
+    program.write_text(RESTIC.format(calls=places / "calls", script=script))
+    program.chmod(0o755)
+    path = f"{places}:/usr/bin:/bin"
+    monkeypatch.setenv("PATH", path)
+    monkeypatch.setattr(Repository, "_variables", lambda self: {"PATH": path})
+    values = {"repository": str(places / "repo"), "host": "mail", "password": "", "environment": ""}
+    return Repository(values | more)
+
+
+def calls(places: Path) -> list[str]:
+    return (places / "calls").read_text().splitlines()
+
+
+EMPTY = "case $* in *config*) echo 'Is there a repository at the following location?' >&2; exit 1 ;; esac"
+
+
+def test_a_repository_is_made_once(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = repository(places, monkeypatch, EMPTY)
+    found.open(make=True)
+    assert [call.split()[0] for call in calls(places)] == ["cat", "init", "unlock"]
+    with pytest.raises(FailureError, match="is gone: is its disk mounted"):
+        found.open(make=True)
+    assert [call.split()[0] for call in calls(places)] == ["cat", "init", "unlock", "cat"]
+
+
+def test_a_restore_makes_none(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FailureError, match="there is no repository at"):
+        repository(places, monkeypatch, EMPTY).open()
+
+
+def test_a_wrong_password_is_no_missing_repository(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "echo 'Fatal: wrong password or no key found' >&2; exit 1"
+    with pytest.raises(FailureError, match="wrong password or no key found"):
+        repository(places, monkeypatch, script).open(make=True)
+    assert len(calls(places)) == 1
+
+
+def test_why_a_host_lets_nobody_in_is_said(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ssh = ["sh", "-c", "echo 'kept@vault: Permission denied (publickey).' >&2; exit 255"]
+    found = repository(places, monkeypatch, "echo 'Fatal: file already closed' >&2; exit 1", ssh=ssh)
+    with pytest.raises(FailureError, match="Permission denied"):
+        found.open(make=True)
+
+
+def test_a_lock_of_another_host_is_waited_for(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = f"[ $(wc -l < {places}/calls) -gt 2 ] || {{ echo 'already locked by PID 7' >&2; exit 1; }}"
+    found = repository(places, monkeypatch, script)
+    assert found.say("check") == "" and len(calls(places)) == 3
+    (places / "calls").unlink()
+    monkeypatch.setattr(restic, "WAIT", -1)
+    with pytest.raises(FailureError, match="already locked"):
+        found.say("check")
+
+
+def test_files_that_vanish_meanwhile_do_not_fail_a_backup(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = '{"message_type":"status","percent_done":0.5,"files_done":7}'
+    summary = '{"message_type":"summary","snapshot_id":"0a1b2c3d"}'
+    found = repository(places, monkeypatch, f"echo '{status}'; echo '{summary}'; exit 3")
+    seen: list[tuple[float, str]] = []
+    made = found.backup(".", cwd="/", watch=lambda share, text: seen.append((share, text)))
+    assert (made, seen) == ("0a1b2c3d", [(0.5, "7 files")])
+
+    def full(share: float, text: str) -> None:
+        raise FailureError("the disk is nearly full")
+
+    with pytest.raises(FailureError, match="nearly full"):
+        found.backup(".", cwd="/", watch=full)
+
+
+def test_snapshots_of_mail_that_no_backup_needs_are_forgotten() -> None:
+    found = Listed(
+        snapshot("aaaa1111", "mailstack-mail"),
+        snapshot("bbbb2222", "mailstack-mail"),
+        snapshot("cccc3333", "mailstack", "mail=bbbb"),
+        snapshot("dddd4444", "mailstack-mail"),
+    )
+    keep = {"keep": {"daily": 14, "weekly": 0, "monthly": 12}}
+    Backup(keep, found, Progress()).forget()  # type: ignore[arg-type]
+    policy, unused = found.said
+    assert unused == ("forget", "aaaa1111", "dddd4444")
+    assert {"--keep-daily=14", "--keep-monthly=12", "--keep-within=2d"} < set(policy)
+    assert not any("weekly" in each for each in policy)
+
+
+def wishes(**more: Any) -> dict[str, Any]:
+    return {"at": "", "overwrite": False, **more}
+
+
+def configured(root: Path, **more: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "mail": str(root),
+        "services": [],
+        "database": None,
+        "queue": None,
+        "paths": [],
+        "owner": "vmail",
+    }
+    return {**values, **more}
+
+
+@pytest.mark.parametrize(
+    ("found", "at", "expected"),
+    [
+        ([], "", "has no backup of mail.example.org"),
+        ([snapshot("aaaa1111", "mailstack")], "bbbb", "has no backup bbbb"),
+        ([snapshot("aaaa1111", "mailstack-mail")], "aaaa", "has no backup aaaa"),
+        ([snapshot("aaaa1111", "mailstack", "messages=0")], "", "aaaa1111: this backup has no message"),
+    ],
+)
+def test_a_restore_says_that_there_is_nothing(
+    places: Path, found: list[dict[str, Any]], at: str, expected: str
+) -> None:
+    job = Restore(configured(places / "vmail"), Listed(*found), Progress(), wishes(at=at))  # type: ignore[arg-type]
+    with pytest.raises(FailureError, match=expected):
+        job.run()
+
+
+@pytest.mark.parametrize(
+    "message", ["example.org/a/Maildir/cur/1.M1:2,S", "example.org/a/sdbox/dbox-Mails/u.1"]
+)
+def test_mail_that_is_there_is_not_replaced(places: Path, message: str) -> None:
+    root = places / "vmail"
+    (root / message).parent.mkdir(parents=True)
+    (root / message).touch()
+    found = Listed(snapshot("aaaa1111", "mailstack", "messages=7"))
+    with pytest.raises(FailureError, match="has mail already; overwrite=true puts it aside"):
+        Restore(configured(root), found, Progress(), wishes()).run()  # type: ignore[arg-type]
+    Restore(configured(root), found, Progress(), wishes())._aside(root)  # type: ignore[arg-type]
+    (aside,) = (root / ".before-restore").iterdir()
+    assert (aside / message).exists() and not restore.has_mail(root)
+
+
+def test_steps_that_are_done_are_not_done_again(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def job(identity: str) -> Restore:
+        each = Restore(configured(places / "vmail"), Listed(), Progress(), wishes())  # type: ignore[arg-type]
+        each._begin(identity)
+        return each
+
+    job("aaaa")._once("database", "", lambda: done.append("a"))
+    job("aaaa")._once("database", "", lambda: done.append("a again"))
+    assert done == ["a"]
+    job("bbbb")._once("database", "", lambda: done.append("b"))
+    assert done == ["a", "b"]
+
+
+def test_a_restore_that_fails_says_what_is_stopped(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Listed(snapshot("aaaa1111", "mailstack", "messages=7"))
+    job = Restore(configured(places / "vmail", services=["postfix"]), found, Progress(), wishes())  # type: ignore[arg-type]
+    called: list[str] = []
+    monkeypatch.setattr(job, "_systemctl", called.append)
+
+    def fail(chosen: Mapping[str, Any]) -> None:
+        raise FailureError("no space left")
+
+    monkeypatch.setattr(job, "_bring", fail)
+    with pytest.raises(
+        FailureError, match=r"no space left; stopped until mailstack.restore has ended well: post"
+    ):
+        job.run()
+    assert called == ["stop"]
+
+
+@pytest.mark.parametrize("place", ["/var/vmail/backup", "/var/vmail", "/etc/backup"])
+def test_a_repository_is_not_in_what_it_keeps(place: str) -> None:
+    here = site(Settings(mail_hostname="mail.example.org", mail_backup_repository=place))
+    with pytest.raises(OperationValueError, match=f"mail_backup_repository = '{place}': is in"):
+        BACKUP.check(here)
+    BACKUP.check(site(Settings(mail_hostname="mail.example.org", mail_backup_repository="/var/vmail2")))
+
+
+def test_a_result_is_for_root_alone(places: Path) -> None:
+    progress.write(places / "backup.json", {"at": 1, "failed": []})
+    assert (places / "backup.json").stat().st_mode & 0o777 == 0o600
+    assert json.loads((places / "backup.json").read_text()) == {"at": 1, "failed": []}
+
+
+def test_paths_below_others_are_kept_once() -> None:
+    assert run._outer(["/etc/postsrsd.secret", "/var/mail", "/etc"]) == ["/var/mail", "/etc"]
