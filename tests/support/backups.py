@@ -74,11 +74,11 @@ def _messages(session: Any) -> dict[int, Mail]:
     return found
 
 
-def fill(target: Target) -> None:
+def fill(target: Target, data: dict[str, Any] = DATA) -> None:
     """Give a user all that a backup must bring back."""
     command = ["-y", "mailstack.accounts.user", CAROL, "password_from=env:NEW", "quota_mb=77"]
-    target.pyinfra(*command, data=DATA, env={"NEW": PASSWORD}).check()
-    target.pyinfra("-y", "mailstack.accounts.alias", "sales@example.com", CAROL, data=DATA).check()
+    target.pyinfra(*command, data=data, env={"NEW": PASSWORD}).check()
+    target.pyinfra("-y", "mailstack.accounts.alias", "sales@example.com", CAROL, data=data).check()
     with clients.imap(target, CAROL, password=PASSWORD) as session:
         for folder in ("Lists", "Empty", "Archive/2026"):
             session.create(folder)

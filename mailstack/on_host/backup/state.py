@@ -55,7 +55,9 @@ class Database:
     def load(self, directory: Path) -> None:
         """Replace the whole database by that of a file, in one transaction. Raises ``FailureError``."""
         if self.engine == "mysql":
-            again = f"DROP DATABASE `{self.name}`; CREATE DATABASE `{self.name}` CHARACTER SET utf8mb4;"
+            # as a deploy makes it; which rights are gone with it, the deploy after this sees
+            kind = "CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+            again = f"DROP DATABASE `{self.name}`; CREATE DATABASE `{self.name}` {kind};"
             _run(["mariadb", "-e", again], "the database can't be emptied")
             command, before = ["mariadb", self.name], b""
         else:
