@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .folders import WORK
-from .homes import home_of
+from .homes import driver_of, home_of
 from .progress import Progress
 from .restic import FailureError, Repository
 from .restore import chosen, give, has_mail, placed, written
@@ -76,7 +76,7 @@ class UserRestore:
         missing = counts.pop("missing")
         self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]
         home, source = Path(home_of(self.user)), live / directory
-        if not self.folder and not has_mail(home):
+        if not self.folder and not has_mail(home) and self._fits(source):
             self._whole(source, home)
             return {**counts, "missing": len(missing), "into": ""}
         into = f"Restored {in_utc(str(found['time']))[:10]}"
@@ -91,6 +91,13 @@ class UserRestore:
         if not home.startswith(root):
             raise FailureError(f"the backup has no mail of {self.user}, whose home was {home}")
         return home.removeprefix(root)
+
+    def _fits(self, source: Path) -> bool:
+        """Return whether Dovecot looks for the mail of the user in this format."""
+        driver = driver_of(self.user)
+        return not driver or any(
+            (source / name).is_dir() and kind == driver for name, kind in _FORMATS.items()
+        )
 
     def _whole(self, source: Path, home: Path) -> None:
         """Put a whole home there: the user has no mail, so messages keep their UIDs."""
