@@ -14,7 +14,7 @@ from mailstack.backup.printed import as_text, brought_back, made
 from mailstack.components.backup import BACKUP, CONFIGURATION
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
-from mailstack.on_host.backup import restic, run
+from mailstack.on_host.backup import restic, run, said
 from mailstack.overview import backups
 from mailstack.overview.backups import Wanted
 from tests.support.sites import files, site, whole
@@ -167,19 +167,19 @@ def test_what_is_printed() -> None:
     ],
 )
 def test_files_that_could_not_be_restored_are_known(line: str, path: str | None) -> None:
-    assert restic.unreadable(line) == path
+    assert said.unreadable(line) == path
 
 
 def test_errors_are_one_line() -> None:
-    said = "repository opened\nFatal: unable to open config file: stat /b/config: no such file or directory\n"
-    said += "Is there a repository at the following location?\n/b\n"
-    assert restic.told(io.StringIO(said)).startswith("Fatal: unable to open config file")
-    assert restic.MISSING in restic.told(io.StringIO(said))
-    assert restic.told(io.StringIO("")) == "it failed without a word"
+    text = "repository opened\nFatal: unable to open config file: stat /b/config: no such file or directory\n"
+    text += "Is there a repository at the following location?\n/b\n"
+    assert said.told(io.StringIO(text)).startswith("Fatal: unable to open config file")
+    assert restic.MISSING in said.told(io.StringIO(text))
+    assert said.told(io.StringIO("")) == "it failed without a word"
     trace = (
         "write lock: no space left on device\ngithub.com/restic/x.F\n\t/build/x.go:7\nunable to create lock\n"
     )
-    assert restic.told(io.StringIO(trace)) == "write lock: no space left on device unable to create lock"
+    assert said.told(io.StringIO(trace)) == "write lock: no space left on device unable to create lock"
 
 
 @pytest.mark.parametrize(
@@ -198,3 +198,18 @@ def test_tags_tell_what_belongs_together() -> None:
     snapshot = {"tags": ["mailstack", "mail=0a1b2c3d", "messages=7"]}
     assert run.mail_of(snapshot) == "0a1b2c3d" and run.tag_of(snapshot, "messages") == "7"
     assert run.mail_of({"tags": None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ('{"message":"read /etc/a: input/output error"}', "/etc/a: read /etc/a: input/output error"),
+        ('{"Op":"read","Path":"/etc/a","Err":5}', "/etc/a: input/output error"),
+        ('{"message":"lstat /etc/a: no such file or directory"}', ""),
+        ('{"Op":"lstat","Path":"/etc/a","Err":2}', ""),
+    ],
+)
+def test_a_file_that_vanishes_is_no_fault(error: str, expected: str) -> None:
+    line = f'{{"message_type":"error","error":{error},"during":"archival","item":"/etc/a"}}\n'
+    warning = "Warning: at least one source file could not be read\n"
+    assert said.unread(io.StringIO(line + warning)) == expected

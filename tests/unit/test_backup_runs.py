@@ -126,6 +126,7 @@ def test_files_that_vanish_meanwhile_do_not_fail_a_backup(
     seen: list[tuple[float, str]] = []
     made = found.backup(".", cwd="/", watch=lambda share, text: seen.append((share, text)))
     assert (made, seen) == ("0a1b2c3d", [(0.5, "7 files")])
+    assert found.unread == ""
 
     def full(share: float, text: str) -> None:
         raise FailureError("the disk is nearly full")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shlex
 import subprocess
 import tempfile
@@ -13,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeVar
+
+from .said import objects, told, unread, unreadable
 
 T = TypeVar("T")
 
@@ -23,12 +24,10 @@ MISSING = "Is there a repository at the following location?"
 LOCKED = "already locked"
 WAIT, _PAUSE = 3600, 20
 """The seconds to wait for another host, and between two attempts; restic of Debian 12 does not wait."""
-DAMAGED_BACKUP = 3
+INCOMPLETE = 3
 """The exit status of a backup in which some files could not be read."""
 STALLED = 3600
 """The seconds after which a backup without any progress is ended."""
-_TRACE = re.compile(r"\s|$|(?:github\.com|main|runtime|golang\.org)[/.]")
-"""The lines of a stack trace, which restic prints with some errors."""
 _ANSWER = 180
 """restic itself would ask a server that gives no answer for a quarter of an hour."""
 _LONG = 24 * 3600
@@ -51,6 +50,8 @@ class Repository:
         self.host: str = configuration["host"]
         self._password: str = configuration["password"]
         self._environment: str = configuration["environment"]
+        self.unread = ""
+        """What the last backup could not read."""
         self._ssh: list[str] = configuration.get("ssh") or []
         self._options = ("-o", f"sftp.command={shlex.join(self._ssh)}") if self._ssh else ()
 
@@ -84,7 +85,7 @@ class Repository:
         Raises ``FailureError``.
         """
         with self._running(arguments, "/") as (process, errors):
-            yield from _objects(process.stdout)
+            yield from objects(process.stdout)
             if process.wait(_LONG):
                 raise FailureError(f"restic {arguments[0]}: {told(errors)}")
 
@@ -101,7 +102,7 @@ class Repository:
         made, moved, last = "", (0, 0), time.monotonic()
         options = ("--json", "--host", self.host)
         with self._running(("backup", *options, *arguments), cwd) as (process, errors):
-            for each in _objects(process.stdout):
+            for each in objects(process.stdout):
                 kind = each.get("message_type")
                 if kind == "summary":
                     made = str(each["snapshot_id"])
@@ -113,8 +114,10 @@ class Repository:
                 elif time.monotonic() - last > STALLED:
                     raise FailureError(f"no progress for {STALLED // 60} minutes: is {self.place} reached?")
                 watch(float(each.get("percent_done", 0)), f"{now[0]:,} files")
-            if process.wait(_LONG) not in (0, DAMAGED_BACKUP) or not made:
+            status = process.wait(_LONG)
+            if status not in (0, INCOMPLETE) or not made:
                 raise FailureError(f"restic backup: {told(errors)}")
+            self.unread = unread(errors) if status else ""
         return made
 
     def restore(self, snapshot: str, target: Path, *arguments: str) -> list[str]:
@@ -226,42 +229,6 @@ def _patient(call: Callable[[], T]) -> T:
             if LOCKED not in str(failure) or time.monotonic() > until:
                 raise
         time.sleep(_PAUSE)
-
-
-def told(errors: IO[str]) -> str:
-    """Return what restic said on standard error as one line."""
-    errors.seek(0)
-    lines = [said for line in errors for said in _said(line).split("\n") if not _TRACE.match(said)]
-    fatal = [
-        line for line in lines if line.startswith(("Fatal:", "Is there", "/", "ssh:", "subprocess ssh:"))
-    ]
-    return " ".join(fatal or lines[-3:])[:600] or "it failed without a word"
-
-
-def _said(line: str) -> str:
-    """Return the text of a line, which with --json may be an object."""
-    with contextlib.suppress(ValueError):
-        found = json.loads(line)
-        if isinstance(found, dict) and "message" in found:
-            return str(found["message"])
-    return line.rstrip()
-
-
-def unreadable(line: str) -> str | None:
-    """Return the path of a file that could not be restored, from a line of restic's errors."""
-    with contextlib.suppress(ValueError):
-        said = json.loads(line)
-        return str(said["item"]) if isinstance(said, dict) and said.get("message_type") == "error" else None
-    start, found, rest = line.strip().partition("ignoring error for ")
-    return rest.partition(": ")[0] if found and not start else None
-
-
-def _objects(output: IO[str] | None) -> Iterator[dict[str, Any]]:
-    for line in output or ():
-        with contextlib.suppress(ValueError):
-            found = json.loads(line)
-            if isinstance(found, dict):
-                yield found
 
 
 def _known() -> str:

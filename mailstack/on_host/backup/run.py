@@ -102,7 +102,10 @@ class Backup:
         self.progress.step("keep the rest")
         tags += [text for name, count in self.counts.items() for text in ("--tag", f"{name}={count}")]
         places = [path for path in _outer(self.wanted["paths"]) if os.path.lexists(path)]
-        return self.repository.backup(*tags, ".", *places, cwd=str(STAGE), watch=self._watch)
+        made = self.repository.backup(*tags, ".", *places, cwd=str(STAGE), watch=self._watch)
+        if self.repository.unread:  # of the mail, the pass after it has all that vanished meanwhile
+            self.failed.append(f"not kept: {self.repository.unread}")
+        return made
 
     def _live(self, root: str) -> str:
         """Make a snapshot of the mail as it flows, and return its ID."""
