@@ -17,7 +17,7 @@ from mailstack.backup.commands import has_backups
 from mailstack.backup.following import followed
 from mailstack.backup.printed import brought_back
 from mailstack.components import mail_server
-from mailstack.components.backup import KEPT_PASSWORD, RESTORE
+from mailstack.components.backup import RESTORE
 from mailstack.operation import local_command, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
@@ -78,8 +78,7 @@ def restore(
 def _restore(wishes: str, password: Callable[[], str] | None) -> Generator[PyinfraCommand]:
     again = "" if json.loads(wishes)["user"] else ": deploy once more"
     given = password() if password is not None else None
-    place = KEPT_PASSWORD if given is not None else ""
-    yield shell(script("restore_begin", wishes, place), given)
+    yield shell(script("restore_begin", wishes, "" if given is None else "given"), given)
 
     def bring() -> None:
         result = followed(RESTORE, "restore")

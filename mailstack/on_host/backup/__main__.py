@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __doc__ as described
+from . import given
 from .progress import RESULTS, Progress, alone, kept, write
 from .restic import FailureError, Repository
 from .restore import WISHES, Restore
@@ -92,6 +93,7 @@ def _done(
     before: dict[str, Any],
 ) -> dict[str, Any]:
     if command == "restore":
+        given.take(configuration)
         wishes = json.loads(WISHES.read_text("utf-8"))
         kind = UserRestore if wishes.get("user") else Restore
         return kind(configuration, repository, progress, wishes).run()
