@@ -56,7 +56,8 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(restic, "_PAUSE", 0)
     monkeypatch.setattr(restore, "WORK", tmp_path / "restore")
     monkeypatch.setattr(restore, "WISHES", tmp_path / "wishes.json")
-    monkeypatch.setattr(restore, "_HELD", tmp_path / "restore" / "held")
+    monkeypatch.setattr(restore, "DUMPS", tmp_path / "before-restore")
+    monkeypatch.setattr(run, "HALF", tmp_path / "restore" / "changed")
     return tmp_path
 
 
@@ -203,31 +204,15 @@ def test_steps_that_are_done_are_not_done_again(places: Path, monkeypatch: pytes
 
     def job(identity: str) -> Restore:
         each = Restore(configured(places / "vmail"), Listed(), Progress(), wishes())  # type: ignore[arg-type]
-        each._begin(identity)
+        each._begin(snapshot(identity))
         return each
 
+    (places / "vmail").mkdir()
     job("aaaa")._once("database", "", lambda: done.append("a"))
     job("aaaa")._once("database", "", lambda: done.append("a again"))
     assert done == ["a"]
     job("bbbb")._once("database", "", lambda: done.append("b"))
     assert done == ["a", "b"]
-
-
-def test_a_restore_that_fails_says_what_is_stopped(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Listed(snapshot("aaaa1111", "mailstack", "messages=7"))
-    job = Restore(configured(places / "vmail", services=["postfix"]), found, Progress(), wishes())  # type: ignore[arg-type]
-    called: list[str] = []
-    monkeypatch.setattr(job, "_systemctl", called.append)
-
-    def fail(chosen: Mapping[str, Any]) -> None:
-        raise FailureError("no space left")
-
-    monkeypatch.setattr(job, "_bring", fail)
-    with pytest.raises(
-        FailureError, match=r"no space left; stopped until mailstack.restore has ended well: post"
-    ):
-        job.run()
-    assert called == ["stop"]
 
 
 @pytest.mark.parametrize("place", ["/var/vmail/backup", "/var/vmail", "/etc/backup"])

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mailstack.on_host.backup import given
+from mailstack.on_host.backup import given, restore, state
+from mailstack.on_host.backup.placing import Placer
+from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError
-from tests.unit.test_backup_runs import places, repository
+from mailstack.on_host.backup.restore import Restore
+from mailstack.on_host.backup.run import Backup
+from tests.unit.test_backup_mail import MAILDIR, keep, write
+from tests.unit.test_backup_runs import Listed, configured, places, repository, snapshot, wishes
 
 __all__ = ["places"]
 
@@ -46,3 +54,182 @@ def test_a_right_password_replaces_it_and_the_former_one_stays(
     assert own.read_text() == "given" and own.stat().st_mode & 0o777 == 0o600
     assert (places / "password.before").read_text() == "the only copy\n"
     taken(places, monkeypatch, own, "exit 1")  # none is given any more
+
+
+class Told(Listed):
+    """A repository whose files are those of a directory, by the ID of their snapshot."""
+
+    def __init__(self, files: Path, *found: Mapping[str, Any]) -> None:
+        super().__init__(*found)
+        self.files = files
+
+    def restore(self, identity: str, target: Path, *arguments: str) -> list[str]:
+        shutil.copytree(self.files / identity, target, dirs_exist_ok=True)
+        return []
+
+
+class Host:
+    """A host, and a backup of another one with a message of alice."""
+
+    def __init__(self, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.called, self.tags = places / "vmail", list[str](), ["mail=mmmm", "messages=1"]
+        self.root.mkdir()
+        self.repository = Told(places / "kept", snapshot("aaaa1111", "mailstack", *self.tags))
+        write(places / "kept/mmmm", f"{MAILDIR}/cur/1.M1.host:2,S", "of the backup")
+        (places / "kept/mmmm" / MAILDIR / "new").mkdir()
+        write(places / "kept/aaaa1111", "owners.json", '{"users": {}, "groups": {}}')
+        keep(places / "kept/mmmm", places / "kept/aaaa1111/mail", set())
+        monkeypatch.setattr(restore, "give", lambda *_: None)
+        monkeypatch.setattr(shutil, "chown", lambda *_: None)
+        monkeypatch.setattr(restore, "placed", lambda root, source, owner: Placer(root, source).place())
+        monkeypatch.setattr(Restore, "_systemctl", lambda job, verb: self.called.append(verb))
+
+    def job(self, **wanted: Any) -> Restore:
+        values = configured(self.root, only_kept=[], services=["postfix"])
+        asked = {name: wanted.pop(name) for name in ("at", "overwrite") if name in wanted}
+        return Restore(values | wanted, self.repository, Progress(), wishes(**asked))  # type: ignore[arg-type]
+
+    def mail(self) -> dict[str, str]:
+        found = (path for path in sorted(self.root.rglob("*")) if path.is_file())
+        return {str(path.relative_to(self.root)): path.read_text() for path in found}
+
+
+@pytest.fixture
+def host(places: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(places, monkeypatch)
+
+
+OLD = {f"{MAILDIR}/cur/1.M1.host:2,S": "of the backup"}
+
+
+def fail(*_: Any) -> None:
+    raise FailureError("it breaks")
+
+
+def test_all_is_back_and_the_services_stop_once_it_was_read(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = host.repository.restore
+
+    def running(*arguments: Any) -> list[str]:
+        assert host.called == []
+        return read(*arguments)
+
+    monkeypatch.setattr(host.repository, "restore", running)
+    result = host.job().run()
+    assert (result["messages"], result["failed"], host.called) == (1, [], ["stop", "start"])
+    assert host.mail() == OLD and not restore.WORK.exists()
+
+
+def test_mail_that_comes_after_a_restore_was_cut_off_stays(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Restore, "_paths", fail)
+        with pytest.raises(
+            FailureError, match=r"half restored: the same command goes on, .* stopped: postfix"
+        ):
+            host.job().run()
+    assert host.called == ["stop"]
+    write(host.root, f"{MAILDIR}/new/2.M2.host", "came since")
+    write(host.root, "example.org/bob.2/Maildir/new/3.M3.host", "of a new user")
+    host.job().run()
+    new = {f"{MAILDIR}/new/2.M2.host": "came since"}
+    assert host.mail() == OLD | new | {"example.org/bob.2/Maildir/new/3.M3.host": "of a new user"}
+
+
+def test_mail_that_comes_while_the_mail_is_put_there_is_aside(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Restore, "_swap", fail)
+        with pytest.raises(FailureError, match="half restored"):
+            host.job().run()
+    write(host.root, f"{MAILDIR}/new/2.M2.host", "came since")
+    result = host.job().run()
+    assert result["aside"] == str(host.root / ".before-restore") and result["messages"] == 1
+    assert "came since" in host.mail().values() and OLD.items() <= host.mail().items()
+
+
+def test_a_restore_that_fails_before_it_changes_something_starts_all_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host.repository, "restore", fail)
+    with pytest.raises(FailureError, match="it breaks; nothing has changed"):
+        host.job().run()
+    assert host.called == []
+    monkeypatch.undo()
+
+
+def test_a_database_that_can_not_be_written_changes_nothing(
+    host: Host, monkeypatch: pytest.MonkeyPatch, places: Path
+) -> None:
+    write(places / "kept/aaaa1111", "database.sql", "1\talice@example.org\n")
+    monkeypatch.setattr(state.Database, "users", lambda _: {"alice@example.org"})
+    monkeypatch.setattr(state.Database, "dump", lambda *_: None)
+    monkeypatch.setattr(state.Database, "load", fail)
+    write(host.root, "example.org/alice.1/sieve/mine", "keep;")
+    with pytest.raises(FailureError, match="it breaks; nothing has changed"):
+        host.job(database=DATABASE).run()
+    assert host.called == ["stop", "start"] and len(host.mail()) > 1
+    with pytest.raises(FailureError, match="half restored"):
+        host.job(database=DATABASE | {"engine": "mysql"}).run()
+
+
+DATABASE = {"engine": "postgresql", "name": "mail", "port": 5432}
+
+
+@pytest.mark.parametrize(
+    ("here", "users", "expected"),
+    [
+        (False, {"alice@example.org"}, "the database has users already, such as alice@example.org"),
+        (True, {"alice@example.org", "new@example.org"}, "does not have users such as new@example.org"),
+    ],
+)
+def test_accounts_are_not_lost(
+    host: Host, monkeypatch: pytest.MonkeyPatch, places: Path, here: bool, users: set[str], expected: str
+) -> None:
+    write(places / "kept/aaaa1111", "database.sql", "COPY mail_users FROM stdin;\n1\talice@example.org\tt\n")
+    done: list[str] = []
+    monkeypatch.setattr(state.Database, "users", lambda _: users)
+    monkeypatch.setattr(state.Database, "dump", lambda *_: done.append("dump"))
+    monkeypatch.setattr(state.Database, "load", lambda *_: done.append("load"))
+    more: dict[str, Any] = {"database": DATABASE} if here else {"database": DATABASE, "mail": None}
+    with pytest.raises(FailureError, match=f"{expected}.*; overwrite=true replaces the database"):
+        host.job(**more).run()
+    assert host.called == [] and done == []
+    host.job(**more, overwrite=True).run()
+    assert done == ["dump", "load"]
+
+
+def test_a_host_that_is_half_restored_makes_no_backup(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Restore, "_paths", fail)
+        with pytest.raises(FailureError):
+            host.job().run()
+    with pytest.raises(FailureError, match=r"half restored: mailstack.restore goes on"):
+        Backup({}, host.repository, Progress()).run()  # type: ignore[arg-type]
+    # and one that was made even so is not the one that the same command means
+    host.repository.found.append(snapshot("bbbb2222", "mailstack", "mail=mmmm", "messages=1"))
+    assert host.job().run()["snapshot"] == "aaaa1111"
+
+
+def test_a_last_backup_with_less_mail_is_not_taken_by_itself(host: Host) -> None:
+    host.repository.found[0]["tags"] = ["mailstack", "mail=mmmm", "messages=900"]  # type: ignore[index]
+    host.repository.found.append(snapshot("bbbb2222", "mailstack", "messages=3"))
+    with pytest.raises(FailureError, match=r"bbbb2222 .* 3 messages, but aaaa1111 .* choose by at=ID"):
+        host.job().run()
+    assert host.job(at="aaaa").run()["snapshot"] == "aaaa1111"
+
+
+def test_an_id_that_fits_several_backups(host: Host) -> None:
+    host.repository.found.append(snapshot("aaaa2222", "mailstack"))
+    with pytest.raises(FailureError, match="may be one of several backups: aaaa1111, aaaa2222"):
+        host.job(at="aaaa").run()
+
+
+def test_mail_without_room_is_not_begun(host: Host) -> None:
+    host.repository.found[0]["tags"].append(f"bytes={1 << 60}")
+    with pytest.raises(FailureError, match="MiB are free"):
+        host.job().run()
+    assert host.called == [] and host.mail() == {}

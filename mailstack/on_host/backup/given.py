@@ -15,9 +15,10 @@ _WITHIN = 180
 
 
 def take(configuration: Mapping[str, Any]) -> None:
-    """Let a given password take the place of the host's own, which is kept beside, once it opens the repository.
+    """Let a given password take the place of the host's own, once it opens the repository.
 
-    The host may have the only copy of its own. Raises ``FailureError`` if the given one opens nothing.
+    The host may have the only copy of its own, so that one is kept beside. Raises ``FailureError`` if the
+    given one opens nothing.
     """
     if not GIVEN.exists():
         return

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
-import re
 import shutil
 import subprocess
 import time
@@ -13,23 +11,29 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import state
+from . import folders, state
 from .folders import ASIDE
+from .parts import backups, chosen, give, has_mail, placed, written
 from .progress import Progress
 from .restic import FailureError, Repository
-from .run import PLACE, WHOLE, as_user, in_utc, mail_of, tag_of
+from .run import PLACE, in_utc, mail_of, tag_of
 
 WISHES = PLACE / "wishes.json"
 WORK = PLACE / "restore"
-_HELD = WORK / "held"
+DUMPS = PLACE / "before-restore"
+"""The databases that restores have replaced."""
 _NO_MAIL = "this backup has no message; name it by at=ID if you want it"
+_RESERVE, _SHARE = 256 << 20, 0.03
 
 
 class Restore:
-    """A run. If it is cut off, the next one with the same wishes goes on where it was.
+    """A run. If it is cut off, the next one goes on where it was.
 
-    + wishes: ``at``: the ID of a backup, empty for the last one; ``overwrite``: whether mail on the host is
-      put aside
+    All is read first, beside what the host has, while its services run. Then they are stopped, and what was
+    read takes its place: a step that is done is not done again, and mail that comes later is not touched.
+
+    + wishes: ``at``: the ID of a backup, empty for the last one, or that of a run that was cut off;
+      ``overwrite``: whether mail on the host is put aside, and its database replaced
     """
 
     def __init__(
@@ -41,7 +45,10 @@ class Restore:
     ) -> None:
         self.wanted, self.repository, self.progress, self.wishes = configuration, repository, progress, wishes
         self.failed: list[str] = []
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, Any] = {}
+        self.mark, self.changed = WORK / "of", WORK / "changed"
+        self.root = Path(self.wanted["mail"]) if self.wanted["mail"] else None
+        self.rest = WORK / "rest"
 
     def run(self) -> dict[str, Any]:
         """Bring it back, and return the result. Raises ``FailureError``."""
@@ -49,103 +56,200 @@ class Restore:
         self.progress.step("open the repository")
         self.repository.open()
         chosen = self._chosen()
-        self._begin(str(chosen["id"]))
-        self._systemctl("stop")
+        self._begin(chosen)
+        stopped = False
         try:
+            self._read(chosen)
+            stopped = True
+            self._systemctl("stop")
             self._bring(chosen)
-        except FailureError as failure:
-            raise FailureError(f"{failure}{self._stopped()}") from None
+        except Exception as failure:
+            raise FailureError(self._failed(failure, stopped=stopped)) from failure
         self._systemctl("start")
-        if _HELD.exists():  # perhaps of a run that was cut off later
-            self.counts["held"] = int(_HELD.read_text("utf-8"))
         shutil.rmtree(WORK, ignore_errors=True)
         WISHES.unlink(missing_ok=True)
         result = {"at": int(begun), "snapshot": str(chosen["id"])[:8], "made": in_utc(str(chosen["time"]))}
         return {**result, **self.counts, "failed": self.failed, "seconds": round(time.time() - begun)}
 
-    def _bring(self, chosen: Mapping[str, Any]) -> None:
-        rest, mail, root = WORK / "rest", mail_of(chosen), self.wanted["mail"]
-        self._once("fetch", "read the database, the keys and the indexes", lambda: self._fetch(chosen, rest))
-        if self.wanted["database"] and (rest / state.DUMP).exists():
-            database = state.Database(self.wanted["database"])
-            self._once("database", "write the database", lambda: database.load(rest))
-        if root and mail:
-            self._once("aside", "put mail aside", lambda: self._aside(Path(root)))
-            self._once("mail", "write the mail", lambda: self._mail(mail, Path(root)))
-            self.progress.step("give messages their names and flags")
-            self._place(Path(root), rest / "mail")
-        known = json.loads((rest / "owners.json").read_text("utf-8"))
-        self.progress.step("write keys and secrets")
-        self._paths(rest, known)
-        if self.wanted["queue"] and (rest / "queue").is_dir():
-            self._once("queue", "fill the queue", lambda: self._queue(rest / "queue"))
+    def _read(self, chosen: Mapping[str, Any]) -> None:
+        """Read all from the repository. The host goes on meanwhile."""
+        self._once("fetch", "read the database, the keys and the indexes", lambda: self._fetch(chosen))
+        self._database_is_free()
+        if self.root and (mail := mail_of(chosen)):
+            root = self.root
+            self._once("read", "read the mail", lambda: self._mail(mail, root))
+            self._once("place", "give messages their names and flags", lambda: self._place(root))
 
-    def _stopped(self) -> str:
-        """Return what is added to an error, as a host that is half restored takes no mail."""
+    def _bring(self, chosen: Mapping[str, Any]) -> None:
+        """Put what was read in its place; the services are stopped."""
+        if self.wanted["database"] and (self.rest / state.DUMP).exists():
+            database = state.Database(self.wanted["database"])
+            self._once("dump", "keep the database of before", lambda: self._dump(database))
+            self._once("database", "write the database", lambda: self._load(database))
+        self.changed.touch()
+        if self.root and mail_of(chosen):
+            root = self.root
+            self._once("aside", "put mail aside", lambda: self._aside(root))
+            self._once("mail", "put the mail there", lambda: self._swap(root))
+        known = json.loads((self.rest / "owners.json").read_text("utf-8"))
+        self.progress.step("write keys and secrets")
+        self._paths(self.rest, known)
+        if self.wanted["queue"] and (self.rest / "queue").is_dir():
+            self._once("queue", "fill the queue", lambda: self._queue(self.rest / "queue"))
+
+    def _failed(self, failure: Exception, *, stopped: bool) -> str:
+        """Start what runs on as before, or return what a host that is half restored needs."""
+        text = str(failure) if isinstance(failure, FailureError) else f"{type(failure).__name__}: {failure}"
+        if not self.changed.exists():
+            if stopped:
+                self._systemctl("start")
+                text = "; ".join([text, *self.failed])
+            return f"{text}; nothing has changed"
         units = ", ".join(self.wanted["services"])
-        return f"; stopped until mailstack.restore has ended well: {units}" if units else ""
+        waits = f", and until then these are stopped: {units}" if units and stopped else ""
+        return f"{text}; this host is half restored: the same command goes on{waits}"
 
     def _chosen(self) -> dict[str, Any]:
         at = str(self.wishes.get("at") or "")
+        if not at and self.mark.exists():
+            return chosen(self.repository, self.mark.read_text("utf-8"))
         found = chosen(self.repository, at)
-        if not at and self.wanted["mail"] and tag_of(found, "messages") == "0":
-            raise FailureError(f"{str(found['id'])[:8]}: {_NO_MAIL}")
+        if not at and self.root:
+            if tag_of(found, "messages") == "0":
+                raise FailureError(f"{str(found['id'])[:8]}: {_NO_MAIL}")
+            largest = max(backups(self.repository), key=_messages)
+            if 2 * _messages(found) < _messages(largest):
+                raise FailureError(
+                    f"the last backup is {_named(found)}, but {_named(largest)}: choose by at=ID"
+                )
         return found
 
-    def _begin(self, identity: str) -> None:
-        """Forget the steps of a restore of another backup."""
-        mark = WORK / "of"
-        if mark.exists() and mark.read_text("utf-8") == identity:
-            return
-        if self.wanted["mail"] and not self.wishes.get("overwrite") and has_mail(Path(self.wanted["mail"])):
+    def _begin(self, chosen: Mapping[str, Any]) -> None:
+        """Go on with a restore of this backup, or forget the steps of one of another."""
+        identity = str(chosen["id"])
+        begun = self.mark.exists() and self.mark.read_text("utf-8") == identity
+        half = self.changed.exists()
+        if begun and half:
+            return self._go_on()
+        if self.root and not self.wishes.get("overwrite") and has_mail(self.root):
             raise FailureError(
-                f"{self.wanted['mail']} has mail already; overwrite=true puts it aside, in {ASIDE} there"
+                f"{self.root} has mail already; overwrite=true puts it aside, in {ASIDE} there"
             )
+        if begun:
+            return self._go_on()
         shutil.rmtree(WORK, ignore_errors=True)
         WORK.mkdir(parents=True)
-        mark.write_text(identity, "utf-8")
+        if half:
+            self.changed.touch()
+        if self.root:
+            shutil.rmtree(self.root / folders.WORK, ignore_errors=True)
+            self._room(self.root, int(tag_of(chosen, "bytes") or 0))
+        self.mark.write_text(identity, "utf-8")
+        return None
+
+    def _go_on(self) -> None:
+        """Take over what earlier runs have counted."""
+        if (WORK / "counted.json").exists():
+            self.failed, self.counts = json.loads((WORK / "counted.json").read_text("utf-8"))
+
+    def _room(self, root: Path, size: int) -> None:
+        """Raise ``FailureError`` if mail of this size has no room beside that of the host."""
+        found = os.statvfs(root)
+        free = found.f_bavail * found.f_frsize
+        reserve = int(min(_RESERVE, found.f_blocks * found.f_frsize * _SHARE))
+        if size + reserve > free:
+            raise FailureError(
+                f"the mail of this backup has {size >> 20} MiB; on the disk of {root}, "
+                f"{free >> 20} MiB are free"
+            )
 
     def _once(self, name: str, text: str, do: Callable[[], None]) -> None:
         done = WORK / f"{name}.done"
         if not done.exists():
             self.progress.step(text)
             do()
+            (WORK / "counted.json").write_text(json.dumps([self.failed, self.counts]), "utf-8")
             done.touch()
 
-    def _fetch(self, chosen: Mapping[str, Any], rest: Path) -> None:
-        shutil.rmtree(rest, ignore_errors=True)
-        rest.mkdir()
-        bad = written(self.repository, str(chosen["id"]), rest)
+    def _fetch(self, chosen: Mapping[str, Any]) -> None:
+        shutil.rmtree(self.rest, ignore_errors=True)
+        self.rest.mkdir()
+        bad = written(self.repository, str(chosen["id"]), self.rest)
         if any(each.lstrip("/") in (state.DUMP, "owners.json") for each in bad):
             raise FailureError(f"the backup is damaged: {bad[0]} can't be read; at=ID names an older one")
         self._damaged(bad)
 
+    def _database_is_free(self) -> None:
+        """Raise ``FailureError`` if accounts would be lost that the backup does not have."""
+        dump = self.rest / state.DUMP
+        if not self.wanted["database"] or self.wishes.get("overwrite") or self.changed.exists():
+            return
+        users = state.Database(self.wanted["database"]).users()
+        advice = f"overwrite=true replaces the database, and keeps a dump of it in {DUMPS}"
+        if users and not self.root:
+            raise FailureError(f"the database has users already, such as {min(users)}; {advice}")
+        if dump.exists() and (lost := state.unnamed(users, dump)):
+            raise FailureError(f"this backup does not have users such as {min(lost)}; {advice}")
+
+    def _dump(self, database: state.Database) -> None:
+        place = DUMPS / time.strftime("%Y%m%d-%H%M%S")
+        place.mkdir(parents=True, mode=0o700, exist_ok=True)
+        try:
+            database.dump(place)
+        except FailureError:
+            if not self.changed.exists():  # of another restore that was cut off: there is none left
+                raise
+
+    def _load(self, database: state.Database) -> None:
+        if not database.at_once:
+            self.changed.touch()
+        database.load(self.rest)
+        self.changed.touch()
+
     def _aside(self, root: Path) -> None:
-        names = [each for each in sorted(root.iterdir()) if each.name != ASIDE]
-        if names:
-            target = root / ASIDE / time.strftime("%Y%m%d-%H%M%S")
-            target.mkdir(parents=True, mode=0o700)
-            for each in names:
-                each.rename(target / each.name)
+        names = [each for each in sorted(root.iterdir()) if each.name not in (ASIDE, folders.WORK)]
+        had_mail = has_mail(root)
+        for each in names:
+            self._put_aside(root, each)
+        if had_mail:
+            self.counts["aside"] = str(root / ASIDE)
+
+    def _put_aside(self, root: Path, path: Path) -> None:
+        target = root / ASIDE / time.strftime("%Y%m%d-%H%M%S")
+        target.mkdir(parents=True, mode=0o700, exist_ok=True)
+        path.rename(target / path.name)
 
     def _mail(self, mail: str, root: Path) -> None:
-        self._damaged(written(self.repository, mail, root))
-        give(root, self.wanted["owner"])
+        work = root / folders.WORK
+        work.mkdir(mode=0o700, exist_ok=True)
+        self._damaged(written(self.repository, mail, work))
+        shutil.chown(work, self.wanted["owner"], self.wanted["owner"])
+        give(work, self.wanted["owner"])
 
-    def _place(self, root: Path, place: Path) -> None:
-        found = placed(root, place, self.wanted["owner"])
+    def _place(self, root: Path) -> None:
+        found = placed(root / folders.WORK, self.rest / "mail", self.wanted["owner"])
         missing = found.pop("missing")
         self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]
         self.counts |= {**found, "missing": len(missing)}
 
+    def _swap(self, root: Path) -> None:
+        work = root / folders.WORK
+        for each in sorted(work.iterdir()) if work.is_dir() else ():
+            if os.path.lexists(root / each.name):  # made after a run that was cut off
+                self._put_aside(root, root / each.name)
+                self.counts["aside"] = str(root / ASIDE)
+            each.rename(root / each.name)
+        shutil.rmtree(work, ignore_errors=True)
+
     def _paths(self, rest: Path, known: Mapping[str, Any]) -> None:
+        # the one that has opened the repository stays
+        (rest / str(self.wanted.get("password", "none")).lstrip("/")).unlink(missing_ok=True)
         for path in self.wanted["paths"]:
             if path not in self.wanted["only_kept"] and os.path.lexists(rest / path.lstrip("/")):
                 state.put(rest / path.lstrip("/"), Path(path), known)
 
     def _queue(self, messages: Path) -> None:
-        count = state.put_queue(Path(self.wanted["queue"]), messages)
-        _HELD.write_text(str(count), "utf-8")
+        self.counts["held"] = state.put_queue(Path(self.wanted["queue"]), messages)
 
     def _damaged(self, bad: list[str]) -> None:
         if bad:
@@ -157,56 +261,15 @@ class Restore:
             return
         done = subprocess.run(["systemctl", verb, *units], capture_output=True, text=True, timeout=600)
         if done.returncode:
-            self.failed.append(f"systemctl {verb}: {done.stderr.strip()[:300]}")
+            text = f"systemctl {verb}: {done.stderr.strip()[:300]}"
+            if verb == "stop":
+                raise FailureError(text)
+            self.failed.append(text)
 
 
-def chosen(repository: Repository, at: str) -> dict[str, Any]:
-    """Return a backup of this host by its ID, or the last one. Raises ``FailureError`` if there is none."""
-    found = [each for each in repository.snapshots() if WHOLE in (each.get("tags") or [])]
-    wanted = [each for each in found if not at or str(each["id"]).startswith(at)]
-    if not wanted:
-        what = f"no backup {at}" if at else "no backup"
-        raise FailureError(f"{repository.place} has {what} of {repository.host}")
-    return wanted[-1]
+def _messages(backup: Mapping[str, Any]) -> int:
+    return int(tag_of(backup, "messages") or 0)
 
 
-def written(repository: Repository, snapshot: str, target: Path, *only: str) -> list[str]:
-    """Write the files of a snapshot, and return the paths of those that can't be read.
-
-    + only: paths in the snapshot; by default all
-    """
-    options = [text for path in only for text in ("--include", re.sub(r"([\\*?\[])", r"\\\1", path))]
-    bad = repository.restore(snapshot, target, *options)
-    for each in bad:
-        path = target / each.lstrip("/")
-        if path.is_file():
-            path.unlink()  # it may have the right size, and a wrong content
-    return bad
-
-
-def give(root: Path, owner: str) -> None:
-    """Give all below a directory to the user of the mail, but for what is put aside."""
-    user = pwd.getpwnam(owner)
-    for directory, names, files in os.walk(root):
-        if directory == str(root) and ASIDE in names:
-            names.remove(ASIDE)
-        for name in (*names, *files):
-            os.lchown(Path(directory, name), user.pw_uid, user.pw_gid)
-
-
-def placed(root: Path, place: Path, owner: str) -> dict[str, Any]:
-    """Make a tree of mail equal to a backup; see ``placing``."""
-    give(place, owner)
-    shutil.chown(place, owner, owner)
-    return as_user(owner, "placing", place, iter([json.dumps({"root": str(root)})]))
-
-
-def has_mail(root: Path) -> bool:
-    """Return whether there is a message, which costs no time if there are many."""
-    for directory, names, files in os.walk(root):
-        if ASIDE in names:
-            names.remove(ASIDE)
-        here = Path(directory).name
-        if files and (here in ("cur", "new") or any(each.startswith("u.") for each in files)):
-            return True
-    return False
+def _named(backup: Mapping[str, Any]) -> str:
+    return f"{str(backup['id'])[:8]} of {in_utc(str(backup['time']))[:16]} with {_messages(backup)} messages"

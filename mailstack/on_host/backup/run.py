@@ -22,6 +22,8 @@ PLACE = Path("/var/lib/mailstack/backup")
 STAGE = PLACE / "stage"
 WHOLE, MAIL = "mailstack", "mailstack-mail"
 """The tags of the two snapshots of a backup."""
+HALF = PLACE / "restore" / "changed"
+"""A mark that a restore has begun to change the host, and has not ended."""
 CHECK_EVERY = 7 * 86400
 READ = "5%"
 """The part of the data that a check reads."""
@@ -44,6 +46,10 @@ class Backup:
     def run(self) -> dict[str, Any]:
         """Make the backup, and return its result. Raises ``FailureError``."""
         begun, before = time.time(), kept("backup")
+        if HALF.exists():
+            raise FailureError(
+                "this host is half restored: mailstack.restore goes on; then there are backups again"
+            )
         self.progress.step("open the repository")
         self._room()
         self.repository.open(make=True)

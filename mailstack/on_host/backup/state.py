@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,6 +43,23 @@ class Database:
         self.engine, self.name = configuration["engine"], configuration["name"]
         self.port = str(configuration["port"])
 
+    @property
+    def at_once(self) -> bool:
+        """Whether a load that fails has changed nothing."""
+        return bool(self.engine != "mysql")
+
+    def users(self) -> set[str]:
+        """Return the addresses of all users; none if there are no tables yet. Raises ``FailureError``."""
+        query = "SELECT email FROM mail_users"
+        if self.engine == "mysql":
+            command = ["mariadb", "-NB", "-e", query, self.name]
+        else:
+            command = [*_as_postgres("psql"), "-XqAtw", "-p", self.port, "-d", self.name, "-c", query]
+        done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=600)
+        if done.returncode and not re.search("does not exist|doesn't exist", done.stderr):
+            raise FailureError(f"the database can't be read: {done.stderr.strip()[:300]}")
+        return {line for line in done.stdout.split("\n") if line}
+
     def dump(self, directory: Path) -> None:
         """Write the whole database as SQL, as it is at one moment. Raises ``FailureError``."""
         if self.engine == "mysql":
@@ -66,6 +84,17 @@ class Database:
             before = _EMPTY.encode()
         with (directory / DUMP).open("rb") as file:
             _run(command, "the database can't be written", before=before, given=file)
+
+
+def unnamed(users: set[str], dump: Path) -> set[str]:
+    """Return the addresses that no row of a dump has."""
+    left = set(users)
+    with dump.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            left.difference_update(re.split(r"[\t\n'(),]", line))
+            if not left:
+                break
+    return left
 
 
 def _as_postgres(program: str) -> list[str]:

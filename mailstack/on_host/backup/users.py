@@ -12,9 +12,9 @@ from typing import Any
 
 from .folders import WORK
 from .homes import driver_of, home_of
+from .parts import chosen, give, has_mail, placed, written
 from .progress import Progress
 from .restic import FailureError, Repository
-from .restore import chosen, give, has_mail, placed, written
 from .run import PLACE, in_utc, mail_of
 
 _FORMATS = {"Maildir": "maildir", "sdbox": "sdbox"}
