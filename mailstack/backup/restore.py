@@ -11,6 +11,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.context import host
 
+from mailstack import addresses, hosts
 from mailstack.accounts.arguments import arguments_checked, true_or_false
 from mailstack.accounts.password_source import password_source
 from mailstack.backup.commands import has_backups
@@ -18,6 +19,7 @@ from mailstack.backup.following import followed
 from mailstack.backup.printed import brought_back
 from mailstack.components import mail_server
 from mailstack.components.backup import RESTORE
+from mailstack.components.component import site_of
 from mailstack.operation import local_command, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
@@ -61,17 +63,39 @@ def restore(
         raise OperationValueError("folder: needs user, whose folder it is")
     if user is not None and overwrite:
         raise OperationValueError("overwrite: not with user, whose mail stays")
+    email = _address(user) if user is not None else ""
     if not has_backups():
         return
     settings = deployed_with() or Settings.from_data(host.data)
     if password_from is not None and settings.mail_backup_password is not None:
         raise OperationValueError("password_from: mail_backup_password has it already; allowed: one of both")
     password = password_source(password_from, "the repository") if password_from is not None else None
-    wishes = {"at": at or "", "overwrite": overwrite, "user": user or "", "folder": folder or ""}
-    what = f"the mail of {user}" if user else "the backup"
+    wishes = {"at": at or "", "overwrite": overwrite, "user": email, "folder": _folder(folder or "")}
+    if email and not site_of(settings, hosts.checked(settings)).here.has_mail:
+        host.log("the mail is on another host")
+        return
+    what = f"the mail of {email}" if email else "the backup"
     _restore(wishes=json.dumps(wishes), password=password, name=f"Bring back {what}")
     if not user:
         mail_server.deploy(settings)
+
+
+def _address(user: str) -> str:
+    """Return the address as the database has it."""
+    try:
+        email = addresses.address_key(str(user))
+    except ValueError as error:
+        raise OperationValueError(f"user = {user!r}: {error}") from None
+    if set("*?") & set(email):
+        raise OperationValueError(f"user = {user!r}: doveadm would take * or ? for any letters")
+    return email
+
+
+def _folder(name: str) -> str:
+    """Return the name of a folder. Raises ``OperationValueError`` for what is a pattern to doveadm."""
+    if set("*?") & set(name):
+        raise OperationValueError(f"folder = {name!r}: allowed: the name of one folder, without * and ?")
+    return name
 
 
 @operation

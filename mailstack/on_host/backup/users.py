@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -10,16 +11,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .folders import WORK
+from .doveadm import counted, imported
+from .folders import ASIDE, WORK
 from .homes import driver_of, home_of
 from .parts import chosen, give, has_mail, placed, written
 from .progress import Progress
 from .restic import FailureError, Repository
+from .restore import WORK as WHOLE_RESTORE
 from .run import PLACE, in_utc, mail_of
 
 _FORMATS = {"Maildir": "maildir", "sdbox": "sdbox"}
 """The directories in a home that have the mail, with the name of their format."""
-_IMPORT = 6 * 3600
 
 
 class UserRestore:
@@ -38,6 +40,7 @@ class UserRestore:
         self.wanted, self.repository, self.progress = configuration, repository, progress
         self.user, self.folder, self.at = str(wishes["user"]), str(wishes.get("folder") or ""), wishes["at"]
         self.failed: list[str] = []
+        self.aside = ""
 
     def run(self) -> dict[str, Any]:
         """Bring it back, and return the result. Raises ``FailureError``."""
@@ -45,6 +48,11 @@ class UserRestore:
         self.progress.step("open the repository")
         self.repository.open()
         found, root = chosen(self.repository, str(self.at or "")), Path(self.wanted["mail"])
+        if (WHOLE_RESTORE / "of").exists():
+            raise FailureError(
+                "a restore of the whole host has not ended: mailstack.restore goes on with it; to give it up,"
+                f" remove {WHOLE_RESTORE}"
+            )
         rest, live = PLACE / "user", root / WORK
         for place in (rest, live):
             shutil.rmtree(place, ignore_errors=True)
@@ -62,7 +70,7 @@ class UserRestore:
         written(self.repository, str(found["id"]), rest, "/homes.json")
         directory = self._directory(json.loads((rest / "homes.json").read_text("utf-8")))
         self.progress.step("read the mail")
-        parts = (f"/mail/tree/{directory}", f"/mail/names/{directory}.names", f"/mail/names/{directory}")
+        parts = (f"/mail/tree/{directory}", *lists_of(directory))
         bad = written(self.repository, str(found["id"]), rest, *parts)
         bad += written(self.repository, mail_of(found), live, f"/{directory}")
         if bad:
@@ -72,16 +80,18 @@ class UserRestore:
             place.mkdir(exist_ok=True)
         shutil.chown(live, owner, owner)
         give(live, owner)
+        if not only(directory, rest / "mail/names") and has_mail(live):
+            raise FailureError(f"the backup has no list of messages of {self.user}; at=ID names another one")
         counts = placed(live, rest / "mail", owner)
         missing = counts.pop("missing")
         self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]
         home, source = Path(home_of(self.user)), live / directory
         if not self.folder and not has_mail(home) and self._fits(source):
-            self._whole(source, home)
-            return {**counts, "missing": len(missing), "into": ""}
-        into = f"Restored {in_utc(str(found['time']))[:10]}"
+            self._whole(source, home, live / "before")
+            return {**counts, "missing": len(missing), "into": "", "aside": self.aside}
+        into = f"Restored {in_utc(str(found['time']))[:10]} {str(found['id'])[:8]}"
         self._import(source, into)
-        return {**counts, "missing": len(missing), "into": into}
+        return {"messages": counted(self.user, self._beside(into)), "missing": len(missing), "into": into}
 
     def _directory(self, homes: Mapping[str, str]) -> str:
         """Return the directory of the user in the backup, below that of all mail."""
@@ -99,27 +109,64 @@ class UserRestore:
             (source / name).is_dir() and kind == driver for name, kind in _FORMATS.items()
         )
 
-    def _whole(self, source: Path, home: Path) -> None:
+    def _whole(self, source: Path, home: Path, before: Path) -> None:
         """Put a whole home there: the user has no mail, so messages keep their UIDs."""
         self.progress.step("put the mail there")
-        owner = self.wanted["owner"]
-        home.mkdir(parents=True, exist_ok=True)
-        shutil.chown(home, owner, owner)
+        if not home.exists():
+            home.mkdir(parents=True)
+            shutil.chown(home, self.wanted["owner"], self.wanted["owner"])
+        before.mkdir()
         subprocess.run(["doveadm", "kick", self.user], capture_output=True, timeout=60)
         for each in source.iterdir():
             there = home / each.name
-            if there.is_dir() and not there.is_symlink():
-                shutil.rmtree(there)
+            if os.path.lexists(there):
+                there.rename(before / each.name)
             each.rename(there)
+        # the user may have got mail, or made a filter, in the meantime
+        if has_mail(before) or any(
+            each.is_file() and not each.is_symlink()
+            for name in before.iterdir()
+            if name.name not in _FORMATS
+            for each in (name, *name.rglob("*"))
+        ):
+            aside = Path(self.wanted["mail"]) / ASIDE / time.strftime("%Y%m%d-%H%M%S")
+            aside.parent.mkdir(mode=0o700, exist_ok=True)
+            before.rename(aside)
+            self.aside = str(aside)
+
+    def _beside(self, into: str) -> list[str]:
+        """Return masks for the folders that come from the backup."""
+        return [f"{into}/{self.folder}"] if self.folder else [into, f"{into}/*"]
 
     def _import(self, source: Path, into: str) -> None:
         self.progress.step(f"copy the mail into {into}")
         found = [(name, kind) for name, kind in _FORMATS.items() if (source / name).is_dir()]
         if not found:
             raise FailureError(f"the backup has no mail of {self.user}")
+        if counted(self.user, self._beside(into)):
+            raise FailureError(
+                f"the user has the folder {into} already, with mail: rename or remove it first"
+            )
         query = ["mailbox", self.folder] if self.folder else ["all"]
         for name, kind in found:
-            command = ["doveadm", "import", "-u", self.user, f"{kind}:{source / name}", into, *query]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_IMPORT)
-            if done.returncode:
-                raise FailureError(f"doveadm import: {done.stderr.strip()[:400]}")
+            imported(self.user, f"{kind}:{source / name}", into, query)
+        if not counted(self.user, self._beside(into)):
+            what = f"no folder {self.folder}, or no message in it" if self.folder else "no message"
+            raise FailureError(f"the backup has {what} of {self.user}")
+
+
+def lists_of(directory: str) -> list[str]:
+    """Return the paths in a backup of the lists that may have messages of a home; see ``keeping``."""
+    parts = directory.split("/")[:2]
+    return [f"/mail/names/{'/'.join(parts)}.names", f"/mail/names/{directory}"]
+
+
+def only(directory: str, names: Path) -> bool:
+    """Leave the messages of one home alone in these lists; return whether there are any."""
+    found = False
+    for file in sorted(names.rglob("*.names")):
+        with file.open(encoding="utf-8") as lines:
+            own = [line for line in lines if f"{json.loads(line)[0]}".startswith(f"{directory}/")]
+        file.write_text("".join(own), "utf-8")
+        found = found or bool(own)
+    return found

@@ -1,0 +1,143 @@
+"""The mail of one user is brought back; the repository, restic and Dovecot are made up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.backup.restore import _address, _folder
+from mailstack.on_host.backup import doveadm, users
+from mailstack.on_host.backup.placing import Placer
+from mailstack.on_host.backup.progress import Progress
+from mailstack.on_host.backup.restic import FailureError
+from mailstack.on_host.backup.users import UserRestore
+from tests.unit.test_backup_mail import keep, write
+from tests.unit.test_backup_runs import places, snapshot
+from tests.unit.test_restore_faults import Told
+
+__all__ = ["places"]
+
+HOME = "example.org/a/alice"
+OTHER = "example.org/a/bob"
+
+
+class Host:
+    """A host whose backup has two users with deep homes, and its Dovecot."""
+
+    def __init__(self, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.folders, self.mails = places / "vmail", dict[str, int](), 1
+        self.home = self.root / HOME
+        self.home.mkdir(parents=True)
+        found = snapshot("aaaa1111bbbb", "mailstack", "mail=mmmm", "messages=2")
+        self.repository = Told(places / "kept", found)
+        homes = {"": str(self.root), "alice@example.org": str(self.home)}
+        write(places / "kept/aaaa1111bbbb", "homes.json", json.dumps(homes))
+        for home in (HOME, OTHER):
+            write(places / "kept/mmmm", f"{home}/Maildir/cur/1.M1.host:2,S", f"of {home}")
+            (places / "kept/mmmm" / home / "Maildir/new").mkdir()
+        keep(places / "kept/mmmm", places / "kept/aaaa1111bbbb/mail", set())
+        shutil.rmtree(places / "kept/mmmm" / OTHER)
+        monkeypatch.setattr(users, "PLACE", places)
+        monkeypatch.setattr(users, "WHOLE_RESTORE", places / "restore")
+        monkeypatch.setattr(users, "give", lambda *_: None)
+        monkeypatch.setattr(shutil, "chown", lambda *_: None)
+        monkeypatch.setattr(users, "placed", lambda root, source, owner: Placer(root, source).place())
+        monkeypatch.setattr(users, "home_of", lambda _: str(self.home))
+        monkeypatch.setattr(users, "driver_of", lambda _: "")
+        monkeypatch.setattr(users, "counted", self.counted)
+        monkeypatch.setattr(users, "imported", self.imported)
+        monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
+
+    def counted(self, user: str, masks: list[str]) -> int:
+        return sum(self.folders.get(mask, 0) for mask in masks)
+
+    def imported(self, user: str, source: str, into: str, query: list[str]) -> None:
+        self.folders[f"{into}/{query[1]}" if query[1:] else into] = self.mails
+
+    def run(self, folder: str = "") -> dict[str, Any]:
+        wanted = {"mail": str(self.root), "owner": "vmail"}
+        asked = {"user": "alice@example.org", "folder": folder, "at": ""}
+        return UserRestore(wanted, self.repository, Progress(), asked).run()  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def host(places: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    return Host(places, monkeypatch)
+
+
+def test_a_home_that_lies_deep_is_back(host: Host) -> None:
+    result = host.run()
+    assert (result["messages"], result["missing"], result["failed"]) == (1, 0, [])
+    assert (host.home / "Maildir/cur/1.M1.host:2,S").read_text() == f"of {HOME}"
+    assert not list(host.root.glob(".*"))
+
+
+def test_a_home_without_a_list_fails(host: Host, places: Path) -> None:
+    for file in (places / "kept/aaaa1111bbbb/mail/names").rglob("*.names"):
+        file.unlink()
+    with pytest.raises(FailureError, match=r"no list of messages of alice@example\.org"):
+        host.run()
+
+
+def test_mail_that_comes_meanwhile_is_put_aside(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: write(host.home, "Maildir/new/9.M9.host", "came"))
+    aside = Path(host.run()["aside"])
+    assert (aside / "Maildir/new/9.M9.host").read_text() == "came" and aside.parent.name == ".before-restore"
+
+
+def test_what_is_printed_is_what_came(host: Host) -> None:
+    write(host.home, "Maildir/cur/5.M5.host:2,", "here")
+    host.mails = 3
+    result = host.run("Lists")
+    assert (result["messages"], result["into"]) == (3, "Restored 2026-11-30 aaaa1111")
+    with pytest.raises(FailureError, match=r"has the folder Restored .* already"):
+        host.run("Lists")
+    host.mails = 0
+    with pytest.raises(FailureError, match="the backup has no folder Lost, or no message in it"):
+        host.run("Lost")
+
+
+def test_a_restore_of_the_whole_host_goes_first(host: Host, places: Path) -> None:
+    write(places, "restore/of", "aaaa")
+    with pytest.raises(FailureError, match=r"has not ended: mailstack\.restore goes on with it"):
+        host.run()
+
+
+@pytest.mark.parametrize("generation", ["2.3", "2.4"])
+def test_a_quota_does_not_stop_it(places: Path, monkeypatch: pytest.MonkeyPatch, generation: str) -> None:
+    version = "dovecot_config_version = 2.4.1\n" if generation == "2.4" else ""
+    monkeypatch.setattr(doveadm, "DOVECOT", write(places, "server.conf", f"{version}# settings\n"))
+    monkeypatch.setattr(doveadm, "RUN", places)
+    called: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        called.append(command)
+        counts = "Mailbox\tmessages\nRestored x\t4\nRestored x/a\t3\n"
+        said = "quota acl fts\n" if command[0] == "doveconf" else counts
+        return subprocess.CompletedProcess(command, 0, said, "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert doveadm.counted("alice@example.org", ["Restored x", "Restored x/*"]) == 7
+    assert called[-1][:3] == ["doveadm", "-c", str(places / "dovecot.conf")]
+    text = (places / "dovecot.conf").read_text()
+    assert f"!include {places}/server.conf" in text
+    assert ("mail_plugins = acl fts\n" if generation == "2.3" else "mail_plugins {\n  quota = no\n}") in text
+
+
+def test_addresses_are_as_in_the_database() -> None:
+    assert _address("Alice@Example.org") == "alice@example.org"
+    for wrong in ("al*@example.org", "alice"):
+        with pytest.raises(OperationValueError, match=r"user = "):
+            _address(wrong)
+
+
+def test_a_folder_is_one() -> None:
+    assert _folder("Lists/50 %") == "Lists/50 %"
+    with pytest.raises(OperationValueError, match=r"without \* and \?"):
+        _folder("Lis*")
