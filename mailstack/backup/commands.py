@@ -58,7 +58,7 @@ def check(**pyinfras: Unpack[GlobalArguments]) -> None:
 @operation
 def _check() -> Generator[PyinfraCommand]:
     def look() -> None:
-        result = followed(CHECK, "backup")
+        result = followed(CHECK, "backup-check")
         if result.get("failed"):
             raise OperationError("; ".join(map(str, result["failed"])))
         host.log("the repository is as it should be")

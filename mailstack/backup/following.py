@@ -43,7 +43,7 @@ def followed(unit: str, record: str, *, start: bool = True) -> Mapping[str, Any]
     Raises ``OperationError`` if it can't be started, or leaves no result.
     """
     if start:
-        said = run_script(current_host(), script("backup_start", unit))
+        said = run_script(current_host(), script("backup_start", unit, record))
         if not said.succeeded:
             raise OperationError(f"{unit} can't be started: {' '.join(said.errors.split())}")
     last, shown = time.monotonic(), ""

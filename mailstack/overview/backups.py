@@ -29,6 +29,7 @@ def backup(now: int, wanted: Wanted, records: Mapping[str, Mapping[str, Any]]) -
     """
     record = records.get("backup", {})
     good, failed = int(record.get("good") or 0), [str(each) for each in record.get("failed", ())]
+    damaged = str(record.get("damaged") or "")
     lines = [f"to {wanted.repository}", f"the last good one: {ago(good, now) if good else 'never'}"]
     if good and "messages" in record:
         lines[1] += f"; {counted(record['messages'], 'message')}, {size(record['bytes'])}"
@@ -42,10 +43,15 @@ def backup(now: int, wanted: Wanted, records: Mapping[str, Mapping[str, Any]]) -
         "failed": failed,
         "checked": record.get("checked"),
     }
-    return Section("backup", lines, data, [*_troubles(now, wanted, good, failed), *_unknown(wanted, records)])
+    return Section(
+        "backup", lines, data, [*_troubles(now, wanted, good, failed, damaged), *_unknown(wanted, records)]
+    )
 
 
-def _troubles(now: int, wanted: Wanted, good: int, failed: list[str]) -> list[Trouble]:
+def _troubles(now: int, wanted: Wanted, good: int, failed: list[str], damaged: str) -> list[Trouble]:
+    if damaged:
+        advice = "docs/backup.md says what to do; mailstack.backup.check then reads all of it"
+        return [Trouble(f"the repository is damaged: {damaged}", advice)]
     if failed:
         return [Trouble(f"the last one failed: {failed[0]}", "docs/backup.md says what each error means")]
     if not good:

@@ -6,19 +6,21 @@ import json
 import os
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 from . import __doc__ as described
 from . import given
-from .progress import RESULTS, Progress, alone, kept, write
+from .progress import RESULTS, Progress, alone, begin, kept, write
 from .restic import FailureError, Repository
 from .restore import WISHES, Restore
-from .run import PLACE, WHOLE, Backup, in_utc, tag_of
+from .run import DAMAGED, PLACE, WHOLE, Backup, in_utc, tag_of
 from .users import UserRestore
 
 CONFIGURATION = Path("/etc/mailstack/backup.json")
 COMMANDS = ("run", "check", "list", "reach", "restore")
+_NAMES = {"run": "backup", "check": "backup-check", "restore": "restore"}
 _COUNTS = ("messages", "bytes", "queued")
 
 
@@ -60,25 +62,23 @@ def listed(repository: Repository) -> list[dict[str, Any]]:
 
 def reach(repository: Repository) -> None:
     """Raise ``FailureError`` if the repository can't be opened. One that is not made yet is right."""
-    directory = repository.directory()
-    if directory is not None and directory.is_dir() and not any(directory.iterdir()):
-        return
-    if kept("backup").get("good"):
-        repository.say("cat", "config", "--no-lock", within=60)
+    repository.is_made(within=60)
 
 
 def _recorded(command: str, configuration: dict[str, Any], repository: Repository) -> int:
-    """Run a command, and keep its result for ``mailstack.status``."""
-    progress, begun = Progress(), int(time.time())
-    name = "restore" if command == "restore" else "backup"
-    before = kept(name) if name == "backup" else {}
+    """Run a command, and keep its result for ``mailstack.status`` and the one who waits for it."""
+    begun = int(time.time())
+    name = _NAMES[command]
+    begin(name)
+    before = kept(name) if command == "run" else {}
     try:
         with alone():
-            result = _done(command, configuration, repository, progress, before)
+            result = _done(command, configuration, repository, Progress())
     except FailureError as failure:
         result = {**before, "at": begun, "failed": [str(failure)]}
-    except (OSError, ValueError, LookupError) as fault:
-        result = {**before, "at": begun, "failed": [f"{type(fault).__name__}: {fault}"]}
+    except Exception as fault:  # whatever it is: the result of another run must not stand for this one
+        traceback.print_exc()
+        result = {**before, "at": begun, "failed": [f"{type(fault).__name__}: {fault}"[:500]]}
     write(RESULTS / f"{name}.json", result)
     for each in result["failed"]:
         print(each, file=sys.stderr)
@@ -90,7 +90,6 @@ def _done(
     configuration: dict[str, Any],
     repository: Repository,
     progress: Progress,
-    before: dict[str, Any],
 ) -> dict[str, Any]:
     if command == "restore":
         given.take(configuration)
@@ -101,9 +100,16 @@ def _done(
     if command == "run":
         return backup.run()
     repository.open()
-    backup.check()
-    now = int(time.time())
-    return {**before, "at": before.get("at", now), "failed": backup.failed, "checked": now}
+    before = kept("backup")
+    # one that was damaged is right once all of it was read
+    found = backup.check(whole=bool(before.get("damaged")))
+    write(RESULTS / "backup.json", {**before, **found, "failed": _without_damage(before)})
+    return {"at": int(time.time()), "failed": backup.failed, **found}
+
+
+def _without_damage(record: dict[str, Any]) -> list[str]:
+    """Return why the last backup failed, but for damage: the check knows that."""
+    return [each for each in record.get("failed", ()) if not str(each).startswith(DAMAGED)]
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ def write(path: Path, value: dict[str, Any]) -> None:
     new.replace(path)
 
 
+def begin(name: str) -> None:
+    """Note that a result of this name from before is one of another run: backup_state.sh looks at it."""
+    RUN.mkdir(mode=0o700, exist_ok=True)
+    (RUN / f"{name}.begun").touch()
+
+
 def kept(name: str) -> dict[str, Any]:
     """Return the last result of this name."""
     with contextlib.suppress(FileNotFoundError, ValueError):

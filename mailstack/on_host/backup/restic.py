@@ -146,8 +146,20 @@ class Repository:
 
         Raises ``FailureError``.
         """
+        if not self.is_made():
+            if not make:
+                raise FailureError(f"there is no repository at {self.place}")
+            self.say("init", within=600)
+        KNOWN.write_text(f"{self.place}\n", "utf-8")
+        self.say("unlock", within=600)
+
+    def is_made(self, within: float = _ANSWER) -> bool:
+        """Return whether there is a repository.
+
+        Raises ``FailureError`` if it can't be opened, or if this host had it and it is not there.
+        """
         try:
-            self.say("cat", "config", "--no-lock", within=_ANSWER)
+            self.say("cat", "config", "--no-lock", within=within)
         except FailureError as failure:
             if MISSING not in str(failure) and "repository does not exist" not in str(failure):
                 raise FailureError(self._refused() or str(failure)) from None
@@ -155,11 +167,8 @@ class Repository:
                 raise FailureError(
                     f"the repository {self.place} is gone: is its disk mounted? If it is lost, remove {KNOWN}"
                 ) from None
-            if not make:
-                raise FailureError(f"there is no repository at {self.place}") from None
-            self.say("init", within=600)
-        KNOWN.write_text(f"{self.place}\n", "utf-8")
-        self.say("unlock", within=600)
+            return False
+        return True
 
     def _refused(self) -> str:
         """Return why the host of the repository lets nobody in, which restic says only by luck."""

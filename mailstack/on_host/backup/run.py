@@ -27,6 +27,9 @@ HALF = PLACE / "restore" / "changed"
 CHECK_EVERY = 7 * 86400
 READ = "5%"
 """The part of the data that a check reads."""
+DAMAGED = "the repository is damaged: "
+_DAMAGE = ("contains errors", "is damaged", "LoadIndex returned", "ciphertext verification failed")
+"""What restic says of damage, and of nothing else."""
 _FREE_SHARE, _FREE = 0.03, 256 << 20
 _AGAIN = 900
 """If the snapshot of the mail took longer, in seconds, another one is made: much mail has come meanwhile."""
@@ -59,23 +62,37 @@ class Backup:
         finally:
             self._clean()
         result: dict[str, Any] = {"at": int(begun), "snapshot": snapshot[:8], **self.counts}
-        result["good"] = before.get("good", 0) if self.failed else int(begun)
         result["checked"] = before.get("checked", 0)
+        result["damaged"] = before.get("damaged", "")
         self.forget()
-        if begun - int(result["checked"]) > CHECK_EVERY:
-            self.check()
-            result["checked"] = int(time.time())
+        if result["damaged"]:  # until mailstack.backup.check has read all of it
+            self.failed.append(f"{DAMAGED}{result['damaged']}")
+        elif begun - int(result["checked"]) > CHECK_EVERY:
+            result |= self.check()
+        result["good"] = before.get("good", 0) if self.failed else int(begun)
         return {**result, "failed": self.failed, "seconds": round(time.time() - begun)}
 
-    def check(self) -> None:
-        """Check the repository and read a part of it; if it is right, free what no backup needs."""
+    def check(self, *, whole: bool = False) -> dict[str, Any]:
+        """Check the repository and read a part of it; if it is right, free what no backup needs.
+
+        Return what is known then: when it was ``checked``, and how it is ``damaged``.
+        """
+        part = "all" if whole else READ
         try:
-            self.progress.step(f"check the repository, and read {READ} of it")
-            self.repository.say("check", f"--read-data-subset={READ}")
+            self.progress.step(f"check the repository, and read {part} of it")
+            self.repository.say("check", "--read-data" if whole else f"--read-data-subset={READ}")
+        except FailureError as failure:
+            if not any(words in str(failure) for words in _DAMAGE):
+                self.failed.append(f"the repository could not be checked: {failure}")
+                return {}
+            self.failed.append(f"{DAMAGED}{failure}")
+            return {"damaged": str(failure)}
+        try:
             self.progress.step("remove old data")
             self.repository.say("prune")
         except FailureError as failure:
-            self.failed.append(f"the repository is damaged: {failure}")
+            self.failed.append(f"data that no backup needs could not be removed: {failure}")
+        return {"checked": int(time.time()), "damaged": ""}
 
     def forget(self) -> None:
         """Forget backups that are older than the settings want, each with its snapshot of the mail."""
