@@ -194,3 +194,22 @@ def test_a_message_that_goes_while_its_index_is_copied_is_kept(
     keeper = keep(root, tmp_path / "stage", set())
     assert keeper.found["messages"] == 5
     assert (tmp_path / "stage/tree" / DBOX / "u.2").exists()
+
+
+@pytest.mark.parametrize("name", ["before-restore", "restoring"])
+def test_a_folder_of_a_user_is_not_what_a_restore_has_left(root: Path, tmp_path: Path, name: str) -> None:
+    write(root, f"{MAILDIR}/.{name}/cur/7.M7.host:2,S")
+    (root / MAILDIR / f".{name}" / "new").mkdir()
+    assert keep(root, tmp_path / "stage", set()).found["messages"] == 6
+
+
+def test_folders_of_sdbox_with_names_of_a_maildir(root: Path, tmp_path: Path) -> None:
+    boxes = DBOX.removesuffix("/INBOX/dbox-Mails")
+    for name in ("cur", "new", "tmp", "fts-flatcurve"):
+        write(root, f"{boxes}/{name}/dbox-Mails/u.7")
+        write(root, f"{boxes}/{name}/dbox-Mails/dovecot.index")
+    live = tmp_path / "live"
+    kept = snapshot(root, live)
+    assert keep(root, tmp_path / "stage", kept).found["messages"] == 9
+    assert (tmp_path / "stage/tree" / boxes / "cur/dbox-Mails/dovecot.index").exists()
+    assert Placer(live, tmp_path / "stage").place() == {"messages": 9, "missing": []}

@@ -231,3 +231,17 @@ def test_a_result_is_for_root_alone(places: Path) -> None:
 
 def test_paths_below_others_are_kept_once() -> None:
     assert run._outer(["/etc/postsrsd.secret", "/var/mail", "/etc"]) == ["/var/mail", "/etc"]
+
+
+def test_only_the_work_of_restores_is_left_out(places: Path) -> None:
+    asked: list[str] = []
+
+    class Noted(Listed):
+        def backup(self, *arguments: str, **_: Any) -> str:
+            asked.extend(arguments)
+            return "aaaa1111"
+
+    Backup({}, Noted(), Progress())._live("/srv/a*b")  # type: ignore[arg-type]
+    left_out = {asked[number + 1] for number, each in enumerate(asked) if each == "--exclude"}
+    assert {r"/srv/a\*b/.before-restore", r"/srv/a\*b/.restoring"} < left_out
+    assert not left_out & {".before-restore", ".restoring"}

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 ASIDE, WORK = ".before-restore", ".restoring"
-"""Directories in that of the mail: what a restore has replaced, and its work. They are in no backup."""
+"""Directories directly in that of all mail, in no backup: what a restore has replaced, and its work."""
 SEARCH = ("fts-flatcurve", "xapian-indexes")
 """Indexes of full-text search, which Dovecot makes again."""
+_DBOX_MAIL = "dbox-Mails"
 _DBOX = re.compile(r"u\.\d+")
 _LEFT_OUT = re.compile(r"dovecot\.index\.cache|.*\.(?:lock|tmp|newlock)|\.temp\..*")
 _INDEX = re.compile(r"dovecot\.(?:list\.)?index(?:\.log(?:\.2)?)?")
@@ -75,9 +76,14 @@ class Folder:
         self.place = root / path
         entries = _entries(self.place)
         names = {each.name for each in entries if each.is_dir(follow_symlinks=False)}
-        self.is_maildir = names.issuperset(_MAILDIR)
+        # users of sdbox may have folders of these names
+        self.is_maildir = names.issuperset(_MAILDIR) and not any(
+            (self.place / name / _DBOX_MAIL).is_dir() for name in _MAILDIR
+        )
         inner = {*_MAILDIR, "tmp"} if self.is_maildir else set()
-        self.folders = sorted(names - inner - {*SEARCH, ASIDE, WORK})
+        indexes = {name for name in SEARCH if not (self.place / name / _DBOX_MAIL).is_dir()}
+        work = set() if path else {ASIDE, WORK}
+        self.folders = sorted(names - inner - indexes - work)
 
     def listing(self) -> dict[str, str]:
         """Return the names of all messages by their keys.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import pwd
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from .folders import ASIDE, WORK
 from .restic import FailureError, Repository
-from .run import WHOLE, as_user
+from .run import WHOLE, as_pattern, as_user
 
 
 def chosen(repository: Repository, at: str) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def written(repository: Repository, snapshot: str, target: Path, *only: str) -> 
 
     + only: paths in the snapshot; by default all
     """
-    options = [text for path in only for text in ("--include", re.sub(r"([\\*?\[])", r"\\\1", path))]
+    options = [text for path in only for text in ("--include", as_pattern(path))]
     bad = repository.restore(snapshot, target, *options)
     for each in bad:
         path = target / each.lstrip("/")

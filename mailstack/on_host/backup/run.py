@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -132,7 +133,9 @@ class Backup:
 
     def _live(self, root: str) -> str:
         """Make a snapshot of the mail as it flows, and return its ID."""
-        names = (*SEARCH, "dovecot.index.cache", ASIDE, WORK)
+        # others of these names may be folders of users; restic compares with the path without links
+        work = (f"{as_pattern(os.path.realpath(root))}/{name}" for name in (ASIDE, WORK))
+        names = (*SEARCH, "dovecot.index.cache", *work)
         left_out = [text for name in names for text in ("--exclude", name)]
         for _ in range(3):
             begun = time.monotonic()
@@ -203,6 +206,11 @@ class Backup:
 
     def _clean(self) -> None:
         shutil.rmtree(STAGE, ignore_errors=True)
+
+
+def as_pattern(path: str) -> str:
+    """Return a pattern of restic that fits this path alone."""
+    return re.sub(r"([\\*?\[])", r"\\\1", path)
 
 
 def _outer(paths: Sequence[str]) -> list[str]:

@@ -38,7 +38,9 @@ def test_a_folder_is_back_beside_the_one_that_is_there(kept: Target, lost: Lost)
         session.expunge()
     assert not named(backups.mailboxes(kept, CAROL, PASSWORD), "Lists")
     said = restore(kept, f"user={CAROL}", "folder=Lists")
-    assert "in the folder Restored 20" in said
+    assert "in the folder Restored 20" in said and "; 3 messages; " in said, said
+    again = kept.pyinfra("-y", "mailstack.restore", f"user={CAROL}", "folder=Lists", data=DATA, timeout=300)
+    assert again.returncode and "has the folder Restored" in " ".join(again.stderr.split())
     found = backups.mailboxes(kept, CAROL, PASSWORD)
     (into,) = {each.partition("/")[0] for each in found if each.startswith("Restored")}
     assert alike(named(found, f"{into}/Lists")) == alike(named(lost.quiet, "Lists"))
@@ -47,6 +49,25 @@ def test_a_folder_is_back_beside_the_one_that_is_there(kept: Target, lost: Lost)
         name: mail for name, mail in lost.quiet.items() if "Lists" not in name
     }
     assert kept.exec("ls -A /var/vmail").stdout.split() == ["example.com", "example.org"]
+
+
+def test_a_quota_does_not_stop_it(kept: Target, lost: Lost) -> None:
+    kept.exec(["doveadm", "mailbox", "delete", "-r", "-s", "-u", CAROL, into_of(kept)])
+    clients.sql(kept, f"UPDATE mail_users SET quota_mb = 1 WHERE email = '{CAROL}'")
+    try:
+        with clients.imap(kept, CAROL, password=PASSWORD) as session:
+            session.append("INBOX", "", None, b"Subject: fills\r\n\r\n" + b"x" * 75 * 13_500)
+        said = restore(kept, f"user={CAROL.upper()}")
+        assert f"; {sum(map(len, lost.quiet.values()))} messages; " in said, said
+    finally:
+        clients.sql(kept, f"UPDATE mail_users SET quota_mb = 77 WHERE email = '{CAROL}'")
+
+
+def into_of(target: Target) -> str:
+    """Return the folder with what is back."""
+    found = backups.mailboxes(target, CAROL, PASSWORD)
+    (into,) = {each.partition("/")[0] for each in found if each.startswith("Restored")}
+    return into
 
 
 def test_a_user_without_mail_gets_all_as_it_was(kept: Target, lost: Lost) -> None:
