@@ -69,7 +69,8 @@ class Backup(Component):
     def check(self, site: Site) -> None:
         """See ``Component``: it would keep itself."""
         place, mail = site.settings.mail_backup_repository or "", site.settings.mail_home_root
-        for kept in ("/etc", *((mail,) if site.here.has_mail else ())):
+        declared = (state.path for state in _states(site) if state.holds != "database")
+        for kept in ("/etc", *((mail,) if site.here.has_mail else ()), *sorted(declared)):
             if f"{place}/".startswith(f"{kept}/"):
                 raise OperationValueError(
                     f"mail_backup_repository = {place!r}: is in {kept}, which is kept in it; allowed: another"
@@ -188,10 +189,15 @@ def _times(site: Site) -> str:
     return "*-*-* 02:00" if hours == 24 else f"*-*-* 00/{hours}:00"
 
 
+def _states(site: Site) -> list[State]:
+    """Return what the components of a host declare as their state."""
+    return [state for each in site.components if each.is_installed(site) for state in each.state(site)]
+
+
 def _configuration(site: Site) -> str:
     """Return what the program keeps: all that the components of the host declare as their state."""
     settings = site.settings
-    kept = [state for each in site.components if each.is_installed(site) for state in each.state(site)]
+    kept = _states(site)
     mail = settings.mail_home_root if site.here.has_mail else None
     by_other_means = ("queue", "database")
     paths = sorted({each.path for each in kept if each.holds not in by_other_means and each.path != mail})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
 from mailstack.components.backup import BACKUP
-from mailstack.on_host.backup import progress, restic, restore, run
+from mailstack.components.component import Site
+from mailstack.on_host.backup import progress, restic, restore, run, state
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError, Repository
 from mailstack.on_host.backup.restore import Restore
 from mailstack.on_host.backup.run import Backup
-from tests.support.sites import site
+from tests.support.sites import site, whole
 
 RESTIC = """#!/bin/sh
 echo "$*" >> {calls}
@@ -98,7 +100,12 @@ def test_a_wrong_password_is_no_missing_repository(places: Path, monkeypatch: py
     script = "echo 'Fatal: wrong password or no key found' >&2; exit 1"
     with pytest.raises(FailureError, match="wrong password or no key found"):
         repository(places, monkeypatch, script).open(make=True)
-    assert len(calls(places)) == 1
+    with pytest.raises(FailureError, match="servers that share one need the same mail_backup_password"):
+        repository(places, monkeypatch, script).open(make=True)
+    assert len(calls(places)) == 2
+    (places / "repository").write_text(str(places / "repo"))
+    with pytest.raises(FailureError, match=r"no key found$"):
+        repository(places, monkeypatch, script).open(make=True)
 
 
 def test_why_a_host_lets_nobody_in_is_said(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,12 +222,25 @@ def test_steps_that_are_done_are_not_done_again(places: Path, monkeypatch: pytes
     assert done == ["a", "b"]
 
 
-@pytest.mark.parametrize("place", ["/var/vmail/backup", "/var/vmail", "/etc/backup"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/var/vmail/backup",
+        "/var/vmail",
+        "/etc/backup",
+        "/var/spool/postfix/backup",
+        "/var/lib/mailstack/secrets/backup",
+        "/var/mail/backup",
+    ],
+)
 def test_a_repository_is_not_in_what_it_keeps(place: str) -> None:
-    here = site(Settings(mail_hostname="mail.example.org", mail_backup_repository=place))
+    def of(repository: str) -> Site:
+        here = site(Settings(mail_hostname="mail.example.org", mail_backup_repository=repository))
+        return replace(here, components=tuple(whole(here)))
+
     with pytest.raises(OperationValueError, match=f"mail_backup_repository = '{place}': is in"):
-        BACKUP.check(here)
-    BACKUP.check(site(Settings(mail_hostname="mail.example.org", mail_backup_repository="/var/vmail2")))
+        BACKUP.check(of(place))
+    BACKUP.check(of("/var/vmail2"))
 
 
 def test_a_result_is_for_root_alone(places: Path) -> None:
@@ -245,3 +265,35 @@ def test_only_the_work_of_restores_is_left_out(places: Path) -> None:
     left_out = {asked[number + 1] for number, each in enumerate(asked) if each == "--exclude"}
     assert {r"/srv/a\*b/.before-restore", r"/srv/a\*b/.restoring"} < left_out
     assert not left_out & {".before-restore", ".restoring"}
+
+
+DUMP = """CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$
+  GRANT SELECT ON TABLE x TO nobody_in_text;
+$$;
+ALTER TABLE public.mail_users OWNER TO mailowner;
+COPY public.mail_users (email, note) FROM stdin;
+ALTER TABLE x OWNER TO nobody_in_rows;
+\\.
+GRANT SELECT ON TABLE public.mail_users TO "My ""own"" one";
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+REVOKE ALL ON TABLE public.x FROM old;
+ALTER DEFAULT PRIVILEGES FOR ROLE mailowner IN SCHEMA public GRANT SELECT ON TABLES TO mailreader;
+"""
+
+
+def test_roles_that_are_missing_are_made(
+    places: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "database.sql").write_text(DUMP)
+    found = state.roles(tmp_path / "database.sql")
+    assert found == {"mailowner", 'My "own" one', "old", "mailreader"}
+    given: list[bytes] = []
+    monkeypatch.setattr(state, "_as_postgres", lambda program: [program])
+    monkeypatch.setattr(state, "_run", lambda command, what, *, before, given: taken(before))
+
+    def taken(before: bytes) -> None:
+        given.append(before)
+
+    state.Database({"engine": "postgresql", "name": "mail", "port": 5432}).load(tmp_path)
+    (text,) = map(bytes.decode, given)
+    assert 'CREATE ROLE "My ""own"" one" NOLOGIN' in text and "rolname = 'mailowner'" in text

@@ -162,13 +162,22 @@ class Repository:
             self.say("cat", "config", "--no-lock", within=within)
         except FailureError as failure:
             if MISSING not in str(failure) and "repository does not exist" not in str(failure):
-                raise FailureError(self._refused() or str(failure)) from None
+                raise FailureError(self._refused() or f"{failure}{self._shared(str(failure))}") from None
             if self.place == _known():
                 raise FailureError(
                     f"the repository {self.place} is gone: is its disk mounted? If it is lost, remove {KNOWN}"
                 ) from None
             return False
         return True
+
+    def _shared(self, text: str) -> str:
+        """Return what a wrong password of a repository means that this host has never opened."""
+        if "wrong password" not in text or self.place == _known():
+            return ""
+        return (
+            "; another host made this repository: servers that share one need the same mail_backup_password,"
+            " and a restore needs password_from"
+        )
 
     def _refused(self) -> str:
         """Return why the host of the repository lets nobody in, which restic says only by luck."""

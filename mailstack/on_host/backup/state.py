@@ -17,6 +17,10 @@ from .restic import FailureError
 DUMP = "database.sql"
 _WITHIN = 6 * 3600
 _QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
+_NAMES_ROLE = re.compile(
+    r"(?:ALTER [A-Z].* (?:OWNER|TABLES|SEQUENCES|FUNCTIONS|TYPES|SCHEMAS) TO|GRANT .* TO|REVOKE .* FROM)"
+    r' (?:(?P<plain>[^" ;]+)|"(?P<quoted>(?:[^"]|"")+)")(?: WITH GRANT OPTION)?;$'
+)
 _EMPTY = """
 SET client_min_messages = warning;
 SET lock_timeout = '60s';
@@ -81,7 +85,8 @@ class Database:
         else:
             command = [*_as_postgres("psql"), "-XqAtw", "-p", self.port, "-d", self.name]
             command += ["-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=terse", "-1", "-o", "/dev/null", "-f", "-"]
-            before = _EMPTY.encode()
+            # those of programs that are not on this host own tables, or read them
+            before = "".join([*map(_role, sorted(roles(directory / DUMP))), _EMPTY]).encode()
         with (directory / DUMP).open("rb") as file:
             _run(command, "the database can't be written", before=before, given=file)
 
@@ -95,6 +100,27 @@ def unnamed(users: set[str], dump: Path) -> set[str]:
             if not left:
                 break
     return left
+
+
+def roles(dump: Path) -> set[str]:
+    """Return the roles that a dump of PostgreSQL names outside of rows and of the text of functions."""
+    found, in_rows = set(), False
+    with dump.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if in_rows:
+                in_rows = line != "\\.\n"
+            elif line.startswith("COPY ") and line.endswith("FROM stdin;\n"):
+                in_rows = True
+            elif named := _NAMES_ROLE.match(line):
+                found.add(named["plain"] or named["quoted"].replace('""', '"'))
+    return found - {"PUBLIC", "pg_database_owner"}
+
+
+def _role(name: str) -> str:
+    """Return SQL that makes a role which nobody can log in as, if it is missing."""
+    literal, quoted = name.replace("'", "''"), name.replace('"', '""')
+    missing = f"NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{literal}')"
+    return f'DO $do$ BEGIN IF {missing} THEN CREATE ROLE "{quoted}" NOLOGIN; END IF; END $do$;\n'
 
 
 def _as_postgres(program: str) -> list[str]:

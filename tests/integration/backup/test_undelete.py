@@ -53,10 +53,10 @@ def test_a_folder_is_back_beside_the_one_that_is_there(kept: Target, lost: Lost)
 
 def test_a_quota_does_not_stop_it(kept: Target, lost: Lost) -> None:
     kept.exec(["doveadm", "mailbox", "delete", "-r", "-s", "-u", CAROL, into_of(kept)])
+    with clients.imap(kept, CAROL, password=PASSWORD) as session:
+        session.append("INBOX", "", "", b"Subject: fills\r\n\r\n" + b"much mail\r\n" * 150_000)
     clients.sql(kept, f"UPDATE mail_users SET quota_mb = 1 WHERE email = '{CAROL}'")
     try:
-        with clients.imap(kept, CAROL, password=PASSWORD) as session:
-            session.append("INBOX", "", None, b"Subject: fills\r\n\r\n" + b"x" * 75 * 13_500)
         said = restore(kept, f"user={CAROL.upper()}")
         assert f"; {sum(map(len, lost.quiet.values()))} messages; " in said, said
     finally:
