@@ -43,14 +43,15 @@ def restore(
     """Bring back a whole backup onto a host that was deployed, and deploy it again with what is back.
 
     With ``user``, bring back the mail of that user alone, and change nothing else. A user without mail gets
-    it as it was. Otherwise it goes into a folder of the user, ``Restored DATE``.
+    it as it was. Otherwise it goes into a folder of the user, ``Restored DATE ID``.
 
     + at: the ID of a backup, as ``mailstack.backup.list`` prints it; by default the last one
     + user: the address of a user
     + folder: one folder of the user, by default all
     + password_from: the source of the repository's password, if it is not in ``mail_backup_password`` and
       this is another host than that of the backup: ``env:NAME``, ``file:PATH`` or ``prompt``
-    + overwrite: whether mail that the host has is put aside, in ``.before-restore`` beside it
+    + overwrite: whether mail that the host has is put aside, in ``.before-restore`` beside it, and a database
+      with other users replaced, of which a dump is kept
 
     Raises ``OperationValueError`` for an impossible argument.
     """
