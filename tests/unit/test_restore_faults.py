@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,18 @@ def test_all_is_back_and_the_services_stop_once_it_was_read(
     result = host.job().run()
     assert (result["messages"], result["failed"], host.called) == (1, [], ["stop", "start"])
     assert host.mail() == OLD and not restore.WORK.exists()
+
+
+def test_messages_whose_index_is_damaged_are_found(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[str, ...]] = []
+    monkeypatch.setattr(restore, "resynced", lambda *which: called.append(which))
+    monkeypatch.setattr(restore, "written", damaging(restore.written))
+    assert host.job().run()["failed"] and called == [("-A",)] and host.called == ["stop", "start"]
+
+
+def damaging(written: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Return the function, as if each call of it had found a damaged file."""
+    return lambda *arguments: [*written(*arguments), "/dovecot.index.log"]
 
 
 def test_mail_that_comes_after_a_restore_was_cut_off_stays(

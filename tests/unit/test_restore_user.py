@@ -19,7 +19,7 @@ from mailstack.on_host.backup.restic import FailureError
 from mailstack.on_host.backup.users import UserRestore
 from tests.unit.test_backup_mail import keep, write
 from tests.unit.test_backup_runs import places, snapshot
-from tests.unit.test_restore_faults import Told
+from tests.unit.test_restore_faults import Told, damaging
 
 __all__ = ["places"]
 
@@ -91,6 +91,17 @@ def test_mail_that_comes_meanwhile_is_put_aside(host: Host, monkeypatch: pytest.
     assert (aside / "Maildir/new/9.M9.host").read_text() == "came" and aside.parent.name == ".before-restore"
 
 
+def test_filters_are_put_aside_if_they_are_others(host: Host, places: Path) -> None:
+    keep_aside = host.root / ".before-restore"
+    for text, aside in (("keep;", False), ("stop;", True)):
+        shutil.rmtree(host.home / "Maildir", ignore_errors=True)
+        write(places / "kept/mmmm", f"{HOME}/sieve/mine.sieve", "keep;")
+        write(places / "kept/aaaa1111bbbb", f"mail/tree/{HOME}/sieve/mine.sieve", "keep;")
+        write(host.home, "sieve/mine.sieve", text)
+        assert bool(host.run()["aside"]) is aside and keep_aside.exists() is aside
+    assert (host.home / "sieve/mine.sieve").read_text() == "keep;"
+
+
 def test_what_is_printed_is_what_came(host: Host) -> None:
     write(host.home, "Maildir/cur/5.M5.host:2,", "here")
     host.mails = 3
@@ -101,6 +112,13 @@ def test_what_is_printed_is_what_came(host: Host) -> None:
     host.mails = 0
     with pytest.raises(FailureError, match="the backup has no folder Lost, or no message in it"):
         host.run("Lost")
+
+
+def test_messages_whose_index_is_damaged_are_found(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[tuple[str, ...]] = []
+    monkeypatch.setattr(users, "resynced", lambda *which: called.append(which))
+    monkeypatch.setattr(users, "written", damaging(users.written))
+    assert host.run()["failed"] and called == [("-u", "alice@example.org")]
 
 
 def test_a_restore_of_the_whole_host_goes_first(host: Host, places: Path) -> None:

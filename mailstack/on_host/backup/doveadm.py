@@ -18,6 +18,11 @@ def imported(user: str, source: str, into: str, query: list[str]) -> None:
     _say("import", "-u", user, source, into, *query, within=_IMPORT)
 
 
+def resynced(*which: str) -> None:
+    """Let Dovecot find the messages of mailboxes whose indexes were damaged. Raises ``FailureError``."""
+    _say("force-resync", *which, "*", within=_IMPORT)
+
+
 def counted(user: str, masks: list[str]) -> int:
     """Return the number of messages in folders of the user. Raises ``FailureError``."""
     command = ("-f", "tab", "mailbox", "status", "-u", user, "messages", *masks)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import folders, state
+from .doveadm import resynced
 from .folders import ASIDE
 from .parts import backups, chosen, give, has_mail, placed, written
 from .progress import Progress
@@ -66,6 +67,8 @@ class Restore:
         except Exception as failure:
             raise FailureError(self._failed(failure, stopped=stopped)) from failure
         self._systemctl("start")
+        if self.failed and self.root:
+            self._resync()
         shutil.rmtree(WORK, ignore_errors=True)
         WISHES.unlink(missing_ok=True)
         result = {"at": int(begun), "snapshot": str(chosen["id"])[:8], "made": in_utc(str(chosen["time"]))}
@@ -250,6 +253,13 @@ class Restore:
 
     def _queue(self, messages: Path) -> None:
         self.counts["held"] = state.put_queue(Path(self.wanted["queue"]), messages)
+
+    def _resync(self) -> None:
+        self.progress.step("let Dovecot find messages whose index was damaged")
+        try:
+            resynced("-A")
+        except (FailureError, OSError, subprocess.SubprocessError) as failure:
+            self.failed.append(str(failure))
 
     def _damaged(self, bad: list[str]) -> None:
         if bad:

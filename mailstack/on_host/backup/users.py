@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .doveadm import counted, imported
+from .doveadm import counted, imported, resynced
 from .folders import ASIDE, WORK
 from .homes import driver_of, home_of
 from .parts import chosen, give, has_mail, placed, written
@@ -88,6 +88,8 @@ class UserRestore:
         home, source = Path(home_of(self.user)), live / directory
         if not self.folder and not has_mail(home) and self._fits(source):
             self._whole(source, home, live / "before")
+            if self.failed:
+                resynced("-u", self.user)
             return {**counts, "missing": len(missing), "into": "", "aside": self.aside}
         into = f"Restored {in_utc(str(found['time']))[:10]} {str(found['id'])[:8]}"
         self._import(source, into)
@@ -123,12 +125,7 @@ class UserRestore:
                 there.rename(before / each.name)
             each.rename(there)
         # the user may have got mail, or made a filter, in the meantime
-        if has_mail(before) or any(
-            each.is_file() and not each.is_symlink()
-            for name in before.iterdir()
-            if name.name not in _FORMATS
-            for each in (name, *name.rglob("*"))
-        ):
+        if has_mail(before) or _has_others(before, home):
             aside = Path(self.wanted["mail"]) / ASIDE / time.strftime("%Y%m%d-%H%M%S")
             aside.parent.mkdir(mode=0o700, exist_ok=True)
             before.rename(aside)
@@ -153,6 +150,23 @@ class UserRestore:
         if not counted(self.user, self._beside(into)):
             what = f"no folder {self.folder}, or no message in it" if self.folder else "no message"
             raise FailureError(f"the backup has {what} of {self.user}")
+
+
+def _has_others(before: Path, home: Path) -> bool:
+    """Return whether a home of before has files that the new one does not have, beside mail."""
+    return any(
+        file.is_file()
+        and not file.is_symlink()
+        and file.suffix != ".svbin"  # made of a script, by Dovecot
+        and not _same(file, home / file.relative_to(before))
+        for each in before.iterdir()
+        if each.name not in _FORMATS
+        for file in (each, *each.rglob("*"))
+    )
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
 
 
 def lists_of(directory: str) -> list[str]:

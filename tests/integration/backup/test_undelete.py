@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 import pytest
@@ -51,25 +52,6 @@ def test_a_folder_is_back_beside_the_one_that_is_there(kept: Target, lost: Lost)
     assert kept.exec("ls -A /var/vmail").stdout.split() == ["example.com", "example.org"]
 
 
-def test_a_quota_does_not_stop_it(kept: Target, lost: Lost) -> None:
-    kept.exec(["doveadm", "mailbox", "delete", "-r", "-s", "-u", CAROL, into_of(kept)])
-    with clients.imap(kept, CAROL, password=PASSWORD) as session:
-        session.append("INBOX", "", "", b"Subject: fills\r\n\r\n" + b"much mail\r\n" * 150_000)
-    clients.sql(kept, f"UPDATE mail_users SET quota_mb = 1 WHERE email = '{CAROL}'")
-    try:
-        said = restore(kept, f"user={CAROL.upper()}")
-        assert f"; {sum(map(len, lost.quiet.values()))} messages; " in said, said
-    finally:
-        clients.sql(kept, f"UPDATE mail_users SET quota_mb = 77 WHERE email = '{CAROL}'")
-
-
-def into_of(target: Target) -> str:
-    """Return the folder with what is back."""
-    found = backups.mailboxes(target, CAROL, PASSWORD)
-    (into,) = {each.partition("/")[0] for each in found if each.startswith("Restored")}
-    return into
-
-
 def test_a_user_without_mail_gets_all_as_it_was(kept: Target, lost: Lost) -> None:
     home = clients.home(kept, CAROL)
     kept.exec(f"rm -rf {home}/Maildir {home}/sdbox {home}/sieve")
@@ -90,3 +72,16 @@ def test_what_can_not_be_is_said(kept: Target, lost: Lost) -> None:
         run = kept.pyinfra("-y", "mailstack.restore", *args, data=DATA, timeout=300)
         assert run.returncode and expected in " ".join(run.stderr.split()), run.stderr
     assert backups.mailboxes(kept, CAROL, PASSWORD) == lost.quiet
+
+
+def test_a_quota_does_not_stop_it(kept: Target, lost: Lost) -> None:
+    listed = kept.pyinfra("-y", "mailstack.backup.list", "format=json", data=DATA).check().stdout
+    oldest = json.loads(listed)["backups"][-1]["id"]
+    with clients.imap(kept, CAROL, password=PASSWORD) as session:
+        session.append("INBOX", "", "", b"Subject: fills\r\n\r\n" + b"much mail\r\n" * 150_000)
+    clients.sql(kept, f"UPDATE mail_users SET quota_mb = 1 WHERE email = '{CAROL}'")
+    try:
+        said = restore(kept, f"user={CAROL.upper()}", f'at="{oldest}"')
+        assert f"; {sum(map(len, lost.quiet.values()))} messages; " in said, said
+    finally:
+        clients.sql(kept, f"UPDATE mail_users SET quota_mb = 77 WHERE email = '{CAROL}'")
