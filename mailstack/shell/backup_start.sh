@@ -4,7 +4,8 @@
 systemctl is-active --quiet "$1" && exit
 case $(systemctl show -p ActiveState --value "$1") in activating) exit ;; esac
 systemctl reset-failed --quiet "$1" 2>/dev/null || :
-mkdir -p -m 700 /run/mailstack-backup
+umask 077
+mkdir -p /run/mailstack-backup
 rm -f /run/mailstack-backup/progress.json
 touch "/run/mailstack-backup/$2.begun"
 systemctl start --no-block "$1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mailstack.on_host.backup import given, restore, state
+from mailstack.on_host.backup import given, parts, restore, state
 from mailstack.on_host.backup.placing import Placer
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError
@@ -124,7 +125,7 @@ def test_all_is_back_and_the_services_stop_once_it_was_read(
 def test_messages_whose_index_is_damaged_are_found(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[str, ...]] = []
     monkeypatch.setattr(restore, "resynced", lambda *which: called.append(which))
-    monkeypatch.setattr(restore, "written", damaging(restore.written))
+    monkeypatch.setattr(restore, "written", damaging(parts.written))
     assert host.job().run()["failed"] and called == [("-A",)] and host.called == ["stop", "start"]
 
 
@@ -224,6 +225,19 @@ def test_a_host_that_is_half_restored_makes_no_backup(host: Host, monkeypatch: p
     # and one that was made even so is not the one that the same command means
     host.repository.found.append(snapshot("bbbb2222", "mailstack", "mail=mmmm", "messages=1"))
     assert host.job().run()["snapshot"] == "aaaa1111"
+
+
+def test_one_that_changed_nothing_is_not_gone_on_with_for_ever(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(host.repository, "restore", fail)
+        with pytest.raises(FailureError, match="nothing has changed"):
+            host.job().run()
+    host.repository.found.append(snapshot("bbbb2222", "mailstack", "mail=mmmm", "messages=1"))
+    assert str(host.job()._chosen()["id"]) == "aaaa1111"
+    os.utime(restore.WORK / "of", (1_700_000_000, 1_700_000_000))
+    assert str(host.job()._chosen()["id"]) == "bbbb2222"
 
 
 def test_a_last_backup_with_less_mail_is_not_taken_by_itself(host: Host) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.backup.restore import _address, _folder
-from mailstack.on_host.backup import doveadm, users
+from mailstack.on_host.backup import doveadm, parts, users
 from mailstack.on_host.backup.placing import Placer
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError
@@ -117,13 +117,15 @@ def test_what_is_printed_is_what_came(host: Host) -> None:
 def test_messages_whose_index_is_damaged_are_found(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[tuple[str, ...]] = []
     monkeypatch.setattr(users, "resynced", lambda *which: called.append(which))
-    monkeypatch.setattr(users, "written", damaging(users.written))
+    monkeypatch.setattr(users, "written", damaging(parts.written))
     assert host.run()["failed"] and called == [("-u", "alice@example.org")]
 
 
 def test_a_restore_of_the_whole_host_goes_first(host: Host, places: Path) -> None:
     write(places, "restore/of", "aaaa")
-    with pytest.raises(FailureError, match=r"has not ended: mailstack\.restore goes on with it"):
+    assert host.run()["messages"] == 1 and not (places / "restore").exists()
+    write(places, "restore/changed")
+    with pytest.raises(FailureError, match=r"half restored: mailstack\.restore goes on"):
         host.run()
 
 

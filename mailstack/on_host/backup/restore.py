@@ -24,6 +24,7 @@ WORK = PLACE / "restore"
 DUMPS = PLACE / "before-restore"
 """The databases that restores have replaced."""
 _NO_MAIL = "this backup has no message; name it by at=ID if you want it"
+_SAME_DAY = 86400
 _RESERVE, _SHARE = 256 << 20, 0.03
 
 
@@ -114,7 +115,7 @@ class Restore:
 
     def _chosen(self) -> dict[str, Any]:
         at = str(self.wishes.get("at") or "")
-        if not at and self.mark.exists():
+        if not at and self._goes_on():
             return chosen(self.repository, self.mark.read_text("utf-8"))
         found = chosen(self.repository, at)
         if not at and self.root:
@@ -126,6 +127,12 @@ class Restore:
                     f"the last backup is {_named(found)}, but {_named(largest)}: choose by at=ID"
                 )
         return found
+
+    def _goes_on(self) -> bool:
+        """Return whether the same command means the same backup as the last time."""
+        return self.mark.exists() and (
+            self.changed.exists() or time.time() - self.mark.stat().st_mtime < _SAME_DAY
+        )
 
     def _begin(self, chosen: Mapping[str, Any]) -> None:
         """Go on with a restore of this backup, or forget the steps of one of another."""

@@ -48,11 +48,9 @@ class UserRestore:
         self.progress.step("open the repository")
         self.repository.open()
         found, root = chosen(self.repository, str(self.at or "")), Path(self.wanted["mail"])
-        if (WHOLE_RESTORE / "of").exists():
-            raise FailureError(
-                "a restore of the whole host has not ended: mailstack.restore goes on with it; to give it up,"
-                f" remove {WHOLE_RESTORE}"
-            )
+        if (WHOLE_RESTORE / "changed").exists():
+            raise FailureError("this host is half restored: mailstack.restore goes on with all of it first")
+        shutil.rmtree(WHOLE_RESTORE, ignore_errors=True)  # one that has only read: its work is in WORK, too
         rest, live = PLACE / "user", root / WORK
         for place in (rest, live):
             shutil.rmtree(place, ignore_errors=True)
