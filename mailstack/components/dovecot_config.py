@@ -45,7 +45,7 @@ GUESSES_KEY = f"{_DIRECTORY}/guesses.key"
 """The key of the digits that tell wrong passwords apart: nobody else can say which have the same."""
 _QUOTA_WARNING = f"{_DIRECTORY}/quota-warning"
 _SAVE = {
-    "2.3": '-o mail_location="sdbox:$home/sdbox" save',
+    "2.3": '-o stats_writer_socket_path= -o mail_location="sdbox:$home/sdbox" save',
     "2.4": '-o mail_driver=sdbox -o mail_path="$home/sdbox" save --no-userdb-lookup',
 }
 """The arguments of doveadm that save a message into sdbox, without the configuration."""

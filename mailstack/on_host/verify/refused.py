@@ -6,6 +6,7 @@ import base64
 import ipaddress
 import re
 import smtplib
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,6 +23,8 @@ _RESTORE = "pyinfra INVENTORY deploy.py restores it"
 _QUOTA = 1024 * 1024
 """The quota of the user, in bytes."""
 _TOO_MUCH = 3_000_000
+_ATTEMPTS = 4
+"""How often a server is asked that says "try later", as its login processes do once after an outage."""
 
 
 class Refused:
@@ -109,11 +112,15 @@ class Refused:
         source = "127.0.0.2" if "." in self._address else "::1"
         if source == self._address:
             raise Skip("this host can't be another one to itself, by IPv6 alone")
-        with Session(port["how"], self._address, port["number"], source) as session:
-            hello = session.answer()
-            if not session.is_good(hello):
-                raise Problem(f"it does not greet: {hello[-1]}", _OTHERS)
-            return _TRIES[port["how"]](session, hello, self.plan["user"], self.plan["password"])
+        for attempt in range(_ATTEMPTS):
+            with Session(port["how"], self._address, port["number"], source) as session:
+                hello = session.answer()
+                if session.is_good(hello):
+                    return _TRIES[port["how"]](session, hello, self.plan["user"], self.plan["password"])
+            if "TRYLATER" not in hello[-1]:
+                break
+            time.sleep(attempt + 1)
+        raise Problem(f"it does not greet: {hello[-1]}", _OTHERS)
 
     def _somebody_else(self) -> str:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import imaplib
 import re
+import smtplib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -147,11 +148,19 @@ def test_an_old_copy_is_not_overwritten(server: Target, user: str) -> None:
 @contextmanager
 def traffic(server: Target, user: str) -> Iterator[list[str]]:
     """Yield Message-IDs of mail that is sent all the while, as a client sets and removes flags."""
-    stop, sent = threading.Event(), list[str]()
+    stop, sent, refused = threading.Event(), list[str](), list[int]()
 
     def send() -> None:
         while not stop.is_set():
-            sent.append(clients.send(server, clients.message(STRANGER, user, subject="traffic")))
+            mail = clients.message(STRANGER, user, subject="traffic")
+            try:
+                sent.append(clients.send(server, mail))
+            except smtplib.SMTPRecipientsRefused as error:
+                refused.extend(code for code, _ in error.recipients.values() if code >= 500)
+            except smtplib.SMTPResponseException as error:
+                refused.extend(code for code in [error.smtp_code] if code >= 500)
+            except OSError:  # no answer in time; a sender tries again
+                continue
 
     def read() -> None:
         while not stop.is_set():
@@ -173,6 +182,7 @@ def traffic(server: Target, user: str) -> Iterator[list[str]]:
         stop.set()
         for thread in threads:
             thread.join(60)
+    assert refused == []
 
 
 def test_mail_arrives_meanwhile(server: Target, user: str) -> None:
