@@ -24,6 +24,6 @@ set -- --quiet --collect --wait --pipe --unit="$unit" --property=RuntimeMaxSec=8
 systemd-run "$@" /usr/bin/python3 "$directory/program" "$directory/plan" </dev/null
 status=$?
 rm -rf "$directory"
-# what could not be delivered meanwhile does not wait for Postfix's next attempt
-[ ! -e /etc/systemd/system/mailstack-flush.service ] || systemctl restart --no-block mailstack-flush
+# what could not be delivered meanwhile does not wait for Postfix's next attempt; the unit may be masked
+systemctl restart --no-block mailstack-flush 2>/dev/null
 exit "$status"
