@@ -82,7 +82,8 @@ def test_everything_is_back_on_another_host(clone: Factory, lost: Lost) -> None:
     assert clients.imap(target, ALICE), "it goes on as it was"
     command = ["-y", "mailstack.restore", "password_from=env:BACKUP"]
     run = target.pyinfra(*command, data=DATA, env={"BACKUP": lost.password}, timeout=300).check()
-    assert "1 that waited in the queue are on hold" in " ".join(run.stderr.split())
+    # one that waits for another server, and those of the load that were on their way just then
+    assert re.search(r"[1-9]\d* that waited in the queue are on hold", " ".join(run.stderr.split()))
     assert lost.password not in run.stdout + run.stderr
     assert backups.mailboxes(target, CAROL, PASSWORD) == lost.quiet
     assert_as_it_was(backups.mailboxes(target, ALICE), lost)
@@ -96,8 +97,9 @@ def test_everything_is_back_on_another_host(clone: Factory, lost: Lost) -> None:
         target, CAROL, clients.send(target, clients.message(STRANGER, "sales@example.com")), PASSWORD
     )
     held = [json.loads(line) for line in target.exec(["postqueue", "-j"]).stdout.splitlines()]
-    assert [each["queue_name"] for each in held] == ["hold"]
-    assert "still here" in target.exec(["postcat", "-hbq", held[0]["queue_id"]]).stdout
+    assert {each["queue_name"] for each in held} == {"hold"}
+    texts = [target.exec(["postcat", "-hbq", each["queue_id"]]).stdout for each in held]
+    assert sum("still here" in text for text in texts) == 1
     deploys.assert_mail_flows(target)
     deploys.assert_converged(target, DATA)
     assert backups.backup(target)["messages"] > len(lost.quiet)
