@@ -72,7 +72,7 @@ def convert(
 ) -> OperationMeta:
     """Carry the mail of users over to another mail driver, one after the other, while mail arrives.
 
-    UIDs, flags, keywords, dates, subscriptions and rights stay, and Sieve scripts are not touched. Each user
+    UIDs, flags, keywords, dates and subscriptions stay, and Sieve scripts are not touched. Each user
     is locked out for a moment at the end: sessions end, and mail waits in the queue. A run that was
     interrupted is continued by the next one.
 
