@@ -148,8 +148,8 @@ def watch(host: Target, pause: float = 0.3) -> Iterator[Watch]:
 
 
 def assert_none_is_lost(watching: Watch) -> None:
-    """Assert that every accepted message is in its mailbox once the queue is empty; print duplicates."""
-    clients.wait_for_empty_queue(watching.host, timeout=15 * ROOM)
+    """Assert that every accepted message is in its mailbox once none is queued; print duplicates."""
+    clients.wait_for_empty_queue(watching.host, timeout=15 * ROOM, to=(ALICE, BOB))
     found: Counter[int] = Counter()
     for user in (ALICE, BOB):
         with clients.imap(watching.host, user) as session:

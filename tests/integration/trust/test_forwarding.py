@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from email.message import EmailMessage
 
 import pytest
@@ -18,14 +17,6 @@ pytestmark = pytest.mark.postgresql
 
 #: An alias to the peer, and one to Bob and the peer.
 AWAY, BOTH = "away@example.org", "both@example.org"
-
-
-@pytest.fixture(scope="module")
-def outside(protected: Protected, peer: Target) -> Iterator[Target]:
-    """Yield the peer, to which mail for strangers goes."""
-    protected.serve("example.org", "example.com", peer=peer)
-    yield peer
-    protected.serve("example.org", "example.com")
 
 
 def forwarded(protected: Protected, peer: Target, alias: str = AWAY) -> tuple[EmailMessage, bytes]:

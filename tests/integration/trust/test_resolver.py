@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,14 +18,6 @@ COPY = "/var/spool/postfix/etc/resolv.conf"
 OURS = b"nameserver 127.0.0.1\n"
 #: rspamd asks for one thing after the other, five seconds each.
 PATIENCE = 120
-
-
-@pytest.fixture(scope="module")
-def outside(protected: Protected, peer: Target) -> Iterator[Target]:
-    """Yield the peer, to which mail for strangers goes."""
-    protected.serve("example.org", "example.com", peer=peer)
-    yield peer
-    protected.serve("example.org", "example.com")
 
 
 def send(protected: Protected, recipient: str) -> str:

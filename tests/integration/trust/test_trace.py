@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import smtplib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,14 +15,6 @@ from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
 pytestmark = pytest.mark.postgresql
-
-
-@pytest.fixture(scope="module")
-def outside(protected: Protected, peer: Target) -> Iterator[Target]:
-    """Yield the peer, to which mail for strangers goes."""
-    protected.serve("example.org", "example.com", peer=peer)
-    yield peer
-    protected.serve("example.org", "example.com")
 
 
 def call(protected: Protected, *args: str) -> PyinfraRun:
