@@ -36,7 +36,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             wheel = local.build_wheel(directory)
             for command in (
                 [sys.executable, "-m", "venv", str(directory / "venv")],
-                [str(directory / "venv" / "bin" / "pip"), "install", "--quiet", "--no-compile", str(wheel)],
+                [str(directory / "venv" / "bin" / "pip"), "install", "--quiet", str(wheel)],
             ):
                 subprocess.run(command, check=True, timeout=300)
             (directory / "complete").touch()

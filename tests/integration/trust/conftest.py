@@ -25,8 +25,8 @@ def quick(protected: Protected) -> Iterator[Protected]:
 def outside(protected: Protected, peer: Target) -> Iterator[Target]:
     """Yield the peer, to which mail for strangers goes.
 
-    Mail of other tests may have found no server there: Postfix then leaves that domain alone for minutes, until
-    a flush (qmgr(8), minimal_backoff_time).
+    Mail of other tests may have found no server there: Postfix then leaves that domain alone for minutes,
+    until a flush (qmgr(8), minimal_backoff_time).
     """
     protected.serve("example.org", "example.com", peer=peer)
     protected.server.exec("sleep 1; postqueue -f")  # after what the resolver remembers
