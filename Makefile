@@ -33,12 +33,13 @@ bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench 
 images: .venv/ready
 	@$(bin)/python -m tests.targets images
 
-lint: .venv/ready  ## ruff, mypy, shellcheck, and a check that each imported package is declared
+lint: .venv/ready  ## ruff, mypy, shellcheck, workflow files, and a check that each imported package is declared
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/deptry .
 	$(bin)/shellcheck $$(grep -rlE '^#!/bin/(ba)?sh' mailstack/shell bench tests/render/golden tests/targets/recipes)
+	$(bin)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # mutmut never cancels its timeouts: it sends SIGXCPU to ids of children that have ended, which by then may be those
 # of other processes. In a PID namespace of its own it reaches none of them.
@@ -47,9 +48,37 @@ mutants: .venv/ready  ## break pure code in many small ways, and list what no un
 	unshare --map-root-user --pid --fork --kill-child --mount-proc $(bin)/mutmut run $(if $(MUTANTS),'$(MUTANTS)')
 	$(bin)/mutmut results | sed '/: not checked$$/d'
 
+lowest: .venv/ready  ## unit and render tests with the oldest versions that pyproject.toml allows
+	$(bin)/pip install --quiet --editable '.[dev,release]'
+	$(bin)/uv venv --quiet --clear --python $(bin)/python .lowest
+	$(bin)/uv pip compile --quiet --resolution lowest-direct --output-file .lowest/constraints.txt pyproject.toml
+	$(bin)/uv pip install --quiet --python .lowest --constraint .lowest/constraints.txt --editable '.[dev]'
+	.lowest/bin/python -m pytest tests/unit tests/render
+
+next: .venv/ready  ## the same tests with the next major version of pyinfra; they may fail
+	$(bin)/pip install --quiet --editable '.[dev,release]'
+	$(bin)/uv venv --quiet --clear --python $(bin)/python .next
+	$(bin)/uv pip install --quiet --python .next --editable '.[dev]'
+	$(bin)/uv pip install --quiet --python .next --prerelease allow 'pyinfra>=4.0.dev0'
+	.next/bin/python -m pytest tests/unit tests/render
+
+dist: .venv/ready  ## the packages for an index, in dist/, checked
+	$(bin)/pip install --quiet --editable '.[dev,release]'
+	rm -rf dist
+	$(bin)/python -m hatchling build
+	$(bin)/twine check --strict dist/*
+
+release: .venv/ready  ## the same for a version that is released: TAG=v1.2.3
+	@version=$$($(bin)/python -m hatchling version) && test "$(TAG)" = "v$$version" || \
+	  { echo "TAG=$(TAG), but mailstack/__init__.py has $$version"; false; }
+	@grep -q '^## \[$(TAG:v%=%)\] - ' CHANGELOG.md || { echo "CHANGELOG.md has no section [$(TAG:v%=%)]"; false; }
+	@! grep -n 'mailstack\.example' pyproject.toml SECURITY.md CODE_OF_CONDUCT.md || \
+	  { echo "these names are placeholders: give the project a home first"; false; }
+	@$(MAKE) --no-print-directory dist
+
 clean:  ## remove all containers, images, networks and volumes named mailstackâ€¦, and the files made here
 	@$(PYTHON) -m tests.targets clean
-	rm -rf .venv .targets mutants
+	rm -rf .venv .targets .lowest .next dist mutants site
 
 # Debian's own Python has its venv module in a separate package.
 .venv/ready: pyproject.toml
@@ -58,4 +87,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test quick bench images lint mutants clean
+.PHONY: help demo test quick bench images lint mutants lowest next dist release clean

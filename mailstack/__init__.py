@@ -3,6 +3,9 @@
 Each component is a module with ``deploy(settings)``; ``mail_server`` deploys all of them.
 """
 
+# Packages and mailstack.status read the version from here
+__version__ = "0.2.0.dev0"
+
 from mailstack import accounts, backup, ban, metrics
 from mailstack.backup.restore import restore
 from mailstack.components import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from mailstack import text
+from mailstack import __version__, text
 
 
 class Trouble(NamedTuple):
@@ -54,15 +54,20 @@ class Screen:
 
     def json(self) -> str:
         """Return it as one JSON object."""
-        shown: dict[str, Any] = {"host": self.host, "at": f"{moment(self.at, 'T')}Z", "ok": not self.troubles}
+        shown: dict[str, Any] = {
+            "host": self.host,
+            "at": f"{moment(self.at, 'T')}Z",
+            "mailstack": __version__,
+            "ok": not self.troubles,
+        }
         shown["troubles"] = [{"section": name, **each._asdict()} for name, each in self.troubles]
         shown |= {section.name: section.data for section in self.sections}
         return json.dumps(shown, indent=2) + "\n"
 
     def text(self) -> str:
-        """Return it for a person; times are in UTC."""
+        """Return it for a person, with the version of mailstack that looked; times are in UTC."""
         width = max((len(section.name) for section in self.sections), default=0) + 2
-        lines = [f"{self.host}, {moment(self.at)} UTC", ""]
+        lines = [f"{self.host}, {moment(self.at)} UTC, mailstack {__version__}", ""]
         for section in self.sections:
             heads = (section.name, *("" for _ in section.lines[1:]))
             lines += [

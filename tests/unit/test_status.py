@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mailstack import __version__
 from mailstack.accounts.listed import Used, User
 from mailstack.facts.acme import AcmeCertificate
 from mailstack.facts.bans import Ban
@@ -372,13 +373,13 @@ def test_one_screen() -> None:
         "mail", NOW, [Section("disk", ["one", "two"], {"a": 1}), Section("dns", ["x"], None, [trouble])]
     )
     assert shown.text() == (
-        "mail, 2027-01-15 08:00 UTC\n\n"
+        f"mail, 2027-01-15 08:00 UTC, mailstack {__version__}\n\n"
         "disk  one\n      two\ndns   x\n\n"
         "One thing needs a person\n  dns: it is ?[2J bad\n    = Repair it\n"
     )
     found = json.loads(shown.json())
     assert (found["host"], found["at"], found["ok"]) == ("mail", "2027-01-15T08:00:00Z", False)
-    assert found["disk"] == {"a": 1}
+    assert (found["mailstack"], found["disk"]) == (__version__, {"a": 1})
     assert found["troubles"] == [{"section": "dns", "text": "it is \x1b[2J bad", "advice": "Repair it"}]
     assert Screen("mail", NOW, []).text().endswith("Nothing needs a person.\n")
 

@@ -8,14 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
 from tests.integration.conftest import Factory
 from tests.support import clients, sample_accounts
 from tests.targets import local
-from tests.targets.shell import ROOT, locked
+from tests.targets.shell import locked
 
 LOOKUP_PASSWORD = "given to all three"
 SETTINGS = f"mail_hostname={sample_accounts.HOSTNAME!r}, mail_db_lookup_password={LOOKUP_PASSWORD!r}"
@@ -44,26 +43,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def wheel(environment: Path) -> Path:
-    """Return the wheel of this tree."""
-    return next(environment.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
 def pyinfra(environment: Path) -> Path:
     """Return the pyinfra of an environment into which only the wheel was installed."""
     return environment / "venv" / "bin" / "pyinfra"
-
-
-def test_the_wheel_has_all_that_is_no_python(wheel: Path) -> None:
-    inside = {name for name in ZipFile(wheel).namelist() if not name.endswith(".py")}
-    for source, packed in (("templates", "mailstack/templates"), ("mailstack", "mailstack")):
-        files = (
-            path for path in (ROOT / source).rglob("*") if path.is_file() and "__pycache__" not in path.parts
-        )
-        wanted = {f"{packed}/{path.relative_to(ROOT / source)}" for path in files if path.suffix != ".py"}
-        assert wanted
-        assert wanted <= inside
 
 
 # what is in the wheel does not depend on the host: test_components.py has both releases
