@@ -147,6 +147,7 @@ class Metrics(Component):
         values = {
             "services": {unit.name: _with_kind(unit.process) for unit in units},
             "disks": directories,
+            "backup_hours": settings.mail_backup_hours if settings.mail_backup_repository else None,
         }
         return json.dumps(values, indent=1) + "\n"
 

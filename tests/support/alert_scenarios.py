@@ -30,6 +30,11 @@ GOOD = {
     'mailstack_quota_users{instance="mail",percent="90"}': "0x320",
     'mailstack_quota_users{instance="mail",percent="80"}': "5x320",
     'mailstack_check_timestamp_seconds{instance="mail",check="dns"}': "0x320",
+    'mailstack_backup_interval_seconds{instance="mail"}': "21600x320",
+    'mailstack_backup_good_timestamp_seconds{instance="mail"}': "0+300x320",
+    'mailstack_backup_checked_timestamp_seconds{instance="mail"}': "1x320",
+    'mailstack_backup_failed{instance="mail"}': "0x320",
+    'mailstack_backup_damaged{instance="mail"}': "0x320",
 }
 
 #: By alert, a part of a series' name, and its values then.
@@ -51,6 +56,18 @@ BAD = {
     "MailCertificateEnds": ("mailstack_certificate", "1000000x320"),
     "MailDiskFull": ("mailstack_disk_free_bytes", "90x320"),
     "MailboxesFull": ('percent="90"', "1x320"),
+    "MailBackupOld": ("backup_good", "1x320"),
+    "MailBackupFailed": ("backup_failed", "1x320"),
+    "MailBackupDamaged": ("backup_damaged", "1x320"),
+}
+
+#: By alert, the series that it needs, whose values are too old after a month.
+LATE = {
+    "MailBackupUnchecked": {
+        'mailstack_backup_good_timestamp_seconds{instance="mail"}': "0+21600x200",
+        'mailstack_backup_checked_timestamp_seconds{instance="mail"}': "1x200",
+    },
+    "MailDnsCheckOld": {'mailstack_check_timestamp_seconds{instance="mail",check="dns"}': "1x200"},
 }
 
 
@@ -60,8 +77,7 @@ def promtool_tests(rules: str) -> str:
     for alert, (part, values) in BAD.items():
         (name,) = [each for each in GOOD if part in each]
         tests.append(_test({**GOOD, name: values}, alert))
-    checked = {'mailstack_check_timestamp_seconds{instance="mail",check="dns"}': "1x200"}
-    tests.append(_test(checked, "MailDnsCheckOld", "6h", "32d"))
+    tests += [_test(series, alert, "6h", "32d") for alert, series in LATE.items()]
     # JSON is YAML
     return json.dumps({"rule_files": [rules], "evaluation_interval": "5m", "tests": tests})
 

@@ -18,9 +18,8 @@ class Watched(NamedTuple):
     prometheus: Target
 
     def data(self, **more: Any) -> dict[str, Any]:
-        return sample_accounts.data(
-            **{"mail_metrics": True, "mail_metrics_clients": [self.prometheus.ip], **more}
-        )
+        metrics = {"mail_metrics": True, "mail_metrics_clients": [self.prometheus.ip]}
+        return sample_accounts.data(**{**metrics, "mail_backup_repository": "/srv/backup", **more})
 
     def numbers(self) -> str:
         """Return what the server shows, read at this moment."""

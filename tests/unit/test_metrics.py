@@ -226,7 +226,10 @@ def test_only_clients_open_a_port(platform: Any) -> None:
 
 def test_each_alert_has_a_scenario_and_one_is_for_a_host_without_any_numbers() -> None:
     """All others compare numbers, and are silent where there are none."""
-    assert set(re.findall(r"- alert: (\w+)", prometheus.ALERTS)) == {*alert_scenarios.BAD, "MailDnsCheckOld"}
+    assert set(re.findall(r"- alert: (\w+)", prometheus.ALERTS)) == {
+        *alert_scenarios.BAD,
+        *alert_scenarios.LATE,
+    }
     assert (
         'up{job="mailstack"} == 1 unless on (instance) mailstack_collection_timestamp_seconds'
         in prometheus.ALERTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import socketserver
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mailstack.on_host.metrics import __main__ as command
-from mailstack.on_host.metrics import host, quota
+from mailstack.on_host.metrics import backups, host, quota
 from mailstack.on_host.metrics.quota import AGAIN, AT_ONCE, RUNS, Mailboxes
 from mailstack.on_host.metrics.text import Metric
 
@@ -240,3 +241,26 @@ def test_a_link_in_the_shown_directory_is_not_followed(tmp_path: Path) -> None:
 def test_the_program_says_how_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["now"]) == 2
     assert re.match(r"usage: metrics\n", capsys.readouterr().err)
+
+
+def test_the_last_backup_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "backup.json"
+    monkeypatch.setattr(backups, "RECORD", record)
+    assert list(backups.metrics(None)) == []
+    never = numbers(backups.metrics(24))
+    assert never["mailstack_backup_good_timestamp_seconds"] == [0]
+    assert never["mailstack_backup_interval_seconds"] == [86400] and never["mailstack_backup_failed"] == [0]
+    found = {"good": 7, "checked": 5, "bytes": 2048, "seconds": 3, "failed": ["it is full"], "damaged": "x"}
+    record.write_text(json.dumps(found))
+    assert numbers(backups.metrics(6)) == {
+        "mailstack_backup_interval_seconds": [21600],
+        "mailstack_backup_good_timestamp_seconds": [7],
+        "mailstack_backup_failed": [1],
+        "mailstack_backup_mail_bytes": [2048],
+        "mailstack_backup_seconds": [3],
+        "mailstack_backup_checked_timestamp_seconds": [5],
+        "mailstack_backup_damaged": [1],
+    }
+    record.write_text("[]")
+    with pytest.raises(ValueError, match="has no result"):
+        list(backups.metrics(6))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __doc__ as described
-from . import host, journal, quota, spool
+from . import backups, host, journal, quota, spool
 from .counting import Counts
 from .text import Metric, exposition, gauge
 
@@ -64,6 +64,7 @@ def _collected(kept: dict[str, Any], configuration: dict[str, Any], now: float) 
         "disks": lambda: host.disks(configuration["disks"]),
         "checks": host.checks,
         "bans": host.bans,
+        "backup": lambda: backups.metrics(configuration.get("backup_hours")),
         "quota": lambda: mailboxes.metrics(now),
     }
     failed: dict[str, str] = {}
