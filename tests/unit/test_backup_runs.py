@@ -60,6 +60,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(restore, "WISHES", tmp_path / "wishes.json")
     monkeypatch.setattr(restore, "DUMPS", tmp_path / "before-restore")
     monkeypatch.setattr(run, "HALF", tmp_path / "restore" / "changed")
+    monkeypatch.setattr(run, "STAGE", tmp_path / "stage")
     return tmp_path
 
 
@@ -156,6 +157,34 @@ def test_snapshots_of_mail_that_no_backup_needs_are_forgotten() -> None:
     assert unused == ("forget", "aaaa1111", "dddd4444")
     assert {"--keep-daily=14", "--keep-monthly=12", "--keep-within=2d"} < set(policy)
     assert not any("weekly" in each for each in policy)
+
+
+class Full(Backup):
+    """A backup for which there is no room until something was removed."""
+
+    def __init__(self, found: Listed, *, needs: str = "prune") -> None:
+        super().__init__({"keep": {"daily": 1}}, found, Progress())  # type: ignore[arg-type]
+        self.found, self.needs = found, needs
+
+    def _room(self) -> None:
+        """Leave the disk of the test alone."""
+
+    def _two(self) -> str:
+        if not any(each[0] == self.needs for each in self.found.said):
+            raise FailureError("restic backup: write: no space left on device")
+        return "aaaa1111"
+
+
+def test_in_a_full_repository_old_data_are_removed_and_it_is_tried_again(places: Path) -> None:
+    found = Listed()
+    assert Full(found)._made({}) == "aaaa1111"
+    assert [each[0] for each in found.said] == ["forget", "prune"]
+    with pytest.raises(FailureError, match="no space left.*; also after old backups were forgotten"):
+        Full(Listed(), needs="more")._made({})
+    damaged = Listed()
+    with pytest.raises(FailureError, match="no space left.*; nothing is removed while the repository is da"):
+        Full(damaged)._made({"damaged": "a file"})
+    assert damaged.said == []
 
 
 def wishes(**more: Any) -> dict[str, Any]:

@@ -150,7 +150,8 @@ class Repository:
             if not make:
                 raise FailureError(f"there is no repository at {self.place}")
             self.say("init", within=600)
-        KNOWN.write_text(f"{self.place}\n", "utf-8")
+        if self.place != _known():  # on a disk without room, too, there may be something to remove
+            KNOWN.write_text(f"{self.place}\n", "utf-8")
         self.say("unlock", within=600)
 
     def is_made(self, within: float = _ANSWER) -> bool:

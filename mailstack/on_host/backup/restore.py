@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import folders, state
+from . import folders, room, state
 from .doveadm import resynced
 from .folders import ASIDE
 from .parts import backups, chosen, give, has_mail, placed, written
@@ -25,7 +25,6 @@ DUMPS = PLACE / "before-restore"
 """The databases that restores have replaced."""
 _NO_MAIL = "this backup has no message; name it by at=ID if you want it"
 _SAME_DAY = 86400
-_RESERVE, _SHARE = 256 << 20, 0.03
 
 
 class Restore:
@@ -164,10 +163,8 @@ class Restore:
 
     def _room(self, root: Path, size: int) -> None:
         """Raise ``FailureError`` if mail of this size has no room beside that of the host."""
-        found = os.statvfs(root)
-        free = found.f_bavail * found.f_frsize
-        reserve = int(min(_RESERVE, found.f_blocks * found.f_frsize * _SHARE))
-        if size + reserve > free:
+        free = room.free(root)
+        if size + room.reserve(root) > free:
             raise FailureError(
                 f"the mail of this backup has {size >> 20} MiB; on the disk of {root}, "
                 f"{free >> 20} MiB are free"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import homes, state
+from . import homes, room, state
 from .folders import ASIDE, SEARCH, WORK, fingerprint, is_message
 from .progress import Progress, kept
 from .restic import FailureError, Repository
@@ -31,7 +31,6 @@ READ = "5%"
 DAMAGED = "the repository is damaged: "
 _DAMAGE = ("contains errors", "is damaged", "LoadIndex returned", "ciphertext verification failed")
 """What restic says of damage, and of nothing else."""
-_FREE_SHARE, _FREE = 0.03, 256 << 20
 _AGAIN = 900
 """If the snapshot of the mail took longer, in seconds, another one is made: much mail has come meanwhile."""
 
@@ -55,13 +54,8 @@ class Backup:
                 "this host is half restored: mailstack.restore goes on; then there are backups again"
             )
         self.progress.step("open the repository")
-        self._room()
         self.repository.open(make=True)
-        self._clean()
-        try:
-            snapshot = self._snapshots()
-        finally:
-            self._clean()
+        snapshot = self._made(before)
         result: dict[str, Any] = {"at": int(begun), "snapshot": snapshot[:8], **self.counts}
         result["checked"] = before.get("checked", 0)
         result["damaged"] = before.get("damaged", "")
@@ -72,6 +66,32 @@ class Backup:
             result |= self.check()
         result["good"] = before.get("good", 0) if self.failed else int(begun)
         return {**result, "failed": self.failed, "seconds": round(time.time() - begun)}
+
+    def _made(self, before: Mapping[str, Any]) -> str:
+        """Make the snapshots; if there is no room, free what no backup needs, and try once more."""
+        try:
+            return self._snapshots()
+        except FailureError as failure:
+            if not room.is_missing(failure):
+                raise
+            self._make_room(failure, damaged=bool(before.get("damaged")))
+        try:
+            return self._snapshots()
+        except FailureError as failure:
+            if not room.is_missing(failure):
+                raise
+            text = "also after old backups were forgotten, and their data removed"
+            raise FailureError(f"{failure}; {text}") from None
+
+    def _make_room(self, full: FailureError, *, damaged: bool) -> None:
+        if damaged:
+            raise FailureError(f"{full}; nothing is removed while the repository is damaged")
+        try:
+            self.forget()
+            self.progress.step("make room in the repository")
+            self.repository.say("prune", "--max-repack-size", "0")  # which needs nearly no room itself
+        except FailureError as failure:
+            raise FailureError(f"{full}; old data could not be removed: {failure}") from None
 
     def check(self, *, whole: bool = False) -> dict[str, Any]:
         """Check the repository and read a part of it; if it is right, free what no backup needs.
@@ -116,8 +136,18 @@ class Backup:
             self.repository.say("forget", *unused)
 
     def _snapshots(self) -> str:
-        tags = ["--tag", WHOLE]
+        self._room()
+        self._clean()
+        self.failed.clear()
         STAGE.mkdir(parents=True)
+        try:
+            return self._two()
+        finally:
+            self._clean()
+
+    def _two(self) -> str:
+        """Make both snapshots, and return the ID of the one that completes the backup."""
+        tags = ["--tag", WHOLE]
         if root := self.wanted["mail"]:
             mail = self._live(root)
             self._complete(root, mail)
@@ -152,7 +182,7 @@ class Backup:
         place.mkdir()
         owner = self.wanted["owner"]
         shutil.chown(place, owner, owner)
-        first = json.dumps({"root": root, "reserve": self._reserve(place)})
+        first = json.dumps({"root": root, "reserve": room.reserve(place)})
         found = as_user(owner, "keeping", place, _lines(first, self._fingerprints(mail)))
         self.failed += [f"not kept: {each}" for each in found.pop("failed")]
         self.counts |= found
@@ -188,17 +218,9 @@ class Backup:
             (STAGE / "homes.json").write_text(json.dumps(found), "utf-8")
 
     def _room(self) -> None:
-        """Raise ``FailureError`` if a disk is nearly full: mail needs it more than a backup."""
         places = [each for each in (self.repository.directory(), PLACE) if each is not None]
         for place in filter(Path.is_dir, places):
-            found = os.statvfs(place)
-            free = found.f_bavail * found.f_frsize
-            if free < self._reserve(place):
-                raise FailureError(f"the disk of {place} is nearly full: {free >> 20} MiB are free")
-
-    def _reserve(self, place: Path) -> int:
-        found = os.statvfs(place)
-        return int(min(_FREE, found.f_blocks * found.f_frsize * _FREE_SHARE))
+            room.check(place)
 
     def _watch(self, share: float, text: str) -> None:
         self._room()
