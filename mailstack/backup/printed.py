@@ -53,6 +53,10 @@ def brought_back(result: Mapping[str, Any]) -> str:
             f"{result['held']} that waited in the queue are on hold: `postsuper -H ALL` lets them go, also"
             " those that were delivered after the backup"
         )
+    if result.get("dropped"):
+        parts.append(
+            f"{result['dropped']} that Postfix had not yet taken up are in /var/lib/mailstack/backup/maildrop"
+        )
     if result.get("aside"):
         parts.append(f"mail that was here is in {result['aside']}")
     return f"{'; '.join(parts)}; {result['seconds']} s"

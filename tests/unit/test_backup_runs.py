@@ -14,7 +14,7 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack import Settings
 from mailstack.components.backup import BACKUP
 from mailstack.components.component import Site
-from mailstack.on_host.backup import parts, progress, restic, restore, run, state
+from mailstack.on_host.backup import database, parts, progress, restic, restore, run
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError, Repository
 from mailstack.on_host.backup.restore import Restore
@@ -314,15 +314,16 @@ def test_roles_that_are_missing_are_made(
     places: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "database.sql").write_text(DUMP)
-    found = state.roles(tmp_path / "database.sql")
+    found = database.roles(tmp_path / "database.sql")
     assert found == {"mailowner", 'My "own" one', "old", "mailreader"}
     given: list[bytes] = []
-    monkeypatch.setattr(state, "_as_postgres", lambda program: [program])
-    monkeypatch.setattr(state, "_run", lambda command, what, *, before, given: taken(before))
+    monkeypatch.setattr(database, "_as_postgres", lambda program: [program])
+    monkeypatch.setattr(database, "_run", lambda command, what, *, before, given: taken(before))
 
     def taken(before: bytes) -> None:
         given.append(before)
 
-    state.Database({"engine": "postgresql", "name": "mail", "port": 5432}).load(tmp_path)
+    here = database.database({"engine": "postgresql", "name": "mail", "port": 5432})
+    here.load(tmp_path, lambda: None)
     (text,) = map(bytes.decode, given)
     assert 'CREATE ROLE "My ""own"" one" NOLOGIN' in text and "rolname = 'mailowner'" in text

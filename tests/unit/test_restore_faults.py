@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from mailstack.on_host.backup import given, parts, restore, state
+from mailstack.on_host.backup import given, parts, restore
+from mailstack.on_host.backup.database import Database, PostgreSQL
 from mailstack.on_host.backup.placing import Placer
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError
@@ -178,15 +179,16 @@ def test_a_database_that_can_not_be_written_changes_nothing(
     host: Host, monkeypatch: pytest.MonkeyPatch, places: Path
 ) -> None:
     write(places / "kept/aaaa1111", "database.sql", "1\talice@example.org\n")
-    monkeypatch.setattr(state.Database, "users", lambda _: {"alice@example.org"})
-    monkeypatch.setattr(state.Database, "dump", lambda *_: None)
-    monkeypatch.setattr(state.Database, "load", fail)
+    monkeypatch.setattr(Database, "users", lambda _: {"alice@example.org"})
+    monkeypatch.setattr(PostgreSQL, "dump", lambda *_: None)
+    monkeypatch.setattr(PostgreSQL, "load", fail)
     write(host.root, "example.org/alice.1/sieve/mine", "keep;")
     with pytest.raises(FailureError, match="it breaks; nothing has changed"):
         host.job(database=DATABASE).run()
     assert host.called == ["stop", "start"] and len(host.mail()) > 1
+    monkeypatch.setattr(PostgreSQL, "load", lambda _, __, begin: begin() or fail())
     with pytest.raises(FailureError, match="half restored"):
-        host.job(database=DATABASE | {"engine": "mysql"}).run()
+        host.job(database=DATABASE).run()
 
 
 DATABASE = {"engine": "postgresql", "name": "mail", "port": 5432}
@@ -204,9 +206,9 @@ def test_accounts_are_not_lost(
 ) -> None:
     write(places / "kept/aaaa1111", "database.sql", "COPY mail_users FROM stdin;\n1\talice@example.org\tt\n")
     done: list[str] = []
-    monkeypatch.setattr(state.Database, "users", lambda _: users)
-    monkeypatch.setattr(state.Database, "dump", lambda *_: done.append("dump"))
-    monkeypatch.setattr(state.Database, "load", lambda *_: done.append("load"))
+    monkeypatch.setattr(Database, "users", lambda _: users)
+    monkeypatch.setattr(PostgreSQL, "dump", lambda *_: done.append("dump"))
+    monkeypatch.setattr(PostgreSQL, "load", lambda *_: done.append("load"))
     more: dict[str, Any] = {"database": DATABASE} if here else {"database": DATABASE, "mail": None}
     with pytest.raises(FailureError, match=f"{expected}.*; overwrite=true replaces the database"):
         host.job(**more).run()

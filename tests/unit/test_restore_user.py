@@ -13,13 +13,14 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.backup.restore import _address, _folder
 from mailstack.on_host.backup import doveadm, parts, users
+from mailstack.on_host.backup.database import Account, Database
 from mailstack.on_host.backup.placing import Placer
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError
 from mailstack.on_host.backup.users import UserRestore
 from tests.unit.test_backup_mail import keep, write
 from tests.unit.test_backup_runs import places, snapshot
-from tests.unit.test_restore_faults import Told, damaging
+from tests.unit.test_restore_faults import DATABASE, Told, damaging
 
 __all__ = ["places"]
 
@@ -48,8 +49,7 @@ class Host:
         monkeypatch.setattr(users, "give", lambda *_: None)
         monkeypatch.setattr(shutil, "chown", lambda *_: None)
         monkeypatch.setattr(users, "placed", lambda root, source, owner: Placer(root, source).place())
-        monkeypatch.setattr(users, "home_of", lambda _: str(self.home))
-        monkeypatch.setattr(users, "driver_of", lambda _: "")
+        monkeypatch.setattr(users, "account_of", lambda _: Account(str(self.home), ""))
         monkeypatch.setattr(users, "counted", self.counted)
         monkeypatch.setattr(users, "imported", self.imported)
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
@@ -61,7 +61,7 @@ class Host:
         self.folders[f"{into}/{query[1]}" if query[1:] else into] = self.mails
 
     def run(self, folder: str = "") -> dict[str, Any]:
-        wanted = {"mail": str(self.root), "owner": "vmail"}
+        wanted = {"mail": str(self.root), "owner": "vmail", "database": DATABASE}
         asked = {"user": "alice@example.org", "folder": folder, "at": ""}
         return UserRestore(wanted, self.repository, Progress(), asked).run()  # type: ignore[arg-type]
 
@@ -76,6 +76,19 @@ def test_a_home_that_lies_deep_is_back(host: Host) -> None:
     assert (result["messages"], result["missing"], result["failed"]) == (1, 0, [])
     assert (host.home / "Maildir/cur/1.M1.host:2,S").read_text() == f"of {HOME}"
     assert not list(host.root.glob(".*"))
+
+
+def test_a_disabled_user_without_mail_gets_it_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"alice@example.org": Account(str(host.home), "maildir")}
+    monkeypatch.setattr(users, "account_of", lambda _: None)  # Dovecot does not know the user
+    monkeypatch.setattr(Database, "accounts", lambda *_: known)
+    assert host.run()["messages"] == 1
+    assert (host.home / "Maildir/cur/1.M1.host:2,S").read_text() == f"of {HOME}"
+    with pytest.raises(FailureError, match=r"alice@example\.org is disabled, .* enable"):
+        host.run()
+    known.clear()
+    with pytest.raises(FailureError, match=r"there is no user alice.*mailstack\.accounts\.user creates it"):
+        host.run()
 
 
 def test_a_home_without_a_list_fails(host: Host, places: Path) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from .database import Account
 from .restic import FailureError
 
 _USERS, _SECONDS = Path("/run/dovecot/auth-userdb"), 60
@@ -27,22 +28,15 @@ def homes(root: str) -> dict[str, str]:
     return {"": root, **{user: fields["home"] for user, fields in found.items() if "home" in fields}}
 
 
-def home_of(user: str) -> str:
-    """Return the home of a user. Raises ``FailureError`` if there is no such user."""
-    return _known(user)["home"]
+def account_of(user: str) -> Account | None:
+    """Return the account of a user, as Dovecot has it; ``None`` for one who is disabled, or not there.
 
-
-def driver_of(user: str) -> str:
-    """Return the mail driver of a user, such as ``sdbox``; nothing if Dovecot has one for all users."""
-    found = _known(user)
-    return found.get("mail_driver") or found.get("mail", "").partition(":")[0]
-
-
-def _known(user: str) -> dict[str, str]:
+    Its driver is empty if Dovecot has one for all users.
+    """
     found = _asked([user]).get(user)
     if found is None or "home" not in found:
-        raise FailureError(f"there is no user {user}: mailstack.accounts.user creates it, with any password")
-    return found
+        return None
+    return Account(found["home"], found.get("mail_driver") or found.get("mail", "").partition(":")[0])
 
 
 def _asked(users: list[str]) -> dict[str, dict[str, str]]:

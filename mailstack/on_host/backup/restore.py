@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import folders, room, state
+from .database import DUMP, Database, database, unnamed
 from .doveadm import resynced
 from .folders import ASIDE
 from .parts import backups, chosen, give, has_mail, placed, written
@@ -23,6 +24,8 @@ WISHES = PLACE / "wishes.json"
 WORK = PLACE / "restore"
 DUMPS = PLACE / "before-restore"
 """The databases that restores have replaced."""
+DROPPED = PLACE / "maildrop"
+"""Messages of programs of the host that Postfix had not yet taken up when the backup was made."""
 _NO_MAIL = "this backup has no message; name it by at=ID if you want it"
 _SAME_DAY = 86400
 
@@ -85,10 +88,10 @@ class Restore:
 
     def _bring(self, chosen: Mapping[str, Any]) -> None:
         """Put what was read in its place; the services are stopped."""
-        if self.wanted["database"] and (self.rest / state.DUMP).exists():
-            database = state.Database(self.wanted["database"])
-            self._once("dump", "keep the database of before", lambda: self._dump(database))
-            self._once("database", "write the database", lambda: self._load(database))
+        if self.wanted["database"] and (self.rest / DUMP).exists():
+            here = database(self.wanted["database"])
+            self._once("dump", "keep the database of before", lambda: self._dump(here))
+            self._once("database", "write the database", lambda: here.load(self.rest, self.changed.touch))
         self.changed.touch()
         if self.root and mail_of(chosen):
             root = self.root
@@ -182,36 +185,30 @@ class Restore:
         shutil.rmtree(self.rest, ignore_errors=True)
         self.rest.mkdir()
         bad = written(self.repository, str(chosen["id"]), self.rest)
-        if any(each.lstrip("/") in (state.DUMP, "owners.json") for each in bad):
+        if any(each.lstrip("/") in (DUMP, "owners.json") for each in bad):
             raise FailureError(f"the backup is damaged: {bad[0]} can't be read; at=ID names an older one")
         self._damaged(bad)
 
     def _database_is_free(self) -> None:
         """Raise ``FailureError`` if accounts would be lost that the backup does not have."""
-        dump = self.rest / state.DUMP
+        dump = self.rest / DUMP
         if not self.wanted["database"] or self.wishes.get("overwrite") or self.changed.exists():
             return
-        users = state.Database(self.wanted["database"]).users()
+        users = database(self.wanted["database"]).users()
         advice = f"overwrite=true replaces the database, and keeps a dump of it in {DUMPS}"
         if users and not self.root:
             raise FailureError(f"the database has users already, such as {min(users)}; {advice}")
-        if dump.exists() and (lost := state.unnamed(users, dump)):
+        if dump.exists() and (lost := unnamed(users, dump)):
             raise FailureError(f"this backup does not have users such as {min(lost)}; {advice}")
 
-    def _dump(self, database: state.Database) -> None:
+    def _dump(self, old: Database) -> None:
         place = DUMPS / time.strftime("%Y%m%d-%H%M%S")
         place.mkdir(parents=True, mode=0o700, exist_ok=True)
         try:
-            database.dump(place)
+            old.dump(place)
         except FailureError:
             if not self.changed.exists():  # of another restore that was cut off: there is none left
                 raise
-
-    def _load(self, database: state.Database) -> None:
-        if not database.at_once:
-            self.changed.touch()
-        database.load(self.rest)
-        self.changed.touch()
 
     def _aside(self, root: Path) -> None:
         names = [each for each in sorted(root.iterdir()) if each.name not in (ASIDE, folders.WORK)]
@@ -256,7 +253,9 @@ class Restore:
                 state.put(rest / path.lstrip("/"), Path(path), known)
 
     def _queue(self, messages: Path) -> None:
-        self.counts["held"] = state.put_queue(Path(self.wanted["queue"]), messages)
+        self.counts["held"], self.counts["dropped"] = state.put_queue(
+            Path(self.wanted["queue"]), messages, DROPPED
+        )
 
     def _resync(self) -> None:
         self.progress.step("let Dovecot find messages whose index was damaged")

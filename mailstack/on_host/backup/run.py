@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from . import homes, room, state
+from .database import database
 from .folders import ASIDE, SEARCH, WORK, fingerprint, is_message
 from .progress import Progress, kept
 from .restic import FailureError, Repository
@@ -200,7 +201,7 @@ class Backup:
         if root := self.wanted["mail"]:
             self._homes(root)
         if self.wanted["database"]:
-            state.Database(self.wanted["database"]).dump(STAGE)
+            database(self.wanted["database"]).dump(STAGE)
         if self.wanted["queue"]:
             self.counts["queued"] = state.keep_queue(Path(self.wanted["queue"]), STAGE / "queue")
         if self.wanted["redis"]:
@@ -209,9 +210,15 @@ class Backup:
             subprocess.run(command, capture_output=True, timeout=300)
 
     def _homes(self, root: str) -> None:
-        """Keep where the mail of each user is; without Dovecot, the rest is kept even so."""
+        """Keep where the mail of each user is; without Dovecot, the rest is kept even so.
+
+        Disabled users are in the database alone.
+        """
         try:
             found = homes.homes(root)
+            if self.wanted["database"]:
+                accounts = database(self.wanted["database"]).accounts(root)
+                found = {user: account.home for user, account in accounts.items()} | found
         except (FailureError, OSError, subprocess.SubprocessError) as failure:
             self.failed.append(f"no list of users: {failure}")
         else:

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .database import Account, database
 from .doveadm import counted, imported, resynced
 from .folders import ASIDE, WORK
-from .homes import driver_of, home_of
+from .homes import account_of
 from .parts import chosen, give, has_mail, placed, written
 from .progress import Progress
 from .restic import FailureError, Repository
@@ -40,7 +41,7 @@ class UserRestore:
         self.wanted, self.repository, self.progress = configuration, repository, progress
         self.user, self.folder, self.at = str(wishes["user"]), str(wishes.get("folder") or ""), wishes["at"]
         self.failed: list[str] = []
-        self.aside = ""
+        self.aside, self.enabled = "", True
 
     def run(self) -> dict[str, Any]:
         """Bring it back, and return the result. Raises ``FailureError``."""
@@ -51,19 +52,34 @@ class UserRestore:
         if (WHOLE_RESTORE / "changed").exists():
             raise FailureError("this host is half restored: mailstack.restore goes on with all of it first")
         shutil.rmtree(WHOLE_RESTORE, ignore_errors=True)  # one that has only read: its work is in WORK, too
+        account = self._account()
         rest, live = PLACE / "user", root / WORK
         for place in (rest, live):
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir()
         try:
-            counts = self._bring(found, rest, live)
+            counts = self._bring(found, account, rest, live)
         finally:
             shutil.rmtree(rest, ignore_errors=True)
             shutil.rmtree(live, ignore_errors=True)
         result = {"at": int(begun), "snapshot": str(found["id"])[:8], "made": in_utc(str(found["time"]))}
         return {**result, **counts, "failed": self.failed, "seconds": round(time.time() - begun)}
 
-    def _bring(self, found: Mapping[str, Any], rest: Path, live: Path) -> dict[str, Any]:
+    def _account(self) -> Account:
+        """Return where the mail of the user is now. Raises ``FailureError``."""
+        account = account_of(self.user)
+        if account is None and self.wanted["database"]:
+            self.enabled = False
+            account = database(self.wanted["database"]).accounts(self.wanted["mail"]).get(self.user)
+        if account is None:
+            raise FailureError(
+                f"there is no user {self.user}: mailstack.accounts.user creates it, with any password"
+            )
+        return account
+
+    def _bring(
+        self, found: Mapping[str, Any], account: Account, rest: Path, live: Path
+    ) -> dict[str, Any]:
         self.progress.step("read the list of users")
         written(self.repository, str(found["id"]), rest, "/homes.json")
         directory = self._directory(json.loads((rest / "homes.json").read_text("utf-8")))
@@ -83,12 +99,14 @@ class UserRestore:
         counts = placed(live, rest / "mail", owner)
         missing = counts.pop("missing")
         self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]
-        home, source = Path(home_of(self.user)), live / directory
-        if not self.folder and not has_mail(home) and self._fits(source):
+        home, source = Path(account.home), live / directory
+        if not self.folder and not has_mail(home) and _fits(source, account.driver):
             self._whole(source, home, live / "before")
-            if self.failed:
+            if self.failed and self.enabled:
                 resynced("-u", self.user)
             return {**counts, "missing": len(missing), "into": "", "aside": self.aside}
+        if not self.enabled:
+            raise FailureError(f"{self.user} is disabled, and Dovecot opens no such mailbox: enable the user for the restore")
         into = f"Restored {in_utc(str(found['time']))[:10]} {str(found['id'])[:8]}"
         self._import(source, into)
         return {"messages": counted(self.user, self._beside(into)), "missing": len(missing), "into": into}
@@ -101,13 +119,6 @@ class UserRestore:
         if not home.startswith(root):
             raise FailureError(f"the backup has no mail of {self.user}, whose home was {home}")
         return home.removeprefix(root)
-
-    def _fits(self, source: Path) -> bool:
-        """Return whether Dovecot looks for the mail of the user in this format."""
-        driver = driver_of(self.user)
-        return not driver or any(
-            (source / name).is_dir() and kind == driver for name, kind in _FORMATS.items()
-        )
 
     def _whole(self, source: Path, home: Path, before: Path) -> None:
         """Put a whole home there: the user has no mail, so messages keep their UIDs."""
@@ -148,6 +159,11 @@ class UserRestore:
         if not counted(self.user, self._beside(into)):
             what = f"no folder {self.folder}, or no message in it" if self.folder else "no message"
             raise FailureError(f"the backup has {what} of {self.user}")
+
+
+def _fits(source: Path, driver: str) -> bool:
+    """Return whether Dovecot looks for mail in this format."""
+    return not driver or any((source / name).is_dir() and kind == driver for name, kind in _FORMATS.items())
 
 
 def _has_others(before: Path, home: Path) -> bool:
