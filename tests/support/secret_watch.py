@@ -62,7 +62,8 @@ $| = 1;
 chomp(my @secrets = <STDIN>);
 my $any = join "|", map quotemeta, @secrets;
 until (-e $ARGV[0]) {
-  for my $path (glob "/etc/{postfix,dovecot,rspamd,ssl/mailstack,postgresql/*/main}/{*,*/*} /etc/aliases*
+  for my $path (glob "/etc/{mailstack,postfix,dovecot,rspamd,ssl/mailstack,postgresql/*/main}/{*,*/*}
+      /etc/aliases*
       /var/lib/mailstack/{*,*/*,*/*/*} /tmp/{.*,*,*/*} /var/tmp/* /dev/shm/* /run/*") {
     my ($device, $inode, undef, undef, undef, undef, undef, $size, undef, $mtime, $ctime) = stat $path;
     next unless -f _;

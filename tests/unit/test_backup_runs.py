@@ -179,10 +179,10 @@ def test_in_a_full_repository_old_data_are_removed_and_it_is_tried_again(places:
     found = Listed()
     assert Full(found)._made({}) == "aaaa1111"
     assert [each[0] for each in found.said] == ["forget", "prune"]
-    with pytest.raises(FailureError, match="no space left.*; also after old backups were forgotten"):
+    with pytest.raises(FailureError, match=r"no space left.*; also after old backups were forgotten"):
         Full(Listed(), needs="more")._made({})
     damaged = Listed()
-    with pytest.raises(FailureError, match="no space left.*; nothing is removed while the repository is da"):
+    with pytest.raises(FailureError, match=r"no space left.*; nothing is removed while the repository is da"):
         Full(damaged)._made({"damaged": "a file"})
     assert damaged.said == []
 

@@ -108,6 +108,11 @@ def fail(*_: Any) -> None:
     raise FailureError("it breaks")
 
 
+def half(_: PostgreSQL, __: Path, begin: Callable[[], None]) -> None:
+    begin()
+    fail()
+
+
 def test_all_is_back_and_the_services_stop_once_it_was_read(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +191,7 @@ def test_a_database_that_can_not_be_written_changes_nothing(
     with pytest.raises(FailureError, match="it breaks; nothing has changed"):
         host.job(database=DATABASE).run()
     assert host.called == ["stop", "start"] and len(host.mail()) > 1
-    monkeypatch.setattr(PostgreSQL, "load", lambda _, __, begin: begin() or fail())
+    monkeypatch.setattr(PostgreSQL, "load", half)
     with pytest.raises(FailureError, match="half restored"):
         host.job(database=DATABASE).run()
 

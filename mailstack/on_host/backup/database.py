@@ -123,7 +123,7 @@ class MariaDB(Database):
             _run(_dump(self.name), "the database can't be read", output=file)
 
     def load(self, directory: Path, begin: Callable[[], None]) -> None:
-        """See ``Database``: what an error or the end of the server leaves half done, the next call replaces."""
+        """See ``Database``: what is left half done, the next call replaces."""
         beside, former = f"{self.name}_restored", f"{self.name}_replaced"
         self._say("".join(f"DROP DATABASE IF EXISTS `{name}`;{_made(name)};" for name in (beside, former)))
         with (directory / DUMP).open("rb") as file:
@@ -155,7 +155,8 @@ class MariaDB(Database):
     def _programs(self, name: str) -> list[list[str]]:
         """Return the kind and the name of all in a database that is no table."""
         return self._rows(
-            f"""SELECT 'TRIGGER', trigger_name FROM information_schema.triggers WHERE trigger_schema = '{name}'
+            f"""SELECT 'TRIGGER', trigger_name FROM information_schema.triggers
+                WHERE trigger_schema = '{name}'
             UNION SELECT routine_type, routine_name FROM information_schema.routines
                 WHERE routine_schema = '{name}'
             UNION SELECT 'EVENT', event_name FROM information_schema.events WHERE event_schema = '{name}'
@@ -164,7 +165,9 @@ class MariaDB(Database):
 
     def _tables(self, name: str) -> list[str]:
         of = f"table_schema = '{name}' AND table_type = 'BASE TABLE'"
-        return [table for (table,) in self._rows(f"SELECT table_name FROM information_schema.tables WHERE {of}")]
+        return [
+            table for (table,) in self._rows(f"SELECT table_name FROM information_schema.tables WHERE {of}")
+        ]
 
 
 def database(configuration: Mapping[str, Any]) -> Database:

@@ -48,8 +48,8 @@ def put_queue(queue: Path, directory: Path, aside: Path) -> tuple[int, int]:
     The backup can't know which of them were delivered since. Names belong to inodes, so postsuper(1) gives
     them others.
 
-    + aside: the directory for messages that Postfix had not yet taken up from a program (``maildrop``): in the
-      queue, they would be delivered at once
+    + aside: the directory for messages that Postfix had not yet taken up from a program (``maildrop``): in
+      the queue, they would be delivered at once
     """
     owner = pwd.getpwnam("postfix")
     counts = Counter[str]()

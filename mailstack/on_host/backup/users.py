@@ -77,9 +77,7 @@ class UserRestore:
             )
         return account
 
-    def _bring(
-        self, found: Mapping[str, Any], account: Account, rest: Path, live: Path
-    ) -> dict[str, Any]:
+    def _bring(self, found: Mapping[str, Any], account: Account, rest: Path, live: Path) -> dict[str, Any]:
         self.progress.step("read the list of users")
         written(self.repository, str(found["id"]), rest, "/homes.json")
         directory = self._directory(json.loads((rest / "homes.json").read_text("utf-8")))
@@ -106,7 +104,9 @@ class UserRestore:
                 resynced("-u", self.user)
             return {**counts, "missing": len(missing), "into": "", "aside": self.aside}
         if not self.enabled:
-            raise FailureError(f"{self.user} is disabled, and Dovecot opens no such mailbox: enable the user for the restore")
+            raise FailureError(
+                f"{self.user} is disabled, and Dovecot opens no such mailbox: enable the user for the restore"
+            )
         into = f"Restored {in_utc(str(found['time']))[:10]} {str(found['id'])[:8]}"
         self._import(source, into)
         return {"messages": counted(self.user, self._beside(into)), "missing": len(missing), "into": into}
