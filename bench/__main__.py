@@ -27,6 +27,7 @@ PARTS = (
     "mailboxes",
     "reading",
     "hardening",
+    "backup",
 )
 
 

@@ -11,3 +11,5 @@ mail_resolver = False
 mail_fail2ban = False
 # Fifty more packages: `make demo WEBMAIL=1`
 mail_webmail = bool(_environ.get("WEBMAIL"))
+# In the container itself, to be tried; a real one belongs on another disk or host
+mail_backup_repository = "/srv/backup"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import json
 import os
+import re
 import secrets
 import smtplib
 import ssl
@@ -47,18 +48,32 @@ def run(debian: int, *, acme: bool = False) -> None:
         f"port 25, as a stranger, to {ALICE}": _send_as_stranger(),
         f"port 587, as {BOB}, STARTTLS and AUTH": _send_as_bob(passwords[BOB], trust),
     }
-    read = {how: _read_back(message_id, passwords[ALICE], trust) for how, message_id in sent.items()}
-    print(_report(debian, state, changes, seconds, read, passwords))
-    print(f"\nWhat the DNS of {DOMAIN} needs (pyinfra -y {os.path.relpath(INVENTORY)} mailstack.dns.zone):\n")
+    read = [f"{how}: {_read_back(message_id, passwords[ALICE], trust)}" for how, message_id in sent.items()]
+    kept = _back_up(passwords[ALICE], trust)
+    shown = f"{'WEBMAIL=1 ' if WEBMAIL else ''}pyinfra -y {os.path.relpath(INVENTORY)}"
+    print(f"\nWhat the DNS of {DOMAIN} needs ({shown} mailstack.dns.zone):\n")
     print(pyinfra(INVENTORY, "-y", "mailstack.dns.zone", DOMAIN).check().stdout, end="")
     if acme:
         demo_acme.run(server)  # its certificates end too soon for mailstack.verify
-        return
-    shown = f"{'WEBMAIL=1 ' if WEBMAIL else ''}pyinfra -y {os.path.relpath(INVENTORY)}"
-    print(f"\nDoes all of it work? ({shown} mailstack.verify):\n")
-    _verify()
-    print("\nWhat the server is doing, and what became of a message:\n")
+    else:
+        print(f"\nDoes all of it work? ({shown} mailstack.verify):\n")
+        _verify()
+    print(_report(f"Debian {debian}: {state}", changes, seconds, [*read, kept], passwords))
+    print("What the server is doing, and what became of a message:")
     print(f"  {shown} mailstack.status\n  {shown} mailstack.trace {ALICE}")
+
+
+def _back_up(password: str, trust: ssl.SSLContext) -> str:
+    """Make a backup, bring Alice's INBOX back from it, and return a line on that."""
+    pyinfra(INVENTORY, "-y", "mailstack.backup.now").check()
+    run = pyinfra(INVENTORY, "-y", "mailstack.restore", f"user={ALICE}", "folder=INBOX").check()
+    (folder,) = re.findall(r"in the folder (Restored \S+ \w+)", " ".join(run.stderr.split()))
+    with imaplib.IMAP4_SSL(HERE, 2993, ssl_context=trust, timeout=30) as session:
+        session.login(ALICE, password)
+        counts = [session.select(name, readonly=True)[1][0] for name in ("INBOX", f'"{folder}/INBOX"')]
+    if not counts[0] or counts[0] != counts[1]:
+        raise TargetError(f"{folder} has {counts[1]!r} messages, and INBOX has {counts[0]!r}")
+    return f"backup in /srv/backup of the container, and {ALICE}'s INBOX back from it: {folder}"
 
 
 def _verify() -> None:
@@ -148,19 +163,15 @@ def _read_back(message_id: str, password: str, trust: ssl.SSLContext) -> str:
 
 
 def _report(
-    debian: int,
-    state: str,
-    changes: list[str],
-    seconds: float,
-    read: dict[str, str],
-    passwords: dict[str, str],
+    state: str, changes: list[str], seconds: float, tried: list[str], passwords: dict[str, str]
 ) -> str:
+    """Return what was done and how to log in; with what follows it, that fits on a screen of 30 lines."""
     lines = [
-        f"Container mailstack-demo, Debian {debian}: {state}.",
+        f"Container mailstack-demo, {state}.",
         f"pyinfra: {len(changes)} changes in {seconds:.0f} s.",
         *(f"  {change}" for change in changes),
-        "Sent, and read back over IMAPS:",
-        *(f"  {how}: {subject}" for how, subject in read.items()),
+        "Sent, and read back over IMAPS, and the backup:",
+        *(f"  {each}" for each in tried),
         f"Connect to {HERE}:",
         "  SMTP 2525, submission 2587 (STARTTLS) or 2465 (TLS), IMAP 2143 (STARTTLS) or 2993 (TLS),",
         "  ManageSieve 24190 (STARTTLS)",

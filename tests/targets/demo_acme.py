@@ -57,6 +57,7 @@ def _data(directory: str) -> dict[str, Any]:
         "mail_srs": False,
         "mail_resolver": False,
         "mail_fail2ban": False,
+        "mail_backup_repository": "/srv/backup",
         "mail_acme": True,
         "mail_acme_email": "admin@example.net",
         "mail_acme_server": directory,
