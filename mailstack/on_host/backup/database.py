@@ -131,6 +131,8 @@ class MariaDB(Database):
         programs = directory / "programs.sql"  # triggers, functions, events and views, which can't be moved
         with programs.open("wb") as file:
             _run(_dump(beside, "--no-data", "--no-create-info"), "the database can't be read", output=file)
+            if views := [each for kind, each in self._programs(beside) if kind == "VIEW"]:
+                _run([*_dump(beside, "--no-data"), *views], "the database can't be read", output=file)
         begin()
         for name in (beside, self.name):
             self._say("".join(f"DROP {kind} `{name}`.`{each}`;" for kind, each in self._programs(name)))
@@ -252,6 +254,7 @@ def _run(
             process.kill()
             process.wait()
     if process.returncode:
-        # the first line: a later one may show a row
-        told = errors.decode(errors="replace").strip().partition("\n")[0]
+        # one line: others may show a row; that of mariadb(1) comes after the statement
+        lines = errors.decode(errors="replace").strip().split("\n")
+        told = next((line for line in lines if line.startswith("ERROR ")), lines[0])
         raise FailureError(f"{what}: {told[:300] or 'it failed without a word'}")

@@ -20,10 +20,12 @@ USERS = {ALICE: None, BOB: None, CAROL: PASSWORD}
 
 def queued(target: Target) -> dict[str, str]:
     """Return where each message of the queue is, by its subject."""
-    found = [json.loads(line) for line in target.exec(["postqueue", "-j"]).stdout.splitlines()]
-    texts = {each["queue_id"]: target.exec(["postcat", "-hq", each["queue_id"]]).stdout for each in found}
-    subject = re.compile(r"^Subject: (.*)$", re.MULTILINE)
-    return {subject.findall(texts[each["queue_id"]])[0]: each["queue_name"] for each in found}
+    found = {}
+    for each in map(json.loads, target.exec(["postqueue", "-j"]).stdout.splitlines()):
+        text = target.exec(["postcat", "-hq", each["queue_id"]], check=False).stdout
+        if subject := re.search(r"^Subject: (.*)$", text, re.MULTILINE):  # it may be delivered just now
+            found[subject[1]] = each["queue_name"]
+    return found
 
 
 def filled(old: Target) -> None:
