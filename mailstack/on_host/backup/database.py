@@ -125,14 +125,16 @@ class MariaDB(Database):
     def load(self, directory: Path, begin: Callable[[], None]) -> None:
         """See ``Database``: what is left half done, the next call replaces."""
         beside, former = f"{self.name}_restored", f"{self.name}_replaced"
-        self._say("".join(f"DROP DATABASE IF EXISTS `{name}`;{_made(name)};" for name in (beside, former)))
-        with (directory / DUMP).open("rb") as file:
-            _run(["mariadb", beside], "the database can't be written", given=file)
-        programs = directory / "programs.sql"  # triggers, functions, events and views, which can't be moved
-        with programs.open("wb") as file:
-            _run(_dump(beside, "--no-data", "--no-create-info"), "the database can't be read", output=file)
-            if views := [each for kind, each in self._programs(beside) if kind == "VIEW"]:
-                _run([*_dump(beside, "--no-data"), *views], "the database can't be read", output=file)
+        programs = directory / "programs.sql"
+        drop = f"DROP DATABASE IF EXISTS `{beside}`; DROP DATABASE IF EXISTS `{former}`;"
+        try:
+            self._say(f"{drop} {_made(beside)}; {_made(former)}")
+            with (directory / DUMP).open("rb") as file:
+                _run(["mariadb", beside], "the database can't be written", given=file)
+            self._dump_programs(beside, programs)
+        except FailureError:
+            self._say(drop)
+            raise
         begin()
         for name in (beside, self.name):
             self._say("".join(f"DROP {kind} `{name}`.`{each}`;" for kind, each in self._programs(name)))
@@ -146,7 +148,14 @@ class MariaDB(Database):
             self._say(f"RENAME TABLE {', '.join(tables)}")
         with programs.open("rb") as file:
             _run(["mariadb", self.name], "the database can't be written", given=file)
-        self._say(f"DROP DATABASE `{beside}`; DROP DATABASE `{former}`")
+        self._say(drop)
+
+    def _dump_programs(self, name: str, path: Path) -> None:
+        """Write all that RENAME TABLE can't move: triggers, functions, events and views."""
+        with path.open("wb") as file:
+            _run(_dump(name, "--no-data", "--no-create-info"), "the database can't be read", output=file)
+            if views := [each for kind, each in self._programs(name) if kind == "VIEW"]:
+                _run([*_dump(name, "--no-data"), *views], "the database can't be read", output=file)
 
     def _client(self, query: str) -> list[str]:
         return ["mariadb", "-NB", "-e", query, self.name]
@@ -167,9 +176,8 @@ class MariaDB(Database):
 
     def _tables(self, name: str) -> list[str]:
         of = f"table_schema = '{name}' AND table_type = 'BASE TABLE'"
-        return [
-            table for (table,) in self._rows(f"SELECT table_name FROM information_schema.tables WHERE {of}")
-        ]
+        rows = self._rows(f"SELECT table_name FROM information_schema.tables WHERE {of}")
+        return [table for (table,) in rows]
 
 
 def database(configuration: Mapping[str, Any]) -> Database:
