@@ -68,6 +68,28 @@ def test_a_disk_that_is_not_mounted_gets_no_other_repository(kept: Target, lost:
     assert troubles(kept) == []
 
 
+#: Data that no backup needs, in a repository that has only 1 MB left.
+UNUSED = f"""
+head -c 40m /dev/urandom > /root/unused
+export RESTIC_REPOSITORY={REPOSITORY} RESTIC_PASSWORD_FILE={SECRET}
+restic backup -q --host mail.example.org --tag mailstack-mail /root/unused
+free=$(df --output=avail -B1 {REPOSITORY} | tail -1)
+head -c $((free - 1000000)) /dev/zero > {REPOSITORY}/full
+"""
+
+
+def test_in_a_full_repository_what_no_backup_needs_is_removed(kept: Target, lost: Lost) -> None:
+    kept.exec(f"{SMALL} && {COPY}")
+    try:
+        kept.exec(UNUSED, timeout=120)
+        backups.backup(kept)
+        free = int(kept.exec(f"df --output=avail -B1 {REPOSITORY} | tail -1").stdout)
+        assert free > 30_000_000
+        assert troubles(kept) == []
+    finally:
+        kept.exec(f"umount {REPOSITORY}")
+
+
 def pack_of(target: Target, name: str) -> str:
     """Return the path of the file in the repository that has the data of a message."""
     variables = f"RESTIC_REPOSITORY={REPOSITORY} RESTIC_PASSWORD_FILE={SECRET}"
