@@ -272,7 +272,11 @@ class Restore:
         units = self.wanted["services"]
         if not units:  # a host with the database alone
             return
-        done = subprocess.run(["systemctl", verb, *units], capture_output=True, text=True, timeout=600)
+        # Debian 12's postfix is a wrapper, which does not wait for the end of its instances
+        inner = [f"{unit}@*" for unit in units] if verb == "stop" else []
+        done = subprocess.run(
+            ["systemctl", verb, *units, *inner], capture_output=True, text=True, timeout=600
+        )
         if done.returncode:
             text = f"systemctl {verb}: {done.stderr.strip()[:300]}"
             if verb == "stop":

@@ -51,8 +51,8 @@ def filled(old: Target) -> None:
     held = [json.loads(line) for line in old.exec(["postqueue", "-j"]).stdout.splitlines()]
     names = [each["queue_id"] for each in held if each["recipients"][0]["address"] == "y@waiting.example"]
     old.exec(["postsuper", "-h", *names])
-    old.exec("systemctl stop postfix")
-    old.exec(f"printf 'Subject: dropped\\n\\n' | sendmail -f {BOB} {ALICE}", check=False)
+    old.exec("systemctl stop postfix 'postfix@*'")
+    old.exec(f"printf 'Subject: dropped\\n\\n' | sendmail -f {BOB} {ALICE}")
     assert old.exec("ls /var/spool/postfix/maildrop").stdout.split()
 
 
