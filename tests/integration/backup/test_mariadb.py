@@ -50,7 +50,7 @@ def test_a_dump_replaces_all_or_nothing(clone: Factory) -> None:
     later = clients.sql(target, _ALL)
     target.exec("cp /root/dump/database.sql /root/ && echo 'BROKEN;' >> /root/dump/database.sql")
     said = do(target, "load")
-    assert "ERROR 1064" in said and "begun" not in said
+    assert "ERROR 1064" in said and not said.startswith("begun")
     assert clients.sql(target, _ALL) == later
 
     target.exec("mv /root/database.sql /root/dump/")
