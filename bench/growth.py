@@ -19,7 +19,7 @@ from typing import Any
 from bench import looks
 from bench.report import Table, median
 from mailstack import Settings
-from mailstack.components import postfix_config
+from mailstack.components import postfix_sql
 from mailstack.engines.contract import DOVECOT
 from mailstack.engines.postgresql import lookups
 from tests.support import bulk_accounts, sample_accounts
@@ -166,7 +166,7 @@ def _lookups(target: Target, people: Crowd) -> dict[str, str]:
         ("nobody", "virtual_aliases", "nobody"),
         ("sender", "sender_logins", "user"),
     ):
-        query = postfix_config.queries(_SETTINGS)[table]
+        query = postfix_sql.queries(_SETTINGS)[table]
         keys = people.some(name, EXPLAINED)
         cells[f"{what}, by PostgreSQL"] = _explained(target, [_of_postfix(query, key) for key in keys])
         cells[f"{what}, by proxymap"] = _postmap(target, table, people.some(name, ASKED))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mailstack import addresses
 from mailstack.accounts.listed import SERVICES, USER, USERS, Domain, User, domains_of, moment, user_of
 from mailstack.accounts.mail import home_of
-from mailstack.components.postfix_config import queries as lookups_of
+from mailstack.components.postfix_sql import queries as lookups_of
 from mailstack.engines import engine_of
 from mailstack.engines.contract import Rows
 from mailstack.engines.tables import USER_LIMITS

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import secrets
-from mailstack.components import postfix_config, systemd
+from mailstack.components import postfix_sql, systemd
 from mailstack.components.acme_files import CONFIGURATION, CREDENTIALS, NAME, PROGRAM, SCRIPT, TABLE
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
@@ -83,7 +83,7 @@ class Acme(Component):
         environment = engine_of(settings).postfix_environment(site.endpoint)
         script = render("acme/certificates", environment=environment, program=PROGRAM)
         query = engine_of(settings).lookups.SIGNED_DOMAINS
-        table = postfix_config.root_sql_table(site, TABLE, "the domains with certificates", query)
+        table = postfix_sql.root_sql_table(site, TABLE, "the domains with certificates", query)
         files = {
             SCRIPT: script,
             **{f"{PROGRAM}/certificates/{name}": text for name, text in _program().items()},

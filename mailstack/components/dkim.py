@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import postfix_config, systemd
+from mailstack.components import postfix_sql, systemd
 from mailstack.engines import engine_of
 from mailstack.facts.dkim import KEYS
 from mailstack.files import Directory, Entry
@@ -41,6 +41,6 @@ def files(site: Site) -> list[Entry]:
     comment = "the domains whose mail is signed"
     return [
         Directory(KEYS, "root", "_rspamd", 0o750),
-        postfix_config.root_sql_table(site, _TABLE, comment, engine.lookups.SIGNED_DOMAINS),
+        postfix_sql.root_sql_table(site, _TABLE, comment, engine.lookups.SIGNED_DOMAINS),
         *systemd.script_service(settings, _NAME, SCRIPT, script, "rspamd/dkim-keys.service"),
     ]

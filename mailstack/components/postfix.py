@@ -7,7 +7,14 @@ from urllib.parse import quote
 
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.components import additions, listening, postfix_config, postfix_recovery, postfix_tables
+from mailstack.components import (
+    additions,
+    listening,
+    postfix_config,
+    postfix_recovery,
+    postfix_sql,
+    postfix_tables,
+)
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import Jail, Port, Record, ServiceProbe, State
@@ -153,7 +160,7 @@ class Postfix(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        table = f"{site.settings.map_type}:{postfix_config.SQL_DIRECTORY}/virtual_domains.cf"
+        table = f"{site.settings.map_type}:{postfix_sql.SQL_DIRECTORY}/virtual_domains.cf"
         asks = ServiceProbe(
             "Postfix can ask the database",
             script("probe_postfix_lookup", table),

@@ -12,10 +12,12 @@ from mailstack.components import (
     listening,
     postfix_recovery,
     postfix_services,
+    postfix_sql,
     postfix_tables,
     systemd,
     tls,
 )
+from mailstack.components.postfix_tables import DIRECTORY
 from mailstack.engines import engine_of
 from mailstack.facts.units import drop_in_path
 from mailstack.files import Directory, Entry, File
@@ -33,8 +35,6 @@ if TYPE_CHECKING:
     from mailstack.settings import Settings
     from mailstack.settings.postfix_master import MasterService
 
-DIRECTORY = "/etc/postfix"
-SQL_DIRECTORY = f"{DIRECTORY}/sql"
 INSTANCE = "postfix@-"
 LOCK = "/var/lib/postfix/master.lock"
 """Which has the number of Postfix's master, and is locked by it."""
@@ -53,7 +53,6 @@ def files(site: Site, platform: Platform) -> list[Entry]:
     return [
         *_service_files(settings, service),
         *postfix_recovery.files(settings, endpoint, service),
-        Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
         # Dovecot may have created it, before the system user postfix existed
         Directory("/var/spool/postfix/private", "postfix", "root", 0o700),
         File(f"{DIRECTORY}/main.cf", _main_cf(site, platform, added)),
@@ -70,15 +69,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         ),
         File(f"{DIRECTORY}/whole_domains", render("postfix/whole_domains")),
         *postfix_tables.files(settings),
-        *(
-            File(
-                f"{SQL_DIRECTORY}/{name}.cf",
-                sql_cf(settings, endpoint, COMMENTS[name], query),
-                group="postfix",
-                mode=0o640,
-            )
-            for name, query in queries(settings).items()
-        ),
+        *postfix_sql.files(settings, endpoint),
     ]
 
 
@@ -98,27 +89,6 @@ def _service_files(settings: Settings, service: str) -> list[Entry]:
         File(drop_in_path(other), None, activation=None),
         *hardening.drop_in(settings, "postfix", INSTANCE, wanted=service == INSTANCE),
     ]
-
-
-def queries(settings: Settings) -> dict[str, str]:
-    """Return the queries to the database, by the name of the file in ``/etc/postfix/sql``."""
-    lookups = engine_of(settings).lookups
-    postmaster = settings.mail_postmaster
-    if "@" not in postmaster:
-        postmaster = f"{postmaster}@{settings.mail_hostname}"
-    # a percent sign of the address is none of pgsql_table(5) and mysql_table(5)
-    postmaster = postmaster.replace("%", "%%")
-    classes = lookups.recipient_class(postmaster)
-    return {
-        "virtual_domains": lookups.VIRTUAL_DOMAINS,
-        "virtual_mailboxes": lookups.VIRTUAL_MAILBOXES,
-        "virtual_aliases": lookups.virtual_aliases(postmaster),
-        **({} if classes is None else {"recipient_classes": classes}),
-        "sender_logins": lookups.SENDER_LOGINS,
-        "own_senders": lookups.own_senders(settings.local_domains),
-        "relay_domains": lookups.RELAY_DOMAINS,
-        "relay_recipients": lookups.RELAY_RECIPIENTS,
-    }
 
 
 def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
@@ -182,7 +152,7 @@ def has_classes(settings: Settings, added: PostfixAddition) -> bool:
     own = ("virtual_mailbox_domains", "virtual_mailbox_maps", "virtual_alias_maps")
     classes = ("smtpd_recipient_restrictions", "smtpd_restriction_classes", "smtpd_reject_unlisted_recipient")
     return (
-        "recipient_classes" in queries(settings)
+        "recipient_classes" in postfix_sql.queries(settings)
         and all(getattr(settings, f"mail_{name}") is None for name in own)
         and not {*own, *classes} & {*settings.mail_postfix_main, *added.parameters}
     )
@@ -261,38 +231,3 @@ def services_of(settings: Settings, added: PostfixAddition) -> list[MasterServic
         )
     defaults = postfix_services.merge(defaults, added.services)
     return postfix_services.merge(defaults, settings.mail_postfix_master)
-
-
-def root_sql_table(site: Site, path: str, comment: str, query: str) -> File:
-    """Return a table for root's postmap(1), outside of Postfix."""
-    # with "peer" it has no password
-    mode = 0o644 if site.settings.mail_db_auth == "peer" else 0o600
-    return File(path, sql_cf(site.settings, site.endpoint, comment, query), mode=mode, activation=None)
-
-
-def sql_cf(settings: Settings, endpoint: Endpoint, comment: str, query: str) -> str:
-    """Return a table of Postfix that asks the database, see pgsql_table(5) and mysql_table(5)."""
-    engine = engine_of(settings)
-    return render(
-        "postfix/sql.cf",
-        settings=settings,
-        endpoint=endpoint,
-        driver=settings.db_driver,
-        hosts=engine.postfix_hosts(endpoint),
-        user=engine.lookup_user(settings, "postfix"),
-        password=settings.mail_db_auth == "password",
-        comment=comment,
-        query=query,
-    )
-
-
-COMMENTS = {
-    "virtual_domains": "virtual_mailbox_domains: the domains of this server",
-    "virtual_mailboxes": "virtual_mailbox_maps: the mailboxes; the result is not used",
-    "virtual_aliases": "virtual_alias_maps: the final targets of an alias, or the mailbox itself",
-    "recipient_classes": "check_recipient_access: whether a recipient exists, and has a quota",
-    "sender_logins": "smtpd_sender_login_maps: the users who may send from an address",
-    "own_senders": "check_sender_access: the answer to strangers with this server's senders",
-    "relay_domains": "relay_domains: the domains whose mail is relayed to another server",
-    "relay_recipients": "relay_recipient_maps: the recipients at that server; the result is not used",
-}

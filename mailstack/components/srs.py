@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from mailstack.components import hardening, postfix_config, systemd
+from mailstack.components import hardening, postfix_sql, systemd
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import PostfixAddition, ServiceProbe, State
@@ -75,14 +75,12 @@ class Srs(Component):
         lookups = engine_of(settings).lookups
         query = lookups.foreign_senders(f"srs:[127.0.0.1]:{_DETOUR}", settings.local_domains)
         comment = "sender_dependent_default_transport_maps: mail of others that leaves again takes a detour"
-        table = postfix_config.sql_cf(settings, site.endpoint, comment, query)
+        table = postfix_sql.sql_cf(settings, site.endpoint, comment, query)
         return [
             *systemd.drop_in("postsrsd"),
             *hardening.drop_in(settings, "postsrsd"),
             File("/etc/default/postsrsd", defaults, activation="restart"),
-            File(
-                f"{postfix_config.SQL_DIRECTORY}/{_TABLE}", table, "root", "postfix", 0o640, activation=None
-            ),
+            File(f"{postfix_sql.SQL_DIRECTORY}/{_TABLE}", table, "root", "postfix", 0o640, activation=None),
         ]
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import postfix_config, systemd
+from mailstack.components import postfix_sql, systemd
 from mailstack.engines import engine_of
 from mailstack.engines.tables import USER_LIMITS
 from mailstack.files import Entry, File
@@ -46,7 +46,7 @@ def files(site: Site) -> list[Entry]:
     comment = "users with limits of their own"
     return [
         File("/etc/rspamd/mailstack/user-limits.lua", render("rspamd/user-limits.lua", limits=limits)),
-        postfix_config.root_sql_table(site, _TABLE, comment, engine.lookups.USER_LIMITS),
+        postfix_sql.root_sql_table(site, _TABLE, comment, engine.lookups.USER_LIMITS),
         *systemd.script_service(
             settings, _NAME, _SCRIPT, script, "rspamd/user-limits.service", environment=environment
         ),

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailstack.components.postfix_config import SQL_DIRECTORY
+from mailstack.components.postfix_sql import SQL_DIRECTORY
 from mailstack.engines import engine_of
 from mailstack.engines.lookups import MAIL_DOMAINS
 from mailstack.facts.fact import Question

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mailstack.components.postfix_config import DIRECTORY, SQL_DIRECTORY
-from mailstack.components.postfix_tables import INDEX
+from mailstack.components.postfix_sql import SQL_DIRECTORY
+from mailstack.components.postfix_tables import DIRECTORY, INDEX
 from mailstack.engines import engine_of
 from mailstack.files import File
 from mailstack.text import lines_of

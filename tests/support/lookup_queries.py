@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mailstack import Settings
-from mailstack.components import postfix_config
+from mailstack.components import postfix_sql
 from mailstack.engines.contract import DOVECOT
 
 ADDRESS = "user77@domain77.example"
@@ -20,7 +20,7 @@ def with_key(query: str, user: str = ADDRESS.partition("@")[0]) -> str:
 
 def by_postfix(settings: Settings) -> dict[str, str]:
     """Return each query with a key in it, by the name of its file in /etc/postfix/sql."""
-    queries = postfix_config.queries(settings)
+    queries = postfix_sql.queries(settings)
     found = {name: with_key(query) for name, query in queries.items()}
     for user in ("user6500", "postmaster"):  # an address that only a wildcard has, and one that nothing has
         found[f"virtual_aliases, {user}"] = with_key(queries["virtual_aliases"], user)

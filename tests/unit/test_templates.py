@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from mailstack import Settings
-from mailstack.components.postfix_config import queries
+from mailstack.components.postfix_sql import queries
 from mailstack.facts.dkim import KEYS
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import File
