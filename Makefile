@@ -30,6 +30,10 @@ bench: .venv/ready  ## all measurements, into bench/results.md; python -m bench 
 	@$(MAKE) --no-print-directory images
 	@$(bin)/python -m bench
 
+faults: .venv/ready  ## all faults under load, into docs/reliability.md; python -m faults --help has the parts
+	@$(MAKE) --no-print-directory images
+	@$(bin)/python -m faults
+
 images: .venv/ready
 	@$(bin)/python -m tests.targets images
 
@@ -87,4 +91,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test quick bench images lint mutants lowest next dist release clean
+.PHONY: help demo test quick bench faults images lint mutants lowest next dist release clean

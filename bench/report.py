@@ -20,6 +20,7 @@ K = TypeVar("K")
 RUNS = 5
 GOAL_COLUMNS = ("what", "goal", "measured", "met")
 RESULTS = Path(__file__).with_name("results.md")
+_HEAD = "# Measurements\n\n`make bench` writes this page. Compare figures within a section only.\n\n"
 _SHOWN = ("pyinfra", "ansible-core")
 
 
@@ -27,6 +28,7 @@ _SHOWN = ("pyinfra", "ansible-core")
 class Table:
     """A table of measurements, as text ready to be printed.
 
+    + title: nothing for the only table of a section
     + rows: the rows, each with a cell for every column
     + notes: notes for the reader, as Markdown
     """
@@ -39,7 +41,8 @@ class Table:
     def __str__(self) -> str:
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
         table = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        return "\n\n".join(text for text in (f"### {self.title}", table, self.notes) if text)
+        title = f"### {self.title}" if self.title else ""
+        return "\n\n".join(text for text in (title, table, self.notes) if text)
 
 
 def median(measured: Callable[[], float], runs: int = RUNS) -> float:
@@ -78,16 +81,16 @@ def section(part: str, conditions: str, tables: Iterable[Table]) -> str:
     return "\n\n".join([f"## {part}", conditions, *map(str, tables)]) + "\n"
 
 
-def keep(part: str, text: str) -> None:
-    """Put the section of a part in ``bench/results.md``, instead of its older one."""
-    old = RESULTS.read_text() if RESULTS.exists() else ""
-    head, *sections = re.split(r"^(?=## )", old, flags=re.MULTILINE)
-    head = (
-        head or "# Measurements\n\n`make bench` writes this page. Compare figures within a section only.\n\n"
-    )
+def keep(part: str, text: str, page: Path = RESULTS, head: str = _HEAD) -> None:
+    """Put the section of a part in a page, instead of its older one.
+
+    + head: what the page begins with
+    """
+    old = page.read_text() if page.exists() else ""
+    _, *sections = re.split(r"^(?=## )", old, flags=re.MULTILINE)
     kept = {found.partition("\n")[0]: found.strip() + "\n" for found in sections}
     kept[f"## {part}"] = text
-    RESULTS.write_text(head + "\n".join(kept.values()))
+    page.write_text(head + "\n".join(kept.values()))
 
 
 def _installed(name: str) -> bool:

@@ -1,0 +1,99 @@
+"""docs/reliability.md: a section for each part of the suite, with its table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bench import report
+from faults.row import SESSIONS, Outcome
+from tests.targets.shell import ROOT
+
+PAGE = ROOT / "docs" / "reliability.md"
+_COLUMNS = (
+    "what happened",
+    "Debian",
+    "first 250",
+    "logins again",
+    "accepted",
+    "delivered",
+    "lost",
+    "doubled",
+    "refused",
+)
+HEAD = f"""# Reliability
+
+What became of mail as parts of a server failed. `make faults` writes this page. It deploys a server with everything
+that handles mail, and lets each of these happen while {SESSIONS} sessions send numbered messages. A client that is
+refused for now sends its message again until the server takes it. Afterwards all mailboxes are read, and each
+text is compared byte for byte.
+
+- *first 250, logins again*: seconds until the first message is accepted after the cause is gone, and until logins
+  by SMTP and by IMAP work.
+- *accepted*: messages that got a 250. *delivered*: those of them that are in a mailbox. *lost*: those that are in
+  none, nor in the queue.
+- *doubled*: messages of which a mailbox has two. *sent again*: the connection broke after the server had the
+  message and before the client heard so. *delivered again*: the same between Postfix and Dovecot. SMTP can't
+  exclude either (RFC 1047).
+- *refused*: answers to clients on port 25 by code, and attempts without an answer.
+
+A lost or changed message, a double without one of these reasons, a final refusal (5xx), and a login that calls a
+good password wrong are broken promises: the suite fails, and names them below the table.
+
+`docker kill` ends all processes of a host at once, but the machine below it goes on. So it can't show that a
+message is on the disk when the 250 is sent: `tests/integration/faults/test_durability.py` traces that. Disks that
+are full are file systems in memory.
+
+"""
+
+
+def section(part: str, outcomes: Sequence[Outcome]) -> str:
+    """Return the section of one part: its table, and what was wrong."""
+    in_order = sorted(
+        outcomes, key=lambda each: ([other.row for other in outcomes].index(each.row), each.debian)
+    )
+    table = report.Table("", _COLUMNS, [cells(each) for each in in_order], _problems(in_order))
+    return report.section(part, report.conditions(), [table])
+
+
+def cells(outcome: Outcome) -> list[str]:
+    """Return the cells of a row."""
+    counted = outcome.tally
+    logins = [seconds for port, seconds in outcome.back.items() if port != "25"]
+    return [
+        outcome.row.what,
+        str(outcome.debian),
+        f"{outcome.back['25']:.1f} s" if outcome.back else "not",
+        f"{max(logins):.1f} s" if logins else "not",
+        str(len(counted.accepted)),
+        str(len(counted.accepted & counted.copies.keys())),
+        str(len(counted.lost)),
+        _said(outcome.doubled),
+        _said(outcome.codes),
+    ]
+
+
+def line(outcome: Outcome) -> str:
+    """Return what was seen of a row, for the terminal."""
+    shown = "; ".join(
+        f"{name} {cell}" for name, cell in zip(_COLUMNS[1:], cells(outcome)[1:], strict=True) if cell
+    )
+    wrong = "".join(f"\n  PROBLEM {problem}" for problem in outcome.problems)
+    return f"{outcome.row.name}: {shown}{wrong}"
+
+
+def keep(part: str, text: str) -> None:
+    """Put the section of a part in the page, instead of its older one."""
+    report.keep(part, text, PAGE, HEAD)
+
+
+def _said(counted: Counter[str]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in sorted(counted.items())) or "0"
+
+
+def _problems(outcomes: Sequence[Outcome]) -> str:
+    return "\n".join(
+        f"- **Broken promise**, Debian {each.debian}, “{each.row.what}”: {problem.splitlines()[0]}"
+        for each in outcomes
+        for problem in each.problems
+    )

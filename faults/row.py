@@ -1,0 +1,159 @@
+"""A row of docs/reliability.md: a fault, declared; and what was seen as it happened."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support import clients, faults, tally
+from tests.support.numbered_traffic import Answer, Watch, traffic
+from tests.support.tally import Tally
+from tests.support.trust import Protected
+from tests.targets.containers import Target
+
+#: The sessions that send at once, and the seconds that each waits before its next message.
+SESSIONS, PAUSE = 10, 0.4
+#: Seconds that a server has to serve again, and to deliver what is in its queue.
+PATIENCE = 90
+#: Seconds of load before a fault, and after all is well again.
+CALM = 2.0
+#: A login that says that the password is wrong: a client would ask its user, or be banned.
+_WRONG_PASSWORD = re.compile(r"^535|AUTHENTICATIONFAILED")
+_FINAL = re.compile(r"^5\d\d ")
+
+
+@dataclass
+class Case:
+    """A row that is under way: the server, its settings, and its traffic."""
+
+    protected: Protected
+    data: Mapping[str, Any]
+    watching: Watch
+
+    @property
+    def host(self) -> Target:
+        """The server."""
+        return self.protected.server
+
+
+#: A script of sh(1) as root on the host, or a function. The script has `$postfix` and `$database`: the units
+#: with the processes of these.
+Action = str | Callable[[Case], None]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A fault.
+
+    + name: what `python -m faults` calls it
+    + what: what happens, for the page
+    + do: how its cause begins
+    + seconds: how long that lasts
+    + undo: how it ends; also if ``do`` failed. Nothing for a cause that ends by itself
+    + doubles: how messages may be doubled, `SENT_AGAIN` or `DELIVERED_AGAIN`
+    + fits: a regular expression of final refusals that fit
+    + after: what must be true afterwards; raises an error if it is not
+    """
+
+    name: str
+    what: str
+    do: Action
+    seconds: float = 0
+    undo: Action = ""
+    doubles: Sequence[str] = ()
+    fits: str = r"$^"
+    after: Action = ""
+
+
+@dataclass
+class Outcome:
+    """What was seen of a row, on one Debian."""
+
+    row: Row
+    debian: int
+    tally: Tally = field(default_factory=lambda: Tally(frozenset(), {}))
+    #: Seconds until the first good answer after the cause was gone, by port.
+    back: Mapping[str, float] = field(default_factory=dict)
+    refusals: Sequence[Answer] = ()
+    problems: list[str] = field(default_factory=list)
+
+    def judge(self) -> None:
+        """Add what breaks the promises to the problems."""
+        counted = self.tally
+        for kind in ("lost", "damaged"):
+            if numbers := getattr(counted, kind):
+                self.problems.append(f"{kind}: {numbers}")
+        if unexplained := {n: how for n, how in counted.doubled.items() if how not in self.row.doubles}:
+            self.problems.append(f"doubled without a reason: {unexplained}")
+        self.problems += sorted({answer.text[:200] for answer in self.refusals if self._wrong(answer)})
+        if counted.queued:
+            self.problems.append(f"in the queue after {PATIENCE} s: {len(counted.queued)}")
+
+    def _wrong(self, answer: Answer) -> bool:
+        """Whether it is a refusal that a client takes for final."""
+        final = _WRONG_PASSWORD if answer.kind != "25" else _FINAL
+        return bool(final.search(answer.text)) and not re.search(self.row.fits, answer.text)
+
+    @property
+    def codes(self) -> Counter[str]:
+        """How often port 25 refused with which code, or did not answer."""
+        answers = [answer.text.partition(" ")[0] for answer in self.refusals if answer.kind == "25"]
+        return Counter(code if re.fullmatch(r"\d{3}", code) else "no answer" for code in answers)
+
+    @property
+    def doubled(self) -> Counter[str]:
+        """How many messages were doubled, by reason."""
+        return Counter(self.tally.doubled.values())
+
+
+def run(row: Row, protected: Protected, data: Mapping[str, Any]) -> Outcome:
+    """Let a row happen to a server, and return what was seen; an error on the way is a problem of the row."""
+    outcome = Outcome(row, protected.server.debian)
+    watching: Watch | None = None
+    try:
+        with traffic(protected.server, PAUSE, SESSIONS) as watching:
+            case = Case(protected, data, watching)
+            time.sleep(CALM)
+            gone = _happen(case, row)
+            outcome.back = watching.recovered(gone, PATIENCE)
+            time.sleep(CALM)
+            _act(case, row.after)
+        outcome.tally = tally.take(protected.server, watching.accepted, PATIENCE)
+    except (Exception, ExceptionGroup) as error:
+        outcome.problems.append(f"{type(error).__name__}: {error}"[:2000])
+    if watching:
+        outcome.refusals = [answer for answer in watching.answers if not answer.good]
+    outcome.judge()
+    return outcome
+
+
+def _happen(case: Case, row: Row) -> float:
+    """Do it and undo it; return when the cause was gone, in seconds of `time.monotonic`."""
+    try:
+        _act(case, row.do)
+        time.sleep(row.seconds)
+    finally:
+        _act(case, row.undo)
+    return time.monotonic()
+
+
+def _act(case: Case, action: Action) -> None:
+    if callable(action):
+        action(case)
+    elif action:
+        case.host.exec(f"set -e; {units(case.host)}; {action}", timeout=300)
+
+
+def units(host: Target) -> str:
+    """Return the assignments of sh(1) of the units with the processes of Postfix and of the database."""
+    return f"postfix={faults.postfix(host)} database={faults.cluster(host)}"
+
+
+def wait_for_more(case: Case, number: int, timeout: float = PATIENCE) -> None:
+    """Wait until so many more messages are accepted."""
+    wanted = len(case.watching.accepted) + number
+    clients.eventually(lambda: len(case.watching.accepted) >= wanted, "no mail is accepted", timeout)
