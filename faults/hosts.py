@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tests.support import dns, logins, trust
 from tests.support.trust import Protected
-from tests.targets import networks
+from tests.targets import images, networks
 from tests.targets.containers import Target
 from tests.targets.shell import docker
+
+KEEP = os.environ.get("MAILSTACK_KEEP") == "1"
 
 
 def data(**more: Any) -> dict[str, Any]:
@@ -38,7 +41,12 @@ class Servers:
         self._host = Target(f"{name}-{debian}", debian, network)
 
     def deploy(self) -> None:
-        """Deploy a bare host, and keep it as the image that others start from."""
+        """Deploy a bare host, and keep it as the image that others start from.
+
+        With `MAILSTACK_KEEP=1` the image outlives the suite, and the next one reuses it.
+        """
+        if KEEP and images.exists(self._image):
+            return
         host = self._host.create()
         host.pyinfra("-y", "deploy.py", data=data(), timeout=900).check()
         logins.make_quick(host)
@@ -62,7 +70,8 @@ class Servers:
         """Remove the server, its DNS and its image."""
         self._host.remove()
         docker("rm", "--force", "--volumes", self._dns, check=False)
-        docker("image", "rm", self._image, check=False)
+        if not KEEP:
+            docker("image", "rm", self._image, check=False)
         docker("network", "rm", self._host.network.name, check=False)
 
 

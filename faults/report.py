@@ -23,26 +23,26 @@ _COLUMNS = (
 )
 HEAD = f"""# Reliability
 
-What became of mail as parts of a server failed. `make faults` writes this page. It deploys a server with everything
-that handles mail, and lets each of these happen while {SESSIONS} sessions send numbered messages. A client that is
-refused for now sends its message again until the server takes it. Afterwards all mailboxes are read, and each
-text is compared byte for byte.
+What became of mail as parts of a server failed. `make faults` writes this page. It deploys a server with
+everything that handles mail, and lets each of these happen while {SESSIONS} sessions send numbered
+messages. A client that is refused for now sends its message again until the server takes it. Afterwards
+all mailboxes are read, and each text is compared byte for byte.
 
-- *first 250, logins again*: seconds until the first message is accepted after the cause is gone, and until logins
-  by SMTP and by IMAP work.
-- *accepted*: messages that got a 250. *delivered*: those of them that are in a mailbox. *lost*: those that are in
-  none, nor in the queue.
-- *doubled*: messages of which a mailbox has two. *sent again*: the connection broke after the server had the
-  message and before the client heard so. *delivered again*: the same between Postfix and Dovecot. SMTP can't
-  exclude either (RFC 1047).
+- *first 250, logins again*: seconds until the first message is accepted after the cause is gone, and
+  until logins by SMTP and by IMAP work.
+- *accepted*: messages that got a 250. *delivered*: those of them that are in a mailbox. *lost*: those
+  that are in none, nor in the queue.
+- *doubled*: messages of which a mailbox has two. *sent again*: the connection broke after the server had
+  the message and before the client heard so. *delivered again*: the same between Postfix and Dovecot.
+  SMTP can't exclude either (RFC 1047).
 - *refused*: answers to clients on port 25 by code, and attempts without an answer.
 
-A lost or changed message, a double without one of these reasons, a final refusal (5xx), and a login that calls a
-good password wrong are broken promises: the suite fails, and names them below the table.
+A lost or changed message, a double without one of these reasons, a final refusal (5xx), and a login that
+calls a good password wrong are broken promises: the suite fails, and names them below the table.
 
-`docker kill` ends all processes of a host at once, but the machine below it goes on. So it can't show that a
-message is on the disk when the 250 is sent: `tests/integration/faults/test_durability.py` traces that. Disks that
-are full are file systems in memory.
+`docker kill` ends all processes of a host at once, but the machine below it goes on. So it can't show
+that a message is on the disk when the 250 is sent: `tests/integration/faults/test_durability.py` traces
+that. Disks that are full are file systems in memory.
 
 """
 
