@@ -81,11 +81,13 @@ def section(part: str, conditions: str, tables: Iterable[Table]) -> str:
     return "\n\n".join([f"## {part}", conditions, *map(str, tables)]) + "\n"
 
 
-def keep(part: str, text: str, page: Path = RESULTS, head: str = _HEAD) -> None:
+def keep(part: str, text: str, page: Path | None = None, head: str = _HEAD) -> None:
     """Put the section of a part in a page, instead of its older one.
 
+    + page: ``bench/results.md`` if it is not given
     + head: what the page begins with
     """
+    page = page or RESULTS
     old = page.read_text() if page.exists() else ""
     _, *sections = re.split(r"^(?=## )", old, flags=re.MULTILINE)
     kept = {found.partition("\n")[0]: found.strip() + "\n" for found in sections}

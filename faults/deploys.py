@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from faults import hosts
-from faults.row import Case, Row
+from faults.row import BEGUN_BEFORE, Case, Row
 from tests.support import certificates, deploys
 from tests.support.sample_accounts import ALICE
 from tests.support.tally import DELIVERED_AGAIN, SENT_AGAIN
@@ -104,7 +104,7 @@ ROWS = (
         "A deploy changes the password that Postfix and Dovecot have at the database; another undoes it",
         do=rotated,
         undo=again,
-        doubles=(SENT_AGAIN,),
+        doubles=(DELIVERED_AGAIN,),
     ),
     Row(
         "deploy-changed",
@@ -112,6 +112,7 @@ ROWS = (
         do=changed,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
+        fits=BEGUN_BEFORE,
     ),
     Row(
         "deploy-killed",
@@ -119,6 +120,7 @@ ROWS = (
         do=killed,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
+        fits=BEGUN_BEFORE,
     ),
     Row(
         "two-deploys",
@@ -126,6 +128,7 @@ ROWS = (
         do=two_at_once,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
+        fits=BEGUN_BEFORE,
     ),
     Row(
         "packages-reinstalled",
@@ -133,6 +136,7 @@ ROWS = (
         do=_REINSTALL,
         after=unchanged,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
+        fits=BEGUN_BEFORE,
     ),
     Row(
         "certificate-expired",

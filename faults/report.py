@@ -35,7 +35,8 @@ all mailboxes are read, and each text is compared byte for byte.
 - *doubled*: messages of which a mailbox has two. *sent again*: the connection broke after the server had
   the message and before the client heard so. *delivered again*: the same between Postfix and Dovecot.
   SMTP can't exclude either (RFC 1047).
-- *refused*: answers to clients on port 25 by code, and attempts without an answer.
+- *refused*: answers to clients on port 25 by code, and attempts without an answer. A client waits 20 seconds
+  for an answer, also for that of an address that the server no longer has.
 
 A lost or changed message, a double without one of these reasons, a final refusal (5xx), and a login that
 calls a good password wrong are broken promises: the suite fails, and names them below the table.

@@ -23,6 +23,8 @@ PATIENCE = 90
 CALM = 2.0
 #: A login that says that the password is wrong: a client would ask its user, or be banned.
 _WRONG_PASSWORD = re.compile(r"^535|AUTHENTICATIONFAILED")
+#: What a login may hear that had begun before Dovecot stopped: docs/troubleshooting.md.
+BEGUN_BEFORE = r"^535 .*\(reason unavailable\)"
 _FINAL = re.compile(r"^5\d\d ")
 
 
