@@ -40,7 +40,8 @@ def deploy(case: Case, data: Mapping[str, Any] | None = None) -> PyinfraRun:
 
 def unchanged(case: Case) -> None:
     """Deploy, which changes nothing."""
-    assert deploys.changed(deploy(case)) == []
+    run = deploy(case)
+    assert deploys.changed(run) == [], deploys.said(run)
 
 
 def changed(case: Case) -> None:

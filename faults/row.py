@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,21 +117,28 @@ def run(row: Row, protected: Protected, data: Mapping[str, Any]) -> Outcome:
     """Let a row happen to a server, and return what was seen; an error on the way is a problem of the row."""
     outcome = Outcome(row, protected.server.debian)
     watching: Watch | None = None
-    try:
-        with traffic(protected.server, PAUSE, SESSIONS) as watching:
-            case = Case(protected, data, watching)
-            time.sleep(CALM)
-            gone = _happen(case, row)
-            outcome.back = watching.recovered(gone, PATIENCE)
-            time.sleep(CALM)
-            _act(case, row.after)
-        outcome.tally = tally.take(protected.server, watching.accepted, PATIENCE)
-    except (Exception, ExceptionGroup) as error:
-        outcome.problems.append(f"{type(error).__name__}: {error}"[:2000])
+    with _noted(outcome.problems), traffic(protected.server, PAUSE, SESSIONS) as watching:
+        case = Case(protected, data, watching)
+        time.sleep(CALM)
+        gone = _happen(case, row)
+        outcome.back = watching.recovered(gone, PATIENCE)
+        time.sleep(CALM)
+        _act(case, row.after)
     if watching:
         outcome.refusals = [answer for answer in watching.answers if not answer.good]
+        with _noted(outcome.problems):
+            outcome.tally = tally.take(protected.server, watching.accepted, PATIENCE)
     outcome.judge()
     return outcome
+
+
+@contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    """Add an error of the block to the problems."""
+    try:
+        yield
+    except Exception as error:
+        problems.append(f"{type(error).__name__}: {error}"[:2000])
 
 
 def _happen(case: Case, row: Row) -> float:
