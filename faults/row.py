@@ -116,7 +116,7 @@ class Outcome:
 def run(row: Row, protected: Protected, data: Mapping[str, Any]) -> Outcome:
     """Let a row happen to a server, and return what was seen; an error on the way is a problem of the row."""
     outcome = Outcome(row, protected.server.debian)
-    watching: Watch | None = None
+    case: Case | None = None
     with _noted(outcome.problems), traffic(protected.server, PAUSE, SESSIONS) as watching:
         case = Case(protected, data, watching)
         time.sleep(CALM)
@@ -124,10 +124,10 @@ def run(row: Row, protected: Protected, data: Mapping[str, Any]) -> Outcome:
         outcome.back = watching.recovered(gone, PATIENCE)
         time.sleep(CALM)
         _act(case, row.after)
-    if watching:
-        outcome.refusals = [answer for answer in watching.answers if not answer.good]
+    if case:
+        outcome.refusals = [answer for answer in case.watching.answers if not answer.good]
         with _noted(outcome.problems):
-            outcome.tally = tally.take(protected.server, watching.accepted, PATIENCE)
+            outcome.tally = tally.take(protected.server, case.watching.accepted, PATIENCE)
     outcome.judge()
     return outcome
 
