@@ -16,19 +16,19 @@ _SERVICES = {
     "resolver": ("unbound, the resolver", "unbound.service", ()),
     "web": ("nginx, the web server", "nginx.service", ()),
 }
-#: Seconds that each is away, and that it is frozen: longer than its clients wait, where they have a limit.
-_AWAY, _FROZEN = 10, {"postfix": 25, "dovecot": 60, "database": 60}
+#: Seconds that each is away, and that it is frozen: Postfix avoids a server that failed for a minute.
+_AWAY, _FROZEN = {"dovecot": 60, "database": 60}, {"postfix": 25, "dovecot": 60, "database": 60}
 
 
 def _rows(name: str, called: str, units: str, doubles: tuple[str, ...]) -> tuple[Row, ...]:
     sockets = "dovecot.socket " if name == "dovecot" else ""
-    frozen = _FROZEN.get(name, 15)
+    away, frozen = _AWAY.get(name, 10), _FROZEN.get(name, 15)
     return (
         Row(
             f"{name}-stopped",
-            f"{called} is stopped for {_AWAY} s",
+            f"{called} is stopped for {away} s",
             do=f"systemctl stop {sockets}{units} 2>&1",
-            seconds=_AWAY,
+            seconds=away,
             undo=f"systemctl start {units}",
             doubles=doubles,
         ),
