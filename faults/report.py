@@ -42,8 +42,7 @@ A lost or changed message, a double without one of these reasons, a final refusa
 calls a good password wrong are broken promises: the suite fails, and names them below the table.
 
 `docker kill` ends all processes of a host at once, but the machine below it goes on. So it can't show
-that a message is on the disk when the 250 is sent: `tests/integration/faults/test_durability.py` traces
-that. Disks that are full are file systems in memory.
+that a message is on the disk when the 250 is sent. Disks that are full are file systems in memory.
 
 """
 
