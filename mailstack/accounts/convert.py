@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
-from typing import TYPE_CHECKING, NamedTuple, Unpack
+from collections.abc import Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from pyinfra import logger
 from pyinfra.api.exceptions import OperationError, OperationValueError
@@ -21,8 +21,10 @@ from mailstack.engines.contract import Rows
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
 from mailstack.on_host import convert as program
+from mailstack.on_host.convert.record import RECORD
 from mailstack.operation import local_command, operation
 from mailstack.operations.sql import deployed_with
+from mailstack.run import answer, current_host, is_executing, run_script
 from mailstack.settings import Settings
 from mailstack.settings.dovecot import MAIL_DRIVER
 from mailstack.settings.errors import nearest
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from mailstack.engines import Dialect
 
 DRIVERS = ("sdbox", "maildir")
+FORMATS = ("table", "json")
 ALL = "all"
 _COLUMNS = ("u.email", "u.home_directory", "u.mail_directory", "u.mail_driver", "u.active AND d.active")
 _SOURCE = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name"
@@ -68,6 +71,7 @@ def convert(
     *,
     mail_driver: str = MAIL_DRIVER,
     delete_old: bool = False,
+    format: str = "table",
     **pyinfras: Unpack[GlobalArguments],
 ) -> OperationMeta:
     """Carry the mail of users over to another mail driver, one after the other, while mail arrives.
@@ -79,8 +83,11 @@ def convert(
     + users: an address, a domain, or ``all``
     + mail_driver: ``sdbox`` or ``maildir``
     + delete_old: whether the old mail is deleted. Without it, it stays in ``Maildir.old`` or ``sdbox.old``
+    + format: ``json`` also prints, on standard output, what the host has noted about these users: when the
+      mail of each was last carried over, between which drivers, and ``messages`` and ``locked`` (seconds), or
+      ``failed``
 
-    Raises ``OperationValueError`` for an unknown driver or user.
+    Raises ``OperationValueError`` for an unknown driver, format or user.
 
     **Example:**
 
@@ -92,12 +99,15 @@ def convert(
     if mail_driver not in DRIVERS:
         near = nearest(str(mail_driver), DRIVERS)
         raise OperationValueError(f"mail_driver = {mail_driver!r}: allowed: {', '.join(DRIVERS)}{near}")
+    if format not in FORMATS:
+        raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")
     wanted = wanted_users(users)
     return _convert(
         settings=deployed_with() or Settings.from_data(host.data),
         wanted=wanted,
         mail_driver=mail_driver,
         delete_old=delete_old,
+        as_json=format == "json",
         name=f"Mail of {wanted} to {mail_driver}",
     )
 
@@ -116,7 +126,7 @@ def wanted_users(users: object) -> str:
 
 @operation
 def _convert(
-    settings: Settings, wanted: str, mail_driver: str, delete_old: bool
+    settings: Settings, wanted: str, mail_driver: str, delete_old: bool, as_json: bool
 ) -> Generator[PyinfraCommand]:
     if settings.mail_shared_folders and mail_driver != settings.new_mail_driver:
         raise OperationValueError(
@@ -133,14 +143,28 @@ def _convert(
             "the mail is carried over only where the database is on the same host, as a user is locked out "
             "until the database has the new mail_driver"
         )
-    found = [user for user in users_of(settings, wanted) if user.driver != mail_driver]
+    users, record = users_of(settings, wanted), _record()
+    found = []
+    for user in users:
+        last = record.get(user.email, {})
+        if user.driver != mail_driver or is_unfinished(last, mail_driver):
+            found.append(user._replace(driver=other_than(mail_driver)))
+            if text := last_time(last):
+                host.log(f"{user.email}: {text}")
     moving = [user for user in found if not user.obstacle]
     for user in found:
         if user.obstacle:
             host.log(f"{user.email} is left out: {user.obstacle}")
     if not moving:
+        if as_json and is_executing():
+            _print_record(users)
         host.noop(f"the mail of {wanted} is in {mail_driver} already")
         return
+    if settings.mail_shared_folders:
+        text = (
+            "rights that these users have granted to others are not carried over: they must grant them again"
+        )
+        host.log_styled(text, fg="yellow", log_func=logger.warning)
     generation = read(PLATFORM).dovecot
     for user in moving:
         host.log(f"~ user {user.email}: mail_driver {user.driver} -> {mail_driver}")
@@ -151,12 +175,47 @@ def _convert(
             for number, user in enumerate(moving, 1)
             if not _carried(settings, user, mail_driver, generation, delete_old, f"{number} of {len(moving)}")
         ]
+        if as_json:
+            _print_record(users)
         if failed:
             raise OperationError(
                 f"{len(failed)} of {len(moving)} could not be carried over, and stay as they were: see above"
             )
 
     yield local_command(carry)
+
+
+def _record() -> dict[str, dict[str, Any]]:
+    """Return what the host has noted about each user whose mail was to be carried over."""
+    said = run_script(current_host(), f"cat {RECORD} 2>/dev/null || echo '{{}}'").output
+    known: dict[str, dict[str, Any]] = json.loads(said)
+    return known
+
+
+def _print_record(users: Sequence[User]) -> None:
+    known, emails = _record(), {user.email for user in users}
+    about = {email: known[email] for email in sorted(emails & known.keys())}
+    answer(json.dumps({"host": host.name, "users": about}, indent=2) + "\n")
+
+
+def is_unfinished(last: Mapping[str, Any], driver: str) -> bool:
+    """Return whether a run to this driver was cut off, so that it may have left something to do.
+
+    + last: the record of the user
+    """
+    return last.get("after") == driver and not {"messages", "failed"} & last.keys()
+
+
+def last_time(last: Mapping[str, Any]) -> str:
+    """Return how the last attempt ended, if not well.
+
+    + last: the record of the user
+    """
+    if not last or "messages" in last:
+        return ""
+    when = str(last["at"]).replace("T", " ").rstrip("Z")
+    how = f"failed: {last['failed']}" if "failed" in last else "was cut off"
+    return f"the last attempt, of {when} UTC, {how}"
 
 
 def users_of(settings: Settings, wanted: str) -> list[User]:
@@ -209,6 +268,11 @@ def _carried(
     else:
         host.log(line)
     return said is not None
+
+
+def other_than(driver: str) -> str:
+    """Return the other mail driver."""
+    return next(each for each in DRIVERS if each != driver)
 
 
 def switching(dialect: Dialect, user: User, driver: str, owner: str) -> str:

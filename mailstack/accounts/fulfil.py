@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Generator
 from typing import NamedTuple
 
@@ -27,7 +26,7 @@ from mailstack.operations.sql import deployed_with
 from mailstack.passwords import hash_password
 from mailstack.run import given_name, is_executing, leave_out
 from mailstack.settings import Settings
-from mailstack.shell import shell
+from mailstack.shell import script, shell
 
 
 def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
@@ -148,12 +147,12 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
         # and the next run continues.
         disabled = sql.disable(engine.dialect, (email for email, _ in deleted), owner)
         yield database.script(name, disabled, "disable the users that are removed")
-        yield shell(f"rm -rf -- {shlex.join(homes)}")
+        yield shell(script("delete_homes", *homes))
     if changes and wish.first:
         yield local_command(wish.first)
     if changes:
-        script = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
-        yield database.script(name, script, _title(changes))
+        changing = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
+        yield database.script(name, changing, _title(changes))
     if former:
         # once the users are removed, no rights can be granted to them
         host.log(f"- what others shared with {', '.join(former)}")

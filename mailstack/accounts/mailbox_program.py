@@ -20,6 +20,6 @@ def run(command: str, program: ModuleType, plan: Mapping[str, Any], *, shows: bo
     + plan: what the program reads as JSON; others on the host can't read it
     + shows: whether the program's output is printed, line by line
     """
-    encoded = base64.b64encode(json.dumps(plan).encode()).decode()
+    encoded = base64.b64encode(json.dumps(plan, ensure_ascii=False).encode()).decode()
     text = script("mailbox_program", command, archive(program), encoded)
     return run_script(current_host(), text, shows=shows)

@@ -63,14 +63,15 @@ def kept(name: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Refuse a second run on this host.
+    """Refuse a second run on this host, and wait while ``mailstack.accounts.convert`` has locked a mailbox.
 
     Raises ``FailureError``.
     """
     RUN.mkdir(mode=0o700, exist_ok=True)
-    with (RUN / "lock").open("w") as lock:
+    with (RUN / "lock").open("w") as lock, (RUN / "mail").open("w") as mail:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise FailureError("another backup, check or restore of this host is running") from None
+        fcntl.flock(mail, fcntl.LOCK_EX)
         yield

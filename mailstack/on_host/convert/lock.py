@@ -1,0 +1,97 @@
+"""Keep all others away from a mailbox, in a way that no reboot leaves behind.
+
+An empty file system is mounted over the mailbox, for the processes of the host and for Dovecot's. This
+program has mounts of its own (unshare(1)), and goes on seeing the mail.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from .move import NOT_FOUND, Move, Problem, doveadm
+
+NAME = "mailstack-convert"
+"""The device of the mount, by which it is found again."""
+_EMPTY = "ro,mode=0,size=4k,nr_inodes=2"
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_END = 30
+"""The seconds in which sessions and deliveries must end."""
+
+
+def lock(move: Move) -> None:
+    """Let nobody open the mail any more, and wait until nobody has it open. Raises ``Problem``."""
+    for process in _processes():
+        if not _locked(process):
+            try:
+                _among(process, "mount", "-t", "tmpfs", "-o", _EMPTY, NAME, str(move.source))
+            except subprocess.CalledProcessError as error:
+                said = " ".join(error.stderr.split())
+                raise Problem(f"the mailbox can't be locked: {said}") from None
+    deadline = time.monotonic() + _END
+    while (sessions := move.sessions()) or (others := sorted(_opened(move.source))):
+        if time.monotonic() > deadline:
+            which = "a session does not end: doveadm who" if sessions else ", ".join(others[:5])
+            raise Problem(f"the mailbox can't be locked: it is in use: {which}")
+        if sessions:
+            doveadm(["kick", move.email], 30, accepted=(0, NOT_FOUND))
+        time.sleep(0.1)
+
+
+def unlock() -> None:
+    """Let others open the mail again, whatever its directory is called by now."""
+    for process in _processes():
+        for place in _locked(process):
+            _among(process, "umount", "--lazy", place)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two files or directories have each other's name, at once."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = (os.fsencode(one), os.fsencode(other))
+    if libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(one))
+
+
+def _processes() -> list[str]:
+    """Return the first process of the host, and Dovecot's, which may have mounts of its own.
+
+    systemd passes a mount of the host on to the services, but not in a container.
+    """
+    ask = ["systemctl", "show", "--property=MainPID", "--value", "dovecot"]
+    dovecot = subprocess.run(ask, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    return ["1", *([dovecot] if dovecot != "0" else [])]
+
+
+def _among(process: str, *command: str) -> None:
+    """Run a command with the mounts of a process."""
+    whole = ["nsenter", "--target", process, "--mount", "--", *command]
+    subprocess.run(whole, capture_output=True, text=True, check=True, timeout=60)
+
+
+def _locked(process: str) -> list[str]:
+    """Return the paths that are locked for a process. Only one command of this kind runs on a host."""
+    found = []
+    for line in Path(f"/proc/{process}/mountinfo").read_text("utf-8", "surrogateescape").split("\n"):
+        about, _, device = line.partition(" - ")
+        if device.split(" ")[1:2] == [NAME]:
+            escaped = about.split(" ")[4]
+            found.append(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), escaped))
+    return found
+
+
+def _opened(place: Path) -> Iterator[str]:
+    """Yield the processes that have a file below a directory open."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            paths = [str(file.readlink()) for file in (process / "fd").iterdir()]
+            if any(path.startswith(f"{place}/") for path in paths):
+                yield f"{(process / 'comm').read_text().strip()} ({process.name})"
+        except OSError:  # it has ended, or closed the file
+            continue
