@@ -24,8 +24,8 @@ def prepare(protected: Protected) -> None:
         f"cp -a {path}.old/. {path}; "
         for path in _PATHS
     )
-    services = "postfix $postfix dovecot.socket dovecot.service $database"
-    script = f"systemctl stop {services} 2>&1; {move} systemctl start $database dovecot postfix"
+    services = "postfix $postfix rspamd dovecot.socket dovecot.service $database"
+    script = f"systemctl stop {services} 2>&1; {move} systemctl start $database dovecot rspamd postfix"
     protected.server.exec(f"set -e; {units(protected.server)}; {script}", timeout=200)
 
 
