@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Unpack
 
 from pyinfra import logger
@@ -27,7 +28,12 @@ if TYPE_CHECKING:
     from mailstack.topology import Node
 
 FORMATS = {"table": as_text, "json": as_json}
-_AGO = re.compile(r"\d+ ?(?:s|min|m|h|d|day|days|w|week|weeks)")
+_UNIT = r"(?:s|sec|seconds?|m|min|minutes?|h|hours?|d|days?|w|weeks?|months?|y|years?)"
+_SPAN = rf"\d{{1,4}} ?{_UNIT}(?: ?\d{{1,4}} ?{_UNIT})*"
+_AGO = re.compile(rf"-?(?P<span>{_SPAN})|(?P<ago>{_SPAN}) ago")
+"""A time span of systemd.time(7); a larger number would be before all journals."""
+_TIME = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)?(?:(?:^|[T ])(?P<time>\d\d:\d\d(?::\d\d)?))?(?P<utc> ?UTC)?")
+_SINCE = "2h, '1h 30min', '3 days ago', today, yesterday, 08:15, 2026-01-31, '2026-01-31 12:00', @1769860800"
 
 
 @arguments_checked("mailstack", "Trace")
@@ -37,7 +43,7 @@ def trace(
     """Print what became of a message, from the journals of all mail hosts of the run, on standard output.
 
     + message: an address (all messages from it and to it), a Message-ID, or a queue ID
-    + since: how far back, such as ``2h`` or ``5d``, or a time as journalctl(1) takes it
+    + since: how far back, such as ``2h`` or ``1h 30min``, or a time of the host such as ``2026-01-31 12:00``
     + format: ``table`` or ``json``
 
     Of messages to an address, what is about other recipients is not shown. Fails if nothing is found.
@@ -76,12 +82,23 @@ def _wanted(message: str) -> str:
 
 
 def _since(since: str) -> str:
-    """Return the time for journalctl(1), which takes ``-2h`` where people write ``2h``."""
-    if not since.isprintable() or since.startswith("--"):
-        raise OperationValueError(
-            f"since = {since!r}: allowed: such as 2h, 5d, yesterday, '2026-01-31 12:00'"
-        )
-    return f"-{since}" if _AGO.fullmatch(since) else since
+    """Return the time for journalctl(1), which takes ``-2h`` where people write ``2h``.
+
+    Raises ``OperationValueError`` for a time that it does not know: it would print nothing.
+    """
+    if ago := _AGO.fullmatch(since):
+        return f"-{ago['span'] or ago['ago']}"
+    if since in ("today", "yesterday") or re.fullmatch(r"@\d{1,10}", since):
+        return since
+    if found := _TIME.fullmatch(since):
+        parts = [found["date"], found["time"]]
+        try:
+            datetime.fromisoformat(f"{parts[0] or '2000-01-01'} {parts[1] or '00:00'}")
+        except ValueError:
+            parts = []
+        if any(parts):
+            return " ".join([*filter(None, parts), *(["UTC"] if found["utc"] else [])])
+    raise OperationValueError(f"since = {since!r}: allowed: such as {_SINCE}")
 
 
 def _nodes() -> list[Node]:

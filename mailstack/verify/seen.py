@@ -219,7 +219,7 @@ def _relays(address: str) -> str:
         with Session("smtp", address, 25, timeout=30) as session:
             for said in (session.answer(), *map(session.ask, _MAIL)):
                 if not 200 <= code(said) < 400:
-                    raise Problem(f"it can't be tried: {said[-1]}", _AGAIN)
+                    raise _untried(said)
             said = session.ask(f"RCPT TO:<{_FOREIGN}>")
             session.ask("QUIT")
     except (OSError, Ended) as error:
@@ -227,8 +227,14 @@ def _relays(address: str) -> str:
     if code(said) < 400:
         raise Problem(f"to {_FOREIGN}: {said[-1]}")
     if code(said) < 500 and ".7.1 " not in said[-1]:  # 4.7.1 with defer_unauth_destination
-        raise Problem(f"it gets another answer than that it may not relay: {said[-1]}", _AGAIN)
+        raise _untried(said)
     return said[-1]
+
+
+def _untried(said: list[str]) -> Problem:
+    """Return what it means that a server answers so: "come again" of a busy one is no fault (RFC 5321, 4.2.1)."""
+    kind = Doubt if 400 <= code(said) < 500 else Problem
+    return kind(f"it can't be tried: {said[-1]}", _AGAIN)
 
 
 def _port(report: Report, server: str, address: str, number: int) -> None:

@@ -21,14 +21,27 @@ from mailstack.tracing.journal import MailJournal
         ("yesterday", "yesterday"),
         ("2026-01-31 12:00", "2026-01-31 12:00"),
         ("-3h", "-3h"),
+        ("2 hours", "-2 hours"),
+        ("1h 30min", "-1h 30min"),
+        ("3 days ago", "-3 days"),
+        ("today", "today"),
+        ("08:15", "08:15"),
+        ("2026-01-31", "2026-01-31"),
+        ("2026-01-31T12:00:05", "2026-01-31 12:00:05"),
+        ("2026-01-31 12:00 UTC", "2026-01-31 12:00 UTC"),
+        ("@1769860800", "@1769860800"),
     ],
 )
 def test_since(given: str, passed: str) -> None:
     assert _since(given) == passed
 
 
-@pytest.mark.parametrize("given", ["--flush", "1d\x1b[2J", "a\nb"])
-def test_no_option_of_journalctl(given: str) -> None:
+@pytest.mark.parametrize(
+    "given",
+    ["--flush", "1d\x1b[2J", "a\nb", "", "7", "2x", "nonsense", "+2h", "2026-13-01", "2026-01-31 25:00", "UTC"],
+)
+def test_a_time_that_journalctl_does_not_know_is_refused(given: str) -> None:
+    """It would print nothing, as if there were no such mail."""
     with pytest.raises(OperationValueError, match=r"since = .*: allowed: such as 2h"):
         _since(given)
 

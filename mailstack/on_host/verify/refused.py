@@ -13,11 +13,12 @@ from typing import Any
 
 from . import sockets
 from .lines import Ended, Session, any_certificate, code
-from .results import Problem, Report, Skip, shown
+from .results import Doubt, Problem, Report, Skip, shown
 from .run import one_line, run
 
 _FOREIGN = "verify@mailstack-verify.example"
 """A recipient of nobody here (RFC 2606)."""
+_MAIL = ("EHLO mailstack-verify.example.com", "MAIL FROM:<>")
 _OTHERS = "mend what else has failed, and verify again"
 _RESTORE = "pyinfra INVENTORY deploy.py restores it"
 _QUOTA = 1024 * 1024
@@ -84,7 +85,7 @@ class Refused:
 
     def _relay(self) -> str:
         """Try it by each version of IP: a network of strangers may be of one."""
-        return "; ".join([_relayed(stranger) for stranger in self._strangers()])
+        return "; ".join([_patiently(partial(_relayed, stranger)) for stranger in self._strangers()])
 
     def _strangers(self) -> list[str]:
         """Return addresses of this host to which it is a stranger itself: in none of its own networks."""
@@ -176,17 +177,38 @@ def _too_large(offered: list[str]) -> str:
     return f" SIZE={min(most, _TOO_MUCH)}"
 
 
+class _Later(Doubt):
+    """An answer that neither admits nor refuses: the client must come again (RFC 5321, 4.2.1)."""
+
+
+def _patiently(attempt: Callable[[], str]) -> str:
+    """Try again what is put off, as a busy server and postscreen(8) do with a client that they don't know."""
+    for pause in range(1, _ATTEMPTS):
+        try:
+            return attempt()
+        except _Later:
+            time.sleep(pause)
+    return attempt()
+
+
 def _relayed(stranger: str) -> str:
     with Session("smtp", stranger, 25, stranger, timeout=40) as session:
-        _greeted(session)
-        _accepted(session.ask("MAIL FROM:<>"))
+        for said in (session.answer(), *map(session.ask, _MAIL)):
+            _not_put_off(stranger, said)
+            _accepted(said)
         said = session.ask(f"RCPT TO:<{_FOREIGN}>")
         session.ask("QUIT")
     if code(said) < 400:
         raise Problem(f"from {stranger}, to {_FOREIGN}: {said[-1]}")
     if ".7.1 " not in said[-1]:  # 4.7.1 with defer_unauth_destination
-        raise Problem(f"{stranger} gets another answer than that it may not relay: {said[-1]}", _OTHERS)
+        _not_put_off(stranger, said)
+        raise Problem(f"{stranger} is refused, but not as a stranger who relays (5.7.1): {said[-1]}", _OTHERS)
     return one_line(said[-1])
+
+
+def _not_put_off(stranger: str, said: list[str]) -> None:
+    if 400 <= code(said) < 500:
+        raise _Later(f"it can't be tried: {stranger} must come again: {said[-1]}", _OTHERS)
 
 
 def _accepted(said: list[str]) -> None:
