@@ -12,7 +12,7 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.accounts.arguments import arguments_checked
 from mailstack.ban.printed import as_json, as_text
-from mailstack.components.fail2ban import spared
+from mailstack.components.fail2ban import TABLE, spared
 from mailstack.facts.addresses import HOST_ADDRESSES
 from mailstack.facts.bans import Ban, Bans, GuessedUsers, network
 from mailstack.facts.platform import PLATFORM
@@ -21,7 +21,7 @@ from mailstack.operation import naming_the_host, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
-from mailstack.shell import shell
+from mailstack.shell import script, shell
 
 if TYPE_CHECKING:
     from pyinfra.api.command import PyinfraCommand
@@ -73,7 +73,8 @@ def add(address: str) -> Generator[PyinfraCommand]:
 
     + address: the IP address, or a network of /64
 
-    Raises ``OperationValueError`` for something else, and for an address that is never shut out.
+    Raises ``OperationValueError`` for something else, and for an address that is never shut out. Fails if
+    nftables does not have it then.
     """
     banned = _network(address)
     if not _is_here():
@@ -83,10 +84,11 @@ def add(address: str) -> Generator[PyinfraCommand]:
     if any(ban.in_force for ban in bans):
         host.noop(f"{banned} is shut out already")
         return
+    act = f"fail2ban-client set mailstack banip {banned.partition('/')[0]} >/dev/null"
     if bans:  # somebody has flushed the rules, and to fail2ban it is banned already
-        yield shell("systemctl restart fail2ban")
-        return
-    yield shell(f"fail2ban-client set mailstack banip {banned.partition('/')[0]} >/dev/null")
+        act = "systemctl restart fail2ban"
+    family = "ipv6" if "/" in banned else "ipv4"
+    yield shell(script("ban", TABLE, family, banned, act))
 
 
 @_change

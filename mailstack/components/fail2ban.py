@@ -129,7 +129,8 @@ class Fail2ban(Component):
         if not writes_guesses(site.settings, platform):
             return ()
         program, answers = "/usr/bin/fail2ban-server", script("probe_fail2ban", TABLE, PROGRAM)
-        return [Unit("fail2ban", program=program, drop_in=True, answers=answers)]
+        sound = script("sound_fail2ban", TABLE)
+        return [Unit("fail2ban", program=program, drop_in=True, answers=answers, sound=sound)]
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""

@@ -35,6 +35,7 @@ class Units(Value):
       of that address, and Unix-domain sockets by their paths
     + halted: the numbers of processes that a signal has stopped (``T`` in proc(5))
     + masters: for each PID file of a live process: the process's number, its name, and its service
+    + unsound: by the name of a unit, why it must be restarted though it runs
     """
 
     properties: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -43,6 +44,7 @@ class Units(Value):
     listeners: frozenset[str] = frozenset()
     halted: frozenset[str] = frozenset()
     masters: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    unsound: Mapping[str, str] = field(default_factory=dict)
 
     def is_active(self, unit: str) -> bool:
         """Return whether systemd calls the unit active."""
@@ -104,14 +106,15 @@ class Units(Value):
             if started.isdigit() and int(started) < date:
                 return f"{path} is newer than the process"
         missing = [each for each in listens if each not in self.listeners]
-        return f"it does not listen on {', '.join(missing)}" if missing else None
+        return f"it does not listen on {', '.join(missing)}" if missing else self.unsound.get(unit)
 
 
+_NONE: Mapping[str, str] = {}
 _PROPERTIES = (
     "DropInPaths,Id,ActiveState,UnitFileState,WantedBy,NeedDaemonReload,MainPID,ExecMainStartTimestamp,Type,"
     "ActiveEnterTimestamp,ActiveExitTimestamp,Result"
 )
-_UNIT, _FILE, _PID_FILE = "unit", "file", "pid file"
+_UNIT, _FILE, _PID_FILE, _SOUND = "unit", "file", "pid file", "sound "
 
 
 class UnitStates(Fact[Units]):
@@ -120,13 +123,17 @@ class UnitStates(Fact[Units]):
     + units: the names of units, without ``.service``, but with ``.path`` and ``.timer``
     + files: the paths of programs and unit files, for their age
     + pid_files: the paths of PID files, whose process may not be the unit's
+    + sound: by the name of a unit, a shell script that prints why it must be restarted, or nothing
     """
 
     default = Units
 
-    def command(self, units: Names, files: Names = (), pid_files: Names = ()) -> str:
+    def command(
+        self, units: Names, files: Names = (), pid_files: Names = (), sound: Mapping[str, str] = _NONE
+    ) -> str:
         """Ask systemd for these units, and stat(1) for the files."""
         asked = {_UNIT: units, _FILE: files, _PID_FILE: pid_files}
+        asked |= {f"{_SOUND}{unit}": text for unit, text in sound.items()}
         return self.asking((kind, name) for kind, names in asked.items() for name in listed(names))
 
     @staticmethod
@@ -135,17 +142,21 @@ class UnitStates(Fact[Units]):
         units = (name for kind, name in about if kind == _UNIT)
         names = shlex.join(name if name.endswith(WATCHERS) else f"{name}.service" for name in units)
         pid_files = [path for kind, path in about if kind == _PID_FILE]
+        checks = [(kind.removeprefix(_SOUND), text) for kind, text in about if kind.startswith(_SOUND)]
+        sound = "\n".join(f"printf '%s\\t%s\\n' {shlex.quote(unit)} \"$({text}\n)\"" for unit, text in checks)
         files = shlex.join(sorted(path for kind, path in about if kind == _FILE) or ["/"])
         return f"""ls {PENDING}; echo =
 systemctl show --timestamp=unix -p {_PROPERTIES} {names}; echo =
 stat -c '%Z %Y %n' {files}; echo =
 {script("listeners")}
 echo =
-{script("masters", *pid_files)}"""
+{script("masters", *pid_files)}
+echo =
+{sound}"""
 
     def parse(self, output: str) -> Units:
         """See ``Question.parse``."""
-        marks, shown, installed, listening, processes = _sections(output)
+        marks, shown, installed, listening, processes, checked = _sections(output)
         properties = {}
         for block in "\n".join(shown).split("\n\n"):
             values = dict(line.split("=", 1) for line in lines_of(block) if "=" in line)
@@ -156,6 +167,7 @@ echo =
         # Debian uses /var/run, which is a link to /run
         sockets = (line.replace("/var/run/", "/run/", 1) for line in listening if line.startswith("/"))
         masters = [line.split("\t") for line in processes if "\t" in line]
+        unsound = dict(line.split("\t", 1) for line in checked if "\t" in line)
         found = (line.rpartition(":") for line in listening if line and "/" not in line)
         ports = (f"{address}{colon}{int(port, 16)}" for address, colon, port in found)
         return Units(
@@ -165,12 +177,13 @@ echo =
             frozenset([*sockets, *ports]),
             frozenset(line for line in processes if line.isdigit()),
             {path: (pid, name, service) for pid, path, name, service in masters},
+            {unit: why for unit, why in unsound.items() if why},
         )
 
 
 def _sections(output: str) -> list[list[str]]:
-    """Return the lines of the five answers."""
-    sections: list[list[str]] = [[], [], [], [], []]
+    """Return the lines of the six answers."""
+    sections: list[list[str]] = [[], [], [], [], [], []]
     number = 0
     for line in lines_of(output):
         if line == "=":

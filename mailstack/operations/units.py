@@ -12,7 +12,7 @@ from pyinfra.context import host
 
 from mailstack.facts.platform import PLATFORM, ByPlatform, here, of_any_release
 from mailstack.facts.reading import announce, read
-from mailstack.facts.units import PENDING, Units, UnitStates
+from mailstack.facts.units import PENDING, WATCHERS, Units, UnitStates
 from mailstack.files import Activation
 from mailstack.operation import operation
 from mailstack.operations.stages import Change, in_stages
@@ -32,6 +32,7 @@ class Unit(NamedTuple):
     + listens: the TCP ports, as text, or ``127.0.0.1:PORT``, and paths of Unix-domain sockets on which it
       listens
     + answers: a shell script that succeeds if it works. A run that starts or restarts it fails otherwise
+    + sound: a shell script that prints why it must be restarted though it runs, or nothing
     + pid_file: the PID file of its master, also of one started by hand outside the unit
     + drop_in: whether ``components.systemd.drop_in`` has written one for it
     + replaces: a unit that ran the same daemon before an upgrade of Debian
@@ -46,6 +47,7 @@ class Unit(NamedTuple):
     unit_file: str | None = None
     listens: tuple[str, ...] = ()
     answers: str | None = None
+    sound: str | None = None
     pid_file: str | None = None
     drop_in: bool = False
     replaces: str | None = None
@@ -136,7 +138,8 @@ def _tell(client: str) -> str:
 def _states(unit: Unit) -> UnitStates:
     units = dict.fromkeys([unit.process, unit.name, *([unit.replaces] if unit.replaces else [])])
     file = unit.program or unit.unit_file
-    return UnitStates.of(units, [file] if file else [], [unit.pid_file] if unit.pid_file else [])
+    sound = {unit.process: unit.sound} if unit.sound else {}
+    return UnitStates.of(units, [file] if file else [], [unit.pid_file] if unit.pid_file else [], sound)
 
 
 def is_switched_off(unit: Unit, states: Units) -> bool:
@@ -183,8 +186,9 @@ def plan(unit: Unit, states: Units) -> list[Step]:
         stop = f"{{ kill {stray} 2>/dev/null; timeout 60 tail --pid={stray} -f /dev/null; }}"
         steps.append(Step(f"stop process {stray}", stop, "it runs outside of the unit"))
     if not (active and states.is_active(unit.name)):
-        # systemd refuses to start a unit that hit its start limit
-        reset = f"systemctl reset-failed {name} {process} 2>/dev/null"
+        # systemd refuses to start a unit that hit its start limit, and to watch for one that did
+        ended = shlex.quote(f"{unit.name.rpartition('.')[0]}.service") if unit.name.endswith(WATCHERS) else ""
+        reset = f"systemctl reset-failed {' '.join(filter(None, [name, process, ended]))} 2>/dev/null"
         steps.append(Step("start", f"{{ {reset}; systemctl start {name} {process}; }}"))
     # the process may run while its wrapper is stopped
     if active:

@@ -239,6 +239,39 @@ def test_switched_off_its_jail_and_its_bans_end(tmp_path: Path) -> None:
     subprocess.run(["sh"], input=asks, text=True, env=env, check=True, timeout=10)
 
 
+def test_an_address_that_is_not_in_the_rules_is_not_called_shut_out(tmp_path: Path) -> None:
+    asks = script("ban", "mailstack-bans", "ipv4", "192.0.2.7", "fail2ban-client set mailstack banip 192.0.2.7")
+    for nft, told in (("false", "192.0.2.7 is not in the rules of nftables"), ("", "")):
+        env = fake(tmp_path, nft=nft, sleep="")
+        done = subprocess.run(["sh"], input=asks, text=True, env=env, capture_output=True, timeout=60)
+        assert told in done.stderr and bool(done.returncode) == bool(told)
+    ran = (tmp_path / "ran").read_text().splitlines()
+    assert ran[-1] == "nft get element inet mailstack-bans ipv4 { 192.0.2.7 }"
+
+
+#: A table of nftables with a banned address.
+FULL = "echo 'elements = { 192.0.2.7 }'; "
+
+
+@pytest.mark.parametrize(
+    ("nft", "banned", "told"),
+    [
+        ("rules with addresses", "echo 192.0.2.7", ""),
+        ("rules", "echo", ""),
+        ("rules", "echo 192.0.2.7", "its bans are not in its rules\n"),
+        ("addresses", "echo 192.0.2.7", "its rules are away\n"),
+        ("", "echo", "its rules are away\n"),
+        ("", "exit 255", ""),  # the jail is switched off by another file
+    ],
+)
+def test_a_deploy_sees_whether_bans_have_an_effect(nft: str, banned: str, told: str, tmp_path: Path) -> None:
+    says = (RULES if "rules" in nft else "true") + (f"; {FULL}" if "addresses" in nft else "")
+    env = fake(tmp_path, nft=says, fail2ban_client=banned, sleep="")
+    asks = script("sound_fail2ban", "mailstack-bans")
+    done = subprocess.run(["sh"], input=asks, text=True, env=env, capture_output=True, timeout=60)
+    assert done.stdout == told
+
+
 RULES = "echo 'tcp dport 25 ip saddr @ipv4 reject with tcp reset'; echo 'tcp dport 25 ip6 saddr @ipv6 reject'"
 
 

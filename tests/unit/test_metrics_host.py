@@ -190,10 +190,38 @@ def test_bans_by_jail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         host, "_run", lambda command: "[{'postfix': ['192.0.2.1', '2001:db8::/64']}, {'x': []}]\n"
     )
-    (metric,) = host.bans()
+    metric, missing = host.bans()
+    assert list(missing.samples) == [({}, 0.0)]
     assert list(metric.samples) == [({"jail": "postfix"}, 2.0), ({"jail": "x"}, 0.0)]
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    assert numbers(host.bans()) == {"mailstack_banned_addresses": [0]}
+    assert numbers(host.bans()) == {"mailstack_banned_addresses": [0], "mailstack_bans_missing": [0]}
+
+
+REJECTS = [{"rule": {"expr": [{"reject": None}]}}] * 2
+
+
+@pytest.mark.parametrize(
+    ("table", "missing"),
+    [
+        ([{"set": {"elem": ["192.0.2.1"]}}, *REJECTS], 0),
+        ([{"set": {"elem": ["192.0.2.1"]}}], 2),  # somebody has removed the rules
+        ([{"set": {}}, *REJECTS], 2),
+        (None, 2),  # after `nft flush ruleset`
+    ],
+)
+def test_bans_without_effect(
+    table: list[dict[str, object]] | None, missing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(command: list[str]) -> str:
+        if command[0] == "fail2ban-client":
+            return "[{'mailstack': ['192.0.2.1', '2001:db8::1']}, {'sshd': ['192.0.2.9']}]"
+        if table is None:
+            raise OSError("nft: No such file or directory")
+        return json.dumps({"nftables": table})
+
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(host, "_run", run)
+    assert numbers(host.bans())["mailstack_bans_missing"] == [missing]
 
 
 def test_certificates_end_and_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_a_service_may_be_reloaded_without_systemd() -> None:
 
 def test_a_unit_that_is_unknown_does_not_run() -> None:
     shown = "Id=dovecot.service\nActiveState=inactive\nUnitFileState=\nNeedDaemonReload=no\n"
-    states = UnitStates.of("dovecot").parse(f"=\n{shown}=\n=\n=\n")
+    states = UnitStates.of("dovecot").parse(f"=\n{shown}=\n=\n=\n=\n")
     assert not states.is_active("dovecot")
     assert not states.is_enabled("dovecot")
     assert not states.is_active("postfix")
@@ -193,6 +194,30 @@ def commands(unit: Unit, **states: dict[str, str]) -> dict[str, str]:
     """Return the command of each step."""
     properties = {name: {**UP, **values} for name, values in states.items()}
     return {step.word: step.command for step in plan(unit, Units(properties))}
+
+
+def test_a_unit_that_does_not_work_though_it_runs_is_restarted(tmp_path: Path) -> None:
+    flag = tmp_path / "flushed"
+    unit = Unit("guard", sound=f'set -- "its rules"\n[ ! -e {flag} ] || echo "$1 are away"')
+    other = Unit("other", sound="echo broken")
+
+    def steps(asked: Unit) -> list[str]:
+        question = UnitStates.of(["guard", "other"], sound={"guard": unit.sound or "", "other": "echo broken"})
+        ran = subprocess.run(["sh"], input=question.ask(question.about), capture_output=True, text=True, timeout=60)
+        states = question.parse(ran.stdout)
+        found = replace(states, properties={"guard": UP, "other": UP}, marks=frozenset())
+        return [step.title for step in plan(asked, found)]
+
+    assert steps(unit) == [] and steps(other) == ["restart (broken)"]
+    flag.touch()
+    assert steps(unit) == ["restart (its rules are away)"]
+    assert _states(unit) == UnitStates.of("guard", sound={"guard": unit.sound or ""})
+
+
+def test_what_a_watcher_starts_is_reset_too() -> None:
+    """A path unit does not watch for a service that hit its start limit."""
+    start = commands(Unit("a.path"), **{"a.path": {"ActiveState": "failed"}})["start"]
+    assert start.startswith("{ systemctl reset-failed a.path a.path a.service 2>/dev/null; ")
 
 
 def test_both_units_stop_before_the_new_one_starts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import ssl
@@ -94,7 +95,7 @@ def checks() -> Iterator[Metric]:
 
 
 def bans() -> Iterator[Metric]:
-    """Yield the number of banned addresses."""
+    """Yield the number of banned addresses, and how many of mailstack's jail have no effect."""
     found: Counter[str] = Counter()
     if shutil.which("fail2ban-client"):
         jails: list[dict[str, Any]] = ast.literal_eval(_run(["fail2ban-client", "banned"]))
@@ -102,6 +103,21 @@ def bans() -> Iterator[Metric]:
             found.update({name: len(addresses) for name, addresses in jail.items()})
     samples = [({"jail": name}, float(number)) for name, number in found.items()]
     yield gauge("banned_addresses", "Addresses that are banned now.", samples or [({"jail": "none"}, 0.0)])
+    banned = found["mailstack"]
+    missing = float(banned if banned and not _has_bans() else 0)
+    text = "Bans that fail2ban has, while nftables has none of them."
+    yield gauge("bans_missing", text, [({}, missing)])
+
+
+def _has_bans() -> bool:
+    """Return whether the rules of nftables have any banned address: somebody may have flushed them."""
+    try:
+        said = json.loads(_run(["nft", "-j", "list", "table", "inet", "mailstack-bans"]))
+    except OSError:  # there is no such table
+        return False
+    objects: list[dict[str, Any]] = said["nftables"]
+    rules = sum("reject" in json.dumps(each["rule"]) for each in objects if "rule" in each)
+    return rules > 1 and any(each["set"].get("elem") for each in objects if "set" in each)
 
 
 def _run(command: list[str]) -> str:

@@ -293,6 +293,25 @@ def test_bans_that_a_flush_has_taken_away_are_told_and_come_back(guarded: Target
     assert not {first, second, "2001:db8:f000:31::/64"} & {*banned(guarded)}
 
 
+@pytest.mark.parametrize("flush", ["nft flush ruleset", "nft flush set inet mailstack-bans ipv4"])
+def test_a_deploy_sees_flushed_rules_and_brings_the_bans_back(
+    guarded: Target, guesser: Guesser, flush: str
+) -> None:
+    address, deploy = "203.0.113.34", ("-y", "--json", "deploy.py")
+    guarded.exec("fail2ban-client unban --all")
+    call(guarded, "add", address).check()
+    assert banned(guarded) == [address]  # the command ends once the rules have it
+    guarded.exec(f": > /var/log/fail2ban.log; {flush}")
+    run = guarded.pyinfra(*deploy, data=data(), timeout=300).check()
+    assert run.changed == ["Mail server | Run services"] and address in banned(guarded)
+    assert guarded.pyinfra(*deploy, data=data(), timeout=300).check().changed == []
+    guesser.connect()
+    assert guesser.reaches(address, PORTS) == [False] * len(PORTS)
+    # fail2ban ends its rules when it stops, also if there are none
+    assert "ERROR" not in guarded.read("/var/log/fail2ban.log").decode()
+    call(guarded, "remove", address).check()
+
+
 def test_the_probe_compares_bans_and_rules(guarded: Target, debian: int) -> None:
     (probe,) = FAIL2BAN.probes(site(Settings.from_data(data())), RELEASES[debian - 12])
     four, six = "203.0.113.33", "2001:db8:f000:33::7"
