@@ -232,7 +232,7 @@ def _relays(address: str) -> str:
 
 
 def _untried(said: list[str]) -> Problem:
-    """Return what it means that a server answers so: "come again" of a busy one is no fault (RFC 5321, 4.2.1)."""
+    """Return what such an answer means: "come again" of a busy server is no fault (RFC 5321, 4.2.1)."""
     kind = Doubt if 400 <= code(said) < 500 else Problem
     return kind(f"it can't be tried: {said[-1]}", _AGAIN)
 

@@ -240,7 +240,9 @@ def test_switched_off_its_jail_and_its_bans_end(tmp_path: Path) -> None:
 
 
 def test_an_address_that_is_not_in_the_rules_is_not_called_shut_out(tmp_path: Path) -> None:
-    asks = script("ban", "mailstack-bans", "ipv4", "192.0.2.7", "fail2ban-client set mailstack banip 192.0.2.7")
+    asks = script(
+        "ban", "mailstack-bans", "ipv4", "192.0.2.7", "fail2ban-client set mailstack banip 192.0.2.7"
+    )
     for nft, told in (("false", "192.0.2.7 is not in the rules of nftables"), ("", "")):
         env = fake(tmp_path, nft=nft, sleep="")
         done = subprocess.run(["sh"], input=asks, text=True, env=env, capture_output=True, timeout=60)

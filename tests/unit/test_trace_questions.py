@@ -38,7 +38,19 @@ def test_since(given: str, passed: str) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    ["--flush", "1d\x1b[2J", "a\nb", "", "7", "2x", "nonsense", "+2h", "2026-13-01", "2026-01-31 25:00", "UTC"],
+    [
+        "--flush",
+        "1d\x1b[2J",
+        "a\nb",
+        "",
+        "7",
+        "2x",
+        "nonsense",
+        "+2h",
+        "2026-13-01",
+        "2026-01-31 25:00",
+        "UTC",
+    ],
 )
 def test_a_time_that_journalctl_does_not_know_is_refused(given: str) -> None:
     """It would print nothing, as if there were no such mail."""

@@ -202,8 +202,12 @@ def test_a_unit_that_does_not_work_though_it_runs_is_restarted(tmp_path: Path) -
     other = Unit("other", sound="echo broken")
 
     def steps(asked: Unit) -> list[str]:
-        question = UnitStates.of(["guard", "other"], sound={"guard": unit.sound or "", "other": "echo broken"})
-        ran = subprocess.run(["sh"], input=question.ask(question.about), capture_output=True, text=True, timeout=60)
+        question = UnitStates.of(
+            ["guard", "other"], sound={"guard": unit.sound or "", "other": "echo broken"}
+        )
+        ran = subprocess.run(
+            ["sh"], input=question.ask(question.about), capture_output=True, text=True, timeout=60
+        )
         states = question.parse(ran.stdout)
         found = replace(states, properties={"guard": UP, "other": UP}, marks=frozenset())
         return [step.title for step in plan(asked, found)]

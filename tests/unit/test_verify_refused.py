@@ -47,7 +47,7 @@ FULL = "mail to a full mailbox is refused"
 def host(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the host an address of a stranger, which is one of this machine."""
     monkeypatch.setattr(refused.Refused, "_strangers", lambda self: ["127.0.0.1"])
-    monkeypatch.setattr(refused.time, "sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
 
 
 @pytest.mark.parametrize("server", ["closed", "ends", "busy"])
@@ -90,9 +90,9 @@ def test_other_answers_fail(answer: str, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_stranger_who_must_come_again_comes_again(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With mail_postscreen_deep_tests, a client that has passed the tests gets 450 4.3.2 once."""
     passed = {"RCPT": "554 5.7.1 Relay access denied"}
+    answers = {"": "220 mx ESMTP", "EHLO": "250 mx", "MAIL": "250 ok", **passed}
     with smtp(monkeypatch, {**passed, command: "450 4.3.2 Service currently unavailable"}) as server:
-        monkeypatch.setattr(refused.time, "sleep", lambda _: server.answers.update(answers))
-        answers = {"": "220 mx ESMTP", "EHLO": "250 mx", "MAIL": "250 ok", **passed}
+        monkeypatch.setattr("time.sleep", lambda _: server.answers.update(answers))
         found = tried(mail_ports=[])[RELAY]
     assert (found.state, found.text) == ("ok", "554 5.7.1 Relay access denied")
 
