@@ -85,3 +85,21 @@ def test_a_quota_does_not_stop_it(kept: Target, lost: Lost) -> None:
         assert f"; {sum(map(len, lost.quiet.values()))} messages; " in said, said
     finally:
         clients.sql(kept, f"UPDATE mail_users SET quota_mb = 77 WHERE email = '{CAROL}'")
+
+
+def test_mail_in_the_other_format_comes_too(kept: Target, lost: Lost) -> None:
+    """The user was carried over since the backup, and lost all: the row says what lies on the disk."""
+    home = clients.home(kept, CAROL)
+    for after, directory in (("maildir", "Maildir"), ("sdbox", "sdbox")):
+        backups.backup(kept)
+        before = backups.mailboxes(kept, CAROL, PASSWORD)
+        change = ("mailstack.accounts.convert", CAROL, f"mail_driver={after}", "delete_old=true")
+        kept.pyinfra("-y", *change, data=DATA).check()
+        kept.exec(f"rm -rf {home}/{directory}")
+        said = restore(kept, f"user={CAROL}")
+        assert f"; {sum(map(len, before.values()))} messages; " in said, said
+        found = backups.mailboxes(kept, CAROL, PASSWORD)
+        come = [messages for name, messages in found.items() if name.startswith("Restored")]
+        assert sum(map(alike, come), Counter()) == sum(map(alike, before.values()), Counter())
+        assert clients.mail_root(kept, CAROL) == f"{home}/{directory}"
+        kept.exec(f"test -d {home}/{directory}")
