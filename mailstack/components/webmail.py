@@ -41,26 +41,34 @@ _PHP = {12: "8.2", 13: "8.4"}
 """PHP of each Debian."""
 _DIRECTORY = "/etc/mailstack/webmail"
 _KEY = f"{_DIRECTORY}/key"
-_SOCKET = f"/run/{_NAME}/php.sock"
+_RUNTIME = f"/run/{_NAME}"
+_SOCKET = f"{_RUNTIME}/php.sock"
 _TEMPORARY = f"/var/lib/{_NAME}"
 _TABLES = "/usr/local/lib/mailstack/webmail-tables"
+_CLEAN = "/usr/local/lib/mailstack/webmail-clean"
 _PROOF = "/usr/local/share/mailstack/webmail/proof.php"
 _ROUNDCUBE = "/var/lib/roundcube"
 _PLUGIN = f"{_ROUNDCUBE}/plugins/mailstack"
 _DRIVER = "/usr/share/roundcube/plugins/password/drivers/mailstack.php"
 _NGINX = f"{HOST}/webmail.conf"
-_UNITS = tuple(
-    systemd.unit_file(name) for name in (f"{_NAME}-watch.path", f"{_NAME}-watch.service", f"{_NAME}.service")
-)
+_LIMIT = "/etc/nginx/conf.d/mailstack-webmail.conf"
+_UNITS = {
+    systemd.unit_file(f"{_NAME}-{template}"): template
+    for template in ("clean.timer", "clean.service", "watch.path", "watch.service")
+} | {systemd.unit_file(f"{_NAME}.service"): "webmail.service"}
+"""The unit files, each with its template."""
+_WATCHERS = (f"{_NAME}-watch.path", f"{_NAME}-clean.timer")
 _ENDED = (
     *_UNITS,
     _NGINX,
+    _LIMIT,
     *(
         f"{_DIRECTORY}/{name}"
         for name in ("config.inc.php", "defaults.inc.php", "mimetypes.php", "pg_service.conf", "php-fpm.conf")
     ),
     _KEY,
     _TABLES,
+    _CLEAN,
     _PROOF,
     _DRIVER,
     f"{_PLUGIN}/mailstack.php",
@@ -68,6 +76,8 @@ _ENDED = (
 """What is removed without ``mail_webmail``; the units end first. Packages and tables stay."""
 _PROCESSES, _MEMORY, _SECONDS, _ATTEMPTS = 10, 128, 120, 3
 """PHP's processes, MiB for each, seconds for a request, and wrong logins of a user in a minute."""
+VALID = 60
+"""Seconds that a session goes on after its password has ended."""
 
 _LINE = r"^\S+ mailstack-webmail-login(?:\[\d+\])?: "
 _GUESS = (
@@ -121,15 +131,15 @@ class Webmail(Component):
             File(f"{_DIRECTORY}/pg_service.conf", service, group=USER, mode=0o640, activation=None),
             _file(f"{_DIRECTORY}/php-fpm.conf", pool),
             File(_TABLES, tables, mode=0o755, activation=None),
+            File(_CLEAN, render("webmail/clean", proof=_PROOF), mode=0o755, activation=None),
             _file(_PROOF, render("webmail/proof.php")),
             _file(_DRIVER, render("webmail/driver.php", proof=_PROOF)),
-            _file(f"{_PLUGIN}/mailstack.php", render("webmail/plugin.php", **_app_passwords())),
+            _file(f"{_PLUGIN}/mailstack.php", render("webmail/plugin.php", valid=VALID, **_app_passwords())),
+            File(_LIMIT, render("webmail/limit.conf")),
             File(_NGINX, render("webmail/nginx.conf", **values)),
             *(
                 _file(path, render(f"webmail/{template}", checksum=checksum, **values))
-                for path, template in zip(
-                    _UNITS, ("watch.path", "watch.service", "webmail.service"), strict=True
-                )
+                for path, template in _UNITS.items()
             ),
         ]
 
@@ -148,7 +158,7 @@ class Webmail(Component):
         if not site.settings.mail_webmail:
             return ()
         unit_file = systemd.unit_file(f"{_NAME}.service")
-        return [Unit(_NAME, unit_file=unit_file, listens=(_SOCKET,)), Unit(f"{_NAME}-watch.path")]
+        return [Unit(_NAME, unit_file=unit_file, listens=(_SOCKET,)), *map(Unit, _WATCHERS)]
 
     def jails(self, site: Site, platform: Platform) -> Sequence[Jail]:
         """See ``Component``: Dovecot sees only this host's own address."""
@@ -207,9 +217,11 @@ def _values(site: Site, platform: Platform) -> Mapping[str, object]:
         "sslmode": endpoint.sslmode or ("prefer" if endpoint.is_local else "require"),
         "directory": _DIRECTORY,
         "key": _KEY,
+        "runtime": _RUNTIME,
         "socket": _SOCKET,
         "temporary": _TEMPORARY,
         "tables": _TABLES,
+        "clean": _CLEAN,
         "document_root": f"{_ROUNDCUBE}/public_html",
         "program": f"/usr/sbin/php-fpm{_PHP[platform.debian]}",
         "databases": UNITS,

@@ -23,6 +23,7 @@ OWN = {
     "mailstack-reports@",
     "mailstack-tls-reports",
     "mailstack-webmail",
+    "mailstack-webmail-clean",
 }
 #: Those without: they change what the rules protect, or start and end services, or have rules of their own.
 WITHOUT = {

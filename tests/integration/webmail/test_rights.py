@@ -11,7 +11,7 @@ from mailstack.passwords import app_digest, generate_app_password, hash_password
 from mailstack.settings.password_hashes import PASSWORD_SCHEMES
 from tests.support import clients
 from tests.support.logins import PASSWORD, hashed, logged_in, users
-from tests.support.sample_accounts import ALICE, DAVE
+from tests.support.sample_accounts import ALICE, BOB, DAVE
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.postgresql
@@ -146,6 +146,9 @@ def test_app_passwords_need_the_password_too(webmail_server: Target) -> None:
         ):
             assert call("add_app_password", stored, name, made, service) == "f"
         assert call("app_passwords", stored) == "(phone,imap,)"
+        for function, more in (("app_passwords", ""), ("remove_app_password", ", 'phone'")):
+            other = f"SELECT mailstack_{function}('{ALICE}', '{password_of(webmail_server, BOB)}'{more})"
+            assert as_webmail(webmail_server, other) in (("", ""), ("f", ""))
         assert not logged_in("smtp", webmail_server, ALICE, secret)
         assert logged_in("imap", webmail_server, ALICE, secret)
         used = call("app_passwords", stored)

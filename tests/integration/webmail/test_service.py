@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -20,6 +23,7 @@ from tests.targets.containers import Target
 pytestmark = pytest.mark.postgresql
 
 UNIT = "mailstack-webmail"
+STATE = "/var/lib/mailstack-webmail/"
 JOURNAL = f"journalctl -q -o cat --no-pager -u {UNIT}"
 
 
@@ -187,8 +191,69 @@ def test_no_secret_is_readable_and_the_socket_is_nginx_alone(webmail_server: Tar
         "/var/lib/mailstack-webmail/",
     ):
         assert webmail_server.exec([*try_it, f"ls -A {path} && cat {path}"], check=False).returncode, path
-    assert "www-data 660" in webmail_server.exec(f"stat -c '%G %a' /run/{UNIT}/php.sock").stdout
+    assert webmail_server.exec(f"stat -c '%U %G %a' /run/{UNIT}").stdout == "mailwebmail www-data 750\n"
+    connect = f"import socket; socket.socket(socket.AF_UNIX).connect('/run/{UNIT}/php.sock')"
+    for user, status in (("nobody", 1), ("www-data", 0)):
+        done = webmail_server.exec(["runuser", "-u", user, "--", "python3", "-c", connect], check=False)
+        assert done.returncode == status, (user, done.stderr)
     assert password not in webmail_server.exec(JOURNAL).stdout + webmail_server.exec("ps axwwe").stdout
+
+
+def test_php_is_in_no_group_but_its_own_and_reads_no_secret_of_others(webmail_server: Target) -> None:
+    roundcube.ask(webmail_server)  # starts a process that answers
+    own = webmail_server.exec("id -g mailwebmail").stdout.split()
+    pids = webmail_server.exec("pgrep -u mailwebmail").stdout.split()
+    assert len(pids) > 1
+    for pid in pids:
+        status = webmail_server.exec(["cat", f"/proc/{pid}/status"]).stdout
+        assert re.findall(r"^Groups:\t(.*?) *$", status, re.MULTILINE) in ([""], own)
+    mine = "/etc/mailstack/webmail/"
+    secrets = webmail_server.exec(
+        f"find /etc /var/lib /usr/local -xdev -type f ! -perm -o+r ! -path '{mine}*' 2>/dev/null"
+    ).stdout.split("\n")
+    assert {"/etc/shadow", "/var/lib/mailstack/secrets/db-lookup-password"} <= set(secrets)
+    look = ["setpriv", "--reuid", "mailwebmail", "--regid", "mailwebmail", "--clear-groups"]
+    readable = webmail_server.exec(
+        [*look, "sh", "-c", 'while read -r path; do [ ! -r "$path" ] || echo "$path"; done'],
+        input="\n".join(secrets),
+    ).stdout.split("\n")
+    assert [path for path in readable if path and not path.startswith(STATE)] == []
+
+
+def test_logins_of_one_address_are_slowed_down_and_others_are_not(webmail_server: Target) -> None:
+    """A form that is too old counts, and has no password that fail2ban would count."""
+
+    def answer(ipv6: bool, query: str) -> int:
+        return roundcube.ask(
+            webmail_server, f"{roundcube.PATH}?{query}", {"_task": "login", "_action": "login"}, ipv6=ipv6
+        ).status
+
+    with ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda _: answer(True, "_task=login"), range(30)))
+        assert 10 <= answers.count(429) < 30
+        assert roundcube.ask(webmail_server, ipv6=True).status == 200
+        assert list(pool.map(lambda _: answer(True, "_task=mail"), range(30))).count(429) == 0
+    assert roundcube.is_logged_in(webmail_server, ALICE, PASSWORDS[ALICE])
+    # the web server counts what has this in the query, so nothing else is a login
+    assert roundcube.log_in(webmail_server, ALICE, PASSWORDS[ALICE], query="_task=mail").status == 200
+
+
+def test_one_wrong_telephone_shuts_no_household_out(webmail_server: Target) -> None:
+    """Several users have one address; a program tries the same wrong password again and again."""
+    try:
+        for number in range(LIMIT + 2):
+            assert not roundcube.is_logged_in(webmail_server, "phone@example.org", "an old one")
+            if number < 2:
+                assert roundcube.is_logged_in(
+                    webmail_server, (ALICE, BOB)[number], PASSWORDS[(ALICE, BOB)[number]]
+                )
+        said = webmail_server.exec("journalctl -q -o cat --no-pager -t mailstack-webmail-login").stdout
+        lines = [line for line in said.split("\n") if "wrong login: user=<phone@example.org>" in line]
+        assert len(lines) == LIMIT + 2 and len(set(lines)) == 1
+        time.sleep(5)  # fail2ban reads the journal at once
+        assert roundcube.is_logged_in(webmail_server, BOB, PASSWORDS[BOB])
+    finally:
+        webmail_server.exec("fail2ban-client unban --all")
 
 
 def test_it_ends(webmail_server: Target, module_factory: Factory, with_webmail: str) -> None:
@@ -197,8 +262,9 @@ def test_it_ends(webmail_server: Target, module_factory: Factory, with_webmail: 
     data = sample_accounts.data(**DATA | {"mail_webmail": False, "mail_web": True})
     target.pyinfra("-y", "deploy.py", data=data, timeout=300).check()
     assert roundcube.ask(target).status == 404
-    states = target.exec(f"systemctl is-active {UNIT} {UNIT}-watch.path", check=False).stdout.split()
-    assert states == ["inactive", "inactive"]
+    units = f"{UNIT} {UNIT}-watch.path {UNIT}-clean.timer"
+    assert target.exec(f"systemctl is-active {units}", check=False).stdout.split() == ["inactive"] * 3
+    assert target.exec("nginx -t && ls /etc/nginx/conf.d").stdout.split() == ["mailstack.conf"]
     may = "SELECT has_schema_privilege('mailwebmail', 'public', 'USAGE')"
     assert clients.sql(target, may) == "f"
     left = target.exec("ls /etc/mailstack/webmail /var/lib/mailstack/secrets").stdout.split()

@@ -86,7 +86,21 @@ BEGIN
     RETURN done;
 END $remove$;
 
-REVOKE ALL ON FUNCTION mailstack_password_salt(text), mailstack_is_proof(text, text),
+-- The directory of a user's mail, by which webmail knows whose an address book is: it stays when the address changes, and is
+-- never given to another. Also of a disabled user, who may come back.
+CREATE FUNCTION mailstack_directory_of(login text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $directory$
+    SELECT u.mail_directory FROM mail_users AS u WHERE u.email = login
+$directory$;
+
+-- Whether a user has this directory.
+CREATE FUNCTION mailstack_has_directory(asked text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $has$
+    SELECT EXISTS (SELECT FROM mail_users AS u WHERE u.mail_directory = asked)
+$has$;
+
+REVOKE ALL ON FUNCTION mailstack_password_salt(text), mailstack_is_proof(text, text), mailstack_directory_of(text),
+    mailstack_has_directory(text),
     mailstack_change_password(text, text, text), mailstack_app_passwords(text, text),
     mailstack_add_app_password(text, text, text, text, text), mailstack_remove_app_password(text, text, text) FROM PUBLIC;
 
@@ -102,6 +116,7 @@ BEGIN
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), webmail);
         EXECUTE format('GRANT USAGE ON SCHEMA public TO %I', webmail);
         EXECUTE format('GRANT EXECUTE ON FUNCTION mailstack_password_salt(text), mailstack_is_proof(text, text),
+            mailstack_directory_of(text), mailstack_has_directory(text),
             mailstack_change_password(text, text, text), mailstack_app_passwords(text, text),
             mailstack_add_app_password(text, text, text, text, text), mailstack_remove_app_password(text, text, text)
             TO %I', webmail);

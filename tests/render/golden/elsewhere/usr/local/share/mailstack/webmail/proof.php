@@ -32,8 +32,8 @@ function mailstack_proof(string $password, string $salt): ?string
 }
 
 /**
- * Return the first value that the database answers. Roundcube's own way would put values into the query, and a query that fails
- * into logs.
+ * Return the first value that the database answers, if any. Roundcube's own way would put values into the query, and a query
+ * that fails into logs.
  */
 function mailstack_ask(string $query, array $values)
 {
@@ -44,7 +44,7 @@ function mailstack_ask(string $query, array $values)
     ]);
     $asked = $database->prepare($query);
     $asked->execute($values);
-    return $asked->fetchColumn();
+    return $asked->columnCount() > 0 ? $asked->fetchColumn() : null;
 }
 
 /** Return the hash of a new password, as the server's other programs make it. */

@@ -1,15 +1,19 @@
 <?php
 // Written by mailstack; changes made here are undone by the next run.
-// Tell fail2ban of logins, in lines as Dovecot writes them, with the address of the browser. And a page of the settings, for
-// passwords of programs.
+// Tell fail2ban of logins, in lines as Dovecot writes them, with the address of the browser. Give address books and all else to
+// their users, whatever address these have. End sessions whose password has ended. And a page of the settings, for passwords of
+// programs.
 require_once '/usr/local/share/mailstack/webmail/proof.php';
 
 class mailstack extends rcube_plugin
 {
     private $made = null;
+    private $directory = '';
 
     public function init()
     {
+        $this->add_hook('startup', [$this, 'startup']);
+        $this->add_hook('email2user', [$this, 'email2user']);
         $this->add_hook('login_failed', [$this, 'login_failed']);
         $this->add_hook('login_after', [$this, 'login_after']);
         if (rcmail::get_instance()->task == 'settings') {
@@ -17,6 +21,62 @@ class mailstack extends rcube_plugin
             $this->register_action('plugin.mailstack', [$this, 'show']);
             $this->register_action('plugin.mailstack-change', [$this, 'change']);
         }
+    }
+
+    /** End a session whose user could not log in any more, at most 60 seconds after that. */
+    public function startup($about)
+    {
+        // the web server counts logins by this
+        if ($about['task'] == 'login' && !str_contains($_SERVER['QUERY_STRING'] ?? '', '_task=login')) {
+            $about['action'] = '';
+        }
+        if (isset($_SESSION['user_id']) && time() - ($_SESSION['mailstack_checked'] ?? 0) >= 60) {
+            $user = $this->user();
+            if ($this->is_ended()) {
+                rcmail::get_instance()->kill_session();
+                self::log('session ended', $user);
+            } else {
+                $_SESSION['mailstack_checked'] = time();
+            }
+        }
+        return $about;
+    }
+
+    /** Return whether the account is another's now, or Dovecot refuses the password: it may be down, or its database. */
+    private function is_ended(): bool
+    {
+        $directory = self::directory($this->user());
+        $_SESSION['mailstack_directory'] ??= $directory; // a session of an earlier version of mailstack
+        if ($directory === '' || $_SESSION['mailstack_directory'] !== $directory) {
+            return true;
+        }
+        $rcmail = rcmail::get_instance();
+        return !$rcmail->storage_connect() && $rcmail->get_storage()->conn->resultcode == 'AUTHENTICATIONFAILED';
+    }
+
+    /** Return the directory of a user, which stays with a new address, and is never given to another; empty without a user. */
+    private static function directory(string $login): string
+    {
+        return (string) mailstack_ask('SELECT public.mailstack_directory_of(?)', [$login]);
+    }
+
+    /** Before Roundcube looks for the data of somebody who logs in: only the user's own have that name. */
+    public function email2user($about)
+    {
+        $login = rcube_utils::idn_to_ascii($about['email']);
+        $host = rcube_utils::parse_host_uri((string) rcmail::get_instance()->config->get('imap_host'))[0];
+        $this->directory = self::directory($login);
+        $own = '(SELECT user_id FROM mailstack_owners WHERE directory = ?)';
+        // no address begins so
+        mailstack_ask("UPDATE users SET username = '~' || user_id WHERE username = ? AND user_id NOT IN $own",
+            [$login, $this->directory]);
+        mailstack_ask("UPDATE users SET username = ?, mail_host = ? WHERE user_id IN $own",
+            [$login, $host, $this->directory]);
+        mailstack_ask('UPDATE identities AS i SET email = ? FROM mailstack_owners AS o'
+            . ' WHERE i.user_id = o.user_id AND i.email = o.email AND o.directory = ? AND o.email <> ?',
+            [$login, $this->directory, $login]);
+        mailstack_ask('UPDATE mailstack_owners SET email = ? WHERE directory = ?', [$login, $this->directory]);
+        return $about;
     }
 
     public function login_failed($about)
@@ -33,7 +93,11 @@ class mailstack extends rcube_plugin
 
     public function login_after($about)
     {
-        self::log('login', rcmail::get_instance()->get_user_name());
+        $_SESSION['mailstack_directory'] = $this->directory;
+        $_SESSION['mailstack_checked'] = time();
+        mailstack_ask('INSERT INTO mailstack_owners (user_id, directory, email) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+            [$_SESSION['user_id'], $this->directory, $this->user()]);
+        self::log('login', $this->user());
         return $about;
     }
 
@@ -160,9 +224,10 @@ class mailstack extends rcube_plugin
         return rcmail::get_instance()->output->form_tag(['id' => $id, 'method' => 'post', 'action' => $action], $content);
     }
 
+    /** Return the name that has logged in: that of Roundcube's row follows a new address. */
     private function user(): string
     {
-        return rcmail::get_instance()->get_user_name();
+        return (string) ($_SESSION['username'] ?? '');
     }
 
     /** Return what the functions of the database want to see; empty for somebody with an app password. */
