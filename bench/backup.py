@@ -25,7 +25,7 @@ size = random.Random(seed)
 for number in range(count):
     text = base64.encodebytes(os.urandom(size.randrange(700, 12000))).decode()
     head = f"Message-ID: <{number}.{seed}>\\nFrom: a@remote.example.net\\nSubject: {number}\\n\\n"
-    (place / "cur" / f"{1700000000 + number}.M{number}P1.host:2,S").write_text(head + text)
+    (place / "cur" / f"{1700000000 + number}.M{number}P1.{seed}:2,S").write_text(head + text)
 """
 _IMPORT = """
 set -eu
