@@ -66,6 +66,10 @@ next: .venv/ready  ## the same tests with the next major version of pyinfra; the
 	$(bin)/uv pip install --quiet --python .next --prerelease allow 'pyinfra>=4.0.dev0'
 	.next/bin/python -m pytest tests/unit tests/render
 
+docs: .venv/ready  ## the pages of docs/ for the web, in site/; a broken link is an error
+	$(bin)/pip install --quiet --editable '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
+
 dist: .venv/ready  ## the packages for an index, in dist/, checked
 	$(bin)/pip install --quiet --editable '.[dev,release]'
 	rm -rf dist
@@ -91,4 +95,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test quick bench faults images lint mutants lowest next dist release clean
+.PHONY: help demo test quick bench faults images lint mutants lowest next dist release docs clean

@@ -127,17 +127,15 @@ def test_servers_of_their_own() -> None:
         check(settings(), topology_of(host))
 
 
-def test_the_readmes_groups() -> None:
+def test_the_groups_of_the_documentation() -> None:
     groups: dict[str, Any] = {}
-    readme = ROOT / "README.md"
-    (example,) = [block for block in python_blocks(readme) if block.startswith("db = ")]
+    page = ROOT / "docs/several-hosts.md"
+    (example,) = [block for block in python_blocks(page) if block.startswith("db = ")]
     exec(example, {}, groups)
     names = [host if isinstance(host, str) else host[0] for members in groups.values() for host in members]
     assert set(groups) == {"db", "mx", "imap"}
     made = Inventory((names, {}), **{name: (hosts, {}) for name, hosts in groups.items()})  # type: ignore[no-untyped-call]
-    assert (
-        "`mail_hostname` too, which every host needs: they go into `group_data/all.py`" in readme.read_text()
-    )
+    assert "`mail_hostname` too, which every host needs: they go into `group_data/all.py`" in page.read_text()
     for host in made:
         with pytest.raises(SettingsError, match=rf"^{host.name}: mail_hostname: is required: a domain"):
             Settings.from_data(host.data)
