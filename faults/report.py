@@ -42,7 +42,8 @@ A lost or changed message, a double without one of these reasons, a final refusa
 calls a good password wrong are broken promises: the suite fails, and names them below the table.
 
 `docker kill` ends all processes of a host at once, but the machine below it goes on. So it can't show
-that a message is on the disk when the 250 is sent. Disks that are full are file systems in memory.
+that a message is on the disk when the 250 is sent: `tests/integration/faults/test_durability.py` traces
+that. Disks that are full are file systems in memory.
 
 """
 
@@ -60,15 +61,18 @@ def cells(outcome: Outcome) -> list[str]:
     """Return the cells of a row."""
     counted = outcome.tally
     logins = [seconds for port, seconds in outcome.back.items() if port != "25"]
+    numbers = [
+        str(len(counted.accepted)),
+        str(len(counted.accepted & counted.copies.keys())),
+        str(len(counted.lost)),
+        _said(outcome.doubled),
+    ]
     return [
         outcome.row.what,
         str(outcome.debian),
         f"{outcome.back['25']:.1f} s" if outcome.back else "not",
         f"{max(logins):.1f} s" if logins else "not",
-        str(len(counted.accepted)),
-        str(len(counted.accepted & counted.copies.keys())),
-        str(len(counted.lost)),
-        _said(outcome.doubled),
+        *(numbers if counted.accepted else ["not counted"] * len(numbers)),
         _said(outcome.codes),
     ]
 

@@ -78,6 +78,7 @@ class Outcome:
 
     row: Row
     debian: int
+    #: Empty if the mailboxes could not be read.
     tally: Tally = field(default_factory=lambda: Tally(frozenset(), {}))
     #: Seconds until the first good answer after the cause was gone, by port.
     back: Mapping[str, float] = field(default_factory=dict)

@@ -225,10 +225,11 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
         hostname: str = sample_accounts.HOSTNAME,
         ipv6: bool = True,
         nftables: bool = True,
+        ptrace: bool = False,
         debian: int = debian,
     ) -> Target:
         whole = f"{networks.WORKER_NAME}-{name}-{debian}"
-        target = Target(whole, debian, network, hostname, ipv6=ipv6, nftables=nftables)
+        target = Target(whole, debian, network, hostname, ipv6=ipv6, nftables=nftables, ptrace=ptrace)
         made.append(target)
         return target.create(image)
 

@@ -52,6 +52,7 @@ class Target:
     """One host. `aliases` are more names for it on its network; `ports` are published on 127.0.0.1.
 
     Without `ipv6` it is as if the kernel had none: socket(2) fails. Without `nftables` it may have no rules.
+    With `ptrace` root may trace all processes.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Target:
     ports: Mapping[int, int] = field(default_factory=dict)
     ipv6: bool = True
     nftables: bool = True
+    ptrace: bool = False
 
     def create(self, image: str | None = None) -> Target:
         """Replace the container with a new one from `image` or the bare image; wait until it has booted."""
@@ -75,6 +77,7 @@ class Target:
         debs = ("--volume", f"mailstack-debs-{self.debian}:/var/cache/debs")
         changed = {**({} if self.ipv6 else _NO_IPV6), **({} if self.nftables else _NO_NFTABLES)}
         systemd = [changed.get(option, option) for option in SYSTEMD]
+        systemd += ["--cap-add", "SYS_PTRACE"] if self.ptrace else []
         names = ("--name", self.name, "--hostname", self.hostname)
         docker("run", "-d", *names, *systemd, *network, *_RESOLVER, *debs, image)
         self.wait()
