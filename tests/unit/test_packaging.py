@@ -52,6 +52,7 @@ def files(folder: Path) -> Iterable[Path]:
 def test_the_source_package_has_what_a_user_reads(sdist: Path) -> None:
     assert {path.name for path in sdist.iterdir() if path.is_dir()} == {
         "docs",
+        "examples",
         "inventories",
         "mailstack",
         "templates",

@@ -1,0 +1,5 @@
+"""Settings of the host."""
+
+mail_hostname = "mail.example.org"
+mail_domains = ["example.org"]
+mail_db_engine = "mysql"
