@@ -52,13 +52,12 @@ class UserRestore:
         if (WHOLE_RESTORE / "changed").exists():
             raise FailureError("this host is half restored: mailstack.restore goes on with all of it first")
         shutil.rmtree(WHOLE_RESTORE, ignore_errors=True)  # one that has only read: its work is in WORK, too
-        account = self._account()
         rest, live = PLACE / "user", root / WORK
         for place in (rest, live):
             shutil.rmtree(place, ignore_errors=True)
             place.mkdir()
         try:
-            counts = self._bring(found, account, rest, live)
+            counts = self._bring(found, rest, live)
         finally:
             shutil.rmtree(rest, ignore_errors=True)
             shutil.rmtree(live, ignore_errors=True)
@@ -77,10 +76,11 @@ class UserRestore:
             )
         return account
 
-    def _bring(self, found: Mapping[str, Any], account: Account, rest: Path, live: Path) -> dict[str, Any]:
+    def _bring(self, found: Mapping[str, Any], rest: Path, live: Path) -> dict[str, Any]:
         self.progress.step("read the list of users")
         written(self.repository, str(found["id"]), rest, "/homes.json")
         directory = self._directory(json.loads((rest / "homes.json").read_text("utf-8")))
+        account = self._account()
         self.progress.step("read the mail")
         parts = (f"/mail/tree/{directory}", *lists_of(directory))
         bad = written(self.repository, str(found["id"]), rest, *parts)
