@@ -17,17 +17,22 @@ esac
 rm -rf "$directory" "$directory.left"
 umask 077
 mkdir "$directory" || fail "$directory could not be made"
-printf %s "$1" | base64 -d > "$directory/program"
-printf %s "$2" | base64 -d > "$directory/plan"
-printf %s "$3" | base64 -d > "$directory/begin"
+full() { rm -rf "$directory"; fail "$directory could not be written: is /run full? df -h /run"; }
+{ printf %s "$1" | base64 -d > "$directory/program"; } 2>/dev/null || full
+{ printf %s "$2" | base64 -d > "$directory/plan"; } 2>/dev/null || full
+{ printf %s "$3" | base64 -d > "$directory/begin"; } 2>/dev/null || full
 {
   printf %s "$4" | base64 -d
   # shellcheck disable=SC2016
   printf '\n[ "${removed:-0}" = 0 ] || : > %s\nrm -rf %s\n' "$directory.left" "$directory"
-} > "$directory/end"
-set -- --quiet --collect --wait --pipe --unit="$unit" --property=RuntimeMaxSec=300 --property=SyslogIdentifier="$unit" \
+} 2>/dev/null > "$directory/end"
+[ "$(tail -n 1 "$directory/end")" = "rm -rf $directory" ] || full
+began=$(date +%s)
+set -- --quiet --collect --wait --pipe --unit="$unit" --property=RuntimeMaxSec=300 --property=TimeoutStopSec=90 \
+  --property=SyslogIdentifier="$unit" \
   --property="ExecStopPost=/bin/sh $directory/end" --setenv=SSH_CONNECTION="${SSH_CONNECTION:-}"
 systemd-run "$@" /bin/sh -c "sh $directory/begin && exec python3 $directory/program $directory/plan" </dev/null
 status=$?
 [ ! -e "$directory.left" ] || fail 'the accounts of the checks could not be removed'
+[ "$status" = 0 ] || [ $(($(date +%s) - began)) -lt 300 ] || fail 'the checks did not end within five minutes'
 exit "$status"

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 
 from pyinfra.api.exceptions import OperationError
 
+from mailstack.engines.locks import SECONDS
 from mailstack.engines.postgresql.database import DsnDatabase
 
-LIMITS = "SET LOCAL lock_timeout = '120s'; SET LOCAL statement_timeout = '180s'; "
+LIMITS = f"SET LOCAL lock_timeout = '{SECONDS}s'; SET LOCAL statement_timeout = '180s'; "
 """A table that somebody has locked would hold the command for ever."""
 
 

@@ -15,6 +15,7 @@ from pyinfra.context import host
 from mailstack import hosts
 from mailstack.components.component import Site, site_of
 from mailstack.engines import engine_of
+from mailstack.engines.locks import explained
 from mailstack.engines.postgresql.database import DsnDatabase
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
@@ -61,7 +62,8 @@ def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContext
     database = engine.database(settings)
     creating = accounts.creating(engine.dialect, settings.mail_db_owner, root)
     away = removing(engine.dialect, settings.mail_db_owner)
-    mail = f"rm -rf {shlex.quote(f'{root}/{PREFIX}')}*\n"
+    # of a run that was killed, mail may be in the queue, and it would bounce to nobody
+    mail = f"(\n{script('verify_queue_end', PREFIX)}\n)\nrm -rf {shlex.quote(f'{root}/{PREFIX}')}*\n"
     if isinstance(database, DsnDatabase):
         from mailstack.verify.guard import guarded
 
@@ -69,7 +71,7 @@ def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContext
     first, last = database.changing(name, creating), database.changing(name, away)
     owner = _owner(site)
     if owner is None:
-        return first, f"{_noted(last)}{mail}", nullcontext()
+        return first, f"{mail}{_noted(last)}", nullcontext()
     return ":", mail, _on_another(owner, first, _noted(last))
 
 
@@ -119,7 +121,8 @@ def _on_another(owner: Host, first: str, last: str) -> Iterator[None]:
     """Create the accounts on the host with the database, which removes them even if this run is killed."""
     done = run_script(owner, script("verify_accounts", _encoded(first), _encoded(last)))
     if not done.succeeded:
-        raise OperationError(f"{owner.name}: no accounts for the checks: {' '.join(done.errors.split())}")
+        said = explained(" ".join(done.errors.split()))
+        raise OperationError(f"{owner.name}: no accounts for the checks: {said}")
     try:
         yield
     finally:
@@ -145,7 +148,7 @@ def _run(wanted: str, begin: str, end: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(done.output.strip().rpartition("\n")[2])
     except ValueError:
         said = " ".join((done.errors or done.output).split())
-        raise OperationError(f"the checks ended early: {said or 'without a word'}") from None
+        raise OperationError(f"the checks ended early: {explained(said) or 'without a word'}") from None
     if _LEFT in done.errors:
         advice = "the next mailstack.verify removes them, once the database takes changes"
         check = _skipped("services", "the accounts of the checks are removed", " ".join(done.errors.split()))

@@ -17,6 +17,7 @@ from pyinfra.api.exceptions import OperationError
 from mailstack.run import Said
 from mailstack.shell import script
 from mailstack.verify import running
+from mailstack.verify.accounts import PREFIX
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -80,6 +81,53 @@ def test_accounts_that_stay_are_a_check_that_failed(host: Path) -> None:
     assert "psql: no right" in check["text"] and "could not be removed" in check["text"]
     assert running._run(json.dumps({}), ":", f"{running._noted('true')}false\n")["checks"] == []
     assert left(host) == []
+
+
+def test_a_full_run_directory_is_told_in_a_sentence(host: Path) -> None:
+    """Python would show a traceback for half a program."""
+    base64_ = host / "base64"
+    base64_.write_text("#!/bin/sh\necho 'base64: write error: No space left on device' >&2\nexit 1\n")
+    base64_.chmod(0o755)
+    with pytest.raises(OperationError, match=r"could not be written: is /.*run full\? df -h"):
+        running._run(json.dumps({}), ":", "true\n")
+    assert left(host) == []
+
+
+def test_a_lock_is_named(host: Path) -> None:
+    for said in ("ERROR: canceling statement due to lock timeout", "ERROR 1205: Lock wait timeout exceeded"):
+        with pytest.raises(OperationError, match=f"another session has locked a table .*: {said}"):
+            running._run(json.dumps({}), f"echo '{said}' >&2; false", "true\n")
+
+
+QUEUE = [
+    ("A1", "", [f"{PREFIX}0123456789@example.org"]),
+    ("B2", f"{PREFIX}0123456789@example.org", ["bob@example.org"]),
+    ("C3", f"{PREFIX}friend@example.org", ["bob@example.org", "mailstack-verify-x@a.example"]),
+    ("D4", "", [f"{PREFIX}0123456789-other@example.org"]),
+]
+
+
+def test_mail_of_a_killed_run_is_taken_out_of_the_queue(tmp_path: Path) -> None:
+    lines = [
+        json.dumps(
+            {
+                "queue_name": "deferred",
+                "queue_id": name,
+                "sender": sender,
+                "recipients": [{"address": each, "delay_reason": "away"} for each in recipients],
+            }
+        )
+        for name, sender, recipients in QUEUE
+    ]
+    (tmp_path / "queue").write_text("".join(f"{line}\n" for line in lines))
+    for name, text in (("postqueue", f"cat {tmp_path}/queue"), ("postsuper", f"cat > {tmp_path}/deleted")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(
+        ["sh"], input=script("verify_queue_end", PREFIX), env=env, text=True, check=True, timeout=60
+    )
+    assert (tmp_path / "deleted").read_text() == "A1\nB2\nD4\n"
 
 
 def elsewhere(last: str, first: str = "true") -> AbstractContextManager[None]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
+from mailstack.engines import locks
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
 from mailstack.operation import local_command
@@ -30,6 +31,7 @@ A = TypeVar("A")
 SERVER = "postgres"
 """The database that every server has, in which the mail database is created. Existing lines of
 ``pg_hba.conf`` decide who may connect to it."""
+_PATIENCE = f"SET LOCAL lock_timeout = '{locks.SECONDS}s'; "
 _STOPPING = ("08", "57P")
 """SQLSTATE of a server that shuts down (PostgreSQL's manual, appendix A)."""
 
@@ -87,7 +89,8 @@ class HostDatabase:
     def changing(self, database: str, sql: str) -> str:
         """See ``Database.changing``."""
         psql = ["as_superuser", str(self.port), "-d", database, "-v", "ON_ERROR_STOP=1", "-1", "-f", "-"]
-        return with_input("\n".join([script("psql"), f"cd / && {shlex.join(psql)} >/dev/null"]), sql)
+        text = f"{_PATIENCE}{sql}"
+        return with_input("\n".join([script("psql"), f"cd / && {shlex.join(psql)} >/dev/null"]), text)
 
     def can_login(self, database: str, role: str, password: str) -> bool | None:
         """Return ``None``: the superuser can read the stored verifier, so no login is tried."""
@@ -118,7 +121,7 @@ class _Asked(Question[A]):
 
 
 def _session(port: int, database: str, queries: Sequence[_Query]) -> str:
-    commands = []
+    commands = [f"SET lock_timeout = '{locks.SECONDS}s'"]
     for query in queries:
         commands += [f"\\echo '\\f'{query.label}", query.sql, r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
     options = [text for command in commands for text in ("-c", command)]
@@ -145,7 +148,7 @@ class _Answer(_Asked["Any | None"]):
         if not state or state.startswith(_STOPPING):
             return None
         if state != "00000":
-            raise OperationError(f"the database refused a query: {message}")
+            raise OperationError(f"the database refused a query: {locks.explained(message)}")
         # only a missing database gives no answer
         return json.loads(answer) if answer.strip() else None
 
@@ -176,10 +179,12 @@ class DsnDatabase:
             return None
         try:
             with connection, connection.cursor() as cursor:
-                cursor.execute(sql)
+                cursor.execute(f"{_PATIENCE}{sql}")
                 row = cursor.fetchone()
         except psycopg2.Error as error:
-            raise OperationError(f"the database refused a query: {str(error).strip()}") from None
+            raise OperationError(
+                f"the database refused a query: {locks.explained(str(error).strip())}"
+            ) from None
         finally:
             connection.close()
         value = row[0] if row else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import email
 import email.policy
 import imaplib
@@ -73,15 +72,12 @@ class Mail:
                 self.probes.append(probe)
         if not self.probes:
             return
-        try:
-            self.report.check(
-                "mail",
-                "IMAP lets the user in, and has the messages",
-                self._read,
-                "mailstack.trace QUEUE-ID tells what became of a message",
-            )
-        finally:
-            self._clean()
+        self.report.check(
+            "mail",
+            "IMAP lets the user in, and has the messages",
+            self._read,
+            "mailstack.trace QUEUE-ID tells what became of a message",
+        )
         try:
             self._times()
         except Problem as problem:  # of journalctl(1)
@@ -219,13 +215,6 @@ class Mail:
         if not self.plan["filter"]:
             raise Skip("mail_rspamd is off, and nothing signs")
         return dkim.checked(probe.raw, self.plan["domain"], self.plan["keys"])
-
-    def _clean(self) -> None:
-        """Take out of the queue what was not delivered."""
-        for probe in self.probes:
-            if not probe.raw and probe.queue_id.isalnum():
-                with contextlib.suppress(Problem):
-                    run(["postsuper", "-d", probe.queue_id])
 
 
 def _queue(journal: list[str], probe: Probe) -> str | None:
