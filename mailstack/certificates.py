@@ -57,6 +57,12 @@ def roll(now: bool = False) -> Generator[PyinfraCommand]:
     + now: whether to use one that is younger than a day, which the DNS of receivers may not have yet
 
     Raises ``OperationValueError`` if the settings give the certificate, and so its key.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.certificates.roll
     """
     true_or_false(now=now)
     settings = deployed_with() or Settings.from_data(host.data)

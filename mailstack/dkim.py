@@ -67,6 +67,12 @@ def publish(domain: str) -> Generator[PyinfraCommand]:
     + domain: the domain
 
     Raises ``OperationValueError`` for a malformed domain.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.dkim.publish example.org
     """
     name = Domain(domain_name=domain).domain_name
     if not _is_here():
@@ -84,6 +90,12 @@ def switch(domain: str) -> Generator[PyinfraCommand]:
     + domain: the domain
 
     Raises ``OperationValueError`` for a malformed domain.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.dkim.switch example.org
     """
     name = Domain(domain_name=domain).domain_name
     if not _is_here():
@@ -111,6 +123,12 @@ def retire(domain: str, now: bool = False) -> Generator[PyinfraCommand]:
     + now: whether to delete them also if they signed less than a week ago
 
     Raises ``OperationValueError`` for a malformed domain.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.dkim.retire example.org
     """
     true_or_false(now=now)
     name = Domain(domain_name=domain).domain_name

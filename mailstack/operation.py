@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from pyinfra import logger
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pyinfra.api.state import State
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
 _warned: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
@@ -52,6 +53,26 @@ def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperat
             yield _failure(reason(error))
 
     return pyinfra_operation()(guarded)
+
+
+def only_looks(function: F) -> F:
+    """Mark a command that changes nothing: the console command asks no question before it."""
+    return _mark(function, "only_looks")
+
+
+def needs_no_host(function: F) -> F:
+    """Mark a command that only looks, from the machine that runs pyinfra: it needs no inventory."""
+    return _mark(only_looks(function), "needs_no_host")
+
+
+def _mark(function: F, mark: str) -> F:
+    vars(function)[mark] = True  # `wraps` copies it
+    return function
+
+
+def marked(function: Callable[..., object], mark: str) -> bool:
+    """Return whether a command has a mark: ``only_looks`` or ``needs_no_host``."""
+    return bool(getattr(function, mark, False))
 
 
 def _check_arguments(

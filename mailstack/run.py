@@ -7,6 +7,7 @@ in a minor release, and the next major release replaces gevent and paramiko.
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from gevent import Greenlet, GreenletExit, Timeout, getcurrent
@@ -14,12 +15,15 @@ from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import ConnectError, OperationError, PyinfraError
+from pyinfra.api.exceptions import ConnectError, OperationError, OperationValueError, PyinfraError
+from pyinfra.api.state import StateStage
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import host, state
 
+from mailstack.settings.errors import SettingsError
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pyinfra.api.host import Host
 
@@ -79,6 +83,48 @@ def shows_diff() -> bool:
 def has_failed(name: str) -> bool:
     """Return whether the host of that name has failed in this run."""
     return any(failed.name == name for failed in host.state.failed_hosts)
+
+
+def is_called_by_pyinfra(function: object) -> bool:
+    """Return whether pyinfra's command line can call a function: an operation or a deploy."""
+    return hasattr(function, "_inner")
+
+
+def command_line(arguments: Sequence[str]) -> int:
+    """Run pyinfra's command line in this process, and return the status for the console command's end.
+
+    It is 0 if all was done; 1 if something failed, needs a person, or was not done, as pyinfra's question
+    was not answered by Enter; 2 for what was refused before a host was changed: an argument, a setting, or a
+    limit that no host has.
+    """
+    from click import ClickException
+    from pyinfra_cli.cli import cli  # type: ignore[import-untyped]  # no deploy needs it
+    from pyinfra_cli.main import main  # type: ignore[import-untyped]
+
+    sys.argv = ["pyinfra", *arguments]
+    cli.main = partial(cli.main, standalone_mode=False)  # its errors come here, and not to an end with 1
+    try:
+        main()
+    except ClickException as error:
+        error.show()
+        return 2 if _is_refusal(getattr(error, "exception", None)) else error.exit_code
+    except SystemExit as end:
+        return _status(bool(end.code), "--dry" in arguments)
+    return 1  # Ctrl-C
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    """Return whether an error is about what was asked for, and not about a host."""
+    without_host = getattr(error, "__context__", None)  # `naming_the_host` has made another of it
+    return isinstance(error, OperationValueError) or isinstance(without_host, SettingsError)
+
+
+def _status(failed: bool, dry: bool) -> int:
+    if state.initialised and not state.activated_hosts and not failed:
+        return 2
+    # Ctrl-C, and another answer than Enter, end pyinfra with 0
+    finished = dry or state.current_stage == StateStage.Disconnect
+    return 1 if failed or not finished else 0
 
 
 def run_script(on: Host, script: str, within: float | None = None, *, shows: bool = False) -> Said:

@@ -36,6 +36,13 @@ def alias(
     + present: false removes these destinations, or without any the whole alias
 
     Raises ``OperationValueError`` for a malformed address.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.alias info@example.org alice@example.org
+        pyinfra INVENTORY mailstack.accounts.alias info@example.org present=false
     """
     true_or_false(present=present)
     targets = [destinations] if isinstance(destinations, str) else list(destinations)

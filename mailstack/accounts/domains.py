@@ -40,6 +40,13 @@ def domain(
     + present: false removes the domain, which is refused while it has addresses
 
     Raises ``OperationValueError`` for a malformed domain.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.domain example.org user_quota_mb=2000
+        pyinfra INVENTORY mailstack.accounts.domain example.org present=false
     """
     true_or_false(present=present)
     wanted = Domain(
@@ -78,6 +85,13 @@ def alias_domain(
     + present: false removes the name
 
     Raises ``OperationValueError`` for a malformed domain.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.alias_domain example.net example.org
+        pyinfra INVENTORY mailstack.accounts.alias_domain example.net present=false
     """
     true_or_false(present=present)
     wanted = AliasDomain(
@@ -113,6 +127,13 @@ def relay_domain(
     + present: false removes these recipients, or without any the whole domain
 
     Raises ``OperationValueError`` for a malformed domain, or an address in another domain.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.relay_domain example.net info@example.net
+        pyinfra INVENTORY mailstack.accounts.relay_domain example.net present=false
     """
     true_or_false(present=present)
     targets = [recipients] if isinstance(recipients, str) else list(recipients)

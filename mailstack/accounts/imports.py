@@ -34,6 +34,12 @@ def postfixadmin(
 
     Existing rows stay unchanged, so a second run changes nothing. Raises ``OperationValueError`` if the file
     is not such a dump, or has an address that is not allowed here.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.postfixadmin postfixadmin.xml
     """
     if cleartext is not None:
         true_or_false(cleartext=cleartext)

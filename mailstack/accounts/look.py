@@ -20,7 +20,7 @@ from mailstack.accounts.used import Mailbox, QuotasUsed
 from mailstack.engines import engine_of
 from mailstack.facts.reading import read
 from mailstack.garbage import not_collected
-from mailstack.operation import naming_the_host
+from mailstack.operation import naming_the_host, only_looks
 from mailstack.operations.sql import deployed_with
 from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
@@ -37,6 +37,7 @@ FEW = 500
 
 
 @command
+@only_looks
 def list(  # the command's name; this module has no other use of the builtin
     kind: str | None = None,
     *,
@@ -61,6 +62,13 @@ def list(  # the command's name; this module has no other use of the builtin
     + format: ``table`` or ``json``
 
     Raises ``OperationValueError`` for an unknown kind or format, or a filter without effect.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.accounts.list
+        pyinfra -y INVENTORY mailstack.accounts.list users domain=example.org format=json
     """
     _one_of("kind", kind, (None, *KINDS))
     _one_of("format", format, FORMATS)
@@ -88,6 +96,7 @@ def list(  # the command's name; this module has no other use of the builtin
 
 
 @command
+@only_looks
 def show(address: str, *, format: str = "table", **pyinfras: Unpack[GlobalArguments]) -> None:
     """Print everything about one address: its user, aliases, quota, logins, and where its mail goes.
 
@@ -95,6 +104,12 @@ def show(address: str, *, format: str = "table", **pyinfras: Unpack[GlobalArgume
     + format: ``table`` or ``json``
 
     Raises ``OperationValueError`` for a malformed address; fails if there is none like it.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.accounts.show alice@example.org
     """
     _one_of("format", format, FORMATS)
     try:

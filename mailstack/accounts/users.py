@@ -68,6 +68,8 @@ def user(
     .. code:: shell
 
         pyinfra INVENTORY mailstack.accounts.user alice@example.org password_from=file:alice.txt quota_mb=500
+        pyinfra INVENTORY mailstack.accounts.user alice@example.org active=false
+        pyinfra INVENTORY mailstack.accounts.user alice@example.org present=false
     """
     true_or_false(present=present, delete_mail=delete_mail)
     wanted = User(
@@ -156,6 +158,7 @@ def app_password(
     .. code:: shell
 
         pyinfra INVENTORY mailstack.accounts.app_password alice@example.org phone password_to=phone.txt
+        pyinfra INVENTORY mailstack.accounts.app_password alice@example.org phone present=false
     """
     true_or_false(present=present)
     if password_to is not None and password_from is not None:
@@ -195,6 +198,13 @@ def sender(
     + present: false revokes it
 
     Raises ``OperationValueError`` for a malformed address.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.accounts.sender alice@example.org news@example.org
+        pyinfra INVENTORY mailstack.accounts.sender alice@example.org news@example.org present=false
     """
     true_or_false(present=present)
     wanted = User(email=email, senders=(sender_email,))

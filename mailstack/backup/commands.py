@@ -17,7 +17,7 @@ from mailstack.components.acme_files import PROGRAM
 from mailstack.components.backup import CHECK, CONFIGURATION, NAME, SSH_KEY
 from mailstack.facts.files import FileTexts
 from mailstack.facts.reading import read
-from mailstack.operation import local_command, naming_the_host, operation
+from mailstack.operation import local_command, naming_the_host, only_looks, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
 from mailstack.run import answer, current_host, leave_out, run_script
@@ -32,7 +32,14 @@ FORMATS = {"table": as_text, "json": as_json}
 
 @arguments_checked("mailstack.backup", "Backup")
 def now(**pyinfras: Unpack[GlobalArguments]) -> None:
-    """Make a backup now, and wait for it; if this is cut off, it goes on, and the next call waits for it."""
+    """Make a backup now, and wait for it; if this is cut off, it goes on, and the next call waits for it.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.backup.now
+    """
     if has_backups():
         _now(name="Make a backup")
 
@@ -50,7 +57,14 @@ def _now() -> Generator[PyinfraCommand]:
 
 @arguments_checked("mailstack.backup", "Backup")
 def check(**pyinfras: Unpack[GlobalArguments]) -> None:
-    """Check the repository and read a part of its data; fail if it is damaged."""
+    """Check the repository and read a part of its data; fail if it is damaged.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.backup.check
+    """
     if has_backups():
         _check(name="Check the backups")
 
@@ -67,6 +81,7 @@ def _check() -> Generator[PyinfraCommand]:
 
 
 @arguments_checked("mailstack.backup", "Backup")
+@only_looks
 def list(  # the command's name; this module has no other use of the builtin
     *, format: str = "table", **pyinfras: Unpack[GlobalArguments]
 ) -> None:
@@ -75,6 +90,12 @@ def list(  # the command's name; this module has no other use of the builtin
     + format: ``table`` or ``json``
 
     Raises ``OperationValueError`` for another format; fails if the repository can't be read.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.backup.list
     """
     if format not in FORMATS:
         raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")
@@ -88,8 +109,16 @@ def list(  # the command's name; this module has no other use of the builtin
 
 
 @arguments_checked("mailstack.backup", "Backup")
+@only_looks
 def password(**pyinfras: Unpack[GlobalArguments]) -> None:
-    """Print the password of the repository: keep it elsewhere, as a restore onto a new host needs it."""
+    """Print the password of the repository: keep it elsewhere, as a restore onto a new host needs it.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.backup.password
+    """
     if not has_backups():
         return
     with naming_the_host():
@@ -102,8 +131,16 @@ def password(**pyinfras: Unpack[GlobalArguments]) -> None:
 
 
 @arguments_checked("mailstack.backup", "Backup")
+@only_looks
 def key(**pyinfras: Unpack[GlobalArguments]) -> None:
-    """Print the public key of SSH with which a host reaches its repository."""
+    """Print the public key of SSH with which a host reaches its repository.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.backup.key
+    """
     if not has_backups():
         return
     path = f"{SSH_KEY}.pub"

@@ -54,6 +54,13 @@ def restore(
       with other users replaced, of which a dump is kept
 
     Raises ``OperationValueError`` for an impossible argument.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.restore
+        pyinfra INVENTORY mailstack.restore user=bob@example.org folder=INBOX
     """
     if isinstance(at, float):  # pyinfra's command line makes a number of it: 1234e567
         raise OperationValueError("at: write the ID in two pairs of quotes, as in at='\"1234e567\"'")

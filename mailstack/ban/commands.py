@@ -17,7 +17,7 @@ from mailstack.facts.addresses import HOST_ADDRESSES
 from mailstack.facts.bans import Ban, Bans, GuessedUsers, network
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
-from mailstack.operation import naming_the_host, operation
+from mailstack.operation import naming_the_host, only_looks, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
@@ -47,6 +47,7 @@ def _change(function: Callable[[str], Generator[PyinfraCommand]]) -> _Change:
 
 
 @arguments_checked("mailstack.ban", "Bans")
+@only_looks
 def list(  # the command's name; this module has no other use of the builtin
     *, format: str = "table", **pyinfras: Unpack[GlobalArguments]
 ) -> None:
@@ -55,6 +56,12 @@ def list(  # the command's name; this module has no other use of the builtin
     + format: ``table`` or ``json``
 
     Raises ``OperationValueError`` for another format; fails if fail2ban does not watch the mail server.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.ban.list
     """
     if format not in FORMATS:
         raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")
@@ -75,6 +82,12 @@ def add(address: str) -> Generator[PyinfraCommand]:
 
     Raises ``OperationValueError`` for something else, and for an address that is never shut out. Fails if
     nftables does not have it then.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.ban.add 192.0.2.7
     """
     banned = _network(address)
     if not _is_here():
@@ -98,6 +111,12 @@ def remove(address: str) -> Generator[PyinfraCommand]:
     + address: the IP address, or a network of /64
 
     Raises ``OperationValueError`` for something else.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.ban.remove 192.0.2.7
     """
     banned = _network(address)
     if not _is_here():

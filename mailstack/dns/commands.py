@@ -25,7 +25,7 @@ from mailstack.facts.addresses import HOST_ADDRESSES, public
 from mailstack.facts.dkim import RETIRED_KEYS, DkimKeys
 from mailstack.facts.reading import read
 from mailstack.facts.tlsa import TlsaRecords
-from mailstack.operation import local_command, naming_the_host, operation, reason, warn_once
+from mailstack.operation import local_command, naming_the_host, only_looks, operation, reason, warn_once
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
 from mailstack.run import answer, is_executing, leave_out
@@ -64,6 +64,7 @@ def _command(function: Callable[P, None]) -> Callable[P, None]:
 
 
 @_command
+@only_looks
 def zone(*domains: str, format: str = "zone", **pyinfras: Unpack[GlobalArguments]) -> None:
     """Print the DNS records of domains, and of the host, on standard output.
 
@@ -71,6 +72,13 @@ def zone(*domains: str, format: str = "zone", **pyinfras: Unpack[GlobalArguments
     + format: ``zone`` for lines of a zone file, ``json``, or ``table`` for the forms of a web page
 
     Raises ``OperationValueError`` for a malformed domain or another format.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.dns.zone
+        pyinfra -y INVENTORY mailstack.dns.zone example.org format=table
     """
     if format not in FORMATS:
         raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")
@@ -83,12 +91,20 @@ def zone(*domains: str, format: str = "zone", **pyinfras: Unpack[GlobalArguments
 
 
 @_command
+@only_looks
 def check(*domains: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     """Compare the DNS with the records of domains and of the host; fail if one is missing or different.
 
     + domains: domains, or the host's name; without them all in the database and the settings, and the host
 
     The name servers of each zone are asked, and a resolver, by the machine that runs pyinfra.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.dns.check
+        pyinfra -y INVENTORY mailstack.dns.check example.org
     """
     findings = _findings(_site(), domains)
     failed = [finding for each in findings.values() for finding in each if finding.kind != "notice"]
@@ -107,6 +123,12 @@ def publish(*domains: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     + domains: domains, or the host's name; without them all in the database and the settings, and the host
 
     Raises ``OperationValueError`` without ``mail_dns_server`` and its key.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.dns.publish example.org
     """
     settings = _settings()
     if settings.mail_dns_server is None:

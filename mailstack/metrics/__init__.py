@@ -2,7 +2,7 @@
 
 .. code:: shell
 
-    pyinfra @local mailstack.metrics.files DIRECTORY    # alerts, a dashboard, a line for prometheus.yml
+    pyinfra -y @local mailstack.metrics.files DIRECTORY    # alerts, a dashboard, a line for prometheus.yml
 
 The component, ``mailstack.metrics.deploy``, is in ``mailstack/components/metrics.py``.
 """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.accounts.arguments import arguments_checked
+from mailstack.operation import needs_no_host
 
 if TYPE_CHECKING:
     from mailstack.deploys import GlobalArguments
@@ -17,12 +18,19 @@ FILES = ("mailstack-alerts.yml", "mailstack-dashboard.json", "mailstack-scrape.y
 
 
 @arguments_checked("mailstack.metrics", "Metrics")
+@needs_no_host
 def files(directory: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     """Write the files for Prometheus and Grafana into a directory of this machine, and print their paths.
 
     + directory: the directory, which is made if it is missing
 
     No host is changed. Files of these names are replaced.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y @local mailstack.metrics.files monitoring
     """
     target = Path(str(directory)).expanduser()
     try:

@@ -11,7 +11,7 @@ from mailstack import hosts
 from mailstack.accounts.arguments import arguments_checked, true_or_false
 from mailstack.components.component import site_of
 from mailstack.garbage import not_collected
-from mailstack.operation import naming_the_host
+from mailstack.operation import naming_the_host, only_looks
 from mailstack.operations.sql import deployed_with
 from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
@@ -23,6 +23,7 @@ FORMATS = ("table", "json")
 
 
 @arguments_checked("mailstack", "Status")
+@only_looks
 def status(
     *, changes: bool = True, quotas: bool = False, format: str = "table", **pyinfras: Unpack[GlobalArguments]
 ) -> None:
@@ -33,6 +34,13 @@ def status(
     + format: ``table`` or ``json``
 
     Raises ``OperationValueError`` for another format.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.status
+        pyinfra -y INVENTORY mailstack.status format=json
     """
     from mailstack.overview.gathering import Wishes, screen  # it takes time to import, and no deploy needs it
 

@@ -15,7 +15,7 @@ from mailstack import hosts
 from mailstack.accounts.arguments import arguments_checked
 from mailstack.facts.reading import read
 from mailstack.garbage import not_collected
-from mailstack.operation import naming_the_host, reason
+from mailstack.operation import naming_the_host, only_looks, reason
 from mailstack.run import answer, leave_out
 from mailstack.tracing.journal import MailJournal
 from mailstack.tracing.lines import QUEUE_ID, Entry, entries
@@ -37,6 +37,7 @@ _SINCE = "2h, '1h 30min', '3 days ago', today, yesterday, 08:15, 2026-01-31, '20
 
 
 @arguments_checked("mailstack", "Trace")
+@only_looks
 def trace(
     message: str, *, since: str = "1d", format: str = "table", **pyinfras: Unpack[GlobalArguments]
 ) -> None:
@@ -47,6 +48,13 @@ def trace(
     + format: ``table`` or ``json``
 
     Of messages to an address, what is about other recipients is not shown. Fails if nothing is found.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.trace alice@example.org since=2h
+        pyinfra -y INVENTORY mailstack.trace 4F1C22E0A3
     """
     if format not in FORMATS:
         raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")

@@ -11,7 +11,7 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.context import host
 
 from mailstack.accounts.arguments import arguments_checked
-from mailstack.operation import naming_the_host, operation
+from mailstack.operation import naming_the_host, only_looks, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.run import answer, is_executing, leave_out
 from mailstack.settings import Settings
@@ -26,12 +26,20 @@ FORMATS = {"table": as_text, "json": as_json}
 
 
 @arguments_checked("mailstack", "Verify")
+@only_looks
 def verify(*, format: str = "table", **pyinfras: Unpack[GlobalArguments]) -> None:
     """Prove that a host works, and print it on standard output; fail if a check fails.
 
     + format: ``table`` or ``json``
 
     It changes nothing that stays. The accounts that it needs exist only meanwhile, even if it is killed.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y INVENTORY mailstack.verify
+        pyinfra -y INVENTORY mailstack.verify format=json
     """
     check_format(format)
     with naming_the_host():

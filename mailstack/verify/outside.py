@@ -12,7 +12,7 @@ from pyinfra.context import host
 
 from mailstack import addresses
 from mailstack.accounts.arguments import arguments_checked
-from mailstack.operation import naming_the_host
+from mailstack.operation import naming_the_host, needs_no_host
 from mailstack.run import answer, leave_out
 from mailstack.verify.commands import FORMATS, check_format
 from mailstack.verify.printed import failed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @arguments_checked("mailstack.verify", "Verify from outside")
+@needs_no_host
 def from_outside(
     server: str, *, resolver: str | None = None, format: str = "table", **pyinfras: Unpack[GlobalArguments]
 ) -> None:
@@ -32,6 +33,12 @@ def from_outside(
     + format: ``table`` or ``json``
 
     It runs on ``@local``, and takes nothing but a connection to the Internet.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra -y @local mailstack.verify.from_outside mail.example.org
     """
     check_format(format)
     try:
