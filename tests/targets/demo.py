@@ -10,6 +10,7 @@ import secrets
 import smtplib
 import ssl
 import time
+import urllib.request
 import uuid
 from email.message import EmailMessage
 
@@ -26,6 +27,7 @@ INVENTORY = ROOT / "inventories" / "docker.py"
 PASSWORDS = STATE / "demo-passwords.json"
 #: Whether mail can be read in a browser, too; inventories/group_data/docker.py reads it as well.
 WEBMAIL = bool(os.environ.get("WEBMAIL"))
+WEBMAIL_URL = f"https://{HERE}:2443/webmail/"
 
 
 def run(debian: int, *, acme: bool = False) -> None:
@@ -50,6 +52,7 @@ def run(debian: int, *, acme: bool = False) -> None:
     }
     read = [f"{how}: {_read_back(message_id, passwords[ALICE], trust)}" for how, message_id in sent.items()]
     kept = _back_up(passwords[ALICE], trust)
+    webmail = _webmail(trust)
     shown = f"{'WEBMAIL=1 ' if WEBMAIL else ''}pyinfra -y {os.path.relpath(INVENTORY)}"
     print(f"\nWhat the DNS of {DOMAIN} needs ({shown} mailstack.dns.zone):\n")
     print(pyinfra(INVENTORY, "-y", "mailstack.dns.zone", DOMAIN).check().stdout, end="")
@@ -58,7 +61,7 @@ def run(debian: int, *, acme: bool = False) -> None:
     else:
         print(f"\nDoes all of it work? ({shown} mailstack.verify):\n")
         _verify()
-    print(_report(f"Debian {debian}: {state}", changes, seconds, [*read, kept], passwords))
+    print(_report(f"Debian {debian}: {state}", changes, seconds, [*read, kept], passwords, webmail))
     print("What the server is doing, and what became of a message:")
     print(f"  {shown} mailstack.status\n  {shown} mailstack.trace {ALICE}")
 
@@ -162,8 +165,24 @@ def _read_back(message_id: str, password: str, trust: ssl.SSLContext) -> str:
     raise TargetError(f"{message_id} was accepted, and did not arrive within 30 s")
 
 
+def _webmail(trust: ssl.SSLContext) -> str:
+    """Return a line about webmail, with the time of its login page; raise ``TargetError`` without one."""
+    if not WEBMAIL:
+        return f"Webmail, after `make demo WEBMAIL=1`: {WEBMAIL_URL}"
+    times = []
+    for _ in range(2):
+        start = time.monotonic()
+        with urllib.request.urlopen(WEBMAIL_URL, context=trust, timeout=60) as page:
+            if b"rcmloginuser" not in page.read():
+                raise TargetError(f"{WEBMAIL_URL} is not the login page")
+        times.append(f"{time.monotonic() - start:.2f} s")
+    return (
+        f"Webmail, with a self-signed certificate: {WEBMAIL_URL} (first page: {times[0]}, again: {times[1]})"
+    )
+
+
 def _report(
-    state: str, changes: list[str], seconds: float, tried: list[str], passwords: dict[str, str]
+    state: str, changes: list[str], seconds: float, tried: list[str], passwords: dict[str, str], webmail: str
 ) -> str:
     """Return what was done and how to log in; with what follows it, that fits on a screen of 30 lines."""
     lines = [
@@ -176,8 +195,7 @@ def _report(
         "  SMTP 2525, submission 2587 (STARTTLS) or 2465 (TLS), IMAP 2143 (STARTTLS) or 2993 (TLS),",
         "  ManageSieve 24190 (STARTTLS)",
         *(f"  {user}, password {password}" for user, password in passwords.items()),
-        f"Webmail, {'with a self-signed certificate' if WEBMAIL else 'after `make demo WEBMAIL=1`'}: "
-        f"https://{HERE}:2443/webmail/",
+        webmail,
         "fail2ban, which shuts out addresses that guess passwords, is off in the demo (docs/fail2ban.md).",
         f"The passwords are kept in {os.path.relpath(PASSWORDS)}. `make clean` removes everything.",
     ]
