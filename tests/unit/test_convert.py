@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from mailstack.accounts.convert import is_unfinished, last_time
+from mailstack.on_host.convert import __main__ as program
 from mailstack.on_host.convert import checks
 from mailstack.on_host.convert.move import Move, Problem
 
@@ -104,3 +106,15 @@ def test_the_record_says_how_it_ended() -> None:
     assert last_time(failed) == "the last attempt, of 2026-11-30 05:02:25 UTC, failed: no room"
     done = {**CUT_OFF, "messages": 3, "locked": 0.4}
     assert not is_unfinished(done, "sdbox") and not last_time(done) and not last_time({})
+
+
+def test_a_client_of_the_database_that_waits_ends_with_the_shell(
+    move: Move, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    late = tmp_path / "late"
+    move.switch = f"(sleep 2; touch {late}) & wait"
+    monkeypatch.setattr(program, "SWITCHING", 1)
+    with pytest.raises(Problem, match="the database gave no answer within 1 s"):
+        program.change(move)
+    subprocess.run(["sleep", "1.5"], check=True)
+    assert not late.exists()

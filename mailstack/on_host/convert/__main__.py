@@ -24,6 +24,10 @@ COPYING = 24 * 3600
 """The seconds that doveadm may take with the mailbox open."""
 SHORT = 1.0
 """The mailbox is locked for the next copy after one that took no more seconds."""
+SWITCHING = 60
+"""The seconds that the change in the database may take."""
+_TIMED_OUT = 124
+"""The exit code of timeout(1), which ends the processes of its command, too."""
 INSIDE = "inside"
 """The argument of this program once it has mounts of its own."""
 BACKUP = Path("/run/mailstack-backup/mail")
@@ -76,12 +80,23 @@ def switch(move: Move) -> int:
     move.target.unlink(missing_ok=True)  # the file in its place, if it was carried the other way before
     move.new.rename(move.target)
     written(move)  # before the database says that it is there
-    command = ["sh", "-c", move.switch]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode or move.driver() != move.after:
-        raise Problem(f"the database takes no change: {' '.join(done.stderr.split())[-500:]}")
+    change(move)
     retire(move)
     return messages_of(after)
+
+
+def change(move: Move) -> None:
+    """Write the new driver into the database. Raises ``Problem``.
+
+    A client of the database that waits for a lock ends with the shell: it would write the new driver later,
+    when the user's mail is in the old place again.
+    """
+    command = ["timeout", "--kill-after=5", str(SWITCHING), "sh", "-c", move.switch]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode == _TIMED_OUT:
+        raise Problem(f"the database gave no answer within {SWITCHING} s")
+    if done.returncode or move.driver() != move.after:
+        raise Problem(f"the database takes no change: {' '.join(done.stderr.split())[-500:]}")
 
 
 def retire(move: Move) -> None:
