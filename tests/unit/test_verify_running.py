@@ -99,6 +99,8 @@ def test_a_lock_is_named(host: Path) -> None:
             running._run(json.dumps({}), f"echo '{said}' >&2; false", "true\n")
 
 
+AWAY = f'host mail.b.example said: 450 "{PREFIX}0123456789@example.org": try again'
+"""The words of another server, which delete nothing."""
 QUEUE = [
     ("A1", "", [f"{PREFIX}0123456789@example.org"]),
     ("B2", f"{PREFIX}0123456789@example.org", ["bob@example.org"]),
@@ -114,7 +116,7 @@ def test_mail_of_a_killed_run_is_taken_out_of_the_queue(tmp_path: Path) -> None:
                 "queue_name": "deferred",
                 "queue_id": name,
                 "sender": sender,
-                "recipients": [{"address": each, "delay_reason": "away"} for each in recipients],
+                "recipients": [{"address": each, "delay_reason": AWAY} for each in recipients],
             }
         )
         for name, sender, recipients in QUEUE
