@@ -24,7 +24,7 @@ from mailstack.components.tls import CERTIFICATE, KEY, TLS
 from mailstack.facts.certificates import Certificate
 from mailstack.facts.reading import read
 from mailstack.facts.tlsa import TlsaKey, TlsaRecords
-from mailstack.operation import operation, warn_once
+from mailstack.operation import operation, refused_by, warn_once
 from mailstack.operations.sql import deployed_with
 from mailstack.settings import Settings
 from mailstack.shell import shell
@@ -47,7 +47,11 @@ class _Roll(Protocol):
 
 
 def _operation(function: Callable[[bool], Generator[PyinfraCommand]]) -> _Roll:
-    return cast("_Roll", operation(function))
+    return refused_by(_checked)(cast("_Roll", operation(function)))
+
+
+def _checked(now: bool = False) -> None:
+    true_or_false(now=now)
 
 
 @_operation
@@ -64,7 +68,7 @@ def roll(now: bool = False) -> Generator[PyinfraCommand]:
 
         pyinfra INVENTORY mailstack.certificates.roll
     """
-    true_or_false(now=now)
+    _checked(now)
     settings = deployed_with() or Settings.from_data(host.data)
     if settings.mail_tls_certificate is not None:
         raise OperationValueError("mail_tls_certificate is set, and with it the key: give the next one there")

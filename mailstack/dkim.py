@@ -25,7 +25,7 @@ from mailstack.accounts.arguments import true_or_false
 from mailstack.components.dkim import SCRIPT
 from mailstack.facts.dkim import DkimKey, DkimKeys
 from mailstack.facts.reading import read
-from mailstack.operation import operation, warn_once
+from mailstack.operation import operation, refused_by, warn_once
 from mailstack.settings import Domain
 from mailstack.shell import shell
 
@@ -57,7 +57,13 @@ class Retirement(Protocol):
 
 
 def _rotation(function: Callable[[str], Generator[PyinfraCommand]]) -> Rotation:
-    return cast("Rotation", operation(function))
+    return refused_by(_checked)(cast("Rotation", operation(function)))
+
+
+def _checked(domain: str, now: bool = False) -> str:
+    """Return the name of a domain. Raises ``OperationValueError`` for arguments that are not allowed."""
+    true_or_false(now=now)
+    return Domain(domain_name=domain).domain_name
 
 
 @_rotation
@@ -74,7 +80,7 @@ def publish(domain: str) -> Generator[PyinfraCommand]:
 
         pyinfra INVENTORY mailstack.dkim.publish example.org
     """
-    name = Domain(domain_name=domain).domain_name
+    name = _checked(domain)
     if not _is_here():
         return
     if waiting := _waiting(read(DkimKeys.of(name))):
@@ -97,7 +103,7 @@ def switch(domain: str) -> Generator[PyinfraCommand]:
 
         pyinfra INVENTORY mailstack.dkim.switch example.org
     """
-    name = Domain(domain_name=domain).domain_name
+    name = _checked(domain)
     if not _is_here():
         return
     keys = read(DkimKeys.of(name))
@@ -110,7 +116,7 @@ def switch(domain: str) -> Generator[PyinfraCommand]:
 
 
 def _retirement(function: Callable[[str, bool], Generator[PyinfraCommand]]) -> Retirement:
-    return cast("Retirement", operation(function))
+    return refused_by(_checked)(cast("Retirement", operation(function)))
 
 
 @_retirement
@@ -130,8 +136,7 @@ def retire(domain: str, now: bool = False) -> Generator[PyinfraCommand]:
 
         pyinfra INVENTORY mailstack.dkim.retire example.org
     """
-    true_or_false(now=now)
-    name = Domain(domain_name=domain).domain_name
+    name = _checked(domain, now)
     if not _is_here():
         return
     keys = read(DkimKeys.of(name))

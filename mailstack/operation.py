@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from pyinfra import logger
@@ -53,6 +53,33 @@ def operation(function: Callable[P, Generator[PyinfraCommand]]) -> PyinfraOperat
             yield _failure(reason(error))
 
     return pyinfra_operation()(guarded)
+
+
+def refused_by(check: Callable[..., object]) -> Callable[[F], F]:
+    """Check the arguments of an operation as it is called, before a host is asked.
+
+    With ``-y``, pyinfra runs the operation itself only as it is executed: a refusal would be a failed host.
+
+    + check: takes the operation's own arguments, and raises ``OperationValueError`` for those it refuses
+    """
+
+    def decorate(made: F) -> F:
+        own = signature(check)
+
+        @wraps(made)
+        def called(*args: Any, **given: Any) -> Any:
+            try:
+                bound = own.bind(
+                    *args, **{name: given[name] for name in given.keys() & own.parameters.keys()}
+                )
+            except TypeError:  # the operation says what it takes
+                return made(*args, **given)
+            check(*bound.args, **bound.kwargs)
+            return made(*args, **given)
+
+        return cast("F", called)
+
+    return decorate
 
 
 def only_looks(function: F) -> F:

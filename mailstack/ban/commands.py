@@ -17,7 +17,7 @@ from mailstack.facts.addresses import HOST_ADDRESSES
 from mailstack.facts.bans import Ban, Bans, GuessedUsers, network
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
-from mailstack.operation import naming_the_host, only_looks, operation
+from mailstack.operation import naming_the_host, only_looks, operation, refused_by
 from mailstack.operations.sql import deployed_with
 from mailstack.run import answer, leave_out
 from mailstack.settings import Settings
@@ -42,8 +42,22 @@ class _Change(Protocol):
         """See the operation."""
 
 
+def _network(address: str) -> str:
+    """Return what a ban is a ban of. Raises ``OperationValueError`` for anything but that."""
+    text = str(address)
+    try:
+        given = ipaddress.ip_network(text)
+    except ValueError:
+        given = None
+    if given is None or given.prefixlen not in ((32,) if given.version == 4 else (64, 128)):
+        raise OperationValueError(
+            f"address = {text!r}: allowed: an IP address such as 192.0.2.7 or 2001:db8::7, or a /64 of IPv6"
+        )
+    return network(str(given.network_address))
+
+
 def _change(function: Callable[[str], Generator[PyinfraCommand]]) -> _Change:
-    return cast("_Change", operation(function))
+    return refused_by(_network)(cast("_Change", operation(function)))
 
 
 @arguments_checked("mailstack.ban", "Bans")
@@ -127,20 +141,6 @@ def remove(address: str) -> Generator[PyinfraCommand]:
         return
     ids = " ".join(ban.id for ban in bans)
     yield shell(f"fail2ban-client set mailstack unbanip {ids} >/dev/null")
-
-
-def _network(address: str) -> str:
-    """Return what a ban is a ban of. Raises ``OperationValueError`` for anything but that."""
-    text = str(address)
-    try:
-        given = ipaddress.ip_network(text)
-    except ValueError:
-        given = None
-    if given is None or given.prefixlen not in ((32,) if given.version == 4 else (64, 128)):
-        raise OperationValueError(
-            f"address = {text!r}: allowed: an IP address such as 192.0.2.7 or 2001:db8::7, or a /64 of IPv6"
-        )
-    return network(str(given.network_address))
 
 
 def _check_not_spared(banned: str) -> None:

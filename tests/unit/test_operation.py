@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
 from collections.abc import Callable, Generator
 from typing import Any, NoReturn, cast
 
@@ -17,12 +18,12 @@ from pyinfra.api.operations import run_ops
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host, host
 
-from mailstack import secrets
+from mailstack import ban, certificates, dkim, secrets
 from mailstack.engines.postgresql.database import DsnDatabase
 from mailstack.facts.files import FileStates
 from mailstack.facts.platform import here
 from mailstack.facts.reading import read
-from mailstack.operation import local_command, operation
+from mailstack.operation import local_command, operation, refused_by
 from mailstack.topology import Node
 from tests.unit.test_hosts import inventory
 
@@ -179,3 +180,34 @@ def test_while_a_run_is_prepared_an_error_names_the_host(
     inner: Any = _act
     with ctx_host.use(two), pytest.raises(OperationError, match=f"^two: {line}"):
         list(inner._inner(act=act))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: ban.add("nonsense", _sudo=True), "address = 'nonsense'"),
+        (lambda: ban.remove(address="192.0.2.0/24"), "address = '192.0.2.0/24'"),
+        (lambda: dkim.publish("x..y"), "domain_name = 'x..y'"),
+        (lambda: dkim.switch("x..y"), "domain_name = 'x..y'"),
+        (lambda: dkim.retire("example.org", now=cast("bool", "maybe")), "now = 'maybe'"),
+        (lambda: certificates.roll(now=cast("bool", "maybe")), "now = 'maybe'"),
+    ],
+)
+def test_a_bad_argument_is_refused_as_the_operation_is_called(call: Callable[[], Any], said: str) -> None:
+    """With -y, pyinfra would run the operation itself only as it is executed: that is a failed host."""
+    with pytest.raises(OperationValueError, match=re.escape(said)):
+        call()
+
+
+def test_what_does_not_fit_is_left_to_the_operation() -> None:
+    calls: list[tuple[object, ...]] = []
+
+    def made(*args: object, **given: object) -> None:
+        calls.append((*args, given))
+
+    checked: list[str] = []
+    called = refused_by(lambda address: checked.append(address))(made)
+    called("a", _sudo=True)
+    called()
+    called("a", "b")
+    assert (checked, calls) == (["a"], [("a", {"_sudo": True}), ({},), ("a", "b", {})])
