@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from faults import hosts
-from faults.row import BEGUN_BEFORE, Case, Row
+from faults.row import Case, Row
 from tests.support import certificates, deploys
 from tests.support.sample_accounts import ALICE
 from tests.support.tally import DELIVERED_AGAIN, SENT_AGAIN
@@ -113,7 +113,7 @@ ROWS = (
         do=changed,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        fits=BEGUN_BEFORE,
+        begun_before=True,
     ),
     Row(
         "deploy-killed",
@@ -121,7 +121,7 @@ ROWS = (
         do=killed,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        fits=BEGUN_BEFORE,
+        begun_before=True,
     ),
     Row(
         "two-deploys",
@@ -129,7 +129,7 @@ ROWS = (
         do=two_at_once,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        fits=BEGUN_BEFORE,
+        begun_before=True,
     ),
     Row(
         "packages-reinstalled",
@@ -137,7 +137,7 @@ ROWS = (
         do=_REINSTALL,
         after=unchanged,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        fits=BEGUN_BEFORE,
+        begun_before=True,
     ),
     Row(
         "certificate-expired",

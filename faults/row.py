@@ -25,7 +25,7 @@ CALM = 2.0
 #: A login that says that the password is wrong: a client would ask its user, or be banned.
 _WRONG_PASSWORD = re.compile(r"^535|AUTHENTICATIONFAILED")
 #: What a login may hear that had begun before Dovecot stopped: docs/troubleshooting.md.
-BEGUN_BEFORE = r"^535 .*\(reason unavailable\)"
+_BEGUN_BEFORE = re.compile(r"^535 .*\(reason unavailable\)")
 _FINAL = re.compile(r"^5\d\d ")
 
 
@@ -58,7 +58,7 @@ class Row:
     + seconds: how long that lasts
     + undo: how it ends; also if ``do`` failed. Nothing for a cause that ends by itself
     + doubles: how messages may be doubled, `SENT_AGAIN` or `DELIVERED_AGAIN`
-    + fits: a regular expression of final refusals that fit
+    + begun_before: whether Dovecot may stop in a login by SMTP, so that its password is called wrong
     + after: what must be true afterwards; raises an error if it is not
     """
 
@@ -68,7 +68,7 @@ class Row:
     seconds: float = 0
     undo: Action = ""
     doubles: Sequence[str] = ()
-    fits: str = r"$^"
+    begun_before: bool = False
     after: Action = ""
 
 
@@ -82,8 +82,13 @@ class Outcome:
     tally: Tally = field(default_factory=lambda: Tally(frozenset(), {}))
     #: Seconds until the first good answer after the cause was gone, by port.
     back: Mapping[str, float] = field(default_factory=dict)
-    refusals: Sequence[Answer] = ()
+    answers: Sequence[Answer] = ()
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def refusals(self) -> list[Answer]:
+        """All that was not good."""
+        return [answer for answer in self.answers if not answer.good]
 
     def judge(self) -> None:
         """Add what breaks the promises to the problems."""
@@ -99,8 +104,15 @@ class Outcome:
 
     def _wrong(self, answer: Answer) -> bool:
         """Whether it is a refusal that a client takes for final."""
+        if self.row.begun_before and _BEGUN_BEFORE.search(answer.text) and self._ran_until(answer.began):
+            return False
         final = _WRONG_PASSWORD if answer.kind != "25" else _FINAL
-        return bool(final.search(answer.text)) and not re.search(self.row.fits, answer.text)
+        return bool(final.search(answer.text))
+
+    def _ran_until(self, moment: float) -> bool:
+        """Whether Dovecot's last answer before a moment was good: by IMAP, which the same thread asks."""
+        before = [answer for answer in self.answers if answer.kind == "993" and answer.moment <= moment]
+        return bool(before) and before[-1].good
 
     @property
     def codes(self) -> Counter[str]:
@@ -126,7 +138,7 @@ def run(row: Row, protected: Protected, data: Mapping[str, Any]) -> Outcome:
         time.sleep(CALM)
         _act(case, row.after)
     if case:
-        outcome.refusals = [answer for answer in case.watching.answers if not answer.good]
+        outcome.answers = case.watching.answers
         with _noted(outcome.problems):
             outcome.tally = tally.take(protected.server, case.watching.accepted, PATIENCE)
     outcome.judge()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -83,9 +84,55 @@ def test_doubles_have_reasons() -> None:
         ("993", "error b'[AUTHENTICATIONFAILED] Authentication failed.'"),
     ],
 )
-def test_a_final_refusal_is_a_problem_unless_it_fits(kind: str, text: str) -> None:
+def test_a_final_refusal_is_a_problem(kind: str, text: str) -> None:
     assert outcome(None, None, (kind, text)).problems == [text]
-    assert outcome(Row("a", "A fault", do="", fits=re.escape(text)), None, (kind, text)).problems == []
+
+
+STOPPED = "535 5.7.8 Error: authentication failed: (reason unavailable)"
+
+
+@pytest.mark.parametrize(
+    ("imap", "stops", "fits"),
+    [
+        (["good"], True, True),
+        (["good"], False, False),
+        (["good", "no answer"], True, False),
+        ([], True, False),
+    ],
+)
+def test_a_login_that_began_before_dovecot_stopped(imap: list[str], stops: bool, fits: bool) -> None:
+    row = Row("a", "A fault", do="", begun_before=stops)
+    answers = [Answer(at, at + 0.5, "993", text) for at, text in enumerate(imap)]
+    login = Answer(len(imap), 9, "587", STOPPED)
+    found = Outcome(row, 13, Tally(frozenset(), {}), answers=[*answers, login, Answer(9, 9, "993", "good")])
+    found.judge()
+    assert found.problems == ([] if fits else [STOPPED])
+
+
+ROWS = {part.title: part.rows for part in chosen([])}
+
+
+def test_the_page_is_that_of_the_suite() -> None:
+    """Its head, what it says was not run, and rows that there are."""
+    page = report.PAGE.read_text()
+    head, *sections = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    assert head == report.HEAD + report.not_run(page, ROWS)
+    for section in sections:
+        title, *lines = section.removeprefix("## ").split("\n")
+        shown = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")][2:]
+        assert set(shown) <= {row.what for row in ROWS[title]}
+
+
+def test_the_page_says_what_was_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "PAGE", tmp_path / "page.md")
+    rows = {"A": [Row("a", "One", do=""), Row("b", "Two", do="")], "B": [Row("c", "Three", do="")]}
+    seen = [Outcome(rows["A"][0], 13), Outcome(rows["A"][0], 12), Outcome(rows["A"][1], 13)]
+    for part, outcomes in {"A": seen, "B": [Outcome(rows["B"][0], 12)]}.items():
+        report.keep(part, report.section(part, outcomes), rows)
+    page = report.PAGE.read_text()
+    assert "\n- *A*. Debian 12: 1 of 2 rows run.\n- *B*. Debian 13: not run.\n\n## A\n" in page
+    report.keep("B", report.section("B", [Outcome(rows["B"][0], debian) for debian in (12, 13)]), rows)
+    assert "*B*." not in report.PAGE.read_text()
 
 
 def test_the_cells_of_a_row() -> None:
