@@ -1,3 +1,3 @@
 """The host, and how SSH reaches it."""
 
-hosts = [("mail.example.org", {"ssh_user": "root"})]
+hosts = [("mx2.example.org", {"ssh_user": "root"})]

@@ -35,7 +35,9 @@ def test_it_is_accepted(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         **{group: (members, {}) for group, members in names.items() if group != "hosts"},
     )
     for host in made:
-        check(Settings.from_data(host.data), topology_of(host))
+        settings, topology = Settings.from_data(host.data), topology_of(host)
+        check(settings, topology)
+        assert not topology.here.has_mail or settings.mail_hostname == host.name
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
