@@ -63,7 +63,7 @@ def import_mail(
       or ``mbox:/PATH``, a file or a directory of files. In a path, ``%u`` is the address, ``%n`` its local
       part and ``%d`` its domain
     + login: the login at the other server, by default ``%u``; such as ``%u*master`` for a master user
-    + password_from: ``env:NAME``, ``file:PATH`` or ``prompt``, on the machine that runs pyinfra
+    + password_from: ``env:NAME``, ``file:PATH``, ``stdin`` or ``prompt``, on the machine that runs pyinfra
     + logins: instead of both, a file there with lines ``ADDRESS,LOGIN,PASSWORD``; others are left out
     + exclude: folders that are left out, such as ``["[Gmail]/All Mail"]``
     + tls_verify: whether the other server's certificate is checked

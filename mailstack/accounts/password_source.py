@@ -11,16 +11,18 @@ from pathlib import Path
 
 from pyinfra.api.exceptions import OperationValueError
 
-_CHOICES = "allowed: env:NAME, file:PATH or prompt"
+_CHOICES = "allowed: env:NAME, file:PATH, stdin or prompt"
 
 
 def password_source(password_from: str | None, email: str) -> Callable[[], str]:
     """Return a function that returns the password, and prompts for it at most once.
 
-    + password_from: ``env:NAME``, ``file:PATH``, ``prompt``, or ``None`` to prompt if there is a terminal
+    + password_from: ``env:NAME``, ``file:PATH``, ``stdin``, ``prompt``, or ``None`` to prompt if there is a
+      terminal
     + email: the user, as the prompt shows it
 
-    Raises ``OperationValueError`` for an impossible source; the function raises it if there is no terminal.
+    Raises ``OperationValueError`` for an impossible source; the function raises it if there is no terminal to
+    prompt at.
     """
     kind, _, name = (password_from or "prompt").partition(":")
     if kind == "env" and name:
@@ -32,6 +34,10 @@ def password_source(password_from: str | None, email: str) -> Callable[[], str]:
         if not path.is_file():
             raise OperationValueError(f"password_from: there is no file {path}")
         return lambda: _checked(_text_of(path).removesuffix("\n").removesuffix("\r"))
+    if password_from == "stdin":
+        if sys.stdin.isatty():  # it would show the password
+            raise OperationValueError("password_from: stdin is a terminal here; allowed: prompt")
+        return lambda: _checked(_stdin(email))
     if kind == "prompt" and not name:
         return lambda: _prompt(email)
     # not quoted, as it may be the password itself
@@ -50,13 +56,23 @@ def _prompt(email: str) -> str:
     return first
 
 
+@cache  # read once, as the prompt; a second user finds nothing
+def _stdin(email: str) -> str:
+    return _decoded(sys.stdin.buffer.read(), "stdin").removesuffix("\n").removesuffix("\r")
+
+
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")  # editors on Windows write a byte order mark
+        return _decoded(path.read_bytes(), str(path))
     except OSError as error:
         raise OperationValueError(f"password_from: {path}: {error.strerror}") from None
+
+
+def _decoded(content: bytes, place: str) -> str:
+    try:
+        return content.decode("utf-8-sig")  # editors on Windows write a byte order mark
     except UnicodeDecodeError:
-        raise OperationValueError(f"password_from: {path} is not UTF-8: save it in that encoding") from None
+        raise OperationValueError(f"password_from: {place} is not UTF-8: save it in that encoding") from None
 
 
 def _checked(password: str) -> str:

@@ -47,8 +47,8 @@ def user(
     """Add, change or remove a user.
 
     + email: the address, which is also the login name
-    + password_from: ``env:NAME``, ``file:PATH`` (on the machine that runs pyinfra) or ``prompt``; for a new
-      user by default ``prompt``. An existing user gets this as the new password
+    + password_from: ``env:NAME``, ``file:PATH``, ``stdin`` or ``prompt``, on the machine that runs pyinfra;
+      for a new user by default ``prompt``. An existing user gets this as the new password
     + quota_mb, quota_messages: the largest size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: the directory of the mail; by default a new one below ``mail_home_root``
     + mail_driver: how the mail of a new user is stored; ``maildir`` if that directory has a Maildir already
@@ -177,7 +177,7 @@ def app_password(
             raise OperationValueError(
                 f"app password {user.email}: {wanted.name} is new and has no password; allowed: "
                 "password_to=FILE (a new one is generated and written there), or password_from=env:NAME, "
-                "password_from=file:PATH or password_from=prompt"
+                "file:PATH, stdin or prompt"
             )
         password = source() if source else file.text if file else None
         app = AppPassword(**wanted.model_dump(exclude_unset=True), **given(password=password))

@@ -49,7 +49,7 @@ def restore(
     + user: the address of a user
     + folder: one folder of the user, by default all
     + password_from: the source of the repository's password, if it is not in ``mail_backup_password`` and
-      this is another host than that of the backup: ``env:NAME``, ``file:PATH`` or ``prompt``
+      this is another host than that of the backup: ``env:NAME``, ``file:PATH``, ``stdin`` or ``prompt``
     + overwrite: whether mail that the host has is put aside, in ``.before-restore`` beside it, and a database
       with other users replaced, of which a dump is kept
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.accounts.password_source import password_source
+from mailstack.accounts.password_source import _stdin, password_source
 
 EVE = "eve@example.org"
 
@@ -38,6 +39,36 @@ def test_text_that_is_not_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         password_source("env:MAILSTACK_PW", EVE)()
 
 
+def given(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    _stdin.cache_clear()
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(content), encoding="ascii"))
+
+
+def test_stdin_is_read_once_for_one_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    given("pässwort\n".encode(), monkeypatch)
+    for _ in range(2):  # as a run is prepared and executed, and on each host
+        assert password_source("stdin", EVE)() == "pässwort"
+    with pytest.raises(OperationValueError, match="one line, and not empty"):
+        password_source("stdin", "bob@example.org")()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"two\nlines\n", "one line"), (b"l\xe4tin", "stdin is not UTF-8")]
+)
+def test_stdin_that_is_no_password(content: bytes, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given(content, monkeypatch)
+    with pytest.raises(OperationValueError, match=said):
+        password_source("stdin", EVE)()
+
+
+def test_stdin_of_a_terminal_would_show_the_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    with pytest.raises(OperationValueError, match="stdin is a terminal here; allowed: prompt"):
+        password_source("stdin", EVE)
+
+
 @pytest.mark.parametrize("content", ["", "\n", "two\nlines\n", "a\0b"])
 def test_texts_that_are_not_passwords(tmp_path: Path, content: str) -> None:
     file = tmp_path / "pw"
@@ -54,6 +85,7 @@ def test_texts_that_are_not_passwords(tmp_path: Path, content: str) -> None:
         ("geheim", "not a source of passwords"),
         ("env:", "not a source of passwords"),
         ("prompt:geheim", "not a source of passwords"),
+        ("stdin:geheim", "not a source of passwords"),
     ],
 )
 def test_impossible_sources_are_refused_at_once(source: str, said: str) -> None:
