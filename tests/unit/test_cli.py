@@ -109,7 +109,7 @@ def test_each_has_help_and_examples_that_can_be_typed(typed: str) -> None:
         LEAVES[typed].make_context(typed, words, resilient_parsing=typed == "init")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/operations.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/first-server.md", "docs/operations.md"])
 def test_the_documented_commands_can_be_typed(page: str) -> None:
     found = re.findall(r"^    mailstack (.*)$", (ROOT / page).read_text(), re.MULTILINE)
     assert len(found) > 5
