@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -307,8 +308,8 @@ def test_a_deploy_sees_flushed_rules_and_brings_the_bans_back(
     assert guarded.pyinfra(*deploy, data=data(), timeout=300).check().changed == []
     guesser.connect()
     assert guesser.reaches(address, PORTS) == [False] * len(PORTS)
-    # fail2ban ends its rules when it stops, also if there are none
-    assert "ERROR" not in guarded.read("/var/log/fail2ban.log").decode()
+    # fail2ban ends its rules when it stops, also if there are none; those of the other jail are not mailstack's
+    assert not re.findall(r"ERROR .*jail 'mailstack'.*", guarded.read("/var/log/fail2ban.log").decode())
     call(guarded, "remove", address).check()
 
 
