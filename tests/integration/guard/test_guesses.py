@@ -308,7 +308,7 @@ def test_a_deploy_sees_flushed_rules_and_brings_the_bans_back(
     assert guarded.pyinfra(*deploy, data=data(), timeout=300).check().changed == []
     guesser.connect()
     assert guesser.reaches(address, PORTS) == [False] * len(PORTS)
-    # fail2ban ends its rules when it stops, also if there are none; those of the other jail are not mailstack's
+    # fail2ban ends its rules when it stops, also if there are none; the other jail has rules of its own
     assert not re.findall(r"ERROR .*jail 'mailstack'.*", guarded.read("/var/log/fail2ban.log").decode())
     call(guarded, "remove", address).check()
 
