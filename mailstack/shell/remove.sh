@@ -357,7 +357,8 @@ unmask() {
 start() {  # services of packages that stay, with Debian's configuration, or that of the administrator
   systemctl daemon-reload
   systemctl reset-failed 2>/dev/null || :
-  ! command -v newaliases >/dev/null || [ ! -e /etc/aliases ] || newaliases || :
+  # of a Postfix that stays without mailstack; else the next deploy would find another index than its own
+  if [ "$scope" = all ] && [ -e /etc/aliases ] && command -v newaliases >/dev/null; then newaliases || :; fi
   for name in $(of service); do
     find /etc/systemd/system -path "*.wants/$name.service" -xtype l -delete  # of a package that is gone
     systemctl is-enabled --quiet "$name" 2>/dev/null || continue
