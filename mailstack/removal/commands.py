@@ -54,6 +54,13 @@ def remove(
 
     Raises ``OperationValueError`` for a component that the settings ask for, naming those that need it, and
     without ``data``, naming what there is.
+
+    **Example:**
+
+    .. code:: shell
+
+        pyinfra INVENTORY mailstack.remove component=webmail data=keep
+        pyinfra INVENTORY mailstack.remove component=all data=archive
     """
     if data is not None and data not in CHOICES:
         raise OperationValueError(f"data = {data!r}: allowed: {_choices()}")
