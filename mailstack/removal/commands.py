@@ -88,7 +88,7 @@ def _check_place(to: str, planned: Removal) -> None:
     if not to.startswith("/") or posixpath.normpath(to) != to or any(map(str.isspace, to)):
         raise OperationValueError(f"to = {to!r}: allowed: the absolute path of a directory")
     states = [each.path for component in planned.components for each in component.state(planned.full)]
-    for place in ["/etc", "/var/lib", "/run", "/tmp", *states]:
+    for place in ["/etc", "/usr", "/var/lib", "/run", "/tmp", *states]:
         if f"{to}/".startswith(f"{place}/"):
             raise OperationValueError(f"to = {to!r}: is in {place}, which may be removed; allowed: {_PLACE}")
 

@@ -53,24 +53,35 @@ ask() {  # SQL, by the superuser
 has_server() {
   case $engine in
     mysql) command -v mariadb >/dev/null && is_installed mariadb-server ;;
-    postgresql) [ "$(latest psql 2>/dev/null)" ] && is_installed postgresql ;;
+    postgresql) [ "$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'postgresql-[0-9]*' 2>/dev/null |
+      grep -E '^installed postgresql-[0-9]+$')" ] ;;
     *) false ;;
   esac
 }
 
-has_database() {
-  [ "$database" ] && has_server || return 1
+databases() {  # a server that does not answer may have the mail's, and others': nothing goes then
   case $engine in
-    mysql) [ "$(ask "SHOW DATABASES LIKE '$database'")" ] ;;
-    *) [ "$(ask "SELECT 1 FROM pg_database WHERE datname = '$database'")" ] ;;
+    mysql) ask 'SHOW DATABASES' ;;
+    *) ask 'SELECT datname FROM pg_database' ;;
   esac
 }
 
-others() {  # databases of others
+has_database() { [ "$database" ] && has_server && databases 2>/dev/null | grep -qxF -e "$database"; }
+
+others() {  # databases of others, and other clusters, which go with the packages of PostgreSQL
   case $engine in
-    mysql) ask 'SHOW DATABASES' | grep -vxF -e information_schema -e mysql -e performance_schema -e sys -e "$database" ;;
-    *) ask 'SELECT datname FROM pg_database' | grep -vxF -e postgres -e template0 -e template1 -e "$database" ;;
+    mysql) databases | grep -vxF -e information_schema -e mysql -e performance_schema -e sys -e "$database" ;;
+    *)
+      databases | grep -vxF -e postgres -e template0 -e template1 -e "$database"
+      pg_lsclusters -h | awk -v port="$port" '$3 != port { print $1 "/" $2 }' ;;
   esac || :
+}
+
+answers() {  # fail if the database server is here, and can't be asked
+  [ "$database" ] && has_server || return 0
+  databases >/dev/null && return 0
+  echo "the database server does not answer, so nothing is removed: start it first" >&2
+  return 1
 }
 
 users_query='SELECT count(*) FROM mail_users'
@@ -117,13 +128,14 @@ archive() {  # an archive of the state, and of all configuration; it is compared
   fi
   # sockets are not archived
   tar -czf "$made.new" --warning=no-file-ignored "$@" && tar -dzf "$made.new" >&2 && mv -fT "$made.new" "$made" &&
-    rm -f $own/database.sql && tell "archive: $made"
+    sync "$made" "$directory" && rm -f $own/database.sql && tell "archive: $made"
 }
 
-is_archived() {  # by a removal that was killed, after which nothing has come
+is_archived() {  # by a removal of the same that was killed, after which nothing has come
   [ -s $begun ] && [ -e "$(cat $begun)" ] && ! has_database || return 1
+  case $(cat $begun) in */"$(hostname)-$scope-"*) ;; *) return 1 ;; esac
   for path in $(states); do
-    [ ! -e "$path" ] || [ -z "$(find "$path/" -type f -newer "$(cat $begun)" -print -quit 2>/dev/null)" ] || return 1
+    [ ! -e "$path" ] || [ -z "$(find -H "$path" ! -type d -cnewer "$(cat $begun)" -print -quit 2>/dev/null)" ] || return 1
   done
 }
 
@@ -136,7 +148,10 @@ wipe() {  # PATH: the state at it; what a package or a mount has there stays
 erase() {  # the state that is left
   if is_installed postfix && [ "$(queued)" -gt 0 ]; then act "delete the mail that waits" postsuper -d ALL; fi
   for path in $(states); do
-    [ "$path" != /var/spool/postfix ] || ! is_installed postfix || continue  # it is one of the host's own
+    case $path in
+      /var/spool/postfix) ! is_installed postfix || continue ;;  # it is one of the host's own
+      /var/mail) continue ;;  # local users' mail, which may be older than mailstack
+    esac
     if [ -e "$path" ] && ! { [ -d "$path" ] && [ -z "$(find "$path/" -mindepth 1 -print -quit)" ]; }; then
       act "delete $path" wipe "$path"
     fi
@@ -253,7 +268,7 @@ sweep() {  # directories of mailstack, and what services have made
     of tree
     if [ "$scope" = all ]; then
       find /etc/systemd -name 'mailstack-*' -xtype l  # enabled, but gone
-      find /var/lib -mindepth 1 -maxdepth 2 '(' -name mailstack -o -name 'mailstack-*' ')' ! -path $own
+      find /var/lib /var/lib/private -mindepth 1 -maxdepth 1 -name 'mailstack-*' 2>/dev/null
       find /var/lib/systemd -name 'stamp-mailstack-*'
       find $own -mindepth 1 -maxdepth 1 2>/dev/null | grep -v -e '/brought$' -e '/lock$' -e '/removing$'
     fi
@@ -304,7 +319,12 @@ $server"
     named=$(without "$named" "$stay")
     [ "$named" ] || return 0
   fi
-  without "$(simulated --auto-remove purge $named)" "$(without "$(simulated autoremove)" "$record")"
+  # what was here before stays, also if nothing needs it now
+  going=$(both "$(simulated --auto-remove purge $named)" "$record")
+  [ "$going" ] || { echo "apt-get can't remove: $(lines_of "$named" | tr '\n' ' ')" >&2; return 1; }
+  theirs=$(without "$(simulated purge $going)" "$record")
+  [ -z "$theirs" ] || { echo "others need what would be removed: $(lines_of "$theirs" | tr '\n' ' ')" >&2; return 1; }
+  printf '%s\n' "$going"
 }
 
 packages() {
@@ -394,6 +414,7 @@ case $mode in
       echo "mail waits in the queue: $(queued) messages; allowed: data=archive, data=delete, or wait: postqueue -p" >&2
       exit 1
     fi
+    answers
     shown=$(everything)
     [ "$shown" ] || exit 0
     [ "$choice" != archive ] || is_archived || echo "archive the state, and /etc, in $directory"
@@ -402,6 +423,7 @@ case $mode in
     mkdir -p $own
     exec 9> $own/lock
     flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }
+    answers
     note
     stop
     made=$directory/$(hostname)-$scope-$(date +%Y%m%d-%H%M%S).tar.gz
