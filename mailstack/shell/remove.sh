@@ -53,8 +53,8 @@ ask() {  # SQL, by the superuser
 has_server() {
   case $engine in
     mysql) command -v mariadb >/dev/null && is_installed mariadb-server ;;
-    postgresql) [ "$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'postgresql-[0-9]*' 2>/dev/null |
-      grep -E '^installed postgresql-[0-9]+$')" ] ;;
+    postgresql) dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'postgresql-[0-9]*' 2>/dev/null |
+      grep -qE '^installed postgresql-[0-9]+$' ;;
     *) false ;;
   esac
 }

@@ -119,11 +119,13 @@ def test_one_component_goes_and_the_others_work(
 
 
 def test_dry_changes_nothing(host: Target, before: list[str]) -> None:
-    look = host.exec(LOOK).stdout
+    # rspamd compiles its expressions in the background
+    still = LOOK.replace("| sort\n", "| grep -v '^/var/lib/rspamd/.*[.]hs' | sort\n", 1)
+    look = host.exec(still).stdout
     run = remove(host, "component=all", "data=archive", how="--dry").check()
     assert "remove the packages" in run.stderr and "archive the state" in run.stderr
     assert "drop database mail" in run.stderr and "give back " in run.stderr
-    assert host.exec(LOOK).stdout == look
+    assert host.exec(still).stdout == look
 
 
 def test_a_killed_removal_is_completed_and_the_host_is_as_before(host: Target, before: list[str]) -> None:
