@@ -62,7 +62,8 @@ def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContext
     database = engine.database(settings)
     creating = accounts.creating(engine.dialect, settings.mail_db_owner, root)
     away = removing(engine.dialect, settings.mail_db_owner)
-    # of a run that was killed, mail may be in the queue, and it would bounce to nobody
+    # Of a run that was killed, mail may be in the queue, and it would bounce to nobody. It goes after the
+    # accounts: a delivery between the two would make the directory again
     mail = f"(\n{script('verify_queue_end', PREFIX)}\n)\nrm -rf {shlex.quote(f'{root}/{PREFIX}')}*\n"
     if isinstance(database, DsnDatabase):
         from mailstack.verify.guard import guarded
@@ -71,7 +72,7 @@ def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContext
     first, last = database.changing(name, creating), database.changing(name, away)
     owner = _owner(site)
     if owner is None:
-        return first, f"{mail}{_noted(last)}", nullcontext()
+        return first, f"{_noted(last)}{mail}", nullcontext()
     return ":", mail, _on_another(owner, first, _noted(last))
 
 

@@ -15,9 +15,11 @@ import pytest
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.run import Said
+from mailstack.settings import Settings
 from mailstack.shell import script
 from mailstack.verify import running
-from mailstack.verify.accounts import PREFIX
+from mailstack.verify.accounts import PREFIX, Accounts
+from tests.support.sites import site
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -130,6 +132,15 @@ def test_mail_of_a_killed_run_is_taken_out_of_the_queue(tmp_path: Path) -> None:
         ["sh"], input=script("verify_queue_end", PREFIX), env=env, text=True, check=True, timeout=60
     )
     assert (tmp_path / "deleted").read_text() == "A1\nB2\nD4\n"
+
+
+def test_mail_goes_after_the_accounts() -> None:
+    """A delivery meanwhile would make the directory of a mailbox again."""
+    names = Accounts("example.org", f"{PREFIX}0123456789", "a password")
+    _, end, _ = running._creating(site(Settings(mail_hostname="mail.example.org")), names)
+    assert (
+        end.index("DELETE FROM") < end.index("removed=$?") < end.index("postqueue -j") < end.index("rm -rf")
+    )
 
 
 def elsewhere(last: str, first: str = "true") -> AbstractContextManager[None]:
