@@ -32,23 +32,21 @@ def test_the_service_starts_with_postfix(host: Target) -> None:
     deploys.assert_mail_flows_again(host)
 
 
-def test_mail_waits_for_dovecot_and_no_longer(host: Target) -> None:
-    """This includes a full queue, which qmgr(8) keeps back for a destination that it calls dead.
-
-    `make faults` has it away for a minute.
-    """
+@pytest.mark.parametrize("seconds", [5, 60])
+def test_mail_waits_for_dovecot_and_no_longer(host: Target, seconds: int) -> None:
+    """This includes a full queue, which qmgr(8) keeps back for a destination that it calls dead."""
     with watch(host) as watching:
         host.exec("systemctl stop dovecot.socket dovecot.service 2>&1")
         with clients.smtp(host) as session:
             for _ in range(100):
                 session.send_message(clients.message(STRANGER, BOB), STRANGER, [BOB])
-        back = dovecot_away(host, 5)
+        back = dovecot_away(host, seconds)
         assert len(clients.queue(host)) >= 100
         clients.wait_for_empty_queue(host, EMPTY)
         empty = time.monotonic() - back
         # logins too: master(8) throttles a service whose processes exited because Dovecot was down
         watching.recovered(back, BACK)
-        watching.report(f"Dovecot away (queue empty after {empty:.1f} s)", host, back)
+        watching.report(f"Dovecot away for {seconds} s (queue empty after {empty:.1f} s)", host, back)
 
 
 def test_mail_waits_for_nothing_but_dovecot(host: Target) -> None:
