@@ -1,7 +1,8 @@
 """Which worker gets which tests: a file at a time, and a folder's files one after the other.
 
 A folder's tests share servers that take a while to start, and pytest stops them when the next test wants
-another Debian or another engine.
+another Debian or another engine. One worker alone does those that mostly wait, from the beginning: several at
+once would leave the processors idle.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
+
+#: Where the tests are that mostly wait.
+WAITING = "tests/integration/systemd"
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,16 @@ class Scope:
         return str(PurePosixPath(self.file).parent), self.debian, self.engine
 
 
+def waits(group: tuple[str, str, str]) -> bool:
+    """Return whether the tests of a group mostly wait."""
+    return group[0] == WAITING
+
+
 def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[str, str, str]]) -> Scope:
     """Return what a worker does next, the first in the queue of what is best.
 
-    Best is the group that it is at, and then one that no other worker is at; each of the same Debian and
-    engine, or of none.
+    Best is the group that it is at. Then one that mostly waits, unless another worker is at such a one: then
+    one that does not. Then one that no other worker is at; and one of the same Debian and engine, or of none.
 
     + last: what it did before
     + others: the groups that other workers are at
@@ -61,6 +70,7 @@ def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[
         own = last is not None and scope.group == last.group
         return (
             not own,
+            waits(scope.group) == any(map(waits, others)),
             scope.group in others,
             last is not None and scope.debian not in ("", last.debian),
             last is not None and scope.engine not in ("", last.engine),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from tests.conftest import KEEP, leave_out, params
+from tests.distribution import WAITING
 from tests.support import dns, logins, sample_accounts, trust
 from tests.support.trust import Protected
 from tests.targets import containers, images, networks
@@ -18,8 +19,6 @@ from tests.targets.shell import docker, locked
 #: The engine of tests that are independent of it; MAILSTACK_TEST_ENGINE sets another.
 ENGINE = sample_accounts.ENGINE
 ENGINES = ("postgresql", "mysql")
-#: Where the tests are that mostly wait.
-WAITING = "tests/integration/systemd/"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,7 +54,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         # a unit test may have a parameter named server
         shares = "server" in fixtures and "db_engine" in given
         name = f"{given['db_engine']}-{given['debian']}" if shares else item.nodeid.split("::")[0]
-        return not item.nodeid.startswith(WAITING), shares, "bare" not in fixtures, name
+        return not item.nodeid.startswith(f"{WAITING}/"), shares, "bare" not in fixtures, name
 
     def unwanted(item: pytest.Item) -> bool:
         return bool(

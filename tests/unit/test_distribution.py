@@ -18,6 +18,8 @@ DNS_12 = Scope("tests/integration/dns/test_a.py", "debian12", "postgresql")
 DNS_13 = Scope("tests/integration/dns/test_a.py", "debian13", "postgresql")
 NO_ENGINE_13 = Scope("tests/integration/run/test_a.py", "debian13")
 NO_HOST = Scope("tests/unit/test_a.py")
+WAITING_12 = Scope("tests/integration/systemd/test_a.py", "debian12", "postgresql")
+WAITING_13 = Scope("tests/integration/systemd/test_a.py", "debian13", "postgresql")
 MYSQL_13 = Scope("tests/integration/dns/test_a.py", "debian13", "mysql")
 
 
@@ -52,6 +54,10 @@ def test_tests_of_one_file_debian_and_engine_are_together(nodeid: str, scope: Sc
         ([DNS_12, TRUST_12], [], DNS_12),
         ([DNS_12, NO_ENGINE_13, DNS_13], [], NO_ENGINE_13),
         ([DNS_12, NO_HOST, DNS_13], [], NO_HOST),
+        ([DNS_13, WAITING_12], [], WAITING_12),
+        ([WAITING_13, DNS_12], [WAITING_12.group], DNS_12),
+        ([WAITING_13], [WAITING_12.group], WAITING_13),
+        ([WAITING_12, MORE_TRUST_13], [], MORE_TRUST_13),
     ],
     ids=[
         "its folder",
@@ -63,6 +69,10 @@ def test_tests_of_one_file_debian_and_engine_are_together(nodeid: str, scope: Sc
         "the first",
         "no engine",
         "no host",
+        "one that waits",
+        "none that waits beside another",
+        "or that alone is left",
+        "its folder before one that waits",
     ],
 )
 def test_what_a_worker_does_next(
