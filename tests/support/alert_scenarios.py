@@ -73,15 +73,21 @@ LATE = {
 }
 
 
-def promtool_tests(rules: str) -> str:
-    """Return the file for `promtool test rules`: no fault has no alert, each fault its own alone."""
-    tests = [_test(GOOD, None)]
+def promtool_tests(rules: str) -> dict[str, str]:
+    """Return the files for `promtool test rules`, by name: no fault has no alert, each fault its own alone.
+
+    Each file is evaluated as often as its series have values.
+    """
+    soon = [_test(GOOD, None)]
     for alert, (part, values) in BAD.items():
         (name,) = [each for each in GOOD if part in each]
-        tests.append(_test({**GOOD, name: values}, alert))
-    tests += [_test(series, alert, "6h", "32d") for alert, series in LATE.items()]
+        soon.append(_test({**GOOD, name: values}, alert))
+    late = [_test(series, alert, "6h", "32d") for alert, series in LATE.items()]
     # JSON is YAML
-    return json.dumps({"rule_files": [rules], "evaluation_interval": "5m", "tests": tests})
+    return {
+        f"{name}.yml": json.dumps({"rule_files": [rules], "evaluation_interval": interval, "tests": tests})
+        for name, interval, tests in (("soon", "5m", soon), ("late", "6h", late))
+    }
 
 
 def _test(series: dict[str, str], alert: str | None, interval: str = "5m", at: str = "26h") -> dict[str, Any]:
