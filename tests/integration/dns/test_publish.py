@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import pytest
+
 from mailstack.components.declarations import Record
 from mailstack.dns.asking import Asker, Server
 from tests.integration.dns.conftest import Named
 from tests.support import dns
 from tests.targets.pyinfra import PyinfraRun
+
+# this machine asks and updates, and gets the same of a server of either release: test_check.py has both
+pytestmark = pytest.mark.parametrize("debian", [13], ids=["debian13"], indirect=True)
 
 OTHERS = (
     Record("example.org", "TXT", '"google-site-verification=x"'),
