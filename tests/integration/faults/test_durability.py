@@ -1,8 +1,9 @@
-"""An accepted message is on the disk before the client hears so: Postfix's 250, and Dovecot's to Postfix."""
+"""An accepted message is on the disk before the client hears so, and how often the disk is asked for that."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,8 +19,10 @@ pytestmark = [
     pytest.mark.parametrize("debian", [13], ids=["debian13"], indirect=True),
 ]
 _TRACE = "/var/tmp/trace"
+MANY = 10
 #: Calls that put something on the disk, and those that say something.
-_PUT, _SAY = ("fsync", "fdatasync", "rename", "renameat", "renameat2"), ("write", "writev", "sendto")
+_SYNC, _START = ("fsync", "fdatasync"), ("execve",)
+_PUT, _SAY = (*_SYNC, "rename", "renameat", "renameat2"), ("write", "writev", "sendto")
 _UNFINISHED, _RESUMED = re.compile(r"(.*) <unfinished \.\.\.>"), re.compile(r"<\.\.\. \w+ resumed>(.*)")
 
 
@@ -35,7 +38,7 @@ def host(module_clone: Factory) -> Target:
 def traced(host: Target) -> Iterator[None]:
     """Trace what Postfix and Dovecot start while the block runs; not their processes from before."""
     masters = " ".join(f"-p {faults.master(daemon)}" for daemon in ("postfix", "dovecot"))
-    options = f"-f -y -s 80 -e trace={','.join(_PUT + _SAY)} -o {_TRACE} {masters}"
+    options = f"-f -y -s 80 -e trace={','.join(_PUT + _SAY + _START)} -o {_TRACE} {masters}"
     host.exec(f"systemctl reset-failed trace; rm -f {_TRACE}", check=False)
     host.exec(f"systemd-run -q --unit trace -- strace {options}")
     clients.eventually(lambda: host.exec(f"test -e {_TRACE}", check=False).returncode == 0, "no trace")
@@ -103,3 +106,26 @@ def test_without_fsync_it_would_not_be(host: Target) -> None:
             assert_on_disk(trace_of_a_message(host))
     finally:
         deploys.run(host, sample_accounts.data())
+
+
+def test_what_a_message_costs(host: Target) -> None:
+    """One message after the other, on a server that has its processes already.
+
+    Postfix waits for the disk once, for the file in its queue. Dovecot waits for the message, its directory
+    and the index.
+    """
+    with traced(host):
+        send_and_count(host)
+        found = send_and_count(host)
+    assert found["fsync"] == MANY, found
+    assert 2 * MANY <= found["fdatasync"] <= 3 * MANY, found
+    assert found["execve"] <= MANY // 5, found
+
+
+def send_and_count(host: Target) -> Counter[str]:
+    """Send messages, and count the traced calls until the queue is empty."""
+    before = len(host.read(_TRACE).splitlines())
+    host.exec(f"smtp-source -s 1 -m {MANY} -f {STRANGER} -t {ALICE} 127.0.0.1:25", timeout=60)
+    clients.wait_for_empty_queue(host)
+    trace = host.read(_TRACE).decode(errors="replace").splitlines()[before:]
+    return Counter(line.split(maxsplit=1)[1].partition("(")[0] for line in trace if " <... " not in line)
