@@ -21,6 +21,8 @@ SESSIONS = 20
 SIZE = 4096
 FILTERING = "ours, with the filter"
 CROWDS = (20, 100, 500)
+#: The characters of a query that are printed.
+QUERY = 100
 _UNITS = ("postfix", "dovecot", "postgresql", "rspamd", "systemd-journald")
 #: The columns after these.
 _SUMS = ("all", "of it the kernel", "the machine")
@@ -147,6 +149,15 @@ def _measure(debian: int) -> list[Table]:
             ],
         ),
         Table(
+            f"Queries of ours at {CROWDS[0]} sessions, Debian {debian}",
+            ("a message", "query"),
+            [
+                [f"{count / MESSAGES:.2f}", "`{}`".format(query[:QUERY].replace("|", "\\|"))]
+                for query, count in crowds["ours"][CROWDS[0]].asked.most_common()
+                if count > MESSAGES / 100
+            ],
+        ),
+        Table(
             f"Goals, Debian {debian}",
             GOAL_COLUMNS,
             [
@@ -222,7 +233,7 @@ class Crowd:
 
     connections: int
     queries: float
-    asked: Mapping[str, int]
+    asked: Counter[str]
 
 
 _WATCH = (
