@@ -21,6 +21,7 @@ from mailstack.accounts.step import NOTHING, Plan, Step, Wish, following, has_st
 from mailstack.engines import engine_of
 from mailstack.facts import reading
 from mailstack.facts.platform import PLATFORM
+from mailstack.last_deploy import noted
 from mailstack.operation import local_command, naming_the_host, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.passwords import hash_password
@@ -152,7 +153,7 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
         yield local_command(wish.first)
     if changes:
         changing = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
-        yield database.script(name, changing, _title(changes))
+        yield noted(database.script(name, changing, _title(changes)))
     if former:
         # once the users are removed, no rights can be granted to them
         host.log(f"- what others shared with {', '.join(former)}")

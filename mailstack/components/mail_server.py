@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack import hosts
+from mailstack import hosts, last_deploy
 from mailstack.components.acme import ACME
 from mailstack.components.backup import BACKUP
 from mailstack.components.clamav import CLAMAV
@@ -66,6 +66,7 @@ def deploy(settings: Settings) -> None:
     them again.
     """
     deploying(settings)  # later account operations use these settings, on every host
+    last_deploy.announced(settings)
     site = site_of(settings, hosts.checked(settings))
     converge(settings, wanted(site), whole=True)
     if settings.mail_dns_check and site.here.has_mail:

@@ -9,6 +9,7 @@ from pyinfra.api.command import PyinfraCommand
 from pyinfra.context import host
 
 from mailstack.facts.reading import forget
+from mailstack.last_deploy import noted
 from mailstack.run import is_executing
 
 
@@ -38,9 +39,12 @@ def in_stages(stages: Sequence[Stage], nothing: str) -> Generator[PyinfraCommand
         changes = list(stage())
         for line in (line for change in changes for line in change.lines):
             host.log(line)
-        commands += [change.command for change in changes]
-        if is_executing() and changes:
-            yield from (change.command for change in changes)
+        found = [change.command for change in changes]
+        if found:
+            found[0] = noted(found[0])
+        commands += found
+        if is_executing() and found:
+            yield from found
             forget()
     if not commands:
         host.noop(nothing)

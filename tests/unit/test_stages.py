@@ -54,6 +54,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Host:
 
     monkeypatch.setattr(stages, "host", SimpleNamespace(log=made.log.append, noop=made.log.append))
     monkeypatch.setattr(stages, "is_executing", lambda: True)
+    monkeypatch.setattr(stages, "noted", lambda command: command)
     monkeypatch.setattr(stages, "forget", forget)
     return made
 

@@ -84,6 +84,18 @@ def test_a_setting_that_changes_is_four_commands(host: Target) -> None:
     assert deploys.commands(host, sample_accounts.data()) == 4
 
 
+def test_another_machine_with_other_settings_is_named(host: Target) -> None:
+    first, other = sample_accounts.data(), sample_accounts.data(mail_message_size_limit=11_111_111)
+    deploys.run(host, first)
+    second = {"LOGNAME": "second"}  # getpass.getuser()
+    assert "and had other settings" in " ".join(deploys.said(deploys.run(host, other, env=second)))
+    deploys.assert_converged(host, other, env=second)
+    shown = deploys.said(host.pyinfra("--dry", "deploy.py", data=first).check())
+    for lines in (shown, deploys.said(deploys.run(host, first))):
+        assert "the last deploy came from second@" in " ".join(lines)
+    deploys.assert_converged(host, first)
+
+
 def test_passwords_may_have_any_character(host: Target, tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     data = sample_accounts.data(
