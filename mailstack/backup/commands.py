@@ -11,12 +11,12 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 from pyinfra.context import host
 
 from mailstack.accounts.arguments import arguments_checked
-from mailstack.backup.following import followed
 from mailstack.backup.printed import as_json, as_text, made
 from mailstack.components.acme_files import PROGRAM
-from mailstack.components.backup import CHECK, CONFIGURATION, NAME, SSH_KEY
+from mailstack.components.backup import CHECK, CONFIGURATION, NAME, RUN, SSH_KEY
 from mailstack.facts.files import FileTexts
 from mailstack.facts.reading import read
+from mailstack.following import followed
 from mailstack.operation import local_command, naming_the_host, only_looks, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
@@ -47,7 +47,7 @@ def now(**pyinfras: Unpack[GlobalArguments]) -> None:
 @operation
 def _now() -> Generator[PyinfraCommand]:
     def make() -> None:
-        result = followed(NAME, "backup")
+        result = followed(NAME, "backup", RUN)
         if result.get("failed"):
             raise OperationError("; ".join(map(str, result["failed"])))
         host.log(made(result))
@@ -72,7 +72,7 @@ def check(**pyinfras: Unpack[GlobalArguments]) -> None:
 @operation
 def _check() -> Generator[PyinfraCommand]:
     def look() -> None:
-        result = followed(CHECK, "backup-check")
+        result = followed(CHECK, "backup-check", RUN)
         if result.get("failed"):
             raise OperationError("; ".join(map(str, result["failed"])))
         host.log("the repository is as it should be")

@@ -15,11 +15,11 @@ from mailstack import addresses, hosts
 from mailstack.accounts.arguments import arguments_checked, true_or_false
 from mailstack.accounts.password_source import password_source
 from mailstack.backup.commands import has_backups
-from mailstack.backup.following import followed
 from mailstack.backup.printed import brought_back
 from mailstack.components import mail_server
-from mailstack.components.backup import RESTORE
+from mailstack.components.backup import RESTORE, RUN
 from mailstack.components.component import site_of
+from mailstack.following import followed
 from mailstack.operation import local_command, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
@@ -113,7 +113,7 @@ def _restore(wishes: str, password: Callable[[], str] | None) -> Generator[Pyinf
     yield shell(script("restore_begin", wishes, "" if given is None else "given"), given)
 
     def bring() -> None:
-        result = followed(RESTORE, "restore")
+        result = followed(RESTORE, "restore", RUN)
         if result.get("failed"):
             said = "; ".join(map(str, result["failed"][:5]))
             if "snapshot" not in result:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 NAME = "mailstack-backup"
 RESTORE = "mailstack-restore"
 CHECK = "mailstack-backup-check"
+RUN = "/run/mailstack-backup"
+"""The directory with their progress."""
 PASSWORD = "backup-password"
 KEPT_PASSWORD = f"{secrets.DIRECTORY}/{PASSWORD}"
 """The generated password, on each host another one."""

@@ -110,7 +110,7 @@ def state_of(places: Path, mark: int | None, result: int) -> str:
     """Return what is printed as the result, with files of these times."""
     (places / "systemctl").write_text("#!/bin/sh\necho ActiveState=inactive\n")
     (places / "systemctl").chmod(0o755)
-    text = script("backup_state", "mailstack-backup", "backup")
+    text = script("follow_state", "mailstack-backup", "backup", "/run/mailstack-backup")
     for place in ("/run/mailstack-backup", "/var/lib/mailstack"):
         text = text.replace(place, str(places))
     for name, time in (("backup.begun", mark), ("backup.json", result)):

@@ -47,7 +47,7 @@ def write(path: Path, value: dict[str, Any]) -> None:
 
 
 def begin(name: str) -> None:
-    """Note that a result of this name from before is one of another run: backup_state.sh looks at it."""
+    """Note that a result of this name from before is one of another run: follow_state.sh looks at it."""
     RUN.mkdir(mode=0o700, exist_ok=True)
     (RUN / f"{name}.begun").touch()
 

@@ -33,38 +33,42 @@ class _Seen(NamedTuple):
         return self.unit.get("ActiveState") in ("activating", "active", "deactivating", "reloading")
 
 
-def followed(unit: str, record: str, *, start: bool = True) -> Mapping[str, Any]:
-    """Return the result of a unit, once it has ended.
+def followed(unit: str, record: str, directory: str) -> Mapping[str, Any]:
+    """Start a unit, and return its result once it has ended.
 
     + unit: a service of the type oneshot; one that runs already is waited for, and not started again
     + record: the name of the file with its result, in ``/var/lib/mailstack``
-    + start: whether it is started
+    + directory: the one in ``/run`` with its ``progress.json``
 
     Raises ``OperationError`` if it can't be started, or leaves no result.
     """
-    if start:
-        said = run_script(current_host(), script("backup_start", unit, record))
-        if not said.succeeded:
-            raise OperationError(f"{unit} can't be started: {' '.join(said.errors.split())}")
+    said = run_script(current_host(), script("follow_start", unit, record, directory))
+    if not said.succeeded:
+        raise OperationError(f"{unit} can't be started: {' '.join(said.errors.split())}")
     last, shown = time.monotonic(), ""
     while True:
+        seen = None
         with suppress(OperationError):
-            seen = _seen(unit, record)
+            seen = _seen(unit, record, directory)
             last = time.monotonic()
-            if not seen.runs:
-                _show("", shown)
-                return _result(unit, seen)
+        if seen and not seen.runs:
+            _show("", shown)
+            return _result(unit, seen)
+        if seen:
             shown = _show(_line(seen.progress), shown)
         if time.monotonic() - last > _LOST:
             raise OperationError(f"{unit}: the host gives no answer any more; the unit goes on there")
         time.sleep(_PAUSE)
 
 
-def _seen(unit: str, record: str) -> _Seen:
-    said = run_script(current_host(), script("backup_state", unit, record), 60)
+def _seen(unit: str, record: str, directory: str) -> _Seen:
+    said = run_script(current_host(), script("follow_state", unit, record, directory), 60)
     parts = [*said.output.split("\f"), "", "", ""][:3]
     pairs = (line.partition("=") for line in lines_of(parts[0]))
-    return _Seen({name: value for name, _, value in pairs}, _object(parts[1]), _object(parts[2]))
+    properties = {name: value for name, _, value in pairs}
+    if "ActiveState" not in properties:  # as systemd itself is being upgraded
+        raise OperationError(f"{unit}: systemctl says nothing")
+    return _Seen(properties, _object(parts[1]), _object(parts[2]))
 
 
 def _object(text: str) -> dict[str, Any]:

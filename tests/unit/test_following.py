@@ -1,0 +1,51 @@
+"""A command waits for a unit, also while its host is busy, and names one that was killed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+from pyinfra.api.exceptions import OperationError
+
+from mailstack import following
+from mailstack.run import Said
+
+RUNNING = 'ActiveState=activating\nResult=success\n\f{"step": "copy", "percent": 5}\f'
+DONE = 'ActiveState=inactive\nResult=success\n\f\f{"failed": []}\n'
+KILLED = "ActiveState=failed\nResult=signal\n\f\f"
+SILENT = "\f\f"
+
+
+def follow(monkeypatch: pytest.MonkeyPatch, *answers: str | OperationError) -> dict[str, object]:
+    """Follow a unit of a host that gives these answers, one a minute, after that of its start."""
+    said = iter(("", *answers))
+
+    def run_script(*_: object) -> Said:
+        answer = next(said)
+        if isinstance(answer, OperationError):
+            raise answer
+        return Said(True, answer, "")
+
+    clock = itertools.count(0, 60)
+    monkeypatch.setattr(following, "run_script", run_script)
+    monkeypatch.setattr(following, "current_host", lambda: None)
+    monkeypatch.setattr("mailstack.following.time.sleep", lambda _: None)
+    monkeypatch.setattr("mailstack.following.time.monotonic", lambda: next(clock))
+    return dict(following.followed("unit", "record", "/run/unit"))
+
+
+def test_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert follow(monkeypatch, RUNNING, RUNNING, RUNNING, DONE) == json.loads('{"failed": []}')
+
+
+@pytest.mark.parametrize("busy", [OperationError("no answer"), SILENT])
+def test_a_host_may_be_busy(monkeypatch: pytest.MonkeyPatch, busy: str | OperationError) -> None:
+    assert follow(monkeypatch, RUNNING, busy, DONE)["failed"] == []
+    with pytest.raises(OperationError, match="the unit goes on there"):
+        follow(monkeypatch, RUNNING, busy, busy, busy, DONE)
+
+
+def test_a_killed_unit_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OperationError, match=r"unit ended early \(signal\)"):
+        follow(monkeypatch, RUNNING, KILLED)
