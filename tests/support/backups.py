@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.support import clients, managesieve, sample_accounts
@@ -74,11 +75,12 @@ def _messages(session: Any) -> dict[int, Mail]:
     return found
 
 
-def fill(target: Target, data: dict[str, Any] = DATA) -> None:
-    """Give a user all that a backup must bring back."""
+def fill(target: Target, data: dict[str, Any] = DATA, version: Path | None = None) -> None:
+    """Give a user all that a backup must bring back; with another version of mailstack, which is there."""
+    of = {"PYTHONPATH": str(version)} if version else {}
     command = ["-y", "mailstack.accounts.user", CAROL, "password_from=env:NEW", "quota_mb=77"]
-    target.pyinfra(*command, data=data, env={"NEW": PASSWORD}).check()
-    target.pyinfra("-y", "mailstack.accounts.alias", "sales@example.com", CAROL, data=data).check()
+    target.pyinfra(*command, data=data, env={"NEW": PASSWORD, **of}).check()
+    target.pyinfra("-y", "mailstack.accounts.alias", "sales@example.com", CAROL, data=data, env=of).check()
     with clients.imap(target, CAROL, password=PASSWORD) as session:
         for folder in ("Lists", "Empty", "Archive/2026"):
             session.create(folder)

@@ -99,7 +99,7 @@ def pyinfra(
     argv = [PYINFRA, str(inventory), *args]
     where: dict[str, Any] = {"env": {**os.environ, **(env or {})}, "cwd": cwd, "timeout": timeout}
     try:
-        if PRELOADED and not show_log:
+        if PRELOADED and not show_log and "PYTHONPATH" not in (env or {}):  # with another mailstack
             done = preloaded.run(argv, input=input, **where)
         else:
             stderr = None if show_log else subprocess.PIPE
