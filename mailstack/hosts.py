@@ -66,4 +66,5 @@ def _node(host: Host) -> Node:
         tuple(role for role in ROLES if role in host.groups),
         str(address) if address else None,
         {name: data[name] for name in data if name.startswith("mail_db_")},
+        host.data.get("mail_backend_weight"),
     )

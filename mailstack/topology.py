@@ -1,6 +1,6 @@
 """The roles of an inventory's hosts, and their connections. Pure: ``mailstack.hosts`` makes it.
 
-Inventory groups ``db``, ``mx`` and ``imap`` name the roles; a host in none of them has all three.
+Inventory groups ``db``, ``mx``, ``imap`` and ``proxy`` name the roles; a host in none of them has all.
 ``mailstack.topology_rules`` refuses impossible combinations.
 """
 
@@ -17,8 +17,9 @@ from mailstack.endpoint import Endpoint
 if TYPE_CHECKING:
     from mailstack.settings import Settings
 
-Role = Literal["db", "mx", "imap"]
-ROLES: tuple[Role, ...] = ("db", "mx", "imap")
+Role = Literal["db", "mx", "imap", "proxy"]
+ROLES: tuple[Role, ...] = ("db", "mx", "imap", "proxy")
+MAIL_ROLES: tuple[Role, ...] = ("mx", "imap", "proxy")
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Node:
     + groups: its groups that name roles
     + address: the address for other hosts: ``mail_address``
     + database: its ``mail_db_…`` data, as given, if it names a server
+    + weight: its share of new users among hosts with mailboxes: ``mail_backend_weight``, as given
     """
 
     name: str
     groups: tuple[Role, ...] = ()
     address: str | None = None
     database: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
+    weight: object = None
 
     def has_role(self, role: Role) -> bool:
         """Return whether the inventory gives it this role."""
@@ -42,7 +45,7 @@ class Node:
     @property
     def has_mail(self) -> bool:
         """Whether Postfix and Dovecot run on it."""
-        return self.has_role("mx") or self.has_role("imap")
+        return any(self.has_role(role) for role in MAIL_ROLES)
 
     @property
     def because(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyinfra.api.exceptions import OperationValueError
@@ -13,7 +13,7 @@ from mailstack.settings.errors import SettingsError
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
-    from mailstack.topology import Node, Topology
+    from mailstack.topology import Node, Role, Topology
 
 
 class _Server(NamedTuple):
@@ -29,29 +29,58 @@ def check(settings: Settings, topology: Topology) -> None:
 
     + settings: the settings of the topology's host
 
-    Raises ``OperationValueError`` for these cases: mail is received on one host and read on another. Two mail
-    hosts have the same database. A host can't reach its database, would ask another one, or does not have a
-    password. Mail to delete is on another host.
+    Raises ``OperationValueError`` for these cases: no host has the mailboxes, or none receives mail. Several
+    mail hosts have the same database by accident, or would be open to strangers. A host can't reach its
+    database, would ask another one, or does not have a password. Mail to delete is on another host.
     """
     for node in topology.nodes:
-        if node.has_role("mx") != node.has_role("imap"):
+        if node.has_role("mx") and not (node.has_role("imap") or node.has_role("proxy")):
             raise OperationValueError(
-                f"{node.name} would either receive mail or have the mailboxes, not both, {node.because} "
-                f"alone; allowed: {node.name} in both groups, mx and imap, as mail is read on the host that "
-                "receives it"
+                f"{node.name} would receive mail and have no mailboxes, {node.because} alone; allowed: "
+                f"{node.name} in the group imap too, or in proxy, which passes mail and logins on to the "
+                "hosts in imap"
             )
     sharing = list(mail_nodes(settings, topology))
-    if len(sharing) > 1:
-        raise OperationValueError(
-            f"{' and '.join(node.name for node in sharing)} would have the same mailboxes, "
-            f"{_reason(settings, topology, sharing)}; mail would lie on the host that received it, where its "
-            "owner may not look; allowed: one mail host for each database"
-        )
+    _mail_hosts(settings, topology, sharing)
     for node in sharing:
         topology.of(node).database_endpoint(settings)
     _own_database_asked(settings, topology.here)
     _passwords_known(settings, topology.here)
     _mail_deletable(settings, topology.here)
+
+
+def _mail_hosts(settings: Settings, topology: Topology, sharing: Sequence[Node]) -> None:
+    """Check that the mail hosts of a server can share the users."""
+    roles: tuple[tuple[Role, str], ...] = (("imap", "has the mailboxes"), ("mx", "receives mail"))
+    for role, missing in roles:
+        if sharing and not any(node.has_role(role) for node in sharing):
+            node = sharing[0]
+            raise OperationValueError(
+                f"no host of the server {missing}, {node.because} alone; allowed: {node.name}, or another "
+                f"host, in the group {role}"
+            )
+    if len(sharing) < 2:
+        return
+    if topology.database_node(settings) is None or not all(node.groups for node in sharing):
+        raise OperationValueError(
+            f"{' and '.join(node.name for node in sharing)} would have the same mailboxes, "
+            f"{_reason(settings, topology, sharing)}; mail would lie on the host that received it, where its "
+            "owner may not look; allowed: one mail host for each database, or several in the groups mx, imap "
+            "and proxy, with the host of their database in db"
+        )
+    if topology.here in sharing and topology.here.has_role("imap") and not settings.mail_firewall:
+        raise OperationValueError(
+            f"mail_firewall = False: {topology.here.name} takes mail of other hosts without a login, "
+            f"{topology.here.because}, and {len(sharing)} mail hosts have one database; allowed: True, so "
+            "that no stranger reaches that port"
+        )
+    if settings.mail_shared_folders:
+        raise OperationValueError(
+            f"mail_shared_folders = True: {len(sharing)} mail hosts have one database, and no user would see "
+            "a folder of a user on another host; allowed: False"
+        )
+    for node in sharing:
+        _ = node.reachable_at
 
 
 def does_accounts(settings: Settings, topology: Topology) -> bool:
@@ -158,7 +187,7 @@ def _mail_deletable(settings: Settings, here: Node) -> None:
         )
 
 
-def _reason(settings: Settings, topology: Topology, sharing: list[Node]) -> str:
+def _reason(settings: Settings, topology: Topology, sharing: Sequence[Node]) -> str:
     for name in ("mail_db_dsn", "mail_db_host"):
         if getattr(settings, name) is not None:
             return f"because {name} is the same"

@@ -15,6 +15,7 @@ from mailstack.accounts import mailbox_program
 from mailstack.accounts.arguments import command, true_or_false
 from mailstack.accounts.look import ask
 from mailstack.accounts.mail import home_of
+from mailstack.backends import backends
 from mailstack.components.component import site_of
 from mailstack.engines import engine_of
 from mailstack.engines.contract import Rows
@@ -219,7 +220,15 @@ def last_time(last: Mapping[str, Any]) -> str:
 
 
 def users_of(settings: Settings, wanted: str) -> list[User]:
-    """Return the users in question. Raises ``OperationValueError`` for a user or a domain without any."""
+    """Return the users in question.
+
+    Raises ``OperationValueError`` for a user or a domain without any, and for mailboxes on several hosts.
+    """
+    if several := backends(settings, hosts.topology()):
+        raise OperationValueError(
+            f"the mailboxes are on {len(several.nodes)} hosts, and this command is for a server with one "
+            "mail host; allowed: doveadm on the host that has the user's mail"
+        )
     condition = "" if wanted == ALL else f" WHERE u.{'email' if '@' in wanted else 'domain_name'} = "
     dialect = engine_of(settings).dialect
     if condition:

@@ -18,6 +18,7 @@ from mailstack.accounts.plan import PlanError
 from mailstack.accounts.rights import former_addresses, mail_places, revoke
 from mailstack.accounts.rows import Change, Current, Key
 from mailstack.accounts.step import NOTHING, Plan, Step, Wish, following, has_steps
+from mailstack.backends import shares
 from mailstack.engines import engine_of
 from mailstack.facts import reading
 from mailstack.facts.platform import PLATFORM
@@ -38,12 +39,12 @@ def fulfil(wish: Callable[[Current], Wish], name: str) -> OperationMeta:
     """
     settings = deployed_with() or Settings.from_data(host.data)
     try:
-        runs_here = topology_rules.does_accounts(settings, hosts.topology())
+        runs_here = topology_rules.does_accounts(settings, topology := hosts.topology())
     except OperationValueError as error:
         leave_out(str(error))
     if not runs_here:
         return _apply(step=None, name=_called(name))
-    step = following(Step(settings, wish))
+    step = following(Step(settings, wish, backends=shares(settings, topology)))
     if not is_executing():
         with naming_the_host():
             _work(step, step.before)  # an impossible wish raises here, before anything is changed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.operation import OperationMeta
 
+from mailstack import hosts
 from mailstack.accounts.arguments import command
 from mailstack.accounts.fulfil import apply, require
 from mailstack.accounts.plan import Absent, undeclared
@@ -14,9 +15,12 @@ from mailstack.accounts.rows import DOMAINS, READ, Current
 from mailstack.accounts.rules import Given
 from mailstack.accounts.step import Step, Wish
 from mailstack.accounts.wanted import Accounts
+from mailstack.backends import shares
 from mailstack.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mailstack.deploys import GlobalArguments
 
 
@@ -32,16 +36,23 @@ def declared(settings: Settings, **pyinfras: Unpack[GlobalArguments]) -> Operati
         raise OperationValueError(
             f"settings = {given!r}: must be Settings; mailstack.accounts.declared is for a deploy of your own"
         )
-    return apply(declared_step(settings), "Declared in the inventory")
+    return apply(declared_step(settings, _backends(settings)), "Declared in the inventory")
 
 
 def check_declared(settings: Settings) -> None:
     """Stop the run before it changes anything, if the accounts are impossible, as a user without a domain."""
-    require(declared_step(settings))
+    require(declared_step(settings, _backends(settings)))
 
 
-def declared_step(settings: Settings) -> Step:
-    """Return the step for the accounts that the settings declare."""
+def _backends(settings: Settings) -> Mapping[str, int]:
+    return shares(settings, hosts.topology())
+
+
+def declared_step(settings: Settings, backends: Mapping[str, int] | None = None) -> Step:
+    """Return the step for the accounts that the settings declare.
+
+    + backends: see ``Given``
+    """
     accounts = Accounts(
         settings.mail_domains,
         settings.mail_users,
@@ -60,4 +71,5 @@ def declared_step(settings: Settings) -> Step:
     # addresses.
     declares = accounts != Accounts() or authoritative or settings.mail_shared_folders
     declares = declares or bool(Given.of(settings).targets)
-    return Step(settings, wish, tuple(READ) if declares else DOMAINS, all_rows=True)
+    tables = tuple(READ) if declares else DOMAINS
+    return Step(settings, wish, tables, all_rows=True, backends=backends or {})

@@ -12,6 +12,7 @@ from mailstack.accounts.quotas import too_much
 from mailstack.accounts.rows import KEYS, SECRETS, WORDS, Change, Current, Key, Rows, Values, folded
 from mailstack.accounts.rules import Given, broken
 from mailstack.accounts.wanted import Accounts, Wanted
+from mailstack.backends import chosen
 from mailstack.passwords import origin
 from mailstack.settings.password_hashes import spellings
 
@@ -57,6 +58,7 @@ def plan(
     wanted = accounts.rows()
     wanted["mail_domain"] += _misspelt_domains(wanted, current["mail_domain"])
     _fold_ours(wanted, current)
+    given = given or Given()
     changes = _renamed(current, *renamed) if renamed else []
     changes += [
         Change("-", table, key, {})
@@ -65,13 +67,23 @@ def plan(
     ]
     for table in KEYS:
         changes += _differences(table, wanted[table], current[table])
+    changes = [_with_backend(change, given.backends) for change in changes]
     if problems := [
         *_problems(changes, wanted, current, absent),
-        *broken(changes, current, given or Given()),
+        *broken(changes, current, given),
         *too_much(changes, current),
     ]:
         raise PlanError("; ".join(problems))
     return changes
+
+
+def _with_backend(change: Change, weights: Mapping[str, int]) -> Change:
+    """Return a change in which a new user is on one of several hosts."""
+    if not weights or (change.sign, change.table) != ("+", "mail_users"):
+        return change
+    backend = change.values.get("backend") or chosen(change.key[0], weights)
+    note = ", ".join(filter(None, (change.note, f"on {backend}")))
+    return change._replace(values={**change.values, "backend": backend}, note=note)
 
 
 def _renamed(current: Current, email: str, new_email: str) -> list[Change]:

@@ -28,6 +28,7 @@ class Given(NamedTuple):
     + sieve: whether Sieve is on, so that mail can be filed into folders
     + all_rows: whether existing rows are checked too, as an administrator may have written them by SQL
     + targets: the settings that send mail to an address, with that address
+    + backends: the shares of new users of the hosts with mailboxes, by name, if a server has several
     """
 
     local: Collection[str] = ()
@@ -35,16 +36,20 @@ class Given(NamedTuple):
     sieve: bool = True
     all_rows: bool = False
     targets: Sequence[tuple[str, str]] = ()
+    backends: Mapping[str, int] = {}
 
     @classmethod
-    def of(cls, settings: Settings, *, all_rows: bool = False) -> Given:
-        """Return these values of the settings."""
+    def of(
+        cls, settings: Settings, *, all_rows: bool = False, backends: Mapping[str, int] | None = None
+    ) -> Given:
+        """Return these values of the settings, and the given ones."""
         declared = {
             "mail_domain": {domain.domain_name for domain in settings.mail_domains},
             "mail_alias_domain": {alias.alias_domain for alias in settings.mail_alias_domains},
             "mail_relay_domain": {domain.domain_name for domain in settings.mail_relay_domains},
         }
-        return cls(settings.local_domains, declared, settings.mail_sieve, all_rows, tuple(_targets(settings)))
+        targets = tuple(_targets(settings))
+        return cls(settings.local_domains, declared, settings.mail_sieve, all_rows, targets, backends or {})
 
 
 def _targets(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -68,6 +73,21 @@ def broken(changes: Sequence[Change], current: Current, given: Given) -> Iterato
     for change in changes:
         if change.table == "mail_users" and change.values.get("detail_folders") and not given.sieve:
             yield f"user {change.key[0]}: detail_folders needs mail_sieve"
+        yield from _on_no_host(change, given)
+
+
+def _on_no_host(change: Change, given: Given) -> Iterator[str]:
+    """Yield an error for a user whose mailbox would be on no host, or whose mail would stay behind."""
+    backend = change.values.get("backend") if change.table == "mail_users" else None
+    if backend is None:
+        return
+    name = f"user {change.key[0]}: backend = {backend!r}"
+    if change.sign == "~":
+        yield f"{name}: is only for new users, as the mail of this one is on another host"
+    elif not given.backends:
+        yield f"{name}: this server has one host with mailboxes; allowed: none"
+    elif backend not in given.backends:
+        yield f"{name}: has no mailboxes of this server; allowed: {', '.join(given.backends)}"
 
 
 def _in_two_classes(changes: Sequence[Change], after: Current, given: Given) -> Iterator[str]:

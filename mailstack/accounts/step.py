@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -77,6 +77,7 @@ class Step:
 
     + tables: the tables that it reads
     + all_rows: whether existing rows are checked by the rules too
+    + backends: see ``Given``
     + previous: the account operation of this run before it, if not executed yet
     """
 
@@ -84,6 +85,7 @@ class Step:
     wish: Callable[[Current], Wish]
     tables: Sequence[str] = tuple(READ)
     all_rows: bool = False
+    backends: Mapping[str, int] = field(default_factory=dict)
     previous: Step | None = None
 
     @property
@@ -136,7 +138,7 @@ class Step:
     def plan(self, current: Current) -> Plan:
         """Return the changes. Raises ``OperationValueError`` if they are impossible."""
         asked = self.wish(current)
-        given = Given.of(self.settings, all_rows=self.all_rows)
+        given = Given.of(self.settings, all_rows=self.all_rows, backends=self.backends)
         try:
             changes = plan(current, asked.accounts, asked.absent, given, asked.renamed)
         except PlanError as error:

@@ -31,6 +31,7 @@ def user(
     quota_messages: int | None = None,
     home_directory: str | None = None,
     mail_driver: str | None = None,
+    backend: str | None = None,
     message_rate_limit: int | None = None,
     recipient_rate_limit: int | None = None,
     message_daily_limit: int | None = None,
@@ -52,6 +53,8 @@ def user(
     + quota_mb, quota_messages: the largest size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: the directory of the mail; by default a new one below ``mail_home_root``
     + mail_driver: how the mail of a new user is stored; ``maildir`` if that directory has a Maildir already
+    + backend: the host in the group ``imap`` that has the mailbox of a new user, if there are several; by
+      default one of them, by ``mail_backend_weight``
     + message_rate_limit, recipient_rate_limit: messages, and recipients, in an hour; 0 for no limit
     + message_daily_limit, recipient_daily_limit: the same in a day
     + can_send, can_receive: whether the user may send, and receive, mail
@@ -79,6 +82,7 @@ def user(
             quota_messages=quota_messages,
             home_directory=home_directory,
             mail_driver=mail_driver,
+            backend=backend,
             message_rate_limit=message_rate_limit,
             recipient_rate_limit=recipient_rate_limit,
             message_daily_limit=message_daily_limit,

@@ -67,6 +67,8 @@ def _user_row(user: User) -> Wanted:
     key, new, enforced = _row("mail_users", (user.email,), user)
     if user.mail_driver is None:  # the database has the default
         del new["mail_driver"]
+    if user.backend is None:  # the plan has it
+        del new["backend"]
     if user.password_hash is None:
         return Wanted(key, {"password": user.initial_password} | new, enforced)
     password = {"password": user.password_hash.get_secret_value()}

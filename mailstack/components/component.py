@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyinfra.api.exceptions import OperationValueError
 
+from mailstack.backends import Backends, backends
 from mailstack.components.declarations import (
     DovecotAddition,
     FormerRecord,
@@ -69,6 +70,11 @@ class Site:
     def runs_database(self) -> bool:
         """Whether the database server runs on this host."""
         return self.here.has_role("db") and self.settings.mail_db_dsn is None
+
+    @cached_property
+    def backends(self) -> Backends | None:
+        """The mail hosts of its server, or ``None`` if it is only one."""
+        return backends(self.settings, self.topology)
 
     @cached_property
     def _links(self) -> Mapping[str, Endpoint]:

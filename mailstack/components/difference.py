@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mailstack import database_passwords
 from mailstack.accounts.inventory import declared_step
 from mailstack.accounts.step import NOTHING
+from mailstack.backends import shares
 from mailstack.components.converge import Database, each_declared, groups
 from mailstack.engines import engine_of, passwords_of
 from mailstack.facts.packages import InstalledPackages
@@ -33,7 +34,7 @@ class Difference:
         given = {name: value for each in self.components for name, value in each.secrets(site).items()}
         self.store = database_passwords.store(site.settings)
         self.secrets = self.store.with_given(given)
-        self.step = declared_step(site.settings)
+        self.step = declared_step(site.settings, shares(site.settings, site.topology))
         self.database = engine_of(site.settings).database(site.settings)
 
     def announce(self) -> None:

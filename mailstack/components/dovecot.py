@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack.components import additions, dovecot_config, dovecot_sieve, listening
+from mailstack.components.backends import BACKENDS
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import (
@@ -59,7 +60,7 @@ class Dovecot(Component):
 
     name = "dovecot"
     title = "Dovecot"
-    requires = (TLS, PASSWORDS_OF_DATABASE)
+    requires = (TLS, PASSWORDS_OF_DATABASE, BACKENDS)
     reloads = ("dovecot",)
 
     def is_wanted(self, site: Site) -> bool:
@@ -156,6 +157,8 @@ class Dovecot(Component):
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
         """See ``Component``: RFC 6186 and RFC 8314, 5.1; port 0 and the root mean no service."""
+        if not (site.here.has_role("mx") or site.here.has_role("proxy")):
+            return []  # clients go to the hosts that know all users
         host = f"{site.settings.mail_hostname}."
         pop3s = f"10 1 995 {host}" if site.settings.mail_pop3 else "0 0 0 ."
         return [

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mailstack.components import additions, dovecot_sieve, hardening, listening, systemd, tls
 from mailstack.engines import engine_of
+from mailstack.engines.postgresql.backends import elsewhere, lives_here
 from mailstack.files import Directory, Entry, File, Kept, Place
 from mailstack.settings.dovecot import MAIL_DIRECTORIES
 from mailstack.settings.engines import UNITS
@@ -81,6 +82,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
     settings, endpoint, generation = site.settings, site.endpoint, platform.dovecot
     added = additions.dovecot(site, platform)
     engine = engine_of(settings)
+    several = site.backends
     values = {
         "settings": settings,
         "driver": settings.db_driver,
@@ -89,6 +91,9 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         "endpoint": endpoint,
         "password": settings.mail_db_auth == "password",
         "lookups": engine.lookups,
+        "elsewhere": elsewhere(several, generation) if several else None,
+        "of_this_host": f" WHERE {lives_here(several)}" if several else "",
+        "and_of_this_host": f" AND {lives_here(several)}" if several else "",
         "username_chars": _USERNAME_CHARS,
         "folders": _folders(settings),
         "escape": "\x7f",
@@ -138,6 +143,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
                 "dovecot-sql.conf.ext": generation == "2.3",
                 "dovecot-sql-old.conf.ext": generation == "2.3" and settings.mail_password_upgrade,
                 "dovecot-sql-app.conf.ext": generation == "2.3",
+                "dovecot-sql-elsewhere.conf.ext": generation == "2.3" and several is not None,
                 "dovecot-sql-login.conf.ext": generation == "2.3" and settings.mail_last_login_minutes > 0,
             }.items()
         ),

@@ -11,6 +11,7 @@ from mailstack import run
 # all components must be known, or their ports would be closed
 from mailstack.components import (  # noqa: F401
     acme,
+    backends,
     clamav,
     dovecot,
     mariadb,

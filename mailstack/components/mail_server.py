@@ -60,7 +60,7 @@ def wanted(site: Site) -> list[Component]:
 
 @pyinfra_deploy("Mail server")
 def deploy(settings: Settings) -> None:
-    """Deploy the host's roles by its inventory groups: ``db``, ``mx``, ``imap``, or all of them.
+    """Deploy the host's roles by its inventory groups: ``db``, ``mx``, ``imap``, ``proxy``, or all of them.
 
     Accounts are deployed with the database, so that a change of Dovecot's or Postfix's settings does not read
     them again.

@@ -142,6 +142,8 @@ class Postfix(Component):
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
         """See ``Component``: RFC 5321, 5.1, RFC 7208, RFC 6186, RFC 8314, 5.1, and RFC 8460, 3."""
+        if not site.here.has_role("mx"):
+            return []
         settings = site.settings
         host = f"{settings.mail_hostname}."
         spf = " ".join(["v=spf1 mx", *settings.mail_spf_mechanisms, settings.mail_spf_all])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.components import systemd
+from mailstack.components.backends import BACKENDS
 from mailstack.components.component import Requirement, Site
 from mailstack.components.converge import Database, deployed
 from mailstack.components.declarations import Port, ServiceProbe, State
@@ -40,7 +41,7 @@ class Postgresql(Database):
 
     name = "postgresql"
     title = "PostgreSQL"
-    requires = (PASSWORDS_OF_DATABASE,)
+    requires = (PASSWORDS_OF_DATABASE, BACKENDS)
     reloads = ("postgresql",)
 
     def check(self, site: Site) -> None:

@@ -75,6 +75,8 @@ TABLES = (
             Column("mail_driver", "word", default=Sql("mail driver")),
             # without them, the limits in the settings
             *map(_number, USER_LIMITS),
+            # the host with the mailbox, on a server with several: mailstack.backends
+            Column("backend", "text", required=False),
         ),
         keys=(Key("mailstack_users_key", ("email",)),),
         checks=(

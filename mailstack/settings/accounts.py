@@ -15,6 +15,7 @@ from mailstack.settings.password_hashes import PASSWORD_SCHEMES, check_hash
 from mailstack.settings.types import (
     AliasSource,
     HostPath,
+    Line,
     ListOf,
     MailboxAddress,
     Megabytes,
@@ -83,6 +84,11 @@ class User(Model):
         default=None,
         description="How the mail is stored, for a new user; `maildir` if `home_directory` has a Maildir "
         "already. None: `mail_driver` of the settings. `mailstack.accounts.convert` changes it later.",
+    )
+    backend: Line | None = Field(
+        default=None,
+        description="The host with the mailbox, for a new user of a server with several hosts in the group "
+        "`imap`, by its name in the inventory. None: one of them, by `mail_backend_weight`.",
     )
     quota_mb: Megabytes | None = Field(
         default=None,

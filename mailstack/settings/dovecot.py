@@ -51,6 +51,11 @@ class DovecotSettings(Model):
         "until `mailstack.accounts.convert` carries them over: see `docs/mailboxes.md`. Only users with this "
         "format can share folders. None: `sdbox`, or `maildir` with `mail_shared_folders`.",
     )
+    mail_backend_weight: Annotated[int, Field(ge=0, le=1000), Allowed("a number from 0 to 1000")] = Field(
+        default=1,
+        description="The share of new users of a host in the group `imap`, if a server has several: see "
+        "`docs/several-hosts.md`. 0: none.",
+    )
     mail_vmail_uid: SystemId | None = Field(
         default=None,
         description="The user id of `vmail`, which owns all mail. None: the existing user's, or 5000 for a "

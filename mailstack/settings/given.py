@@ -27,6 +27,7 @@ class GivenSettings(TypedDict, total=False):
     mail_antivirus: bool
     mail_antivirus_unavailable: Literal["wait", "pass"]
     mail_autoexpunge: Mapping[str, Any]
+    mail_backend_weight: int
     mail_backup_hours: int
     mail_backup_keep_days: int
     mail_backup_keep_months: int

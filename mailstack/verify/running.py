@@ -85,6 +85,8 @@ def _accounts(site: Site) -> tuple[Accounts | None, bool, str]:
     """Return accounts, whether their domain has a catch-all, and why there are none."""
     if not site.here.has_mail:
         return None, False, ""
+    if site.backends:
+        return None, False, "the mailboxes are on several hosts, where they would have to be on each"
     settings = site.settings
     owner = None
     if not site.runs_database and settings.mail_db_dsn is None:

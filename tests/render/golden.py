@@ -16,8 +16,9 @@ from pathlib import Path
 from mailstack import Settings
 from mailstack.components.acme import ACME
 from mailstack.components.acme_files import PROGRAM as ACME_PROGRAM
+from mailstack.components.backends import BACKENDS
 from mailstack.components.clamav import CLAMAV
-from mailstack.components.component import Site
+from mailstack.components.component import Site, site_of
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.fail2ban import FAIL2BAN, PROGRAM
 from mailstack.components.firewall import FIREWALL
@@ -35,6 +36,7 @@ from mailstack.endpoint import Endpoint
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.file_plan import with_others
 from mailstack.files import Entry, File
+from mailstack.topology import Node, Topology
 from tests.support.sites import site
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -154,6 +156,15 @@ def acme() -> list[Entry]:
     return [entry for entry in entries if not entry.path.startswith(elsewhere)]
 
 
+def backend() -> list[Entry]:
+    """Return the files of a host that has some of a server's mailboxes."""
+    settings = Settings(mail_hostname="mail.example.org", mail_firewall=True)
+    front = Node("mail.example.org", ("db", "mx", "proxy"), "192.0.2.1")
+    here, other = (Node(f"imap{last}.example.org", ("imap",), f"192.0.2.{last}") for last in (2, 3))
+    seen = site_of(settings, Topology(here, (front, here, other)))
+    return [*_mail(seen, RELEASES[0]), *BACKENDS.files(seen, RELEASES[0])]
+
+
 CASES = {
     "standard": standard,
     "peer": peer,
@@ -161,6 +172,7 @@ CASES = {
     "mysql": mysql,
     "mysql-peer": mysql_peer,
     "acme": acme,
+    "backend": backend,
 }
 
 

@@ -20,7 +20,11 @@ def site(settings: Settings, endpoint: Endpoint | None = None, clients: Iterable
     + clients: the addresses of other hosts that look things up on this one
     """
     here = Node(settings.mail_hostname, ("db", "mx", "imap"), address="192.0.2.1")
-    others = (Node(f"client of {here.name} at {address}", ("mx", "imap"), address) for address in clients)
+    # each names the server itself, so it has other mailboxes
+    named = {"mail_db_host": "192.0.2.1"}
+    others = (
+        Node(f"client of {here.name} at {address}", ("mx", "imap"), address, named) for address in clients
+    )
     return site_of(settings, Topology(here, (here, *others)), endpoint)
 
 

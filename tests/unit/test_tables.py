@@ -81,7 +81,7 @@ def test_a_new_user_gets_every_field() -> None:
     user = User.model_validate({"email": "a@example.org", "quota_mb": 5, "can_send": False})
     (row,) = Accounts(users=(user,)).rows()["mail_users"]
     assert row.key == ("a@example.org",)
-    assert row.new.keys() == {"password", *settable("mail_users", User)} - {"mail_driver"}
+    assert row.new.keys() == {"password", *settable("mail_users", User)} - {"mail_driver", "backend"}
     assert row.enforced == {"quota_mb": 5, "can_send": False}
     user = User.model_validate({"email": "a@example.org", "mail_driver": "maildir"})
     (row,) = Accounts(users=(user,)).rows()["mail_users"]

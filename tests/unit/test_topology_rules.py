@@ -32,32 +32,46 @@ def refusal(given: dict[str, Any] | None = None, asked: str = "one", **groups: l
     return str(refused.value)
 
 
-@pytest.mark.parametrize("asked", ["one", "two", "three"])
-def test_mail_is_read_where_it_is_received(asked: str) -> None:
-    said = refusal(asked=asked, db=["one"], mx=["two"], imap=["three"])
+def test_a_host_that_receives_mail_passes_it_on_only_as_a_proxy() -> None:
+    said = refusal(db=["one"], mx=["two"], imap=["three"])
     assert "because two is in the group mx alone" in said
-    assert "allowed: two in both groups, mx and imap" in said
-
-
-def test_the_mailboxes_need_a_host_that_receives_mail() -> None:
-    assert "because two is in the groups db and imap alone" in refusal(db=["two"], imap=["two"])
+    assert "allowed: two in the group imap too, or in proxy" in said
     assert "because one is in the group mx alone" in refusal(mx=["one"])
 
 
-@pytest.mark.parametrize("asked", ["one", "two", "three"])
-def test_two_mail_hosts_with_one_database(asked: str) -> None:
-    said = refusal(asked=asked, db=["one"], mx=["two", "three"], imap=["two", "three"])
+def test_a_server_has_a_host_for_each_role() -> None:
+    said = refusal(asked="two", db=["two"], imap=["two"])
+    assert said.startswith("no host of the server receives mail, because two is in the groups db and imap")
+    said = refusal(asked="two", db=["one"], mx=["two"], proxy=["two"])
+    assert said.startswith("no host of the server has the mailboxes, because two is in the groups mx and")
+
+
+def test_several_mail_hosts_with_one_database() -> None:
+    layouts: list[dict[str, Any]] = [
+        {"db": ["one"], "mx": ["one"], "proxy": ["one"], "imap": ["two", "three"]},
+        {"db": ["one"], "mx": ["two", "three"], "imap": ["two", "three"]},
+        {"db": ["one"], "mx": ["one", "two"], "imap": ["one", "two"]},
+        {"db": ["one"], "mx": ["one"], "proxy": ["one", "two"], "imap": ["three"]},
+    ]
+    for groups in layouts:
+        for host in inventory(**groups).values():
+            check(settings(mail_firewall=True), topology_of(host))
+
+
+def test_a_host_with_mailboxes_takes_no_mail_of_strangers() -> None:
+    groups: dict[str, Any] = {"db": ["one"], "mx": ["one"], "proxy": ["one"], "imap": ["two", "three"]}
+    said = refusal(asked="two", **groups)
     assert said.startswith(
-        "two and three would have the same mailboxes, in the database of one, because two is"
+        "mail_firewall = False: two takes mail of other hosts without a login, because two"
     )
-    assert "because three is in the groups mx and imap" in said
+    assert "allowed: True" in said
+    check(settings(), topology_of(inventory(**groups)["one"]))
 
 
-@pytest.mark.parametrize("asked", ["one", "two"])
-def test_the_database_host_receives_mail_too(asked: str) -> None:
-    mail = ["one", "two"]
-    said = refusal(asked=asked, db=["one"], mx=mail, imap=mail)
-    assert "one and two would have the same" in said or "two and one would have the same" in said
+def test_several_mail_hosts_have_addresses() -> None:
+    hosts = inventory(addresses=False, db=["one"], mx=["one"], proxy=["one"], imap=["two"])
+    with pytest.raises(OperationValueError, match="mail_address: one has none"):
+        check(settings(mail_firewall=True), topology_of(hosts["two"]))
 
 
 def test_two_mail_hosts_with_one_database_outside_the_inventory() -> None:

@@ -120,7 +120,7 @@ END $recipient$;
 CREATE FUNCTION mailstack_user(asked text, asked_local text, asked_domain text, service text)
 RETURNS TABLE (
     email text, home_directory text, mail_directory text, mail_driver text, quota_mb bigint, quota_messages bigint,
-    detail_folders boolean
+    detail_folders boolean, backend text
 )
 LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $user$
 DECLARE
@@ -132,7 +132,8 @@ BEGIN
     END IF;
     RETURN QUERY
     SELECT
-        u.email, u.home_directory, u.mail_directory, u.mail_driver, quota.megabytes, quota.messages, u.detail_folders
+        u.email, u.home_directory, u.mail_directory, u.mail_driver, quota.megabytes, quota.messages, u.detail_folders,
+        u.backend
     FROM mail_users AS u
     JOIN mail_domain AS d ON d.domain_name = u.domain_name
     CROSS JOIN LATERAL (
@@ -175,7 +176,7 @@ END $class$;
 CREATE FUNCTION mailstack_login(asked text, service text)
 RETURNS TABLE (
     email text, password text, home_directory text, mail_directory text, mail_driver text, quota_mb bigint,
-    quota_messages bigint
+    quota_messages bigint, backend text
 )
 LANGUAGE plpgsql STABLE ROWS 1 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $login$
 DECLARE
@@ -187,7 +188,7 @@ BEGIN
     RETURN QUERY
     SELECT
         u.email, u.password, u.home_directory, u.mail_directory, u.mail_driver,
-        coalesce(u.quota_mb, d.user_quota_mb, 0), coalesce(u.quota_messages, d.user_quota_messages, 0)
+        coalesce(u.quota_mb, d.user_quota_mb, 0), coalesce(u.quota_messages, d.user_quota_messages, 0), u.backend
     FROM mail_users AS u JOIN mail_domain AS d ON d.domain_name = u.domain_name
     WHERE u.email = name AND u.active AND d.active AND (u.can_send OR service <> 'smtp');
 END $login$;

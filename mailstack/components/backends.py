@@ -1,0 +1,131 @@
+"""Mailboxes on several hosts: certificates by which these know each other, and what Dovecot passes on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mailstack import secrets
+from mailstack.backends import LMTP_PORT, dns_name, label
+from mailstack.components.component import Component, Site, register
+from mailstack.components.declarations import DovecotAddition, Port, ServiceProbe
+from mailstack.components.passwords import PASSWORDS_OF_DATABASE
+from mailstack.files import Directory, Entry, File, Kept
+from mailstack.operations.backend_certificates import BackendCertificates
+from mailstack.shell import script
+from mailstack.templates import render
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mailstack.facts.platform import Platform
+    from mailstack.operations.created import Created
+
+_CA = "backends-ca"
+_DIRECTORY = "/etc/mailstack/backends"
+AUTHORITY = f"{_DIRECTORY}/ca.pem"
+CERTIFICATE = f"{_DIRECTORY}/cert.pem"
+KEY = f"{_DIRECTORY}/key.pem"
+
+
+class MailboxHosts(Component):
+    """Pass mail and logins on to the host that has the user's mailbox, if a server has several.
+
+    That is a host in the group ``imap``. The others reach it over TLS, with certificates of a CA that the
+    host with the database keeps. Only they reach its LMTP, and only they may say whom a login is from. It is
+    deployed with PostgreSQL and with Dovecot.
+    """
+
+    name = "backends"
+    title = "Hosts with mailboxes"
+    requires = (PASSWORDS_OF_DATABASE,)
+    reloads = ("dovecot",)
+
+    def is_wanted(self, site: Site) -> bool:
+        """See ``Component``."""
+        return (site.here.has_mail or site.runs_database) and site.backends is not None
+
+    def packages(self, site: Site, platform: Platform) -> Sequence[str]:
+        """See ``Component``."""
+        return ("openssl",)
+
+    def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
+        """See ``Component``."""
+        several = site.backends
+        if several is None or not site.runs_database:
+            return ()
+        names = tuple((label(node), dns_name(node)) for node in several.nodes)
+        return [BackendCertificates(_CA, names)]
+
+    def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
+        """See ``Component``."""
+        several = site.backends
+        if several is None:
+            return ()
+        kept = [_CA, *map(label, several.nodes)] if site.runs_database else []
+        entries: list[Entry] = [
+            Kept(f"{secrets.DIRECTORY}/{name}-{what}", mode=0o600)
+            for name in kept
+            for what in ("key", "cert")
+        ]
+        if not site.here.has_mail:
+            return entries
+        own = label(site.here) if site.here.has_role("imap") else None
+        return [
+            *entries,
+            Directory(_DIRECTORY),
+            File(AUTHORITY, _pem(f"{_CA}-cert")),
+            File(CERTIFICATE, own and _pem(f"{own}-cert")),
+            File(KEY, own and _pem(f"{own}-key"), mode=0o600),
+        ]
+
+    def dovecot(self, site: Site, platform: Platform) -> DovecotAddition:
+        """See ``Component``."""
+        several = site.backends
+        if several is None:
+            return DovecotAddition()
+        block = render(
+            f"backends/{platform.dovecot}.conf",
+            authority=AUTHORITY,
+            clients=several.clients,
+            own_name=dns_name(site.here),
+            certificate=CERTIFICATE if site.here.has_role("imap") else None,
+            key=KEY,
+            port=LMTP_PORT,
+        )
+        return DovecotAddition(blocks={"backends": block})
+
+    def ports(self, site: Site) -> Sequence[Port]:
+        """See ``Component``: for the other mail hosts alone."""
+        several = site.backends
+        if several is None or not site.here.has_role("imap"):
+            return ()
+        return [Port(LMTP_PORT, "lmtp", several.clients)]
+
+    def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
+        """See ``Component``."""
+        if not site.here.has_mail:
+            kept = script("probe_files", f"{secrets.DIRECTORY}/{_CA}-key")
+            return [
+                ServiceProbe(
+                    "the CA of the hosts with mailboxes is kept", kept, "pyinfra INVENTORY deploy.py"
+                )
+            ]
+        several = site.backends
+        others = several.others if several else ()
+        targets = [text for node in others for text in (dns_name(node), node.reachable_at)]
+        return [
+            ServiceProbe(
+                "the other hosts with mailboxes answer, and are who they say",
+                script("probe_backends", AUTHORITY, *targets),
+                "is that host up, and does its firewall let this one in? Otherwise: pyinfra INVENTORY "
+                "deploy.py on all hosts",
+            )
+        ]
+
+
+def _pem(name: str) -> str:
+    return f"{secrets.placeholder(name)}\n"
+
+
+BACKENDS = MailboxHosts()
+register(BACKENDS)

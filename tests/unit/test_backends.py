@@ -1,0 +1,112 @@
+"""Mailboxes on several hosts: which host has which user, and what Dovecot is told of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationValueError
+
+from mailstack.accounts.plan import PlanError, plan
+from mailstack.accounts.rows import READ, Current, Rows
+from mailstack.accounts.rules import Given
+from mailstack.accounts.wanted import Accounts
+from mailstack.backends import Backends, backends, chosen, dns_name, weight
+from mailstack.engines.postgresql.backends import elsewhere, lives_here
+from mailstack.hosts import topology_of
+from mailstack.settings import Domain, User
+from mailstack.topology import Node
+from tests.unit.test_hosts import inventory, settings
+
+LAYOUT: dict[str, Any] = {"db": ["one"], "mx": ["one"], "proxy": ["one"], "imap": ["two", "three"]}
+
+
+def several(asked: str, **data: Any) -> Backends:
+    found = backends(settings(), topology_of(inventory(data=data, **LAYOUT)[asked]))
+    assert found
+    return found
+
+
+def test_one_mail_host_has_no_backends() -> None:
+    layouts: list[dict[str, Any]] = [{}, {"db": ["one"], "mx": ["two"], "imap": ["two"]}]
+    for groups in layouts:
+        for host in inventory(**groups).values():
+            assert backends(settings(), topology_of(host)) is None
+
+
+def test_the_hosts_of_a_server() -> None:
+    proxy, host = several("one"), several("two")
+    assert [node.name for node in proxy.nodes] == ["two", "three"]
+    assert [node.name for node in host.others] == ["three"]
+    assert host.clients == ("192.0.2.1", "2001:db8::3")
+
+
+def test_new_users_are_shared_by_weight_and_stay() -> None:
+    emails = [f"user{number}@example.org" for number in range(4000)]
+    counted = Counter(chosen(email, {"one": 1, "two": 3, "three": 0}) for email in emails)
+    assert counted["three"] == 0 and 0.21 < counted["one"] / len(emails) < 0.29
+    # a host more takes users from all, and moves none between the others
+    before, after = {"one": 1, "two": 3}, {"one": 1, "two": 3, "four": 4}
+    assert all(chosen(email, after) in (chosen(email, before), "four") for email in emails)
+
+
+def test_no_host_takes_new_users() -> None:
+    with pytest.raises(OperationValueError, match="mail_backend_weight: 0 on all hosts"):
+        chosen("anna@example.org", {"one": 0})
+
+
+@pytest.mark.parametrize("given", [-1, 1001, "many", True, 1.5])
+def test_a_weight_that_is_none(given: object) -> None:
+    with pytest.raises(OperationValueError, match=r"mail_backend_weight = .* of two: allowed: a number"):
+        weight(Node("two", weight=given))
+
+
+def test_names_in_certificates_differ() -> None:
+    names = {dns_name(Node(name)) for name in ("@docker/a-b", "@docker/a.b", "x" * 70, "x" * 71)}
+    assert len(names) == 4 and all(len(name.split(".")[0]) <= 63 for name in names)
+
+
+def current() -> Current:
+    domain: Current = {**{table: {} for table in READ}, "mail_domain": {("example.org",): {"active": True}}}
+    return domain
+
+
+def backend_of(weights: dict[str, int], **user: Any) -> Any:
+    accounts = Accounts((Domain(domain_name="example.org"),), (User(email="a@example.org", **user),))
+    made = plan(current(), accounts, given=Given(backends=weights))
+    (change,) = [each for each in made if each.table == "mail_users"]
+    return change.values.get("backend"), change.note
+
+
+def test_a_new_user_is_on_a_host() -> None:
+    assert backend_of({"two": 1, "three": 0}, initial_password="x") == ("two", "on two")
+    assert backend_of({"two": 1, "three": 0}, initial_password="x", backend="three") == ("three", "on three")
+    assert backend_of({}, initial_password="x") == (None, "")
+
+
+@pytest.mark.parametrize(
+    "weights, said",
+    [({}, "one host with mailboxes; allowed: none"), ({"two": 1, "three": 1}, "allowed: two, three")],
+)
+def test_a_host_without_mailboxes(weights: dict[str, int], said: str) -> None:
+    with pytest.raises(PlanError, match=f"user a@example.org: backend = 'one': .*{said}"):
+        backend_of(weights, initial_password="x", backend="one")
+
+
+def test_the_mail_of_a_user_does_not_change_hosts_by_a_declaration() -> None:
+    rows: Rows = {("a@example.org",): {"backend": "two", "active": True, "password": "x"}}
+    accounts = Accounts(users=(User(email="a@example.org", backend="three"),))
+    given = Given(backends={"two": 1, "three": 1})
+    with pytest.raises(PlanError, match="backend = 'three': is only for new users"):
+        plan({**current(), "mail_users": rows}, accounts, given=given)
+    accounts = Accounts(users=(User(email="a@example.org", backend="two"),))
+    assert plan({**current(), "mail_users": rows}, accounts, given=given) == []
+
+
+@pytest.mark.parametrize("generation", ["2.3", "2.4"])
+def test_what_dovecot_asks(generation: str) -> None:
+    asked = elsewhere(several("two"), generation)
+    assert "b.name <> 'two'" in asked and "WHEN 'three' THEN '2001:db8::3'" in asked
+    assert "WHEN 'two'" not in asked and "COALESCE(u.backend, 'two')" in asked
+    assert lives_here(several("three")) == "COALESCE(u.backend, 'two') = 'three'"
