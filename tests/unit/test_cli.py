@@ -21,6 +21,7 @@ from mailstack.cli.examples import in_short
 from mailstack.cli.main import SHELLS, mailstack
 from mailstack.cli.options import SHARED
 from mailstack.cli.verbs import Verb, find, names
+from tests.support import snippets
 from tests.targets.shell import ROOT
 
 VERBS = [verb for name in names() for verb in (find(name).own, *find(name).further.values()) if verb]
@@ -109,15 +110,30 @@ def test_each_has_help_and_examples_that_can_be_typed(typed: str) -> None:
         LEAVES[typed].make_context(typed, words, resilient_parsing=typed == "init")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/first-server.md", "docs/operations.md"])
-def test_the_documented_commands_can_be_typed(page: str) -> None:
-    found = re.findall(r"^    mailstack (.*)$", (ROOT / page).read_text(), re.MULTILINE)
-    assert len(found) > 5
-    for line in found:
-        words = shlex.split(line.partition(" > ")[0].partition(" | ")[0], comments=True)
-        typed = max((each for each in LEAVES if words[: len(each.split())] == each.split()), key=len)
-        rest = [word for word in words[len(typed.split()) :] if word != "--help"]
-        LEAVES[typed].make_context(typed, rest, resilient_parsing=typed == "init" or "--help" in words)
+def typed_and_rest(words: list[str]) -> tuple[str, list[str]]:
+    """Return which command the words begin with, and the others."""
+    begun = [each for each in LEAVES if words[: len(each.split())] == each.split()]
+    assert begun, words
+    typed = max(begun, key=len)
+    return typed, words[len(typed.split()) :]
+
+
+@pytest.mark.parametrize("page", snippets.PAGES, ids=snippets.name)
+def test_the_documented_commands_can_be_typed(page: Path) -> None:
+    for program, *words in snippets.commands(page):
+        if program == "mailstack":
+            typed, rest = typed_and_rest(words)
+            options = [word for word in rest if word != "--help"]
+            lenient = typed == "init" or options != rest
+            LEAVES[typed].make_context(typed, options, resilient_parsing=lenient)
+    for words in snippets.in_sentences(page):
+        assert any(each.startswith(" ".join(words[:1])) for each in LEAVES), words
+
+
+def test_the_documented_commands_are_found() -> None:
+    found = [words for page in snippets.PAGES for words in snippets.commands(page) if words[0] == "mailstack"]
+    assert len(found) > 50
+    assert ["mailstack", "postfixadmin", "postfixadmin.dump", "--dry"] in found
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.path)

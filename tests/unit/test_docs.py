@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from inspect import Parameter, signature
 from pathlib import Path
 
@@ -13,10 +14,9 @@ import pytest
 
 import mailstack
 from mailstack.reference import reference
-from tests.support.snippets import commands, python_blocks
+from tests.support.snippets import PAGES, commands, name, python_blocks
 from tests.targets.shell import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text()
 #: Global arguments of pyinfra, which any command takes.
 OF_PYINFRA = {"name"}
@@ -35,7 +35,7 @@ def test_the_reference_has_every_component() -> None:
     } <= named
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_python_is_python(page: Path) -> None:
     for block in python_blocks(page):
         ast.parse(block)
@@ -50,10 +50,10 @@ def ours(page: Path) -> Iterator[tuple[str, list[str]]]:
                     yield word, command[at + 1 :]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_commands_exist_and_take_these_arguments(page: Path) -> None:
-    for name, arguments in ours(page):
-        module, _, attribute = name.rpartition(".")
+    for called, arguments in ours(page):
+        module, _, attribute = called.rpartition(".")
         command = getattr(import_module(module), attribute)
         takes = {
             each.name
@@ -61,18 +61,35 @@ def test_commands_exist_and_take_these_arguments(page: Path) -> None:
             if each.kind is not Parameter.VAR_KEYWORD
         }
         given = {found[1] for word in arguments if (found := re.match(r"(\w+)=", word))}
-        assert given <= takes | OF_PYINFRA, (name, arguments)
+        assert given <= takes | OF_PYINFRA, (called, arguments)
 
 
 def test_commands_are_found() -> None:
-    named = {name for page in PAGES for name, _ in ours(page)}
+    named = {called for page in PAGES for called, _ in ours(page)}
     assert {"mailstack.status", "mailstack.accounts.user", "mailstack.dns.zone"} <= named
     assert len(named) > 25
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_targets_of_make_exist(page: Path) -> None:
     for command in commands(page):
         if command[0] == "make":
             for target in [word for word in command[1:] if "=" not in word]:
                 assert re.search(rf"^{re.escape(target)}:.*##", MAKEFILE, re.M), command
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_modules_that_python_runs_exist(page: Path) -> None:
+    for program, *words in commands(page):
+        if "python" in program and words[0] == "-m":
+            assert find_spec(words[1]), words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_facts_exist_and_take_these_arguments(page: Path) -> None:
+    for command in commands(page):
+        if command[0].endswith("pyinfra") and "fact" in command:
+            path, *arguments = command[command.index("fact") + 1 :]
+            module, _, attribute = path.rpartition(".")
+            takes = signature(getattr(import_module(module), attribute).command).parameters
+            assert {word.partition("=")[0] for word in arguments} <= set(takes), command

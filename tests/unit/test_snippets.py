@@ -1,4 +1,4 @@
-"""The README's examples have the right types for mypy and editors, and misspelt names are errors."""
+"""The examples of the documentation have the right types and settings, and misspelt names are errors."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import re
 import sys
 from pathlib import Path
 from subprocess import run
+from typing import Any
 
+import pytest
+
+from mailstack import Settings
+from mailstack.settings import SettingsError
 from mailstack.settings.signature import signature
-from tests.support.snippets import python_blocks
+from tests.support.snippets import PAGES, name, python_blocks, settings_in
 from tests.targets.shell import ROOT
 
 WRONG = """\
@@ -36,6 +41,13 @@ dkim.publish()
 dkim.switch("example.org", "example.com")
 """
 
+#: What examples leave out, which show one thing; and with which settings another example or a secret belongs.
+NEEDED = {"mail_hostname": "mail.example.org", "mail_domains": ["example.org"]}
+WITH: dict[str, dict[str, Any]] = {
+    "mail_acme_challenge": {"mail_acme": True, "mail_acme_email": "admin@example.net"},
+    "mail_dns_key_name": {"mail_dns_key_secret": "a2V5"},
+}
+
 
 def errors(*texts: str, folder: Path) -> list[tuple[int, int, str]]:
     """Return the errors of `mypy --strict`: the index of the module, the line, the message."""
@@ -51,13 +63,28 @@ def errors(*texts: str, folder: Path) -> list[tuple[int, int, str]]:
 
 
 def test_examples_have_the_right_types(tmp_path: Path) -> None:
-    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    blocks = [block for page in pages for block in python_blocks(page)]
+    blocks = [block for page in PAGES for block in python_blocks(page)]
     # the others show data of an inventory, not always whole
     blocks = [block for block in blocks if "import" in block or block.startswith("db = ")]
     assert any('accounts.alias("info@' in block for block in blocks)
     assert any("dovecot.deploy(settings)\npostfix.deploy(settings)" in block for block in blocks)
     assert errors(*blocks, (ROOT / "deploy.py").read_text(), folder=tmp_path) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_settings_of_examples_are_accepted(page: Path) -> None:
+    for block in python_blocks(page):
+        for given in settings_in(block):
+            more = {key: value for name in given for key, value in WITH.get(name, {}).items()}
+            Settings.from_data({**NEEDED, **given, **more})
+
+
+def test_settings_of_examples_are_found() -> None:
+    blocks = [block for page in PAGES for block in python_blocks(page)]
+    found = {key for block in blocks for given in settings_in(block) for key in given}
+    assert len(found) > 20
+    with pytest.raises(SettingsError):
+        Settings.from_data({**NEEDED, **next(settings_in("mail_pop3 = 'yes'"))})
 
 
 def test_misspelt_settings_and_arguments_have_not(tmp_path: Path) -> None:
