@@ -55,7 +55,7 @@ class Kit:
     @classmethod
     def of(cls, debian: int, data: Mapping[str, Any], folder: Path) -> Kit:
         """Return the kit for hosts that run this release of Debian, written."""
-        kit = cls(Settings.from_data(data), parse(f"id=debian\ndebian={debian}\n"), folder)
+        kit = cls(Settings.from_data(data), parse(f"id=debian\nrelease={debian}\n"), folder)
         kit.write()
         return kit
 

@@ -105,7 +105,7 @@ class Fail2ban(Component):
         }
         return [
             *systemd.drop_in("fail2ban"),
-            File(_SSH, render("fail2ban/ssh.conf", debian=platform.debian, **values)),
+            File(_SSH, render("fail2ban/ssh.conf", log_file=platform.debian != 13, **values)),
             File(_JAIL, render("fail2ban/jail.conf", **values)),
             File(_FILTER, render("fail2ban/filter.conf", **values)),
             # a reload does not start an action again

@@ -42,8 +42,8 @@ _SERVICE_FILE = f"{DIRECTORY}/pg_service.conf"
 
 
 def unit_name(platform: Platform) -> str:
-    """Return the unit with Postfix's processes; on Debian 12 ``postfix`` is a wrapper around it."""
-    return INSTANCE if platform.debian == 12 else "postfix"
+    """Return the unit with Postfix's processes; before Debian 13 ``postfix`` is a wrapper around it."""
+    return "postfix" if platform.debian == 13 else INSTANCE
 
 
 def files(site: Site, platform: Platform) -> list[Entry]:

@@ -15,7 +15,7 @@ from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.engines.postgresql import hba
 from mailstack.facts import clusters
 from mailstack.facts.files import FileTexts
-from mailstack.facts.platform import CLUSTERS, RELEASES
+from mailstack.facts.platform import ACCEPTED, CLUSTERS
 from mailstack.facts.units import drop_in_path
 from mailstack.files import Entry, File, Shared
 from mailstack.operations.units import Unit
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mailstack.facts.platform import Platform
     from mailstack.settings import Settings
 
-_VERSIONS = [release.postgresql for release in RELEASES]
+_VERSIONS = [release.postgresql for release in ACCEPTED]
 _OWNER = ("postgres", "postgres")
 
 

@@ -90,9 +90,10 @@ class TlsReports(Component):
 
 def problem(platform: Platform) -> str | None:
     """Return the error for a Postfix that reports nothing, or ``None``."""
-    if platform.postfix != "3.7":
+    if platform.postfix not in ("3.7", "3.8"):
         return None
-    return "mail_smtp_tls_reports: Postfix 3.7 of Debian 12 can't report; allowed: False, or Debian 13"
+    postfix = f"Postfix {platform.postfix} of {platform.system.title()}"
+    return f"mail_smtp_tls_reports: {postfix} can't report; allowed: False, or Debian 13"
 
 
 TLS_REPORTS = TlsReports()

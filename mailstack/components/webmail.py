@@ -37,8 +37,8 @@ USER = "mailwebmail"
 """The system user of its PHP, which owns nothing but the files of open drafts."""
 PATH = "/webmail"
 _NAME = "mailstack-webmail"
-_PHP = {12: "8.2", 13: "8.4"}
-"""PHP of each Debian."""
+_PHP = {"debian 12": "8.2", "debian 13": "8.4", "ubuntu 24.04": "8.3"}
+"""PHP of each release."""
 _DIRECTORY = "/etc/mailstack/webmail"
 _KEY = f"{_DIRECTORY}/key"
 _RUNTIME = f"/run/{_NAME}"
@@ -103,7 +103,7 @@ class Webmail(Component):
         """See ``Component``: without this one of PHP's, apt would choose the one for Apache."""
         if not site.settings.mail_webmail:
             return ()
-        return ("roundcube-core", "roundcube-pgsql", "roundcube-plugins", f"php{_PHP[platform.debian]}-fpm")
+        return ("roundcube-core", "roundcube-pgsql", "roundcube-plugins", f"php{_PHP[platform.system]}-fpm")
 
     def before_packages(self, site: Site) -> str:
         """See ``Component``."""
@@ -223,7 +223,7 @@ def _values(site: Site, platform: Platform) -> Mapping[str, object]:
         "tables": _TABLES,
         "clean": _CLEAN,
         "document_root": f"{_ROUNDCUBE}/public_html",
-        "program": f"/usr/sbin/php-fpm{_PHP[platform.debian]}",
+        "program": f"/usr/sbin/php-fpm{_PHP[platform.system]}",
         "databases": UNITS,
         "hardened": settings.mail_hardening,
         "sieve": settings.mail_sieve,

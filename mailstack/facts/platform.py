@@ -1,8 +1,8 @@
-"""The Debian release, and the generation of each daemon that is or would be installed.
+"""The release of the system, and the generation of each daemon that is or would be installed.
 
 While a deploy is prepared it is not read, as that would cost a round trip. Operations get arguments that
-depend on it as a function of the platform. They announce the reading that is needed on either supported
-release.
+depend on it as a function of the platform. They announce the reading that is needed on either release of
+Debian.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ T = TypeVar("T")
 class Platform(Value):
     """The release and the versions; ``dovecot``, ``postfix``: major.minor, ``postgresql``: major.
 
+    + system: distribution and release, such as ``debian 13``
     + ipv6: whether the kernel has IPv6
     + ipv6_loopback: whether a daemon can listen on ``::1``
     + nftables: whether the kernel takes rules of nftables from this host; in many containers it does not
     + control: the address from which SSH runs this, as the host sees it; empty without SSH
     """
 
-    debian: int
+    system: str
     dovecot: str
     postfix: str
     postgresql: str
@@ -43,12 +44,23 @@ class Platform(Value):
     nftables: bool = True
     control: str = ""
 
+    @property
+    def debian(self) -> int:
+        """The release of Debian; 0 for another distribution."""
+        name, _, release = self.system.partition(" ")
+        return int(release) if name == "debian" else 0
+
 
 ByPlatform = Callable[[Platform], T]
 """A function of the platform. It raises ``OperationValueError`` for one that is not supported."""
 
-RELEASES = (Platform(12, "2.3", "3.7", "15"), Platform(13, "2.4", "3.10", "17"))
+RELEASES = (Platform("debian 12", "2.3", "3.7", "15"), Platform("debian 13", "2.4", "3.10", "17"))
 """Debian 12 and 13 with their own versions."""
+
+UNTRIED = (Platform("ubuntu 24.04", "2.3", "3.8", "16"),)
+"""Releases that differ from these in versions alone; nobody has deployed to one yet."""
+
+ACCEPTED = (*RELEASES, *UNTRIED)
 
 
 def _minor(version: str) -> str:
@@ -67,7 +79,8 @@ def _address(text: str) -> str:
 def parse(output: str) -> Platform:
     """Return the platform from the installed version, else from apt's candidate, else from the release.
 
-    Raises ``FactProcessError`` except for Debian 12 and 13 with a generation of Dovecot that one of them has.
+    Raises ``FactProcessError`` for a release that is not in ``ACCEPTED``, and for a Dovecot of a generation
+    that no release has.
     """
     values: dict[str, str] = {}
     candidate_of = ""
@@ -79,17 +92,18 @@ def parse(output: str) -> Platform:
             candidate_of = line[:-1]
         elif line.startswith("  Candidate: ") and "(none)" not in line:
             values.setdefault(candidate_of, _minor(line.removeprefix("  Candidate: ")))
-        elif key in ("id", "debian", "ipv6", "nftables", "control"):
+        elif key in ("id", "release", "ipv6", "nftables", "control"):
             values[key] = value
     generations = [release.dovecot for release in RELEASES]
     if (dovecot := values.get("dovecot-core", generations[0])) not in generations:
         raise FactProcessError(
             f"this host has Dovecot {dovecot}; mailstack supports {' and '.join(generations)}"
         )
-    for release in RELEASES:
-        if values.get("id") == "debian" and values.get("debian") == str(release.debian):
+    system = f"{values.get('id') or 'unknown'} {values.get('release') or ''}".strip()
+    for release in ACCEPTED:
+        if system == release.system:
             return Platform(
-                debian=release.debian,
+                system=system,
                 dovecot=values.get("dovecot-core", release.dovecot),
                 postfix=values.get("postfix", release.postfix),
                 postgresql=clusters.version_for_mail(clusters.parse(output)) or release.postgresql,
@@ -98,12 +112,13 @@ def parse(output: str) -> Platform:
                 nftables="nftables" not in values,
                 control=_address(values.get("control", "")),
             )
-    found = f"{values.get('id') or 'unknown'} {values.get('debian') or ''}".strip()
-    raise FactProcessError(f"this host runs {found}; mailstack supports Debian 12 and 13")
+    raise FactProcessError(
+        f"this host runs {system}; mailstack supports Debian 12 and 13, and accepts Ubuntu 24.04"
+    )
 
 
 class HostPlatform(Fact[Platform]):
-    """Return Debian's release, and the version of each daemon that is or would be installed: ``Platform``."""
+    """Return the system's release, and the version of each daemon that is or would be there: ``Platform``."""
 
     def command(self) -> str:
         """Ask dpkg, apt, the kernel, and for the clusters of PostgreSQL."""
@@ -150,7 +165,10 @@ CLUSTERS = PostgresqlClusters.of()
 
 
 def of_any_release(of: ByPlatform[Iterable[T]]) -> list[T]:
-    """Return the items of ``of(platform)`` for each supported release, without duplicates, to be read."""
+    """Return the items of ``of(platform)`` for each release of Debian, without duplicates, to be read.
+
+    On another system, an operation reads what it needs by a command of its own.
+    """
     found: dict[T, None] = {}
     for release in RELEASES:
         with suppress(OperationValueError):

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Print the Debian release, and the versions that are or would be installed: platform.sh PACKAGE...
-sed -n 's/^VERSION_ID="\{0,1\}\([0-9]*\).*/debian=\1/p; s/^ID=/id=/p' /etc/os-release
+# Print the release, and the versions that are or would be installed: platform.sh PACKAGE...
+sed -n 's/^VERSION_ID="\{0,1\}\([0-9.]*\).*/release=\1/p; s/^ID=/id=/p' /etc/os-release
 # shellcheck disable=SC2016
 dpkg-query -W -f '${Package}=${db:Status-Status}=${Version}\n' "$@" || apt-cache policy "$@"
 # A kernel may have IPv6 and no loopback address for it. The numbers are Linux's: AF_INET6, SOCK_STREAM, and a

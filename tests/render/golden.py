@@ -33,7 +33,7 @@ from mailstack.components.srs import SRS
 from mailstack.components.web import WEB
 from mailstack.components.webmail import WEBMAIL
 from mailstack.endpoint import Endpoint
-from mailstack.facts.platform import RELEASES, Platform
+from mailstack.facts.platform import RELEASES, UNTRIED, Platform
 from mailstack.file_plan import with_others
 from mailstack.files import Entry, File
 from mailstack.topology import Node, Topology
@@ -165,6 +165,13 @@ def backend() -> list[Entry]:
     return [*_mail(seen, RELEASES[0]), *BACKENDS.files(seen, RELEASES[0])]
 
 
+def ubuntu() -> list[Entry]:
+    """Return the files on Ubuntu 24.04 with minimal settings."""
+    settings = Settings(mail_hostname="mail.example.org", mail_domains=["example.org"])
+    here = site(settings)
+    return [*_mail(here, UNTRIED[0]), *POSTGRESQL.files(here, UNTRIED[0])]
+
+
 CASES = {
     "standard": standard,
     "peer": peer,
@@ -173,6 +180,7 @@ CASES = {
     "mysql-peer": mysql_peer,
     "acme": acme,
     "backend": backend,
+    "ubuntu": ubuntu,
 }
 
 

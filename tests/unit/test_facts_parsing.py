@@ -57,7 +57,7 @@ directory|755|root|root|/etc/of/others
 {SUM}  /etc/e|f
 """
 CLUSTER = "cluster 15/main 5433 binaries data ours\n"
-PLATFORM = f"debian=12\nid=debian\npostfix=installed=3.7.11-0+deb12u1\nipv6=routed\n{CLUSTER}"
+PLATFORM = f"release=12\nid=debian\npostfix=installed=3.7.11-0+deb12u1\nipv6=routed\n{CLUSTER}"
 UNITS = """\
 postfix.reload
 =
@@ -169,7 +169,7 @@ ANSWERS: list[tuple[Fact[Any], str, Any]] = [
             ),
         ),
     ),
-    (HostPlatform.of(), PLATFORM, Platform(12, "2.3", "3.7", "15", ipv6=True, ipv6_loopback=False)),
+    (HostPlatform.of(), PLATFORM, Platform("debian 12", "2.3", "3.7", "15", ipv6=True, ipv6_loopback=False)),
     (
         PostgresqlClusters.of(),
         PLATFORM,

@@ -86,3 +86,12 @@ def test_only_a_newline_ends_a_line(path: Path) -> None:
 def test_lines() -> None:
     assert lines_of("a\u2028b\x85c\x1cd\n\ne\r\n") == ["a\u2028b\x85c\x1cd", "", "e\r"]
     assert (lines_of(""), lines_of("\n"), lines_of("a")) == ([], [""], ["a"])
+
+
+def test_nothing_names_an_architecture() -> None:
+    """All that is installed is a package of the host's own architecture, or a script."""
+    names = re.compile(r"\b(amd64|x86[-_]64|i[36]86|aarch64|arm64|armhf|riscv64)\b", re.I)
+    paths = [path for folder in ("mailstack", "templates") for path in (ROOT / folder).rglob("*")]
+    files = [path for path in paths if path.is_file() and path.suffix != ".pyc"]
+    assert len(files) > 300
+    assert [str(path) for path in files if names.search(path.read_text("utf-8"))] == []

@@ -27,7 +27,7 @@ from mailstack.operation import local_command, operation, refused_by
 from mailstack.topology import Node
 from tests.unit.test_hosts import inventory
 
-DEBIAN_11 = "id=debian\ndebian=11\n"
+DEBIAN_11 = "id=debian\nrelease=11\n"
 BROKEN = "two"
 
 

@@ -28,7 +28,7 @@ from tests.support.sites import site, whole
 
 ROOT = "/usr/local/share/mailstack/web"
 SITE = "/etc/nginx/conf.d/mailstack.conf"
-ONE_VERSION = Platform(13, "2.4", "3.10", "17", ipv6=False)
+ONE_VERSION = Platform("debian 13", "2.4", "3.10", "17", ipv6=False)
 
 
 def settings(**more: Any) -> Settings:

@@ -94,7 +94,7 @@ def lines(host: Target, command: str) -> list[str]:
 
 def test_each_fact_has_the_values_of_the_host(server: Target, debian: int) -> None:
     said = read(server)
-    assert said["HostPlatform"]["debian"] == debian
+    assert said["HostPlatform"]["system"] == f"debian {debian}"
     assert said["HostPlatform"]["postfix"] in lines(server, "postconf -hd mail_version")[0]
     assert said["HostPlatform"]["dovecot"] in lines(server, "dovecot --version")[0]
     (cluster,) = said["PostgresqlClusters"]["clusters"]
@@ -154,7 +154,7 @@ def test_a_bare_host_has_nothing(bare: Factory, debian: int) -> None:
     host.exec("rm -f /etc/mtab")
     said = read(host)
     assert {name: said[name] for name in NOTHING} == NOTHING
-    assert said["HostPlatform"]["debian"] == debian
+    assert said["HostPlatform"]["system"] == f"debian {debian}"
     expected = {12: ("2.3", "3.7", "15"), 13: ("2.4", "3.10", "17")}[debian]
     assert tuple(said["HostPlatform"][name] for name in ("dovecot", "postfix", "postgresql")) == expected
     assert said["PostgresqlClusters"] == {"for_mail": expected[2], "clusters": []}
