@@ -22,6 +22,9 @@ test: .venv/ready  ## everything: lint, types, unit, render and integration test
 	$(if $(first),@$(MAKE) --no-print-directory --jobs=2 --output-sync $(first))
 	$(bin)/python -m pytest -n 4 $(DEBIAN:%=--debian %) $(wildcard $(PART:%=tests/%) $(PART:%=tests/integration/%))
 
+examples: .venv/ready images  ## deploy each folder of examples/ to containers, and send mail through it
+	$(bin)/python -m pytest -n 2 --examples tests/integration/examples
+
 quick: lint  ## without Docker: lint, types, unit and render tests
 	$(bin)/python -m pytest --ignore tests/integration
 
@@ -95,4 +98,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test quick bench faults images lint mutants lowest next dist release docs clean
+.PHONY: help demo test examples quick bench faults images lint mutants lowest next dist release docs clean

@@ -25,10 +25,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderB
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--debian`, which leaves out the tests of the other release."""
+    """Add `--debian`, which leaves out the tests of the other release, and `--examples`."""
     parser.addoption(
         "--debian", type=int, choices=sorted(images.CODENAMES), help="test on this release alone"
     )
+    parser.addoption("--examples", action="store_true", help="deploy all examples, as `make examples` does")
 
 
 def params(item: pytest.Item) -> dict[str, Any]:

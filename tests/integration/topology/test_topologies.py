@@ -5,13 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import pytest
 
 from tests.integration.conftest import Factory
-from tests.support import clients, deploys, sample_accounts
+from tests.support import clients, deploys, provided_postgresql, sample_accounts
 from tests.support.sample_accounts import ALICE
 from tests.targets import networks
 from tests.targets.containers import Target
@@ -157,7 +156,7 @@ def test_mail_received_on_one_host_and_read_on_another(server: Target, tmp_path:
 
 
 def test_a_database_outside_the_inventory(factory: Factory, installed: str, database: Target) -> None:
-    _managed_server(database)
+    provided_postgresql.set_up(database, ADMIN, ADMIN_PASSWORD)
     mail = factory("mail", image=installed)
     data = sample_accounts.data(
         mail_db_dsn=f"host={database.ip} user={ADMIN} password='an admin\\'s \\'password\\'' sslmode=require",
@@ -179,35 +178,10 @@ def test_a_database_outside_the_inventory(factory: Factory, installed: str, data
     proof = mail.pyinfra("-y", "mailstack.verify", data=data).check().stdout
     assert " checks, 0 failed" in proof and "IMAP lets the user in" in proof
 
-    _as_owner(database, "DROP INDEX mailstack_users_domain")
-    _as_superuser(database, "ALTER ROLE maillookup PASSWORD 'other'")
+    provided_postgresql.run_sql(database, "DROP INDEX mailstack_users_domain", "mail")
+    provided_postgresql.run_sql(database, "ALTER ROLE maillookup PASSWORD 'other'")
     healed = deploys.said(deploys.run(mail, data))
     assert any("index mailstack_users_domain" in line for line in healed), healed
     assert any("role maillookup: password" in line for line in healed), healed
     deploys.assert_converged(mail, data)
     assert clients.replies(mail, sample_accounts.ALICE) == 250
-
-
-def _managed_server(target: Target) -> None:
-    """Set PostgreSQL up as a provider does: over TLS, with an administrator who is not a superuser."""
-    target.exec(
-        "set -e; DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends postgresql;"
-        " version=$(ls /etc/postgresql);"
-        ' pg_dropcluster --stop "$version" main; pg_createcluster "$version" main',
-        timeout=300,
-    )
-    target.exec(
-        "set -e; cd /etc/postgresql/*/main; echo \"listen_addresses = '*'\" > conf.d/all.conf; "
-        "echo 'hostssl all all 0.0.0.0/0 scram-sha-256' >> pg_hba.conf; systemctl restart postgresql"
-    )
-    password = ADMIN_PASSWORD.replace("'", "''")
-    _as_superuser(target, f"CREATE ROLE {ADMIN} LOGIN CREATEROLE CREATEDB PASSWORD '{password}'")
-
-
-def _as_superuser(target: Target, sql: str, *args: str) -> None:
-    psql: list[Any] = ["runuser", "-u", "postgres", "--", "psql", "-Xq", "-v", "ON_ERROR_STOP=1", *args]
-    target.exec(psql, input=sql)
-
-
-def _as_owner(target: Target, sql: str) -> None:
-    _as_superuser(target, sql, "mail")
