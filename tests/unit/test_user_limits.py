@@ -133,8 +133,8 @@ def test_all_limits_are_settings_and_columns() -> None:
 
 
 def test_the_example_of_a_newsletter_raises_all_limits() -> None:
-    (example,) = re.findall(r"mailstack.accounts.user news@\S+ (.*)", (ROOT / "docs/spam.md").read_text())
-    given = {name: int(number) for name, number in (word.split("=") for word in example.split())}
+    (example,) = re.findall(r"mailstack user add news@\S+ (.*)", (ROOT / "docs/spam.md").read_text())
+    given = {name.replace("-", "_"): int(number) for name, number in re.findall(r"--(\S+) (\d+)", example)}
     assert set(given) == set(USER_LIMITS), "the lowest one counts"
     for name, number in given.items():
         assert number == 0 or number > Settings.model_fields[f"mail_user_{name}"].default
