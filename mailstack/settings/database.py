@@ -210,4 +210,11 @@ class DatabaseSettings(Model):
                 raise ValueError("mail_db_hba: no pg_hba.conf is written when mail_db_dsn is set")
             if self.mail_db_lookup_password is None:
                 raise ValueError("mail_db_lookup_password: is required when mail_db_dsn is set")
+            self._check_administrator(_dsn_parts(self.mail_db_dsn.get_secret_value())["user"])
         return self
+
+    def _check_administrator(self, user: str) -> None:
+        """Raise ``ValueError`` for a role of mailstack's own: it would lose the right to create roles."""
+        for name in ("owner", "lookup_role", "upgrade_role", "webmail_role"):
+            if user == getattr(self, f"mail_db_{name}"):
+                raise ValueError(f"mail_db_dsn: its user {user!r} is mail_db_{name} too; they must differ")

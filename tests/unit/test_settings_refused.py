@@ -300,6 +300,10 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
     ),
     ({"mail_db_dsn": "postgresql://admin@db.example.net/"}, "mail_db_lookup_password: is required"),
     (
+        {"mail_db_dsn": "host=db user=mailadmin password=hunter2", "mail_db_lookup_password": "p"},
+        "mail_db_dsn: its user 'mailadmin' is mail_db_owner too; they must differ",
+    ),
+    (
         {
             "mail_db_dsn": "postgresql://admin@db.example.net/",
             "mail_db_lookup_password": "p",

@@ -4,5 +4,5 @@ from os import environ as _environ
 
 mail_hostname = "mail.example.org"
 mail_domains = ["example.org"]
-mail_db_dsn = f"host=db.example.net user=mailadmin password={_environ['DB_PASSWORD']} sslmode=require"
+mail_db_dsn = f"host=db.example.net user=dbadmin password={_environ['DB_PASSWORD']} sslmode=require"
 mail_db_lookup_password = _environ["DB_LOOKUP_PASSWORD"]

@@ -17,6 +17,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.long
 def test_two_hosts(factory: Factory, installed: str, names: Target, tmp_path: Path) -> None:
     mail, database = factory("mail", image=installed), factory("database", hostname="db.example.org")
     example = examples.prepared(
@@ -34,9 +35,10 @@ def test_two_hosts(factory: Factory, installed: str, names: Target, tmp_path: Pa
     assert example.deploy() == []
 
 
+@pytest.mark.long
 def test_external_postgresql(factory: Factory, installed: str, names: Target, tmp_path: Path) -> None:
     mail, database = factory("mail", image=installed), factory("database", hostname="db.example.net")
-    provided_postgresql.set_up(database, "mailadmin", "of-the-provider")
+    provided_postgresql.set_up(database, "dbadmin", "of-the-provider")
     example = examples.prepared(
         "external-postgresql",
         tmp_path,

@@ -8,8 +8,8 @@ import pytest
 
 from tests.integration.conftest import Factory
 from tests.support import clients, deploys, dns, examples, handmade_server, web
-from tests.support.logins import PASSWORD, hashed
-from tests.support.sample_accounts import ALICE, BOB, HOSTNAME
+from tests.support.logins import PASSWORD
+from tests.support.sample_accounts import ALICE, BOB, HOSTNAME, PASSWORDS
 from tests.targets.containers import Target
 
 pytestmark = [
@@ -74,6 +74,7 @@ def test_one_vps(bare: Factory, names: Target, tmp_path: Path) -> None:
     assert example.deploy() == ["Mail server | Finish"]
 
 
+@pytest.mark.long
 def test_existing_dovecot(factory: Factory, installed: str, names: Target, tmp_path: Path) -> None:
     host = factory("existing", image=installed)
     _with_own_dovecot(host)
@@ -91,18 +92,19 @@ def test_existing_dovecot(factory: Factory, installed: str, names: Target, tmp_p
 
 def _with_own_dovecot(host: Target) -> None:
     """Start a Dovecot that somebody else has set up, with users of its own."""
-    alice, bob = hashed(host, "SHA512-CRYPT", "SHA512-CRYPT")
     host.exec(
         "rm -r /etc/dovecot/*; useradd --system --user-group mailboxes; install -d -o mailboxes /srv/mail;"
         " openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30"
         f" -subj /CN={HOSTNAME} -keyout /etc/dovecot/key.pem -out /etc/dovecot/cert.pem;"
         " mkdir -p /var/spool/postfix/private"
     )
-    host.write("/etc/dovecot/users", f"{ALICE}:{alice}\n{BOB}:{bob}\n".encode())
+    users = "".join(f"{user}:{{PLAIN}}{PASSWORDS[user]}\n" for user in (ALICE, BOB))
+    host.write("/etc/dovecot/users", users.encode())
     host.write("/etc/dovecot/dovecot.conf", EXISTING_DOVECOT.encode())
     host.exec("systemctl unmask --quiet dovecot && systemctl restart dovecot")
 
 
+@pytest.mark.long
 def test_handmade_server(factory: Factory, installed: str, names: Target, tmp_path: Path) -> None:
     host = factory("handmade", image=installed)
     handmade_server.build(host, *USERS)
