@@ -1,7 +1,8 @@
 """A server whose mailboxes are on several hosts: which host has which user's mail. Pure.
 
 A backend is a host in the group ``imap``. ``mail_users.backend`` names it as the inventory does; a user
-without a name there is on the first one.
+without a name there is on the first one. ``ONE>OTHER`` is that of a user on ONE whose mail is copied to
+OTHER, and ``ONE>>OTHER`` while the last of it is copied: mail and logins wait then.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LMTP_PORT = 24
 """The port of LMTP on a backend, which IANA has for private mail systems. It has no login."""
+DOVEADM_PORT = 24245
+"""The port of doveadm on a backend, by which mail moves, see ``service doveadm`` of Dovecot's manual."""
 _LARGEST_WEIGHT = 1000
 
 
@@ -105,9 +108,13 @@ def chosen(email: str, weights: Mapping[str, int]) -> str:
 
 
 def label(node: Node) -> str:
-    """Return a name for a backend's certificate and secrets; two hosts never have the same."""
+    """Return a name for a backend's certificate and secrets; two hosts never have the same.
+
+    With another address a host has another one, as its certificate is for the address too.
+    """
     short = re.sub("[^a-z0-9]+", "-", node.name.lower()).strip("-")[:40]
-    return f"backend-{short}-{hashlib.sha256(node.name.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(f"{node.name} {node.address}".encode()).hexdigest()
+    return f"backend-{short}-{digest[:8]}"
 
 
 def dns_name(node: Node) -> str:

@@ -36,6 +36,7 @@ from mailstack.accounts.import_mail import import_mail
 from mailstack.accounts.imports import postfixadmin
 from mailstack.accounts.inventory import declared
 from mailstack.accounts.look import list, show
+from mailstack.accounts.move import move
 from mailstack.accounts.users import app_password, rename, sender, user
 from mailstack.settings.errors import nearest
 
@@ -49,6 +50,7 @@ __all__ = [
     "export",
     "import_mail",
     "list",
+    "move",
     "postfixadmin",
     "relay_domain",
     "rename",

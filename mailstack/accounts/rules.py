@@ -73,17 +73,18 @@ def broken(changes: Sequence[Change], current: Current, given: Given) -> Iterato
     for change in changes:
         if change.table == "mail_users" and change.values.get("detail_folders") and not given.sieve:
             yield f"user {change.key[0]}: detail_folders needs mail_sieve"
-        yield from _on_no_host(change, given)
+        yield from _on_no_host(change, current, given)
 
 
-def _on_no_host(change: Change, given: Given) -> Iterator[str]:
+def _on_no_host(change: Change, current: Current, given: Given) -> Iterator[str]:
     """Yield an error for a user whose mailbox would be on no host, or whose mail would stay behind."""
     backend = change.values.get("backend") if change.table == "mail_users" else None
     if backend is None:
         return
     name = f"user {change.key[0]}: backend = {backend!r}"
     if change.sign == "~":
-        yield f"{name}: is only for new users, as the mail of this one is on another host"
+        at = current["mail_users"][change.key].get("backend") or next(iter(given.backends), "this host")
+        yield f"{name}: the mail is on {at}; allowed: that, or mailstack.accounts.move"
     elif not given.backends:
         yield f"{name}: this server has one host with mailboxes; allowed: none"
     elif backend not in given.backends:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mailstack import secrets
-from mailstack.backends import LMTP_PORT, dns_name, label
+from mailstack.backends import DOVEADM_PORT, LMTP_PORT, dns_name, label
 from mailstack.components.component import Component, Site, register
 from mailstack.components.declarations import DovecotAddition, Port, ServiceProbe
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.backend_certificates import BackendCertificates
+from mailstack.operations.kept_secrets import Password
 from mailstack.shell import script
 from mailstack.templates import render
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from mailstack.operations.created import Created
 
 _CA = "backends-ca"
+_DOVEADM = "backends-doveadm"
+"""The password of doveadm between these hosts."""
 _DIRECTORY = "/etc/mailstack/backends"
 AUTHORITY = f"{_DIRECTORY}/ca.pem"
 CERTIFICATE = f"{_DIRECTORY}/cert.pem"
@@ -53,8 +56,8 @@ class MailboxHosts(Component):
         several = site.backends
         if several is None or not site.runs_database:
             return ()
-        names = tuple((label(node), dns_name(node)) for node in several.nodes)
-        return [BackendCertificates(_CA, names)]
+        names = tuple((label(node), dns_name(node), node.reachable_at) for node in several.nodes)
+        return [BackendCertificates(_CA, names), Password(_DOVEADM)]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
@@ -62,11 +65,9 @@ class MailboxHosts(Component):
         if several is None:
             return ()
         kept = [_CA, *map(label, several.nodes)] if site.runs_database else []
-        entries: list[Entry] = [
-            Kept(f"{secrets.DIRECTORY}/{name}-{what}", mode=0o600)
-            for name in kept
-            for what in ("key", "cert")
-        ]
+        names = [f"{name}-{what}" for name in kept for what in ("key", "cert")]
+        names += [_DOVEADM] if site.runs_database else []
+        entries: list[Entry] = [Kept(f"{secrets.DIRECTORY}/{name}", mode=0o600) for name in names]
         if not site.here.has_mail:
             return entries
         own = label(site.here) if site.here.has_role("imap") else None
@@ -80,26 +81,18 @@ class MailboxHosts(Component):
 
     def dovecot(self, site: Site, platform: Platform) -> DovecotAddition:
         """See ``Component``."""
-        several = site.backends
-        if several is None:
+        if site.backends is None:
             return DovecotAddition()
-        block = render(
-            f"backends/{platform.dovecot}.conf",
-            authority=AUTHORITY,
-            clients=several.clients,
-            own_name=dns_name(site.here),
-            certificate=CERTIFICATE if site.here.has_role("imap") else None,
-            key=KEY,
-            port=LMTP_PORT,
-        )
-        return DovecotAddition(blocks={"backends": block})
+        return DovecotAddition(blocks={"backends": "!include backends.conf"})
 
     def ports(self, site: Site) -> Sequence[Port]:
         """See ``Component``: for the other mail hosts alone."""
         several = site.backends
         if several is None or not site.here.has_role("imap"):
             return ()
-        return [Port(LMTP_PORT, "lmtp", several.clients)]
+        others = tuple(node.reachable_at for node in several.others)
+        move = [Port(DOVEADM_PORT, "doveadm", others)] if others else []
+        return [Port(LMTP_PORT, "lmtp", several.clients), *move]
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
@@ -121,6 +114,28 @@ class MailboxHosts(Component):
                 "deploy.py on all hosts",
             )
         ]
+
+
+def configuration(site: Site, generation: str) -> str | None:
+    """Return the text of Dovecot's ``backends.conf``, or ``None`` if the server has one mail host.
+
+    It has a password, so it is not in ``dovecot.conf``.
+
+    + generation: ``2.3`` or ``2.4``
+    """
+    if site.backends is None:
+        return None
+    return render(
+        f"backends/{generation}.conf",
+        authority=AUTHORITY,
+        clients=site.backends.clients,
+        own_name=dns_name(site.here),
+        certificate=CERTIFICATE if site.here.has_role("imap") else None,
+        key=KEY,
+        port=LMTP_PORT,
+        doveadm=_DOVEADM,
+        doveadm_port=DOVEADM_PORT,
+    )
 
 
 def _pem(name: str) -> str:

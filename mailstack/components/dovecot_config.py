@@ -10,7 +10,7 @@ from email.message import Message
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailstack.components import additions, dovecot_sieve, hardening, listening, systemd, tls
+from mailstack.components import additions, backends, dovecot_sieve, hardening, listening, systemd, tls
 from mailstack.engines import engine_of
 from mailstack.engines.postgresql.backends import elsewhere, lives_here
 from mailstack.files import Directory, Entry, File, Kept, Place
@@ -92,7 +92,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         "password": settings.mail_db_auth == "password",
         "lookups": engine.lookups,
         "elsewhere": elsewhere(several, generation) if several else None,
-        "of_this_host": f" WHERE {lives_here(several)}" if several else "",
+        "of_this_host": f" WHERE {lives_here(several, generation)}" if several else "",
         "and_of_this_host": f" AND {lives_here(several)}" if several else "",
         "username_chars": _USERNAME_CHARS,
         "folders": _folders(settings),
@@ -136,6 +136,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         Place(LINKS),
         File(f"{_DIRECTORY}/dovecot.conf", rendered("dovecot.conf")),
         File(f"{_DIRECTORY}/auth-sql.conf.ext", rendered("auth-sql.conf.ext"), mode=0o600),
+        File(f"{_DIRECTORY}/backends.conf", backends.configuration(site, generation), mode=0o600),
         # 2.4 has no such files; one left by an upgrade still contains the password
         *(
             File(f"{_DIRECTORY}/{name}", rendered(name) if wanted else None, mode=0o600)

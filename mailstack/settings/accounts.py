@@ -88,7 +88,8 @@ class User(Model):
     backend: Line | None = Field(
         default=None,
         description="The host with the mailbox, for a new user of a server with several hosts in the group "
-        "`imap`, by its name in the inventory. None: one of them, by `mail_backend_weight`.",
+        "`imap`, by its name in the inventory. None: one of them, by `mail_backend_weight`. "
+        "`mailstack.accounts.move` changes it later.",
     )
     quota_mb: Megabytes | None = Field(
         default=None,

@@ -1,7 +1,8 @@
 #!/bin/sh
-# backend_certificates.sh CA DIRECTORY LABEL...
+# backend_certificates.sh CA DIRECTORY [LABEL ADDRESS]...
 # Make the CA of the hosts with mailboxes (DIRECTORY/CA-key, DIRECTORY/CA-cert) unless there is one that lasts, and
-# certificates of it for LABEL.mailstack.internal (DIRECTORY/LABEL-key, DIRECTORY/LABEL-cert), unless these are valid.
+# certificates of it for LABEL.mailstack.internal and ADDRESS (DIRECTORY/LABEL-key, DIRECTORY/LABEL-cert), unless these
+# are valid.
 set -eu
 umask 077
 ca=$1 directory=$2
@@ -33,14 +34,16 @@ if ! lasts "$ca" 315360000; then
     -out "$new/$ca-cert" 2>/dev/null
   place "$ca"
 fi
-for label in "$@"; do
+while [ $# -gt 0 ]; do
+  label=$1 address=$2
+  shift 2
   if lasts "$label" 2592000 &&
     openssl verify -CAfile "$directory/$ca-cert" "$directory/$label-cert" >/dev/null 2>&1; then
     continue
   fi
   name=$label.mailstack.internal
   make_key "$new/$label-key"
-  printf '%s\n' "subjectAltName=DNS:$name" basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
+  printf '%s\n' "subjectAltName=DNS:$name,IP:$address" basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
     extendedKeyUsage=serverAuth > "$new/extensions"
   # the name is too long for a common name, which may have 64 characters
   openssl req -new -key "$new/$label-key" -subj "/CN=$label" 2>/dev/null |

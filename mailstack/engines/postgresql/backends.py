@@ -59,16 +59,27 @@ def elsewhere(several: Backends, generation: str) -> str:
     )
 
 
-def lives_here(several: Backends) -> str:
+def lives_here(several: Backends, generation: str = "") -> str:
     """Return the condition that a user ``u`` has the mailbox on this host.
 
     Without it doveadm would make an empty mailbox for each user of another host.
+
+    + generation: Dovecot ``2.3`` or ``2.4``, for a query with which doveadm finds also users whose mail moves
+      from or to this host
     """
-    return f"{_backend(several)} = {literal(several.here.name)}"
+    here = literal(several.here.name)
+    home = f"{_backend(several)} = {here}"
+    if not generation:
+        return home
+    moves = f"{here} = ANY (string_to_array(replace(u.backend, '>>', '>'), '>'))"
+    return f"({home} OR '{DOVECOT[generation].service}' = 'doveadm' AND {moves})"
 
 
 def _backend(several: Backends) -> str:
-    return f"COALESCE(u.backend, {literal(several.nodes[0].name)})"
+    """Return SQL for the host with the mailbox; an empty text while the last of a user's mail moves."""
+    first = literal(several.nodes[0].name)
+    home = f"split_part(COALESCE(u.backend, {first}), '>', 1)"
+    return f"CASE WHEN strpos(u.backend, '>>') > 0 THEN '' ELSE {home} END"
 
 
 def _case(value: str, results: Mapping[str, str | int], other: str | None = None) -> str:

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.integration.conftest import Factory
-from tests.support import clients, managesieve, sample_accounts
-from tests.support.sample_accounts import ALICE, BOB, PASSWORDS
+from tests.support import clients, managesieve, numbered_traffic, sample_accounts
+from tests.support.sample_accounts import ALICE, BOB, CAROL, PASSWORDS
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun, pyinfra
 from tests.targets.shell import docker
@@ -112,6 +112,16 @@ def test_strangers_do_not_reach_lmtp(hosts: Hosts) -> None:
     assert not hosts.front.exec("ss -tlnH sport = :24").stdout
 
 
+def test_mail_of_a_user_on_an_unknown_host_waits(hosts: Hosts) -> None:
+    clients.sql(hosts.front, f"UPDATE mail_users SET backend = 'gone' WHERE email = '{CAROL}'")
+    mail = clients.message(sample_accounts.STRANGER, CAROL)
+    clients.send(hosts.front, mail)
+    clients.eventually(lambda: "451 4.4.0" in "".join(clients.queue(hosts.front)), "it does not wait")
+    clients.sql(hosts.front, f"UPDATE mail_users SET backend = NULL WHERE email = '{CAROL}'")
+    hosts.front.exec("postqueue -f")
+    assert clients.received(hosts.first, CAROL, str(mail["Message-ID"]))
+
+
 def test_a_backend_that_is_away_defers_its_users_alone(hosts: Hosts) -> None:
     docker("pause", hosts.second.name)
     try:
@@ -126,3 +136,51 @@ def test_a_backend_that_is_away_defers_its_users_alone(hosts: Hosts) -> None:
         docker("unpause", hosts.second.name)
     hosts.front.exec("postqueue -f")
     assert clients.received(hosts.front, BOB, str(waiting["Message-ID"]), timeout=60)
+
+
+def test_mail_moves_while_it_arrives(hosts: Hosts) -> None:
+    """Without a loss; UIDs, flags and scripts stay. If the other host is away, the user stays too."""
+    first, second = (f"@docker/{host.name}" for host in (hosts.first, hosts.second))
+
+    def where() -> str:
+        return clients.sql(hosts.front, f"SELECT backend FROM mail_users WHERE email = '{ALICE}'")
+
+    def kept() -> list[object]:
+        with clients.imap(hosts.front, ALICE) as session:
+            session.select("Kept")
+            return [session.response("UIDVALIDITY"), session.fetch("1:*", "(UID FLAGS)")]
+
+    mail = clients.message(sample_accounts.STRANGER, ALICE)
+    clients.send(hosts.front, mail)
+    with clients.imap(hosts.front, ALICE) as session:
+        assert clients.wait_for_mail(session, str(mail["Message-ID"]))
+        session.create("Kept")
+        session.subscribe("Kept")
+        for _ in range(2):
+            session.copy("1", "Kept")
+        session.select("Kept")
+        session.store("1", "+FLAGS", r"(\Deleted)")
+        session.expunge()
+        session.store("1", "+FLAGS", r"(\Flagged mine)")
+    before = kept()
+    assert "UID 2 FLAGS" in str(before) and "mine" in str(before)
+    clients.sql(hosts.front, f"UPDATE mail_users SET backend = '{first}>>{second}' WHERE email = '{ALICE}'")
+    with pytest.raises(imaplib.IMAP4.error, match="UNAVAILABLE"), clients.imap(hosts.front, ALICE):
+        pass  # as a run that was killed has left it
+
+    hosts.run("mailstack.accounts.move", ALICE, second)
+    assert (where(), kept()) == (second, before)
+    with numbered_traffic.watch(hosts.front):
+        hosts.run("mailstack.accounts.move", ALICE, first)
+        hosts.run("mailstack.accounts.move", ALICE, second)
+    assert (where(), kept()) == (second, before)
+    assert hosts.run("mailstack.accounts.move", ALICE, second).changed == []
+    with managesieve.connected(hosts.front) as sieve:
+        assert sieve.login(ALICE, PASSWORDS[ALICE]).status == "OK"
+        assert '"mine"' in sieve.command("LISTSCRIPTS").lines
+
+    hosts.first.exec("systemctl stop dovecot")
+    run = pyinfra(hosts.inventory, "-y", "mailstack.accounts.move", ALICE, first)
+    hosts.first.exec("systemctl start dovecot")
+    assert run.returncode == 1 and "Connection refused" in run.stderr
+    assert (where(), kept()) == (second, before)
