@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 SECONDS = 30
-"""How long a query waits for a table that another session has locked."""
+"""How long the queries of a command wait together for tables that other sessions have locked."""
 
 _LOCKED = (
     f"another session has locked a table of the mail database for more than {SECONDS} s; end it, or wait"
 )
 _SIGNS = ("lock timeout", "lock wait timeout")
-"""What PostgreSQL and MariaDB say (SQLSTATE 55P03, error 1205); only PostgreSQL is given the limit."""
+"""What PostgreSQL and MariaDB say (SQLSTATE 55P03, error 1205)."""
 
 
 def explained(message: str) -> str:

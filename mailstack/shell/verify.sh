@@ -31,7 +31,8 @@ began=$(date +%s)
 set -- --quiet --collect --wait --pipe --unit="$unit" --property=RuntimeMaxSec=300 --property=TimeoutStopSec=90 \
   --property=SyslogIdentifier="$unit" \
   --property="ExecStopPost=/bin/sh $directory/end" --setenv=SSH_CONNECTION="${SSH_CONNECTION:-}"
-systemd-run "$@" /bin/sh -c "sh $directory/begin && exec python3 $directory/program $directory/plan" </dev/null
+begin="sh $directory/begin || { : > $directory/refused; exit 1; }"
+systemd-run "$@" /bin/sh -c "$begin; exec python3 $directory/program $directory/plan" </dev/null
 status=$?
 [ ! -e "$directory.left" ] || fail 'the accounts of the checks could not be removed'
 [ "$status" = 0 ] || [ $(($(date +%s) - began)) -lt 300 ] || fail 'the checks did not end within five minutes'

@@ -17,4 +17,4 @@ mkdir "$directory" || exit
 } > "$directory/end"
 systemd-run --quiet --collect --unit="$unit" --property="ExecStopPost=/bin/sh $directory/end" sleep 300 || exit
 printf %s "$1" | base64 -d > "$directory/begin"
-sh "$directory/begin" || { systemctl stop "$unit"; exit 1; }  # the next try need not wait for five minutes
+sh "$directory/begin" || { : > "$directory/refused"; systemctl stop "$unit"; exit 1; }  # the next try need not wait for five minutes

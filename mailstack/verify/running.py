@@ -77,8 +77,11 @@ def _creating(site: Site, accounts: Accounts) -> tuple[str, str, AbstractContext
 
 
 def _noted(last: str) -> str:
-    """Return a script that removes the accounts, and notes whether that worked."""
-    return f"{last}\nremoved=$?\n"
+    """Return a script that removes the accounts, and notes whether that worked.
+
+    If the database has refused to create them, it is not asked again: a locked table would take as long.
+    """
+    return f'if [ -e "${{0%/*}}/refused" ]; then removed=0; else\n{last}\nremoved=$?\nfi\n'
 
 
 def _accounts(site: Site) -> tuple[Accounts | None, bool, str]:

@@ -101,6 +101,16 @@ def test_a_lock_is_named(host: Path) -> None:
             running._run(json.dumps({}), f"echo '{said}' >&2; false", "true\n")
 
 
+def test_a_database_that_created_nothing_is_not_asked_again(host: Path) -> None:
+    """It would wait for the same locked table as long again."""
+    removing, asked = running._noted(f"echo >> {host}/asked"), host / "asked"
+    with pytest.raises(OperationError):
+        running._run(json.dumps({}), "false", removing)
+    assert not asked.exists()
+    running._run(json.dumps({}), "true", removing)
+    assert asked.read_text() == "\n"
+
+
 AWAY = f'host mail.b.example said: 450 "{PREFIX}0123456789@example.org": try again'
 """The words of another server, which delete nothing."""
 QUEUE = [
@@ -166,7 +176,8 @@ def test_accounts_that_could_not_be_created_do_not_block_the_next_run(host: Path
         message = "^db: no accounts for the checks: psql: no right$"
         with (
             pytest.raises(OperationError, match=message),
-            elsewhere("true", "echo psql: no right >&2; false"),
+            elsewhere(f"echo >> {host}/asked", "echo psql: no right >&2; false"),
         ):
             pass
+    assert not (host / "asked").exists()
     assert left(host) == []

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pyinfra.api.command import PyinfraCommand
 from pyinfra.api.exceptions import OperationError
 
+from mailstack.engines import locks
 from mailstack.engines.mariadb.quoting import SESSION, UNLOGGED
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 _NO_DATABASE = "no database"
+_PATIENCE = (
+    f"SET SESSION lock_wait_timeout = {locks.SECONDS}, SESSION innodb_lock_wait_timeout = {locks.SECONDS};"
+)
 _SOCKET = ENGINES["mysql"].socket
 
 # binary-mode: the client reads no commands of its own in the text, except DELIMITER
@@ -60,7 +64,7 @@ class HostDatabase:
 
     def changing(self, database: str, sql: str) -> str:
         """See ``Database.changing``."""
-        text = "\n".join([SESSION, UNLOGGED, "START TRANSACTION;", sql, "COMMIT;", ""])
+        text = "\n".join([SESSION, UNLOGGED, _PATIENCE, "START TRANSACTION;", sql, "COMMIT;", ""])
         return with_input(f"{_CLIENT} {shlex.quote(database)} >/dev/null", text)
 
 
@@ -87,7 +91,7 @@ class _Asked(Question[A]):
     def ask(about: Sequence[_Query]) -> str:
         """See ``Question.ask``."""
         asked = (text for query in about for text in (query.label, query.database, query.sql))
-        return script("ask_mariadb", _CLIENT, _NO_DATABASE, *asked)
+        return script("ask_mariadb", _CLIENT, _NO_DATABASE, str(locks.SECONDS), *asked)
 
     def _said(self, output: str) -> str:
         """Return the answer, empty if the server is stopped or not installed."""
@@ -115,7 +119,8 @@ class _Answer(_Asked["Any | None"]):
 def _parse_json(output: str) -> Any | None:
     """Return one JSON value. Several objects, a line each, are merged, as MariaDB limits their length."""
     if output.startswith("ERROR "):
-        raise OperationError(f"the database refused a query: {output.removeprefix('ERROR ').strip()}")
+        message = locks.explained(output.removeprefix("ERROR ").strip())
+        raise OperationError(f"the database refused a query: {message}")
     values = [json.loads(line) for line in lines_of(output) if line.strip()]
     if len(values) < 2:
         return values[0] if values else None

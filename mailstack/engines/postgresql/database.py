@@ -32,6 +32,10 @@ SERVER = "postgres"
 """The database that every server has, in which the mail database is created. Existing lines of
 ``pg_hba.conf`` decide who may connect to it."""
 _PATIENCE = f"SET LOCAL lock_timeout = '{locks.SECONDS}s'; "
+_REST = f"""DO $$ BEGIN PERFORM set_config('lock_timeout', GREATEST(500, 1000 * ({locks.SECONDS}
+- EXTRACT(EPOCH FROM clock_timestamp() - backend_start)))::int::text, false)
+FROM pg_stat_activity WHERE pid = pg_backend_pid(); END $$"""
+"""Limits what all queries of a session wait together, in milliseconds, but for half a second of each."""
 _STOPPING = ("08", "57P")
 """SQLSTATE of a server that shuts down (PostgreSQL's manual, appendix A)."""
 
@@ -121,9 +125,10 @@ class _Asked(Question[A]):
 
 
 def _session(port: int, database: str, queries: Sequence[_Query]) -> str:
-    commands = [f"SET lock_timeout = '{locks.SECONDS}s'"]
+    commands = []
     for query in queries:
-        commands += [f"\\echo '\\f'{query.label}", query.sql, r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
+        commands += [_REST, f"\\echo '\\f'{query.label}", query.sql]
+        commands += [r"\echo '\f':SQLSTATE :LAST_ERROR_MESSAGE"]
     options = [text for command in commands for text in ("-c", command)]
     labels = " ".join(query.label for query in queries)
     return script("ask_postgresql", str(port), database, labels, *options)
