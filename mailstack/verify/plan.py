@@ -70,6 +70,7 @@ def plan(
             {state.path for each in components for state in each.state(site) if state.holds == "secrets"}
         ),
         "certificate": _certificate(settings),
+        "control": platform.control,
         "networks": [each.replace("[", "").replace("]", "") for each in settings.mail_mynetworks],
         "filter": settings.mail_rspamd,
         "keys": KEYS,

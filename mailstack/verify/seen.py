@@ -40,6 +40,10 @@ _FIREWALL = (
     "does it run, and does a firewall at the host or its provider let it through? Many networks block port 25"
     " outward: try from another one"
 )
+_REFUSED = (
+    "does it run, and do other networks reach it? Then this machine is shut out there: mailstack.ban.list has"
+    " its address, and mailstack.ban.remove ADDRESS lets it in again"
+)
 _NO_DNS = "do its name servers answer? mailstack.dns.check asks them; resolver=… names another resolver"
 _AGAIN = "verify again, from another network: this one may be banned, or have to wait (greylisting)"
 _ZONE = "mailstack.dns.zone has the record for where your DNS is kept"
@@ -168,20 +172,12 @@ def _no_route() -> str:
     raise Skip("this machine has no way to it")
 
 
-def _opened(address: str, number: int) -> Session | None:
-    """Return a session, or ``None`` if nothing answers."""
-    try:
-        return Session(_HOW[number] or "smtp", address, number, timeout=_TIMEOUT)
-    except OSError:
-        return None
-
-
 def _port_25(report: Report, server: str, address: str) -> None:
     def greets() -> str:
         try:
             session = Session("smtp", address, 25, timeout=30)
         except OSError as error:
-            raise Problem(f"no connection: {shown(error)}", _FIREWALL) from None
+            raise _unreached(error) from None
         with session:
             said = session.answer()
         if code(said) != 220 or said[0].split()[1:2] != [server]:
@@ -213,6 +209,12 @@ def _port_25(report: Report, server: str, address: str) -> None:
     )
 
 
+def _unreached(error: OSError) -> Problem:
+    """Return what a failed connection means: fail2ban refuses those of an address that it shuts out."""
+    advice = _REFUSED if isinstance(error, ConnectionRefusedError) else _FIREWALL
+    return Problem(f"no connection: {shown(error)}", advice)
+
+
 def _relays(address: str) -> str:
     """Try to relay. Only an answer to the recipient proves something."""
     try:
@@ -239,13 +241,13 @@ def _untried(said: list[str]) -> Problem:
 
 def _port(report: Report, server: str, address: str, number: int) -> None:
     """Check a port for mail programs; one that need not be open only if it is."""
-    session = _opened(address, number)
     title = f"{address} {number} ({_NAMES[number]})"
-    if session is None:
+    try:
+        Session(_HOW[number] or "smtp", address, number, timeout=_TIMEOUT).close()
+    except OSError as error:
         if number in _NEEDED:
-            report.check("ports", f"{title} is open", _not_open, _FIREWALL)
+            report.failed("ports", f"{title} is open", _unreached(error), _FIREWALL)
         return
-    session.close()
     report.check("ports", f"{title} is open", lambda: None)
     how = _HOW[number]
     report.check("tls", f"the certificate on {title}", partial(certificate, how, address, number, server))
@@ -256,10 +258,6 @@ def _port(report: Report, server: str, address: str, number: int) -> None:
             partial(_offers_auth, address, number, True),
             "pyinfra INVENTORY deploy.py restores it: mail_postfix_main or mail_dovecot_extra allow it",
         )
-
-
-def _not_open() -> str:
-    raise Problem("no connection")
 
 
 def _offers_auth(address: str, number: int, with_tls: bool) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import readable, services, sockets
+from . import bans, readable, services, sockets
 from .mail import Mail
 from .refused import Refused
 from .results import Report, Result, Skip
@@ -58,6 +58,9 @@ def _tasks(plan: dict[str, Any], report: Report) -> list[Callable[[], None]]:
     tasks.append(partial(readable.check, report, plan["secrets"], plan["directories"]))
     ssh = os.environ.get("SSH_CONNECTION", "")
     tasks.append(partial(sockets.check, report, plan, ssh))
+    if control := plan.get("control"):
+        title = f"the machine that runs pyinfra, {control}, is not shut out"
+        tasks.append(partial(report.check, "ports", title, partial(bans.not_banned, control)))
     return tasks
 
 

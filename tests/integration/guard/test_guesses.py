@@ -232,7 +232,13 @@ def test_the_machine_that_deploys_is_never_shut_out(guarded: Target, guesser: Gu
         logins.imap(guarded, ALICE, PASSWORDS[ALICE])
         refused = guarded.pyinfra("-y", "mailstack.ban.add", us, data=data(), connector="ssh")
         assert refused.returncode and "never shut out" in refused.stderr
+        # a jail of somebody else has its own addresses
+        guarded.exec(f"fail2ban-client set theirs banip {us}")
+        told = guarded.pyinfra("-y", "mailstack.verify", data=data(), connector="ssh")
+        assert told.returncode and f"{us} is shut out by the jail theirs of fail2ban" in told.stdout
+        assert f"fail2ban-client set theirs unbanip {us} lets it in again" in told.stdout
     finally:
+        guarded.exec(f"fail2ban-client set theirs unbanip {us}")
         guarded.pyinfra(*deploy, data=data(), timeout=300).check()
 
 
