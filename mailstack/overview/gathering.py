@@ -139,13 +139,12 @@ class _Gathering:
             domains = None if found is None else found.local
             keys = read(DkimKeys.of()).values()
             yield trust.dkim(state.now, keys, state.keys, state.signing, domains)
-        for name, record, command in (
-            ("dns", "dns-check", "mailstack.dns.check"),
-            ("verify", "verify", "mailstack.verify"),
+        for name, record, command, changed in (
+            ("dns", "dns-check", "mailstack.dns.check", 0),
+            ("verify", "verify", "mailstack.verify", state.deployed),
         ):
-            yield trust.last(
-                name, state.now, state.records.get(record, {}), f"pyinfra -y INVENTORY {command}"
-            )
+            found, again = state.records.get(record, {}), f"pyinfra -y INVENTORY {command}"
+            yield trust.last(name, state.now, found, again, changed)
 
     def _backup_settings(self) -> backups.Wanted:
         settings = self.settings

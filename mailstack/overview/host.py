@@ -64,6 +64,7 @@ class Host:
     + failed: units of mailstack that have failed
     + store: the size of the mail, ``None`` if it took too long to count
     + queue: the messages in the queue, as postqueue(1) prints them; ``None`` if it did not
+    + deployed: when a deploy changed its files last, in seconds since 1970; 0 if none did
     + records: what earlier commands have found, by name: ``dns-check``, ``verify``, ``backup``
     """
 
@@ -74,6 +75,7 @@ class Host:
     queue: Sequence[Mapping[str, Any]] | None = None
     keys: Sequence[Key] = ()
     signing: Sequence[Signing] = ()
+    deployed: int = 0
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
@@ -107,6 +109,7 @@ class HostState(Question[Host]):
             _queue(parts.get("queue", "")),
             _keys(parts.get("keys", "")),
             _signing(parts.get("signing", "")),
+            int(parts.get("deployed", "").strip() or 0),
             {name: record for name in _RECORDS if (record := _record(parts.get(name, "")))},
         )
 

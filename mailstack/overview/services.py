@@ -34,7 +34,7 @@ def services(now: int, found: Iterable[tuple[Unit, Units]], failed: Sequence[str
     known = {each.name for each in states}
     for name in (each.removesuffix(".service") for each in failed):
         if name not in known:
-            troubles.append(Trouble(f"{name} has failed", _advice(name)))
+            troubles.append(Trouble(f"{name} has failed", _again(name)))
     width = max((len(each.name) for each in states), default=0)
     lines = [
         f"{each.name:{width}}  {each.state:8}"
@@ -63,6 +63,14 @@ def _service(unit: Unit, states: Units) -> Service:
 
 def _advice(name: str) -> str:
     return f"`journalctl -u {name}` on the host says why; a deploy starts it: {_DEPLOY}"
+
+
+def _again(name: str) -> str:
+    """Return what to do about a unit that no deploy starts: a timer or another unit does."""
+    return (
+        f"`journalctl -u {name}` on the host says why;"
+        f" `systemctl reset-failed {name}; systemctl start {name}` tries again at once"
+    )
 
 
 def deploy(refusals: Sequence[str], changes: Sequence[str], unknown: str = "") -> Section:

@@ -15,6 +15,8 @@ from mailstack.overview.screen import Section, Trouble, ago, counted, lasting, l
 
 DAYS = 14
 """With so many days left, a certificate needs a person: a CA's is renewed a month before its end."""
+WEEK = 7
+"""The days after which the result of an earlier command is old."""
 
 
 def certificates(
@@ -106,9 +108,10 @@ def _number(key: DkimKey) -> int:
     return int(key.selector.lstrip("edrsa") or 0)
 
 
-def last(name: str, now: int, record: Mapping[str, Any], command: str) -> Section:
-    """Return the section about the result of an earlier command.
+def last(name: str, now: int, record: Mapping[str, Any], command: str, changed: int = 0) -> Section:
+    """Return the section about the result of an earlier command, which may be old.
 
+    + changed: when a deploy changed last what the command looks at, in seconds since 1970
     + record: ``at``, and ``failed`` with a line for each failure, or ``checks``; empty if it never ran
     """
     if not record:
@@ -117,11 +120,21 @@ def last(name: str, now: int, record: Mapping[str, Any], command: str) -> Sectio
     failed += _checks(record, "failed")
     left_out = _checks(record, "skipped")
     also = f", {len(left_out)} left out" if left_out else ""
+    old = _old(record["at"], now, changed)
     lines = [f"{ago(record['at'], now)}: {f'{len(failed)} failed' if failed else 'all was right'}{also}"]
     lines += [f"  {each}" for each in failed[:6]]
+    lines += [f"  old: {old}; {command} looks again"] if old else []
     lines += [f"  left out: {each}" for each in left_out[:3]]
     troubles = [Trouble(f"the last one failed: {failed[0]}", f"{command} says more")] if failed else []
-    return Section(name, lines, {"at": record["at"], "failed": failed, "left_out": left_out}, troubles)
+    data = {"at": record["at"], "failed": failed, "left_out": left_out, "old": old or None}
+    return Section(name, lines, data, troubles)
+
+
+def _old(at: int, now: int, changed: int) -> str:
+    """Return why a result may no longer hold, if so."""
+    if at < changed:
+        return f"a deploy has changed this host since, {ago(changed, now)}"
+    return f"more than {WEEK} days" if at < now - WEEK * 86400 else ""
 
 
 def _checks(record: Mapping[str, Any], state: str) -> list[str]:

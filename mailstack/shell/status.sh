@@ -38,6 +38,8 @@ if [ "$keys" ] && cd "$keys"; then
   done | timeout 20 setpriv --reuid=_rspamd --regid=_rspamd --init-groups sh -c "while read -r key; do $look; done"
 fi
 cd /var/lib/mailstack || exit 0
+part deployed
+stat -c %Y stage  # apply.sh makes it when it changes files
 for name in dns-check verify backup backup-password restore; do
   part "$name"
   cat "$name.json"

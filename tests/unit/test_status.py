@@ -63,6 +63,8 @@ def test_other_units_that_failed_are_named_once() -> None:
     failed = ["postfix.service", "mailstack-web.service"]
     section = services.services(NOW, [(POSTFIX, unit_state("failed"))], failed)
     assert texts(section) == "postfix: it does not run: failed; mailstack-web has failed"
+    # no deploy starts it
+    assert "systemctl reset-failed mailstack-web; systemctl start" in section.troubles[1].advice
 
 
 def test_a_service_that_is_switched_off_needs_nobody() -> None:
@@ -269,6 +271,15 @@ def test_results_of_earlier_commands() -> None:
         "2027-01-15 08:00, 0 s ago: all was right, 1 left out",
         "  left out: messages and maps: no host has the database",
     ]
+    for at, changed, old in (
+        (NOW - 60, NOW - 60, None),
+        (NOW - 60, NOW - 59, "a deploy has changed this host since, 2027-01-15 07:59, 59 s ago"),
+        (NOW - 7 * 86400, 0, None),
+        (NOW - 7 * 86400 - 1, 0, "more than 7 days"),
+    ):
+        section = trust.last("verify", NOW, {"at": at, "checks": checks[:1]}, "verify", changed)
+        assert section.data["old"] == old and not section.troubles
+        assert section.lines[1:] == ([f"  old: {old}; verify looks again"] if old else [])
     section = trust.last("dns", NOW, {"at": NOW, "failed": ["example.org: 1 missing"]}, "check")
     assert texts(section) == "the last one failed: example.org: 1 missing"
 
@@ -338,6 +349,8 @@ no ./example.com/mail.key
 {{"at": {NOW}, "failed": []}}
 \fverify
 damaged
+\fdeployed
+{NOW}
 """
 
 
@@ -351,6 +364,7 @@ def test_what_a_host_says() -> None:
     assert found.keys == [Key("example.org", "rsa1", NOW)]
     assert found.signing == [Signing("example.org", "rsa1", True), Signing("example.com", "mail", False)]
     assert found.records == {"dns-check": {"at": NOW, "failed": []}}
+    assert found.deployed == NOW
 
 
 def test_the_answer_of_another_server_ends_no_line() -> None:
@@ -364,7 +378,8 @@ def test_the_answer_of_another_server_ends_no_line() -> None:
 def test_a_host_that_says_little() -> None:
     found = HostState.of("/var/vmail", "", ["/"]).parse("\fnow\n5\n\fqueue\n\fstore\n")
     assert (found.queue, found.store, found.disks) == (None, None, [])
-    assert HostState.of("", "", []).parse("").now == 0
+    nothing = HostState.of("", "", []).parse("")
+    assert (nothing.now, nothing.deployed) == (0, 0)
 
 
 def test_one_screen() -> None:

@@ -218,10 +218,11 @@ def test_a_unit_that_does_not_work_though_it_runs_is_restarted(tmp_path: Path) -
     assert _states(unit) == UnitStates.of("guard", sound={"guard": unit.sound or ""})
 
 
-def test_what_a_watcher_starts_is_reset_too() -> None:
+@pytest.mark.parametrize("watcher", ["a.path", "a.timer", "a.socket"])
+def test_what_a_watcher_starts_is_reset_too(watcher: str) -> None:
     """A path unit does not watch for a service that hit its start limit."""
-    start = commands(Unit("a.path"), **{"a.path": {"ActiveState": "failed"}})["start"]
-    assert start.startswith("{ systemctl reset-failed a.path a.path a.service 2>/dev/null; ")
+    start = commands(Unit(watcher), **{watcher: {"ActiveState": "failed"}})["start"]
+    assert start.startswith(f"{{ systemctl reset-failed {watcher} {watcher} a.service 2>/dev/null; ")
 
 
 def test_both_units_stop_before_the_new_one_starts() -> None:
