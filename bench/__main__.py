@@ -24,6 +24,7 @@ PARTS = (
     "logins",
     "memory",
     "growth",
+    "looks",
     "mailboxes",
     "reading",
     "hardening",

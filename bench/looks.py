@@ -1,25 +1,37 @@
-"""The commands that only look: at accounts, at one address, at the state of a host, at one message."""
+"""Commands that look at a server, and `mailstack.verify`: with many accounts, and with a long journal."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import time
 
-from bench.report import median
+from bench import servers
+from bench.growth import Crowd
+from bench.report import GOAL_COLUMNS, Table, goal, median
 from tests.targets.containers import Target
 
-#: The commands whose time depends on the number of accounts.
-LOOKS = (
-    ("mailstack.accounts.list", "users", "format=json"),
+PART = "Looking at a server"
+ACCOUNTS = 100_000
+RUNS = 3
+#: The goal of a list of all accounts, in seconds.
+GOAL = 2
+LISTS = (
     ("mailstack.accounts.list", "users"),
+    ("mailstack.accounts.list", "users", "format=json"),
     ("mailstack.accounts.list", "format=json"),
-    ("mailstack.accounts.list", "domain=domain0.example"),
+)
+LOOKS = (
+    *LISTS,
+    ("mailstack.accounts.list", "domain=domain0.example", "text=user77"),
     ("mailstack.accounts.show", "alias9@domain0.example"),
     ("mailstack.status",),
+    ("mailstack.verify",),
 )
+#: What reads the journal.
+READS = (("mailstack.trace", "user77@domain0.example"), ("mailstack.status",))
 #: The number of messages whose lines are put into the journal, and of lines of each.
 MESSAGES, LINES = 20_000, 5
-_DROP_IN = "/run/systemd/system/postfix.service.d/lines.conf"
+#: The unit of Postfix whose lines a trace believes.
+_UNIT = {12: "postfix@-", 13: "postfix"}
 #: systemd starts it as part of Postfix's unit, so the lines are taken for Postfix's.
 _WRITE = """
 [Service]
@@ -43,25 +55,72 @@ write lmtp 'to=<userN@domain0.example>, relay=mail.example.org[private/dovecot-l
 delays=0.1/0/0/0, dsn=2.0.0, status=sent (250 2.0.0 <userN@domain0.example> sessionN Saved)'
 write qmgr 'removed'
 """
-
-Run = Callable[..., float]
-"""A function that runs pyinfra with these arguments, and returns the seconds."""
+_FILTER = {"mail_rspamd": True, "mail_srs": True, "mail_resolver": True}
 
 
-def cells(run: Run) -> dict[str, str]:
-    """Return the time of each command, by what a person types."""
-    return {f"`{' '.join(look)}`": f"{median(partial(run, *look), 3):.1f} s" for look in LOOKS}
+def measure() -> list[Table]:
+    """Measure both Debian releases."""
+    many: dict[int, dict[str, float]] = {}
+    long: dict[int, dict[str, float]] = {}
+    for debian in (13, 12):
+        with servers.ours(debian) as make, servers.filtering(debian, make) as host:
+            _fill(host)
+            many[debian] = {" ".join(look): _seconds(host, *look) for look in LOOKS}
+            _write(host, _UNIT[debian])
+            long[debian] = {" ".join(look): _seconds(host, *look) for look in READS}
+    goals = [
+        goal(f"`{' '.join(each)}`, Debian {debian}", f"{GOAL} s", f"{found:.1f} s", found <= GOAL)
+        for debian in many
+        for each in LISTS
+        for found in (many[debian][" ".join(each)],)
+    ]
+    columns = ("", *(f"Debian {debian}" for debian in many))
+    return [
+        Table(f"With {ACCOUNTS:,} users, and as many aliases", columns, _rows(many), _ABOUT),
+        Table(f"With {MESSAGES * LINES:,} lines in the journal, too", columns, _rows(long)),
+        Table("Goals", GOAL_COLUMNS, goals),
+    ]
 
 
-def trace(target: Target, run: Run) -> list[list[str]]:
-    """Return the times of a trace and of the state, once the journal has many lines."""
-    target.write("/root/lines.sh", _SCRIPT.encode())
-    target.exec(f"mkdir -p {_DROP_IN.rpartition('/')[0]}")
-    target.write(_DROP_IN, _WRITE.encode())
-    target.exec("systemctl daemon-reload && systemctl restart postfix && journalctl --sync", timeout=400)
-    target.exec(f"rm {_DROP_IN} && systemctl daemon-reload && systemctl restart postfix")
-    count = target.exec("journalctl -q --since=-1d _SYSTEMD_UNIT=postfix.service | wc -l").stdout.strip()
-    if int(count) < MESSAGES * LINES:
+_ABOUT = f"Seconds of the whole command over `@docker`, pyinfra's start included. Medians of {RUNS} runs."
+
+
+def _rows(found: dict[int, dict[str, float]]) -> list[list[str]]:
+    names = dict.fromkeys(name for times in found.values() for name in times)
+    return [[f"`{name}`", *(f"{times[name]:.1f} s" for times in found.values())] for name in names]
+
+
+def _seconds(host: Target, *look: str) -> float:
+    """Return the seconds of a command that may find something that needs a person."""
+
+    def run() -> float:
+        start = time.monotonic()
+        done = host.pyinfra("-y", *look, data=servers.data(**_FILTER), timeout=300)
+        if not done.stdout:
+            done.check()
+        return time.monotonic() - start
+
+    return median(run, RUNS)
+
+
+def _fill(host: Target) -> None:
+    """Make the accounts. Ten domains, as a key is made for each."""
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "mail"]
+    crowd = Crowd(ACCOUNTS, in_a_domain=ACCOUNTS // 10)
+    host.exec(psql, input=f"{crowd.sql()} VACUUM ANALYZE;", timeout=900)
+    servers.settle(host)
+
+
+def _write(host: Target, unit: str) -> None:
+    """Put the lines into the journal."""
+    drop_in = f"/run/systemd/system/{unit}.service.d/lines.conf"
+    host.write("/root/lines.sh", _SCRIPT.encode())
+    host.exec(f"mkdir -p {drop_in.rpartition('/')[0]}")
+    host.write(drop_in, _WRITE.encode())
+    host.exec(f"systemctl daemon-reload && systemctl restart {unit} && journalctl --sync", timeout=400)
+    host.exec(f"rm {drop_in} && systemctl daemon-reload && systemctl restart {unit}")
+    lines = f"journalctl -q --since=-1d _SYSTEMD_UNIT={unit}.service | wc -l"
+    count = int(host.exec(lines).stdout)
+    if count < MESSAGES * LINES:
         raise RuntimeError(f"the journal has only {count} lines of Postfix")
-    looks = ("mailstack.trace", "user77@domain0.example"), ("mailstack.status",)
-    return [[f"`{' '.join(look)}`", f"{median(partial(run, *look), 3):.1f} s"] for look in looks]
+    servers.settle(host)
