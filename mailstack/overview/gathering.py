@@ -143,8 +143,8 @@ class _Gathering:
             ("dns", "dns-check", "mailstack.dns.check", 0),
             ("verify", "verify", "mailstack.verify", state.deployed),
         ):
-            found, again = state.records.get(record, {}), f"pyinfra -y INVENTORY {command}"
-            yield trust.last(name, state.now, found, again, changed)
+            last, again = state.records.get(record, {}), f"pyinfra -y INVENTORY {command}"
+            yield trust.last(name, state.now, last, again, changed)
 
     def _backup_settings(self) -> backups.Wanted:
         settings = self.settings

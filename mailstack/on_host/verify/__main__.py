@@ -59,8 +59,7 @@ def _tasks(plan: dict[str, Any], report: Report) -> list[Callable[[], None]]:
     ssh = os.environ.get("SSH_CONNECTION", "")
     tasks.append(partial(sockets.check, report, plan, ssh))
     if control := plan.get("control"):
-        title = f"the machine that runs pyinfra, {control}, is not shut out"
-        tasks.append(partial(report.check, "ports", title, partial(bans.not_banned, control)))
+        tasks.append(partial(bans.check, report, control))
     return tasks
 
 

@@ -6,12 +6,19 @@ import ast
 import ipaddress
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from .results import Problem, Skip
+from .results import Problem, Report, Skip
 from .run import one_line, run
 
 OURS = "mailstack"
 """The jail of mailstack, where an IPv6 address stands for its /64."""
+
+
+def check(report: Report, control: str) -> None:
+    """Check that no jail has the address of that machine."""
+    title = f"the machine that runs pyinfra, {control}, is not shut out"
+    report.check("ports", title, partial(not_banned, control))
 
 
 def not_banned(address: str) -> None:
