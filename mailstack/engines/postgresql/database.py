@@ -32,9 +32,11 @@ SERVER = "postgres"
 """The database that every server has, in which the mail database is created. Existing lines of
 ``pg_hba.conf`` decide who may connect to it."""
 _PATIENCE = f"SET LOCAL lock_timeout = '{locks.SECONDS}s'; "
-_REST = f"""DO $$ BEGIN PERFORM set_config('lock_timeout', GREATEST(500, 1000 * ({locks.SECONDS}
-- EXTRACT(EPOCH FROM clock_timestamp() - backend_start)))::int::text, false)
-FROM pg_stat_activity WHERE pid = pg_backend_pid(); END $$"""
+_REST = (
+    "DO $$ BEGIN PERFORM set_config('lock_timeout', GREATEST(500, 1000 *"
+    f" ({locks.SECONDS} - EXTRACT(EPOCH FROM clock_timestamp() - backend_start)))::int::text, false)"
+    " FROM pg_stat_activity WHERE pid = pg_backend_pid(); END $$"
+)
 """Limits what all queries of a session wait together, in milliseconds, but for half a second of each."""
 _STOPPING = ("08", "57P")
 """SQLSTATE of a server that shuts down (PostgreSQL's manual, appendix A)."""
