@@ -6,7 +6,7 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 # Packages and mailstack.status read the version from here
 __version__ = "0.2.0.dev0"
 
-from mailstack import accounts, backup, ban, metrics
+from mailstack import accounts, backup, ban, db, metrics
 from mailstack.backup.restore import restore
 from mailstack.components import (
     acme,
@@ -42,6 +42,7 @@ __all__ = [
     "backup",
     "ban",
     "clamav",
+    "db",
     "dovecot",
     "fail2ban",
     "firewall",

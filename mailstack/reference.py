@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import mailstack
-from mailstack import accounts, backup, ban, certificates, dkim, dns, facts, metrics
+from mailstack import accounts, backup, ban, certificates, db, dkim, dns, facts, metrics
 from mailstack.verify import outside
 
 _HEAD = """\
@@ -28,12 +28,13 @@ _COMMANDS: dict[str, tuple[ModuleType, tuple[str, ...]]] = {
     "backup.": (backup, ("check", "key", "list", "now", "password")),
     "ban.": (ban, tuple(ban.__all__)),
     "certificates.": (certificates, ("roll",)),
+    "db.": (db, tuple(db.__all__)),
     "dkim.": (dkim, ("publish", "retire", "switch")),
     "dns.": (dns, ("check", "publish", "zone")),
     "metrics.": (metrics, ("files",)),
     "verify.": (outside, ("from_outside",)),
 }
-_NO_DEPLOYS = {"accounts", "ban", "Settings", "postgres"}
+_NO_DEPLOYS = {"accounts", "ban", "db", "Settings", "postgres"}
 
 
 def reference() -> str:

@@ -29,6 +29,7 @@ DIRECTORY = "/var/lib/mailstack/secrets"
 Secrets = Mapping[str, "str | None"]
 """Values by name; ``None`` if the owner has not generated it yet."""
 
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.S)
 _ENCODERS: dict[str, Callable[[str], str]] = {
     "raw": lambda value: value,
     # libpq connection strings: section 34.1.1 of PostgreSQL's manual
@@ -41,6 +42,8 @@ _ENCODERS: dict[str, Callable[[str], str]] = {
     "dovecot": lambda value: (
         '"' + re.sub("(%+){", r"%\1{", value).replace("\\", "\\\\").replace('"', '\\"') + '"'
     ),
+    # only the certificates of a file of PEM, without a key
+    "certificate": lambda value: "\n".join(_CERTIFICATE.findall(value)),
 }
 _PLACEHOLDER = re.compile(r"@mailstack-secret:([a-z0-9-]+):([a-z]+)@")
 
@@ -50,7 +53,7 @@ def placeholder(name: str, encoding: str = "raw") -> str:
 
     + name: the name of the secret
     + encoding: the quoting of the value in the file: ``raw``, ``conninfo`` or ``pgpass`` (libpq), ``mycnf``
-      (MariaDB) or ``dovecot``
+      (MariaDB), ``dovecot``, or ``certificate`` (those in a file of PEM)
     """
     if encoding not in _ENCODERS:
         raise ValueError(f"unknown encoding {encoding!r}; there are {', '.join(_ENCODERS)}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.endpoint import Endpoint
+from mailstack.replication import AUTHORITY
 
 if TYPE_CHECKING:
     from mailstack.settings import Settings
@@ -81,18 +82,30 @@ class Topology:
         """Return the same inventory, seen from another host."""
         return Topology(node, self.nodes, self.reached)
 
-    def database_node(self, settings: Settings) -> Node | None:
-        """Return the host that runs the database, or ``None`` for a server outside the inventory.
+    def database_nodes(self, settings: Settings) -> tuple[Node, ...]:
+        """Return the hosts with the database: the primary, then its standbys; none for a server outside.
 
-        Raises ``OperationValueError`` if the inventory has several: the settings must then name one.
+        Several hosts in the group ``db`` have one database, with ``mail_db_primary`` or the first of them as
+        its primary. But if all have mail too, and no setting names one, each is a server of its own.
+
+        Raises ``OperationValueError`` if there is no host with the database, or if several may have it.
         """
         if settings.mail_db_dsn is not None or settings.mail_db_host is not None:
-            return None
+            return ()
+        group = [node for node in self.nodes if "db" in node.groups]
+        primary = settings.mail_db_primary
+        if primary is not None and primary not in (node.name for node in group):
+            names = ", ".join(node.name for node in group) or "none"
+            raise OperationValueError(
+                f"mail_db_primary = {primary!r}: not in the group db, which has {names}; allowed: one of them"
+            )
+        is_one = primary is not None or not all(node.has_mail for node in group)
+        if is_one and (self.here in group or not self.here.has_role("db")):
+            return tuple(sorted(group, key=lambda node: node.name != (primary or group[0].name)))
         if self.here.has_role("db"):
-            return self.here
-        candidates = [node for node in self.nodes if node.has_role("db")]
+            return (self.here,)
         # a host in no group may be no mail server at all, so it only counts if the group is empty
-        candidates = [node for node in candidates if "db" in node.groups] or candidates
+        candidates = group or [node for node in self.nodes if node.has_role("db")]
         if len(candidates) != 1:
             found = f": {', '.join(node.name for node in candidates)}" if candidates else ""
             raise OperationValueError(
@@ -100,17 +113,44 @@ class Topology:
                 f" {len(candidates)} hosts of the inventory have the role db{found}; allowed: one of them,"
                 " mail_db_host, or mail_db_dsn"
             )
-        return candidates[0]
+        return (candidates[0],)
 
-    def database_endpoint(self, settings: Settings) -> Endpoint:
-        """Return the address of the database for Postfix and Dovecot."""
+    def database_node(self, settings: Settings) -> Node | None:
+        """Return the host with the primary, or ``None`` for a server outside the inventory.
+
+        Raises ``OperationValueError`` as ``database_nodes`` does.
+        """
+        return next(iter(self.database_nodes(settings)), None)
+
+    def is_replicated(self, settings: Settings) -> bool:
+        """Return whether the database of this host has standbys."""
+        return len(self.database_nodes(settings)) > 1
+
+    def is_standby(self, settings: Settings) -> bool:
+        """Return whether this host has a standby."""
+        return self.here in self.database_nodes(settings)[1:]
+
+    def database_endpoints(self, settings: Settings) -> tuple[Endpoint, ...]:
+        """Return the addresses of the database for lookups: a server on this host first.
+
+        The others have the order of the inventory, so that no address changes with the primary.
+        """
         if settings.db_endpoint is not None:
-            return settings.db_endpoint
-        node = self.database_node(settings)
-        if node is None:
-            return Endpoint(settings.mail_db_host or "", settings.db_port)
-        if node == self.here:
-            return local_endpoint(settings)
+            return (settings.db_endpoint,)
+        nodes = self.database_nodes(settings)
+        if not nodes:
+            return (Endpoint(settings.mail_db_host or "", settings.db_port),)
+        replicated = len(nodes) > 1
+        here = [_verified(local_endpoint(settings), replicated)]
+        others = [
+            self._remote(node, settings, replicated)
+            for node in self.nodes
+            if node in nodes and node != self.here
+        ]
+        return (*(here if self.here in nodes else ()), *others)
+
+    def _remote(self, node: Node, settings: Settings, replicated: bool) -> Endpoint:
+        """Return the address of another host's database."""
         for name, only_local, other in (
             ("mail_db_engine", settings.db_kind.only_local, "postgresql"),
             ("mail_db_auth", settings.mail_db_auth == "peer", "password"),
@@ -120,7 +160,7 @@ class Topology:
                     f"{name} = {getattr(settings, name)!r}: {self.here.name} has no database of its own, "
                     f"{self.here.because}; allowed: {other!r}, or that host in the group db too"
                 )
-        return Endpoint(node.reachable_at, settings.db_port)
+        return _verified(Endpoint(node.reachable_at, settings.db_port), replicated)
 
     def database_clients(self, settings: Settings) -> list[str]:
         """Return the addresses of the other hosts that use this host's database for lookups."""
@@ -128,9 +168,14 @@ class Topology:
             node.reachable_at
             for node in self.nodes
             if node != self.here
-            and not node.has_role("db")
-            and self.of(node).database_node(settings) == self.here
+            and (node.has_mail or not node.has_role("db"))
+            and self.here in self.of(node).database_nodes(settings)
         )
+
+    def database_peers(self, settings: Settings) -> list[Node]:
+        """Return the other hosts with the same database, if this host has it."""
+        nodes = self.database_nodes(settings)
+        return [node for node in nodes if node != self.here] if self.here in nodes else []
 
     def not_reached(self, node: Node) -> str:
         """Return the error for a host with the database that is not in the run."""
@@ -138,6 +183,11 @@ class Topology:
             f"{node.name} was not reached, and {self.here.name} needs its database {self.here.because}; "
             "allowed: a run that reaches both (a --limit must have both)"
         )
+
+
+def _verified(endpoint: Endpoint, replicated: bool) -> Endpoint:
+    """Return the address with a check of the server's certificate, if the server has one of our CA."""
+    return endpoint._replace(sslmode="verify-full", sslrootcert=AUTHORITY) if replicated else endpoint
 
 
 def local_endpoint(settings: Settings) -> Endpoint:

@@ -42,11 +42,12 @@ def check(settings: Settings, topology: Topology) -> None:
             )
     sharing = list(mail_nodes(settings, topology))
     _mail_hosts(settings, topology, sharing)
+    _replicable(settings, topology)
     for node in sharing:
-        topology.of(node).database_endpoint(settings)
+        topology.of(node).database_endpoints(settings)
     _own_database_asked(settings, topology.here)
     _passwords_known(settings, topology.here)
-    _mail_deletable(settings, topology.here)
+    _mail_deletable(settings, topology)
 
 
 def _mail_hosts(settings: Settings, topology: Topology, sharing: Sequence[Node]) -> None:
@@ -97,9 +98,9 @@ def does_accounts(settings: Settings, topology: Topology) -> bool:
         server = _server(settings)
         alike = (node for node in topology.nodes if node == here or _server_of(node) == server)
         return next(node for node in alike if node == here or node.name in reached) == here
-    if here.has_role("db"):
-        return True
     owner = topology.database_node(settings)
+    if owner == here or (owner is None and here.has_role("db")):
+        return True
     if owner is not None and owner.name not in reached:
         raise OperationValueError(topology.not_reached(owner))
     if owner is None and not any(node.has_role("db") and node.name in reached for node in topology.nodes):
@@ -122,7 +123,7 @@ def mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
         elif server is not None:
             shares = _server_of(node) == server
         elif node.has_role("db"):  # the usual case, in which no other host's data is read
-            shares = node == owner
+            shares = node in topology.database_nodes(settings)
         else:
             used = None if _server_of(node) else topology.of(node).database_node(settings)
             shares = used is not None and used == owner
@@ -147,6 +148,22 @@ def _server_of(node: Node) -> _Server | None:
         return _server(DatabaseSettings(**data))
     except SettingsError as error:
         raise SettingsError(error.problems, node.name) from None
+
+
+def _replicable(settings: Settings, topology: Topology) -> None:
+    """Check that the database can have standbys, if the inventory has hosts for them."""
+    nodes = topology.database_nodes(settings)
+    if len(nodes) < 2:
+        return
+    names = ", ".join(node.name for node in nodes)
+    for name, allowed in (("mail_db_engine", "postgresql"), ("mail_db_auth", "password")):
+        if (value := getattr(settings, name)) != allowed:
+            raise OperationValueError(
+                f"{name} = {value!r}: the group db has {len(nodes)} hosts ({names}), and a standby needs "
+                f"{allowed!r}; allowed: {allowed!r}, or one host in the group db"
+            )
+    for node in nodes:
+        _ = node.reachable_at
 
 
 def _own_database_asked(settings: Settings, here: Node) -> None:
@@ -177,10 +194,11 @@ def _passwords_known(settings: Settings, here: Node) -> None:
             )
 
 
-def _mail_deletable(settings: Settings, here: Node) -> None:
+def _mail_deletable(settings: Settings, topology: Topology) -> None:
     """Check that mail to delete is on the host with the database, as accounts are deleted there."""
     deletes = settings.mail_accounts_policy == "authoritative" and settings.mail_accounts_delete_mail
-    if deletes and here.has_role("db") and not here.has_mail:
+    here = topology.here
+    if deletes and here.has_role("db") and not here.has_mail and not topology.is_standby(settings):
         raise OperationValueError(
             f"mail_accounts_delete_mail: {here.name} deletes accounts and has no mail, {here.because} "
             "alone; allowed: False, or that host in the groups mx and imap too"

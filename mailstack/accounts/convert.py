@@ -139,7 +139,7 @@ def _convert(
     if not site.here.has_mail:
         host.noop("the mail is on another host")
         return
-    if not site.runs_database:
+    if not site.runs_primary:
         raise OperationError(
             "the mail is carried over only where the database is on the same host, as a user is locked out "
             "until the database has the new mail_driver"

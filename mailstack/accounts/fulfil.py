@@ -155,6 +155,9 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
     if changes:
         changing = sql.script(engine.dialect, changes, owner, hash_password, deleted=deleted)
         yield noted(database.script(name, changing, _title(changes)))
+        if hosts.topology().is_replicated(settings):
+            wait = script("wait_for_standbys", str(settings.db_port), name)
+            yield shell(f"{script('psql')}\n{wait}")
     if former:
         # once the users are removed, no rights can be granted to them
         host.log(f"- what others shared with {', '.join(former)}")

@@ -80,7 +80,7 @@ class Acme(Component):
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
         settings = site.settings
-        environment = engine_of(settings).postfix_environment(site.endpoint)
+        environment = engine_of(settings).postfix_environment(site.endpoints)
         script = render("acme/certificates", environment=environment, program=PROGRAM)
         query = engine_of(settings).lookups.SIGNED_DOMAINS
         table = postfix_sql.root_sql_table(site, TABLE, "the domains with certificates", query)

@@ -45,7 +45,7 @@ class MailboxHosts(Component):
 
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
-        return (site.here.has_mail or site.runs_database) and site.backends is not None
+        return (site.here.has_mail or site.runs_primary) and site.backends is not None
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""
@@ -54,7 +54,7 @@ class MailboxHosts(Component):
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
         several = site.backends
-        if several is None or not site.runs_database:
+        if several is None or not site.runs_primary:
             return ()
         names = tuple((label(node), dns_name(node), node.reachable_at) for node in several.nodes)
         return [BackendCertificates(_CA, names), Password(_DOVEADM)]
@@ -64,9 +64,9 @@ class MailboxHosts(Component):
         several = site.backends
         if several is None:
             return ()
-        kept = [_CA, *map(label, several.nodes)] if site.runs_database else []
+        kept = [_CA, *map(label, several.nodes)] if site.runs_primary else []
         names = [f"{name}-{what}" for name in kept for what in ("key", "cert")]
-        names += [_DOVEADM] if site.runs_database else []
+        names += [_DOVEADM] if site.runs_primary else []
         entries: list[Entry] = [Kept(f"{secrets.DIRECTORY}/{name}", mode=0o600) for name in names]
         if not site.here.has_mail:
             return entries

@@ -81,14 +81,14 @@ class Backup(Component):
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""
-        if not site.settings.mail_backup_repository:
+        if not _is_on(site):
             return ()
         return ("restic", "python3", *(("openssh-client",) if _ssh(site) else ()))
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
         settings = site.settings
-        if not settings.mail_backup_repository:
+        if not _is_on(site):
             return ()
         password = () if settings.mail_backup_password else (Password(PASSWORD),)
         return (*password, *((SshKey(SSH_KEY),) if _ssh(site) else ()))
@@ -104,13 +104,13 @@ class Backup(Component):
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
         settings = site.settings
-        if not settings.mail_backup_repository:
+        if not _is_on(site):
             gone = (*_ENDED, CONFIGURATION, _GIVEN_PASSWORD, _ENVIRONMENT, _HOSTS)
             return [File(path, None, activation=None) for path in gone]
         given = f"{secrets.placeholder(PASSWORD)}\n" if settings.mail_backup_password else None
         key_id = settings.mail_backup_s3_key_id
         environment = render("backup/environment", key_id=key_id, secret_name=_S3_SECRET) if key_id else None
-        ssh = SFTP.fullmatch(settings.mail_backup_repository)
+        ssh = SFTP.fullmatch(settings.mail_backup_repository or "")
         hosts = f"{ssh['host'].strip('[]')} {settings.mail_backup_ssh_host_key}\n" if ssh else None
         return [
             Directory(secrets.DIRECTORY, mode=0o700),
@@ -126,23 +126,29 @@ class Backup(Component):
 
     def before_files(self, site: Site, platform: Platform) -> str:
         """See ``Component``."""
-        return "" if site.settings.mail_backup_repository else script("end_units", *_ENDED)
+        return "" if _is_on(site) else script("end_units", *_ENDED)
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
         """See ``Component``."""
-        return [Unit(f"{NAME}.timer")] if site.settings.mail_backup_repository else ()
+        return [Unit(f"{NAME}.timer")] if _is_on(site) else ()
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``: without the password, its own backups can't be read."""
-        return [State(secrets.DIRECTORY, "secrets")] if site.settings.mail_backup_repository else ()
+        return [State(secrets.DIRECTORY, "secrets")] if _is_on(site) else ()
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        if not site.settings.mail_backup_repository:
+        if not _is_on(site):
             return ()
         ask = f"cd / && PYTHONPATH={PROGRAM} timeout 90 /usr/bin/python3 -B -m backup reach"
         advice = "is its disk mounted, or its server reached? docs/backup.md says what each error means"
         return [ServiceProbe("the backups can be read", ask, advice)]
+
+
+def _is_on(site: Site) -> bool:
+    """Return whether the host makes backups; one with a standby alone has nothing that the primary lacks."""
+    kept = site.here.has_mail or site.runs_primary
+    return kept and site.settings.mail_backup_repository is not None
 
 
 @cache
@@ -205,7 +211,7 @@ def _configuration(site: Site) -> str:
     paths = sorted({each.path for each in kept if each.holds not in by_other_means and each.path != mail})
     names = {each.name for each in site.components}
     database: dict[str, Any] | None = None
-    if site.runs_database:
+    if site.runs_primary:
         database = {
             "engine": settings.mail_db_engine,
             "name": settings.mail_db_name,

@@ -52,13 +52,13 @@ class Requirement(NamedTuple):
 class Site:
     """The facts of a host that are known before it is asked.
 
-    + endpoint: the address of the database
+    + endpoints: the addresses of the database, in the order in which lookups prefer them
     + components: the components of this host, also those deployed in other runs
     """
 
     settings: Settings
     topology: Topology
-    endpoint: Endpoint
+    endpoints: tuple[Endpoint, ...]
     components: tuple[Component, ...] = ()
 
     @property
@@ -67,9 +67,24 @@ class Site:
         return self.topology.here
 
     @property
+    def endpoint(self) -> Endpoint:
+        """The preferred address of the database."""
+        return self.endpoints[0]
+
+    @property
     def runs_database(self) -> bool:
-        """Whether the database server runs on this host."""
+        """Whether a database server runs on this host, also a standby."""
         return self.here.has_role("db") and self.settings.mail_db_dsn is None
+
+    @property
+    def has_standby(self) -> bool:
+        """Whether this host has a standby of the database on another host."""
+        return self.topology.is_standby(self.settings)
+
+    @property
+    def runs_primary(self) -> bool:
+        """Whether the database server that takes changes runs on this host."""
+        return self.runs_database and not self.has_standby
 
     @cached_property
     def backends(self) -> Backends | None:
@@ -237,7 +252,8 @@ def site_of(settings: Settings, topology: Topology, endpoint: Endpoint | None = 
 
     + endpoint: the address of the database, by default that of the topology
     """
-    site = Site(settings, topology, endpoint or topology.database_endpoint(settings))
+    endpoints = (endpoint,) if endpoint else topology.database_endpoints(settings)
+    site = Site(settings, topology, endpoints)
     wanted = tuple(component for component in _KNOWN.values() if component.is_wanted(site))
     return replace(site, components=wanted)
 

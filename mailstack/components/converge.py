@@ -29,6 +29,7 @@ from mailstack.operations.created import completed, created
 from mailstack.operations.in_step import check_first
 from mailstack.operations.packages import installed
 from mailstack.operations.together import deployed_here
+from mailstack.replication import SECRETS, slot
 
 if TYPE_CHECKING:
     from mailstack.facts.platform import ByPlatform, Platform
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
 
 class Database(Component):
     """A component with the mail database, which is started and set up before other services start."""
+
+    def follow(self, site: Site, trust: ByPlatform[Sequence[Group]], server: sql.Server) -> None:
+        """Make the server of this host a standby of the primary.
+
+        + trust: the files of passwords and certificates, which it needs first
+        """
+        raise NotImplementedError(f"{self.name} has no standbys")
 
 
 def deployed(component: Component) -> Deploy:
@@ -65,6 +73,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     for component in components:
         component.check(site)
     has_database = any(isinstance(component, Database) for component in components)
+    has_primary = has_database and not site.has_standby
     chosen = [each for each in with_required(components, site) if each.is_installed(site)]
     servers = [component for component in chosen if isinstance(component, Database)]
     together = deployed_here()
@@ -75,7 +84,7 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     declared = cache(lambda platform: groups(site, platform, chosen))
     require(PLATFORM, lambda platform: _disagreement(declared, platform))
     store = database_passwords.store(settings)
-    if whole and has_database:
+    if whole and has_primary:
         check_declared(settings)
     if whole:
         _check_together(site, store)
@@ -86,10 +95,16 @@ def converge(settings: Settings, components: Sequence[Component], *, whole: bool
     given = {name: value for component in chosen for name, value in component.secrets(site).items()}
     secrets = store.with_given(given)
     files = partial(_groups_of, declared)
+    slots = [slot(node.name) for node in site.topology.database_peers(settings)]
+    server = sql.Server(files(servers), each(servers, "units"), secrets, slots)
     if has_database:  # before the others' files, in which are queries that an older schema may not know
-        sql.converge(settings, store, sql.Server(files(servers), each(servers, "units"), secrets))
-    if whole and has_database:
+        sql.converge(settings, store, server if has_primary else None)
+    if whole and has_primary:
         accounts.declared(settings=settings)
+    if has_database and site.has_standby:  # once the primary is as it should be
+        for database in servers:
+            trust = [component for component in chosen if component in database.requires]
+            database.follow(site, files(trust), server)
     if services := [component for component in chosen if component not in servers]:
         config_files(files(services), secrets)
     if of_any_release(running := each(services, "units")):
@@ -132,8 +147,12 @@ def _disagreement(declared: ByPlatform[Mapping[str, Group]], platform: Platform)
 def _check_together(site: Site, store: Store) -> None:
     """Check that the host with the database can be changed too, before this one is."""
     owner = site.topology.database_node(site.settings)
-    if owner is not None and (owner != site.here or site.topology.database_clients(site.settings)):
-        check_first(owner.name, store, database_passwords.looked_up(site.settings))
+    alone = not site.topology.is_replicated(site.settings)
+    if owner is not None and (
+        owner != site.here or not alone or site.topology.database_clients(site.settings)
+    ):
+        names = database_passwords.looked_up(site.settings)
+        check_first(owner.name, store, names if alone else [*names, *SECRETS])
 
 
 def _before_packages(site: Site, components: Sequence[Component]) -> str:

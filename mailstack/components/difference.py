@@ -16,6 +16,7 @@ from mailstack.facts.platform import PLATFORM, ByPlatform, of_any_release
 from mailstack.facts.reading import announce, read
 from mailstack.operations import units
 from mailstack.operations.config_files import announce_files, differences
+from mailstack.replication import slot
 
 if TYPE_CHECKING:
     from mailstack.components.component import Component, Site
@@ -30,7 +31,7 @@ class Difference:
 
     def __init__(self, site: Site, components: Sequence[Component]) -> None:
         self.site, self.components = site, [each for each in components if each.is_installed(site)]
-        self.has_database = any(isinstance(each, Database) for each in components)
+        self.has_database = any(isinstance(each, Database) for each in components) and not site.has_standby
         given = {name: value for each in self.components for name, value in each.secrets(site).items()}
         self.store = database_passwords.store(site.settings)
         self.secrets = self.store.with_given(given)
@@ -82,8 +83,12 @@ class Difference:
             return
         engine = engine_of(settings)
         yield from (step.title for step in engine.missing(settings))
-        yield from (step.title for step in engine.steps(settings, self.store))
+        yield from (step.title for step in engine.steps(settings, self.store, self._slots()))
         yield from map(str, self.step.plan(self.step.known() or NOTHING).changes)
+
+    def _slots(self) -> list[str]:
+        """Return the slots of the standbys."""
+        return [slot(node.name) for node in self.site.topology.database_peers(self.site.settings)]
 
     def _groups(self, platform: Platform) -> list[Any]:
         return [*groups(self.site, platform, self.components).values()]

@@ -36,7 +36,7 @@ def files(site: Site) -> list[Entry]:
         peer=settings.mail_db_auth == "peer",
         # of bounces, and of the mail of the host itself
         domains=sorted({settings.mail_hostname, settings.expanded(settings.mail_myorigin)}),
-        environment=engine.postfix_environment(site.endpoint),
+        environment=engine.postfix_environment(site.endpoints),
     )
     comment = "the domains whose mail is signed"
     return [

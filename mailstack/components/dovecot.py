@@ -17,6 +17,7 @@ from mailstack.components.declarations import (
     State,
 )
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
+from mailstack.components.replication import REPLICATION
 from mailstack.components.tls import TLS
 from mailstack.endpoint import Endpoint
 from mailstack.engines import engine_of
@@ -60,7 +61,7 @@ class Dovecot(Component):
 
     name = "dovecot"
     title = "Dovecot"
-    requires = (TLS, PASSWORDS_OF_DATABASE, BACKENDS)
+    requires = (TLS, PASSWORDS_OF_DATABASE, REPLICATION, BACKENDS)
     reloads = ("dovecot",)
 
     def is_wanted(self, site: Site) -> bool:

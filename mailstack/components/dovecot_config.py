@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailstack.components import additions, backends, dovecot_sieve, hardening, listening, systemd, tls
+from mailstack.endpoint import waits
 from mailstack.engines import engine_of
 from mailstack.engines.postgresql.backends import elsewhere, lives_here
 from mailstack.files import Directory, Entry, File, Kept, Place
@@ -79,7 +80,7 @@ def _folders(settings: Settings) -> list[Folder]:
 
 def files(site: Site, platform: Platform) -> list[Entry]:
     """Return Dovecot's whole configuration."""
-    settings, endpoint, generation = site.settings, site.endpoint, platform.dovecot
+    settings, generation = site.settings, platform.dovecot
     added = additions.dovecot(site, platform)
     engine = engine_of(settings)
     several = site.backends
@@ -88,7 +89,9 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         "driver": settings.db_driver,
         "user": engine.lookup_user(settings, "dovecot"),
         "upgrade_user": engine.upgrade_user(settings),
-        "endpoint": endpoint,
+        "endpoint": site.endpoint,
+        "endpoints": site.endpoints,
+        "waits": waits(site.endpoints),
         "password": settings.mail_db_auth == "password",
         "lookups": engine.lookups,
         "elsewhere": elsewhere(several, generation) if several else None,

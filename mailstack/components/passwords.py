@@ -11,6 +11,7 @@ from mailstack.database_passwords import given
 from mailstack.engines import PASSWORDS, WEBMAIL_PASSWORD, passwords_of
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.kept_secrets import Password
+from mailstack.replication import REPLICATION_PASSWORD
 from mailstack.shell import script
 
 if TYPE_CHECKING:
@@ -36,21 +37,33 @@ class Passwords(Component):
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``."""
-        if site.settings.mail_db_auth == "peer":
+        if site.settings.mail_db_auth == "peer" or site.has_standby:
             return ()
-        return [Password(name) for name in passwords_of(site.settings) if name not in given(site.settings)]
+        return [Password(name) for name in self._names(site) if name not in given(site.settings)]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
         # one generated before the settings changed is no longer used
-        wanted = () if site.settings.mail_db_auth == "peer" else passwords_of(site.settings)
+        wanted = () if site.settings.mail_db_auth == "peer" else self._names(site)
         kept = [
-            Kept(f"{secrets.DIRECTORY}/{name}", mode=0o600)
+            self._file(site, name)
             if name in wanted
             else File(f"{secrets.DIRECTORY}/{name}", None, activation=None)
-            for name in (*PASSWORDS, WEBMAIL_PASSWORD)
+            for name in (*PASSWORDS, WEBMAIL_PASSWORD, REPLICATION_PASSWORD)
         ]
         return [Directory(secrets.DIRECTORY, mode=0o700), *kept]
+
+    def _names(self, site: Site) -> tuple[str, ...]:
+        """Return the names of the passwords of all roles."""
+        replication = [REPLICATION_PASSWORD] if site.topology.is_replicated(site.settings) else []
+        return (*passwords_of(site.settings), *replication)
+
+    def _file(self, site: Site, name: str) -> Entry:
+        """Return a password's file; a standby has a copy of the primary's, as it may be promoted."""
+        path = f"{secrets.DIRECTORY}/{name}"
+        if site.has_standby and name not in given(site.settings):
+            return File(path, f"{secrets.placeholder(name)}\n", mode=0o600, activation=None)
+        return Kept(path, mode=0o600)
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``."""
@@ -58,7 +71,7 @@ class Passwords(Component):
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
-        names = () if site.settings.mail_db_auth == "peer" else passwords_of(site.settings)
+        names = () if site.settings.mail_db_auth == "peer" else self._names(site)
         kept = [f"{secrets.DIRECTORY}/{name}" for name in names if name not in given(site.settings)]
         return [
             ServiceProbe(

@@ -20,6 +20,7 @@ from mailstack.components.converge import deployed
 from mailstack.components.declarations import Jail, Port, Record, ServiceProbe, State
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.components.postfix_services import ports
+from mailstack.components.replication import REPLICATION
 from mailstack.components.tls import TLS
 from mailstack.facts.exim_queue import EXIM_QUEUE, name_exim_queue
 from mailstack.facts.platform import PLATFORM, RELEASES
@@ -51,7 +52,7 @@ class Postfix(Component):
 
     name = "postfix"
     title = "Postfix"
-    requires = (TLS, PASSWORDS_OF_DATABASE)
+    requires = (TLS, PASSWORDS_OF_DATABASE, REPLICATION)
     reloads = ("postfix",)
 
     def needs(self, site: Site) -> Sequence[Component]:

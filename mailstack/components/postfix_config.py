@@ -18,6 +18,7 @@ from mailstack.components import (
     tls,
 )
 from mailstack.components.postfix_tables import DIRECTORY
+from mailstack.endpoint import waits
 from mailstack.engines import engine_of
 from mailstack.facts.units import drop_in_path
 from mailstack.files import Directory, Entry, File
@@ -48,18 +49,16 @@ def unit_name(platform: Platform) -> str:
 
 def files(site: Site, platform: Platform) -> list[Entry]:
     """Return every file that Postfix reads."""
-    settings, endpoint, service = site.settings, site.endpoint, unit_name(platform)
+    settings, endpoints, service = site.settings, site.endpoints, unit_name(platform)
     added = additions.postfix(site, platform)
     return [
         *_service_files(settings, service),
-        *postfix_recovery.files(settings, endpoint, service),
+        *postfix_recovery.files(settings, endpoints, service),
         # Dovecot may have created it, before the system user postfix existed
         Directory("/var/spool/postfix/private", "postfix", "root", 0o700),
         File(f"{DIRECTORY}/main.cf", _main_cf(site, platform, added)),
         File(f"{DIRECTORY}/master.cf", _master_cf(settings, added)),
-        File(
-            _SERVICE_FILE, render("postfix/pg_service.conf") if _needs_timeout(settings, endpoint) else None
-        ),
+        File(_SERVICE_FILE, _service_file(settings, endpoints)),
         File(f"{DIRECTORY}/openssl.cnf", render("postfix/openssl.cnf", signatures=tls.SIGNATURES)),
         File(f"{DIRECTORY}/users_headers", render("postfix/users_headers", hostname=settings.mail_hostname)),
         File(f"{DIRECTORY}/impossible_senders", render("postfix/impossible_senders")),
@@ -69,7 +68,7 @@ def files(site: Site, platform: Platform) -> list[Entry]:
         ),
         File(f"{DIRECTORY}/whole_domains", render("postfix/whole_domains")),
         *postfix_tables.files(settings),
-        *postfix_sql.files(settings, endpoint),
+        *postfix_sql.files(settings, endpoints),
     ]
 
 
@@ -106,7 +105,7 @@ def _main_cf(site: Site, platform: Platform, added: PostfixAddition) -> str:
         "postfix/main.cf",
         settings=settings,
         index=postfix_tables.INDEX,
-        database_environment=_database_environment(settings, site.endpoint),
+        database_environment=_database_environment(settings, site.endpoints),
         certificate=tls.CERTIFICATE,
         weak_ciphers=tls.WEAK_CIPHERS,
         old_ciphers=tls.OLD_CIPHERS,
@@ -169,17 +168,23 @@ def _additions(added: PostfixAddition) -> str:
     return "\n".join(["", "# Of other components", *lines, ""])
 
 
-def _database_environment(settings: Settings, endpoint: Endpoint) -> str:
-    environment = engine_of(settings).postfix_environment(endpoint)
-    if _needs_timeout(settings, endpoint):
+def _database_environment(settings: Settings, endpoints: Sequence[Endpoint]) -> str:
+    environment = engine_of(settings).postfix_environment(endpoints)
+    if _needs_timeout(settings, endpoints):
         environment += f" PGSERVICE=mailstack PGSERVICEFILE={_SERVICE_FILE}"
     return environment
 
 
-def _needs_timeout(settings: Settings, endpoint: Endpoint) -> bool:
+def _service_file(settings: Settings, endpoints: Sequence[Endpoint]) -> str | None:
+    needed = _needs_timeout(settings, endpoints)
+    return render("postfix/pg_service.conf", waits=waits(endpoints)) if needed else None
+
+
+def _needs_timeout(settings: Settings, endpoints: Sequence[Endpoint]) -> bool:
     """Return whether lookups go to another host, by proxymap(8): smtpd(8) in its chroot has no such file."""
     proxied = settings.map_type != settings.db_driver
-    return settings.mail_db_engine == "postgresql" and not endpoint.is_local and proxied
+    remote = any(not each.is_local for each in endpoints)
+    return settings.mail_db_engine == "postgresql" and remote and proxied
 
 
 def _maps(given: Sequence[str] | None, ours: Sequence[str]) -> str:

@@ -12,6 +12,8 @@ from mailstack.operations.units import Unit
 from mailstack.templates import render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailstack.endpoint import Endpoint
     from mailstack.settings import Settings
 
@@ -27,10 +29,10 @@ def unit(service: str) -> Unit:
     return Unit(_NAME, unit_file=systemd.unit_file(f"{_NAME}.service"), wanted_by=service)
 
 
-def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
+def files(settings: Settings, endpoints: Sequence[Endpoint], service: str) -> list[Entry]:
     """Return the script and its unit file.
 
-    + endpoint: the address of the database
+    + endpoints: the addresses of the database
     + service: the unit whose processes are Postfix
     """
     script = render("postfix/recover", driver=settings.db_driver, service=service)
@@ -42,7 +44,7 @@ def files(settings: Settings, endpoint: Endpoint, service: str) -> list[Entry]:
             render(
                 "postfix/recover.service",
                 service=service,
-                environment=engine_of(settings).postfix_environment(endpoint),
+                environment=engine_of(settings).postfix_environment(endpoints),
                 script=_SCRIPT,
                 hardened=settings.mail_hardening,
                 checksum=hashlib.sha256(script.encode()).hexdigest(),

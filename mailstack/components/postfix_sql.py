@@ -10,6 +10,8 @@ from mailstack.files import Directory, Entry, File
 from mailstack.templates import render
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mailstack.components.component import Site
     from mailstack.endpoint import Endpoint
     from mailstack.settings import Settings
@@ -28,14 +30,14 @@ _COMMENTS = {
 }
 
 
-def files(settings: Settings, endpoint: Endpoint) -> list[Entry]:
+def files(settings: Settings, endpoints: Sequence[Endpoint]) -> list[Entry]:
     """Return the tables that Postfix itself reads, and their directory."""
     return [
         Directory(SQL_DIRECTORY, "root", "postfix", 0o750),
         *(
             File(
                 f"{SQL_DIRECTORY}/{name}.cf",
-                sql_cf(settings, endpoint, _COMMENTS[name], query),
+                sql_cf(settings, endpoints, _COMMENTS[name], query),
                 group="postfix",
                 mode=0o640,
             )
@@ -69,18 +71,18 @@ def root_sql_table(site: Site, path: str, comment: str, query: str) -> File:
     """Return a table for root's postmap(1), outside of Postfix."""
     # with "peer" it has no password
     mode = 0o644 if site.settings.mail_db_auth == "peer" else 0o600
-    return File(path, sql_cf(site.settings, site.endpoint, comment, query), mode=mode, activation=None)
+    return File(path, sql_cf(site.settings, site.endpoints, comment, query), mode=mode, activation=None)
 
 
-def sql_cf(settings: Settings, endpoint: Endpoint, comment: str, query: str) -> str:
+def sql_cf(settings: Settings, endpoints: Sequence[Endpoint], comment: str, query: str) -> str:
     """Return a table of Postfix that asks the database, see pgsql_table(5) and mysql_table(5)."""
     engine = engine_of(settings)
     return render(
         "postfix/sql.cf",
         settings=settings,
-        endpoint=endpoint,
         driver=settings.db_driver,
-        hosts=engine.postfix_hosts(endpoint),
+        hosts=engine.postfix_hosts(endpoints),
+        alone=len(endpoints) == 1,
         user=engine.lookup_user(settings, "postfix"),
         password=settings.mail_db_auth == "password",
         comment=comment,

@@ -75,7 +75,7 @@ class Srs(Component):
         lookups = engine_of(settings).lookups
         query = lookups.foreign_senders(f"srs:[127.0.0.1]:{_DETOUR}", settings.local_domains)
         comment = "sender_dependent_default_transport_maps: mail of others that leaves again takes a detour"
-        table = postfix_sql.sql_cf(settings, site.endpoint, comment, query)
+        table = postfix_sql.sql_cf(settings, site.endpoints, comment, query)
         return [
             *systemd.drop_in("postsrsd"),
             *hardening.drop_in(settings, "postsrsd"),

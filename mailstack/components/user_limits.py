@@ -42,7 +42,7 @@ def files(site: Site) -> list[Entry]:
     )
     limits = {name: getattr(settings, f"mail_user_{name}") for name in USER_LIMITS}
     engine = engine_of(settings)
-    environment = engine.postfix_environment(site.endpoint)
+    environment = engine.postfix_environment(site.endpoints)
     comment = "users with limits of their own"
     return [
         File("/etc/rspamd/mailstack/user-limits.lua", render("rspamd/user-limits.lua", limits=limits)),

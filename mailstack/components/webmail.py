@@ -14,8 +14,10 @@ from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
 from mailstack.components.declarations import Jail, ServiceProbe
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
+from mailstack.components.replication import REPLICATION
 from mailstack.components.tls import CERTIFICATE, TLS
 from mailstack.components.web import HOST, WEB
+from mailstack.endpoint import waits
 from mailstack.files import Directory, File, Kept
 from mailstack.operations.kept_secrets import Key
 from mailstack.operations.units import Unit
@@ -91,7 +93,7 @@ class Webmail(Component):
 
     name = "webmail"
     title = "Webmail"
-    requires = (TLS, PASSWORDS_OF_DATABASE, WEB)
+    requires = (TLS, PASSWORDS_OF_DATABASE, REPLICATION, WEB)
     beside = ("dovecot", "postfix")
     reloads = ("nginx",)
 
@@ -199,7 +201,7 @@ def _include(name: str, *, returns: bool = False) -> str:
 
 def _values(site: Site, platform: Platform) -> Mapping[str, object]:
     """Return the values of the templates."""
-    settings, endpoint = site.settings, site.endpoint
+    settings, endpoint = site.settings, site.endpoints[-1]
     body = settings.mail_message_size_limit
     (first, *_) = listening.dovecot(settings, platform)
     address = {"*": "127.0.0.1", "::": "::1"}.get(first, first)
@@ -212,8 +214,10 @@ def _values(site: Site, platform: Platform) -> Mapping[str, object]:
         "certificate": CERTIFICATE,
         "role": settings.mail_db_webmail_role,
         "database": settings.mail_db_name,
-        "endpoint": endpoint,
+        "endpoints": site.endpoints,
+        "waits": waits(site.endpoints),
         "password": settings.mail_db_auth == "password",
+        "sslrootcert": endpoint.sslrootcert,
         "sslmode": endpoint.sslmode or ("prefer" if endpoint.is_local else "require"),
         "directory": _DIRECTORY,
         "key": _KEY,

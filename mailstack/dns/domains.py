@@ -69,5 +69,5 @@ chmod 640 "$table" && {run}env {environment} timeout 20 postmap -q all "{driver}
 def domains_of(site: Site) -> Domains:
     """Return the question for this host."""
     settings = site.settings
-    environment = engine_of(settings).postfix_environment(site.endpoint)
+    environment = engine_of(settings).postfix_environment(site.endpoints)
     return Domains.of(settings.db_driver, environment, settings.mail_db_auth == "peer")

@@ -243,11 +243,11 @@ class Engine(Protocol):
     def upgrade_user(self, settings: Settings) -> str:
         """Return the database account of the script that upgrades hashes, run as ``dovecot``."""
 
-    def postfix_hosts(self, endpoint: Endpoint) -> str:
-        """Return the server's address in the form of Postfix's SQL tables."""
+    def postfix_hosts(self, endpoints: Sequence[Endpoint]) -> str:
+        """Return the servers' addresses in the form of Postfix's SQL tables."""
 
-    def postfix_environment(self, endpoint: Endpoint) -> str:
-        """Return the variables that Postfix needs to reach it, as in ``import_environment``."""
+    def postfix_environment(self, endpoints: Sequence[Endpoint]) -> str:
+        """Return the variables that Postfix needs to reach them, as in ``import_environment``."""
 
     def announce(self, settings: Settings) -> None:
         """Announce the queries of ``missing`` and ``steps``."""
@@ -255,10 +255,11 @@ class Engine(Protocol):
     def missing(self, settings: Settings) -> Iterator[Step]:
         """Yield the changes that must be made before ``steps`` can find the others."""
 
-    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store, slots: Sequence[str] = ()) -> Iterator[Step]:
         """Yield the changes of roles, database and schema, in the order in which they are made.
 
         + passwords: the passwords of the roles
+        + slots: the replication slots of the standbys, if the engine has such
 
         Raises ``OperationError`` if the server refuses a query.
         """

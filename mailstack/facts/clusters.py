@@ -29,7 +29,7 @@ class Cluster(Value):
 
     + flags: ``binaries``: its version is installed; ``data``: its data directory exists; ``ours``: mailstack
       has configured it; ``block``: its ``pg_hba.conf`` has mailstack's block; ``starts``: it is running, or
-      starts at boot
+      starts at boot; ``standby``: it follows a primary; ``used``: it has databases or tables of someone
     """
 
     version: str

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
+from pyinfra.context import host
 
 from mailstack.engines import engine_of, passwords_of
 from mailstack.facts.platform import ByPlatform, here
@@ -15,6 +16,7 @@ from mailstack.operation import operation
 from mailstack.operations.config_files import announce_files, file_changes
 from mailstack.operations.stages import Change, in_stages
 from mailstack.operations.units import Unit, announce_units, changes
+from mailstack.replication import REPLICATION_PASSWORD
 from mailstack.run import current_host
 from mailstack.secrets import Store
 
@@ -44,30 +46,42 @@ class Server(NamedTuple):
     + files: its configuration
     + units: its services
     + secrets: the source of the secrets in its files
+    + slots: the slots of its standbys
     """
 
     files: ByPlatform[Sequence[Group]]
     units: ByPlatform[Sequence[Unit]]
     secrets: Store
+    slots: Sequence[str] = ()
 
 
-def converge(settings: Settings, passwords: Store, server: Server) -> None:
+def converge(settings: Settings, passwords: Store, server: Server | None) -> None:
     """Configure and start the server, and set up the roles, the database and the schema.
 
     + passwords: the passwords of the roles, under the names of ``mailstack.database_passwords``
+    + server: ``None`` on a host with a standby. It takes part so that its next operation comes later, as
+      pyinfra only keeps the order of each host's operations
 
     Raises ``OperationError`` if the server can't be reached, or refuses a query.
     """
+    if server is not None:
+        _announce(settings, passwords, server)
+    _converge(settings=settings, passwords=passwords, server=server, name="Set up the mail database")
+
+
+def _announce(settings: Settings, passwords: Store, server: Server) -> None:
     deploying(settings)
     announce_files(server.files, server.secrets)
     announce_units(server.units)
     engine_of(settings).announce(settings)
-    passwords.announce(passwords_of(settings))
-    _converge(settings=settings, passwords=passwords, server=server, name="Set up the mail database")
+    passwords.announce([*passwords_of(settings), *([REPLICATION_PASSWORD] if server.slots else [])])
 
 
 @operation
-def _converge(settings: Settings, passwords: Store, server: Server) -> Generator[PyinfraCommand]:
+def _converge(settings: Settings, passwords: Store, server: Server | None) -> Generator[PyinfraCommand]:
+    if server is None:
+        host.noop("it is on another host")
+        return
     engine = engine_of(settings)
     database = engine.database(settings)
 
@@ -81,7 +95,7 @@ def _converge(settings: Settings, passwords: Store, server: Server) -> Generator
             lambda: file_changes(here(server.files), server.secrets),
             lambda: changes(here(server.units)),
             lambda: as_changes(engine.missing(settings)),
-            lambda: as_changes(engine.steps(settings, passwords)),
+            lambda: as_changes(engine.steps(settings, passwords, server.slots)),
         ],
         "server, roles, database and schema are as they should be",
     )

@@ -170,7 +170,8 @@ class _Gathering:
             return database.server(
                 found, "mariadb" if self.settings.mail_db_engine == "mysql" else "postgresql"
             )
-        return database.client(str(self.site.endpoint.host), read(domains_of(self.site)) is not None)
+        addresses = ", ".join(each.host for each in self.site.endpoints)
+        return database.client(addresses, read(domains_of(self.site)) is not None)
 
     def _counts_quotas(self) -> bool:
         """Return whether the accounts are in the database that this host asks."""

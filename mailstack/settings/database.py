@@ -106,6 +106,11 @@ class DatabaseSettings(Model):
         description="The database server for Postfix and Dovecot on a host without a database of its own. "
         "Without it: the host in the inventory's group `db`, or the server of `mail_db_dsn`.",
     )
+    mail_db_primary: str | None = Field(
+        default=None,
+        description="The host of the inventory's group `db` with the primary, by its name in the inventory; "
+        "the others are its standbys. Without it: the first in the inventory.",
+    )
     mail_db_port: Port | None = Field(
         default=None,
         description="The port that the server listens on; without it 5432, or 3306 for MariaDB.",
@@ -203,6 +208,9 @@ class DatabaseSettings(Model):
                 raise ValueError(f"mail_db_webmail_role: {role!r} is mail_db_{name} too; they must differ")
         if self.mail_db_auth == "peer" and self.mail_db_host is not None:
             raise ValueError("mail_db_auth: 'peer' works over the local socket only, so without mail_db_host")
+        for name in ("mail_db_host", "mail_db_dsn"):
+            if self.mail_db_primary is not None and getattr(self, name) is not None:
+                raise ValueError(f"mail_db_primary: names a host of the inventory; not allowed with {name}")
         if self.mail_db_dsn is not None:
             if self.mail_db_auth != "password":
                 raise ValueError("mail_db_auth: must be 'password' when mail_db_dsn is set")

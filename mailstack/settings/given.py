@@ -49,6 +49,7 @@ class GivenSettings(TypedDict, total=False):
     mail_db_owner: str
     mail_db_owner_password: Secret | None
     mail_db_port: int | None
+    mail_db_primary: str | None
     mail_db_upgrade_password: Secret | None
     mail_db_upgrade_role: str
     mail_db_webmail_password: Secret | None

@@ -92,7 +92,7 @@ def _accounts(site: Site) -> tuple[Accounts | None, bool, str]:
         return None, False, "the mailboxes are on several hosts, where they would have to be on each"
     settings = site.settings
     owner = None
-    if not site.runs_database and settings.mail_db_dsn is None:
+    if not site.runs_primary and settings.mail_db_dsn is None:
         owner = _owner(site)
         if owner is None:
             where = f" on {settings.mail_db_host}" if settings.mail_db_host else ""
@@ -108,7 +108,7 @@ def _accounts(site: Site) -> tuple[Accounts | None, bool, str]:
 
 def _owner(site: Site) -> Host | None:
     """Return another host of this run that has the database."""
-    if site.runs_database or site.settings.mail_db_dsn is not None:
+    if site.runs_primary or site.settings.mail_db_dsn is not None:
         return None
     node = site.topology.database_node(site.settings) or _named(site)
     if node is None or node.name not in site.topology.reached:

@@ -83,7 +83,7 @@ def others(entries: Sequence[Entry], accounts: Accounts | None) -> list[str]:
 
 def _sql(site: Site, files: Sequence[File], known: dict[str, Keys]) -> Iterator[dict[str, Any]]:
     settings = site.settings
-    environment = engine_of(settings).postfix_environment(site.endpoint).split()
+    environment = engine_of(settings).postfix_environment(site.endpoints).split()
     for file in filter(is_sql, files):
         if file.path not in known:
             continue

@@ -24,9 +24,11 @@ from mailstack.components.fail2ban import FAIL2BAN, PROGRAM
 from mailstack.components.firewall import FIREWALL
 from mailstack.components.mariadb import MARIADB
 from mailstack.components.mta_sts import MTA_STS
+from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.components.postfix import POSTFIX
 from mailstack.components.postgresql import POSTGRESQL
 from mailstack.components.redis import REDIS
+from mailstack.components.replication import REPLICATION
 from mailstack.components.resolver import RESOLVER
 from mailstack.components.rspamd import RSPAMD
 from mailstack.components.srs import SRS
@@ -172,6 +174,18 @@ def ubuntu() -> list[Entry]:
     return [*_mail(here, UNTRIED[0]), *POSTGRESQL.files(here, UNTRIED[0])]
 
 
+def standby() -> list[Entry]:
+    """Return the files of a mail host with a standby of a database on another host, which it asks too."""
+    settings = Settings(
+        mail_hostname="mail.example.org", mail_domains=["example.org"], mail_password_upgrade=True
+    )
+    primary = Node("db.example.org", ("db",), "192.0.2.2")
+    here = Node("mail.example.org", ("db", "mx", "imap"), "192.0.2.1")
+    there = site_of(settings, Topology(here, (primary, here)))
+    files = [*REPLICATION.files(there, RELEASES[0]), *PASSWORDS_OF_DATABASE.files(there, RELEASES[0])]
+    return [*_mail(there, RELEASES[0]), *POSTGRESQL.files(there, RELEASES[0]), *files]
+
+
 CASES = {
     "standard": standard,
     "peer": peer,
@@ -181,6 +195,7 @@ CASES = {
     "acme": acme,
     "backend": backend,
     "ubuntu": ubuntu,
+    "standby": standby,
 }
 
 

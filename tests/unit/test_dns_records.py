@@ -47,7 +47,7 @@ class Declared(Component):
 
 def with_records(*records: Record, hostname: str = HOST) -> Site:
     here = site(Settings(mail_hostname=hostname))
-    return Site(here.settings, here.topology, here.endpoint, (*here.components, Declared(*records)))
+    return Site(here.settings, here.topology, here.endpoints, (*here.components, Declared(*records)))
 
 
 def found(here: Site, known: Known = KNOWN) -> dict[str, tuple[Record, ...]]:

@@ -41,6 +41,12 @@ def test_a_quoted_string_of_dovecot() -> None:
     assert fill_in(placeholder("db", "dovecot"), {"db": 'a"b\\c'}) == '"a\\"b\\\\c"'
 
 
+def test_the_certificate_without_its_key() -> None:
+    blocks = {kind: f"-----BEGIN {kind}-----\nx\n-----END {kind}-----\n" for kind in ("KEY", "CERTIFICATE")}
+    filled = fill_in(placeholder("ca", "certificate"), {"ca": "".join(blocks.values())})
+    assert filled == blocks["CERTIFICATE"].strip()
+
+
 @pytest.mark.parametrize(
     ("value", "quoted"),
     [
@@ -55,7 +61,7 @@ def test_dovecot_expands_nothing_in_it(value: str, quoted: str) -> None:
 
 
 def test_there_is_no_other_encoding() -> None:
-    with pytest.raises(ValueError, match="raw, conninfo, pgpass, mycnf, dovecot"):
+    with pytest.raises(ValueError, match="raw, conninfo, pgpass, mycnf, dovecot, certificate"):
         placeholder("db", "sql")
 
 

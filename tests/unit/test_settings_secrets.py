@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.hiddenvalue import HiddenValue
 
+from mailstack.endpoint import Endpoint
 from mailstack.settings import Settings
 
 HOST: dict[str, Any] = {"mail_hostname": "mail.example.org"}
@@ -87,5 +88,5 @@ def test_no_secret_is_in_the_repr() -> None:
     assert "hunter2" not in repr(made) + str(made)
     assert made.mail_db_lookup_password is not None
     assert made.mail_db_lookup_password.get_secret_value() == "hunter2"
-    assert made.db_endpoint == ("db.example.net", 5433, "verify-full")
+    assert made.db_endpoint == Endpoint("db.example.net", 5433, "verify-full")
     assert Settings(**HOST).db_endpoint is None

@@ -9,7 +9,6 @@ from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.inventory import Inventory
 
 from mailstack import Settings
-from mailstack.endpoint import Endpoint
 from mailstack.hosts import topology_of
 from mailstack.settings import SettingsError
 from mailstack.topology_rules import check, does_accounts
@@ -127,6 +126,28 @@ def test_a_database_that_is_for_its_own_host(asked: str, name: str, value: str) 
     )
 
 
+@pytest.mark.parametrize("asked", ["one", "two", "three"])
+@pytest.mark.parametrize("name, value", [("mail_db_engine", "mysql"), ("mail_db_auth", "peer")])
+def test_a_database_without_standbys(asked: str, name: str, value: str) -> None:
+    said = refusal({name: value}, asked, db=["one", "two"], mx=["three"], imap=["three"])
+    assert said.startswith(f"{name} = {value!r}: the group db has 2 hosts (one, two), and a standby needs")
+
+
+def test_a_standby_has_an_address() -> None:
+    hosts = inventory(False, None, db=["one", "two"], mx=["three"], imap=["three"])
+    with pytest.raises(OperationValueError, match="mail_address: one has none"):
+        check(settings(), topology_of(hosts["two"]))
+
+
+def test_accounts_are_changed_on_the_primary() -> None:
+    hosts = inventory(db=["one", "two"], mx=["three"], imap=["three"])
+    for name in hosts:
+        host = hosts[name]
+        for other in hosts.values():
+            other.connected = True
+        assert does_accounts(settings(), topology_of(host)) == (name == "one")
+
+
 def test_settings_of_another_host_that_are_wrong() -> None:
     hosts = inventory(data=DSN)
     hosts["two"].data.mail_db_port = "x"
@@ -141,10 +162,13 @@ def test_servers_of_their_own() -> None:
         check(settings(), topology_of(host))
 
 
-def test_the_groups_of_the_documentation() -> None:
+@pytest.mark.parametrize(
+    ("number", "addresses"), [(0, ("192.0.2.1",)), (1, ("192.0.2.1", "192.0.2.3"))], ids=["one", "standby"]
+)
+def test_the_groups_of_the_documentation(number: int, addresses: tuple[str, ...]) -> None:
     groups: dict[str, Any] = {}
     page = ROOT / "docs/several-hosts.md"
-    (example,) = [block for block in python_blocks(page) if block.startswith("db = ")]
+    example = [block for block in python_blocks(page) if block.startswith("db = ")][number]
     exec(example, {}, groups)
     names = [host if isinstance(host, str) else host[0] for members in groups.values() for host in members]
     assert set(groups) == {"db", "mx", "imap"}
@@ -155,9 +179,11 @@ def test_the_groups_of_the_documentation() -> None:
             Settings.from_data(host.data)
         host.data.mail_hostname = "mail.example.org"
         check(Settings.from_data(host.data), topology_of(host))
-    database, mail = made
-    assert topology_of(mail).database_endpoint(settings()) == Endpoint("192.0.2.1")
-    assert topology_of(database).database_clients(settings()) == ["192.0.2.2"]
+    *databases, mail = made
+    asked = topology_of(mail).database_endpoints(settings())
+    assert tuple(each.host for each in asked) == addresses and all(each.port == 5432 for each in asked)
+    for database in databases:
+        assert topology_of(database).database_clients(settings()) == ["192.0.2.2"]
 
 
 def test_account_operations_run_on_one_host() -> None:

@@ -8,7 +8,7 @@ from mailstack.engines.mariadb import converge, dialect, lookups
 from mailstack.engines.mariadb.database import HostDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mailstack.endpoint import Endpoint
     from mailstack.engines.contract import Database, Dialect, Engine, Lookups, Step
@@ -35,11 +35,12 @@ class MariaDb:
         """See ``Engine.upgrade_user``."""
         return "dovecot" if settings.mail_db_auth == "peer" else settings.mail_db_upgrade_role
 
-    def postfix_hosts(self, endpoint: Endpoint) -> str:
+    def postfix_hosts(self, endpoints: Sequence[Endpoint]) -> str:
         """See ``Engine.postfix_hosts``. mysql_table(5) splits at the last colon: IPv6 needs no brackets."""
+        (endpoint,) = endpoints
         return f"unix:{endpoint.host}" if endpoint.is_socket else f"inet:{endpoint.host}:{endpoint.port}"
 
-    def postfix_environment(self, endpoint: Endpoint) -> str:
+    def postfix_environment(self, endpoints: Sequence[Endpoint]) -> str:
         """See ``Engine.postfix_environment``."""
         return ""
 
@@ -51,7 +52,7 @@ class MariaDb:
         """Yield nothing: the server's own database lists everything."""
         return iter(())
 
-    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store, slots: Sequence[str] = ()) -> Iterator[Step]:
         """See ``Engine.steps``."""
         return converge.steps(settings, self.database(settings), passwords)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.engines.postgresql import converge, dialect, lookups
+from mailstack.endpoint import waits
+from mailstack.engines.postgresql import converge, dialect, lookups, replication
 from mailstack.engines.postgresql.database import DsnDatabase, HostDatabase
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mailstack.endpoint import Endpoint
     from mailstack.engines.contract import Dialect, Engine, Lookups, Step
@@ -38,30 +39,43 @@ class PostgreSql:
         """See ``Engine.upgrade_user``."""
         return settings.mail_db_upgrade_role
 
-    def postfix_hosts(self, endpoint: Endpoint) -> str:
-        """Return the address. A URI would have to contain the password too, which Postfix logs on errors."""
-        if endpoint.is_socket:
-            return f"unix:{endpoint.host}"
-        address = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-        return f"inet:{address}:{endpoint.port}"
+    def postfix_hosts(self, endpoints: Sequence[Endpoint]) -> str:
+        """Return the addresses. A URI would need the password too, which Postfix logs on errors.
 
-    def postfix_environment(self, endpoint: Endpoint) -> str:
+        Postfix asks a socket first, and chooses another address at random (dict_pgsql.c).
+        """
+        return " ".join(map(_postfix_host, endpoints))
+
+    def postfix_environment(self, endpoints: Sequence[Endpoint]) -> str:
         """Return libpq's variables for which pgsql_table(5) has no parameter."""
-        sslmode = endpoint.sslmode or ("prefer" if endpoint.is_local else "require")
-        port = f" PGPORT={endpoint.port}" if endpoint.is_socket else ""
-        return f"PGCONNECT_TIMEOUT=5 PGSSLMODE={sslmode}{port}"
+        first, last = endpoints[0], endpoints[-1]
+        sslmode = last.sslmode or ("prefer" if last.is_local else "require")
+        trusted = f" PGSSLROOTCERT={last.sslrootcert}" if last.sslrootcert else ""
+        port = f" PGPORT={first.port}" if first.is_socket else ""
+        return f"PGCONNECT_TIMEOUT={waits(endpoints).connect} PGSSLMODE={sslmode}{trusted}{port}"
 
     def announce(self, settings: Settings) -> None:
         """See ``Engine.announce``."""
         converge.announce(settings, self.database(settings))
+        if settings.mail_db_dsn is None:
+            replication.announce(settings)
 
     def missing(self, settings: Settings) -> Iterator[Step]:
         """See ``Engine.missing``."""
         return converge.missing(settings, self.database(settings))
 
-    def steps(self, settings: Settings, passwords: Store) -> Iterator[Step]:
+    def steps(self, settings: Settings, passwords: Store, slots: Sequence[str] = ()) -> Iterator[Step]:
         """See ``Engine.steps``."""
-        return converge.steps(settings, self.database(settings), passwords)
+        yield from converge.steps(settings, self.database(settings), passwords)
+        if settings.mail_db_dsn is None:
+            yield from replication.steps(settings, slots, passwords)
+
+
+def _postfix_host(endpoint: Endpoint) -> str:
+    if endpoint.is_socket:
+        return f"unix:{endpoint.host}"
+    address = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
+    return f"inet:{address}:{endpoint.port}"
 
 
 ENGINE: Engine = PostgreSql()

@@ -28,12 +28,18 @@ class Role(NamedTuple):
 
     + name: its name
     + read_only: whether its transactions are read-only by default, as a second protection after the grants
+    + replication: whether it may copy the whole server
     + owner: whether it owns objects, so that an administrator who is not a superuser must be a member
     """
 
     name: str
     read_only: bool = False
     owner: bool = False
+    replication: bool = False
+
+    def wants(self, column: str) -> bool:
+        """Return the wanted value of an attribute, by its column of ``pg_roles``."""
+        return self.replication if column == "rolreplication" else _ATTRIBUTES[column][1]
 
     @property
     def settings(self) -> frozenset[str]:
@@ -124,14 +130,15 @@ def changes(
     """
     name = identifier(role.name)
     if current is None:
-        needed = [Change("created", f"CREATE ROLE {name} LOGIN;")]
+        may = " REPLICATION" if role.replication else ""
+        needed = [Change("created", f"CREATE ROLE {name} LOGIN{may};")]
         needed += [_set_setting(name, setting) for setting in sorted(role.settings)]
         needed += _password(name, password, None)
         return needed + ([_administered(name)] if role.owner and not superuser else [])
     needed = [
         Change(word if wanted else f"no {word}", f"ALTER ROLE {name} {'' if wanted else 'NO'}{word};")
-        for column, (word, wanted) in _ATTRIBUTES.items()
-        if current[column] != wanted
+        for column, (word, _) in _ATTRIBUTES.items()
+        if current[column] != (wanted := role.wants(column))
     ]
     if current["rolconnlimit"] != -1:
         needed.append(Change("no connection limit", f"ALTER ROLE {name} CONNECTION LIMIT -1;"))

@@ -1,0 +1,1 @@
+*:*:*:*:@mailstack-secret:db-upgrade-password:pgpass@

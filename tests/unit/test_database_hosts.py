@@ -1,0 +1,93 @@
+"""What `mailstack.db.status` prints, and the fence of a former primary, with programs that only answer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailstack import Settings
+from mailstack.components import fence
+from mailstack.components.component import site_of
+from mailstack.db.printed import as_json, as_text
+from mailstack.files import File
+from mailstack.topology import Node, Topology
+
+PRIMARY: dict[str, Any] = {
+    "standby": False,
+    "timeline": 2,
+    "following": None,
+    "replicas": [{"name": "slot2", "state": "streaming", "behind": 16}],
+}
+SLOTS = {"slot2": "db2", "slot3": "db3"}
+
+
+def test_a_primary_with_one_standby_that_follows_and_one_that_is_away() -> None:
+    head, follows, away = as_text("db1", PRIMARY, SLOTS).strip().split("\n")
+    assert head.split() == ["HOST", "ROLE", "TIMELINE", "STANDBY", "STATE", "BEHIND"]
+    assert follows.split() == ["db1", "primary", "2", "db2", "streaming", "16", "bytes"]
+    assert away.split() == ["db1", "primary", "2", "db3", "away"]
+    found = json.loads(as_json("db1", PRIMARY, SLOTS))["database"]
+    assert found["role"] == "primary"
+    assert found["standbys"] == [{"host": "db2", "state": "streaming", "behind": 16}]
+
+
+def test_a_standby_and_a_server_that_does_not_answer() -> None:
+    state = {**PRIMARY, "standby": True, "replicas": [], "following": "192.0.2.1: streaming"}
+    assert as_text("db2", state, {"slot1": "db1"}).split()[-5:] == [
+        "db2",
+        "standby",
+        "2",
+        "192.0.2.1:",
+        "streaming",
+    ]
+    assert "follows none" in as_text("db2", {**state, "following": None}, {})
+    assert "does not answer" in as_text("db2", None, {})
+    assert json.loads(as_json("db2", None, {})) == {"host": "db2", "database": None}
+
+
+@pytest.mark.parametrize(
+    ("own", "answer", "stops"),
+    [
+        ("7 1", "7 2 0/500 \noff", True),
+        ("7 1", "7 2 0/500 \non", False),  # a standby of another primary
+        ("7 2", "7 2 0/500 \noff", False),
+        ("7 10", "7 9 0/500 \noff", False),
+        ("7 9", "7 10 0/500 \noff", True),
+        ("7 1", "8 2 0/500 \noff", False),  # another database
+        ("7 1", "", False),  # out of reach
+        ("standby", "7 2 0/500 \noff", False),
+    ],
+)
+def test_a_former_primary_does_not_start(tmp_path: Path, own: str, answer: str, stops: bool) -> None:
+    settings = Settings(mail_hostname="mail.example.org")
+    nodes = (Node("db1", ("db",), "192.0.2.1"), Node("db2", ("db",), "192.0.2.2"))
+    mail = Node("mail", ("mx", "imap"), "192.0.2.3")
+    site = site_of(settings, Topology(nodes[0], (*nodes, mail)))
+    script = next(
+        entry.content or ""
+        for entry in fence.files(site, "17")
+        if isinstance(entry, File) and entry.path.endswith("/fence-database")
+    )
+    (tmp_path / "PG_VERSION").touch()
+    if own == "standby":
+        (tmp_path / "standby.signal").touch()
+    system, _, timeline = own.partition(" ")
+    control = f"Database system identifier:  {system}\nLatest checkpoint's TimeLineID:  {timeline}\n"
+    for name, said in (("psql", answer), ("pg_controldata", control)):
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
+        (tmp_path / name).chmod(0o755)
+    script = script.replace("/var/lib/postgresql/17/main", str(tmp_path))
+    script = script.replace("/usr/lib/postgresql/17/bin", str(tmp_path))
+    done = subprocess.run(
+        ["sh", "-s", "check"],
+        input=script,
+        text=True,
+        capture_output=True,
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        timeout=30,
+    )
+    assert (done.returncode, "192.0.2.2 was promoted" in done.stderr) == (int(stops), stops)

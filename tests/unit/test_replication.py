@@ -1,0 +1,130 @@
+"""A primary's role and slots for its standbys, and what its hosts trust."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyinfra.api.exceptions import OperationError
+
+from mailstack import Settings
+from mailstack.components import postgresql
+from mailstack.components.component import site_of
+from mailstack.engines.postgresql import replication, scram
+from mailstack.engines.postgresql.database import HostDatabase
+from mailstack.engines.postgresql.roles import query
+from mailstack.facts.clusters import Cluster
+from mailstack.facts.platform import Clusters
+from mailstack.replication import REPLICATION_PASSWORD, ROLE, is_slot, slot
+from mailstack.secrets import Store
+from mailstack.shell import script
+from mailstack.topology import Node, Topology
+
+SETTINGS = Settings(mail_hostname="mail.example.org")
+ONE, TWO = slot("db1.example.org"), slot("db2.example.org")
+STORE = Store({REPLICATION_PASSWORD: "secret"})
+
+
+def test_slots_have_names_that_postgresql_takes_and_no_two_are_alike() -> None:
+    names = ["db1", "DB1", "db-1", "@docker/db1", "d" * 200, "d" * 201]
+    slots = [slot(name) for name in names]
+    assert len(set(slots)) == len(names)
+    for each in slots:
+        assert is_slot(each) and len(each) <= 63 and each.replace("_", "").isalnum() and each == each.lower()
+    assert not is_slot("mailstack_of_someone") and not is_slot("other")
+
+
+def steps(monkeypatch: pytest.MonkeyPatch, found: Mapping[str, Any], *slots: str) -> list[str]:
+    """Return the titles of the steps for a server in this state."""
+    on = {"rolinherit", "rolcanlogin", "rolreplication"}
+    off = {"rolsuper", "rolcreaterole", "rolcreatedb", "rolbypassrls"}
+    role: dict[str, Any] = {
+        **{word: word in on for word in (*on, *off)},
+        "rolconnlimit": -1,
+        "expires": None,
+        "verifier": scram.verifier("secret"),
+        "administered": True,
+        "memberships": [],
+        "settings": [],
+    }
+    answers = {
+        replication.STATE: {"standby": found.get("standby", False), "slots": found.get("slots", {})},
+        query((ROLE,)): {"roles": {ROLE: role} if found.get("role", True) else {}},
+    }
+    monkeypatch.setattr(HostDatabase, "query", lambda _, database, sql: answers[sql])
+    return [step.title for step in replication.steps(SETTINGS, slots, STORE)]
+
+
+def test_a_primary_has_a_role_and_a_slot_for_each_standby(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"keeps": True, "lost": False, "active": True}
+    assert steps(monkeypatch, {"slots": {ONE: kept}}, ONE) == []
+    assert steps(monkeypatch, {"role": False}, ONE) == [
+        f"role {ROLE}: created, password",
+        f"replication slot {ONE}: created",
+    ]
+    assert steps(monkeypatch, {"slots": {ONE: kept | {"lost": True}}}, ONE) == [
+        f"replication slot {ONE}: made again, as its standby fell behind"
+    ]
+
+
+def test_slots_without_a_standby_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    away = {"keeps": True, "lost": False, "active": False}
+    found = {"slots": {ONE: away, TWO: away | {"active": True}, "of_someone": away}}
+    assert steps(monkeypatch, found) == [f"role {ROLE}: dropped", f"replication slot {ONE}: dropped"]
+
+
+def test_a_standby_is_not_changed_as_a_primary(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OperationError, match="is a standby; see mail_db_primary"):
+        steps(monkeypatch, {"standby": True}, ONE)
+
+
+@pytest.mark.parametrize(
+    ("here", "flags", "said"),
+    [
+        ("db1", "data ours used", None),
+        ("db1", "data", None),
+        ("db1", "data ours used standby", "the PostgreSQL of db1 is a standby; allowed: the host with"),
+        ("db2", "data", None),
+        ("db2", "data ours used standby", None),
+        ("db2", "data used", "17/main of this host has data and is no standby, so no copy replaces it"),
+        ("alone", "data ours used standby", None),
+    ],
+)
+def test_no_data_is_replaced_that_is_of_others(here: str, flags: str, said: str | None) -> None:
+    nodes = {name: Node(name, ("db",), f"192.0.2.{i}") for i, name in enumerate(("db1", "db2"), 1)}
+    nodes["mail"] = Node("mail", ("mx", "imap"), "192.0.2.3")
+    alone = Node("alone", ("db", "mx", "imap"), "192.0.2.4")
+    among = (alone,) if here == "alone" else tuple(nodes.values())
+    site = site_of(SETTINGS, Topology(nodes.get(here, alone), among))
+    found = Clusters("17", (Cluster("17", "main", 5432, frozenset(flags.split())),))
+    problem = postgresql._other_role(site, found)
+    assert problem is None if said is None else said in (problem or "")
+
+
+def test_a_certificate_is_of_the_ca_and_for_its_address(tmp_path: Path) -> None:
+    authority, certificate, key = tmp_path / "ca", tmp_path / "cert.pem", tmp_path / "key.pem"
+
+    def run(name: str, *arguments: object) -> str:
+        text = script(name, *map(str, arguments)).replace("chgrp postgres", f"chgrp {os.getgid()}")
+        done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30)
+        return done.stdout
+
+    def is_good(address: str, ca: Path = authority) -> bool:
+        return run("database_certificate", "check", ca, certificate, key, address) == "good\n"
+
+    run("database_ca", authority)
+    assert authority.stat().st_mode & 0o777 == 0o600
+    assert not is_good("192.0.2.1")
+    run("database_certificate", "make", authority, certificate, key, "192.0.2.1", tmp_path / "marks/reload")
+    assert is_good("192.0.2.1") and is_good("127.0.0.1") and not is_good("192.0.2.2")
+    assert key.stat().st_mode & 0o777 == 0o640 and (tmp_path / "marks/reload").exists()
+    run("database_ca", tmp_path / "other")
+    assert not is_good("192.0.2.1", tmp_path / "other")
+    run("database_certificate", "make", authority, certificate, key, "2001:db8::1", tmp_path / "marks/reload")
+    assert is_good("2001:db8::1")
+    key.write_text((tmp_path / "other").read_text())
+    assert not is_good("2001:db8::1")
