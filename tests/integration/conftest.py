@@ -109,6 +109,11 @@ def peer(network: Network, debian: int) -> Iterator[Target]:
 
 @pytest.fixture(scope="session")
 def deployed(network: Network, debian: int, db_engine: str) -> str:
+    """Return the image of the standard server."""
+    return standard(network, debian, db_engine)
+
+
+def standard(network: Network, debian: int, db_engine: str) -> str:
     """Return the image of the standard server; the first worker that needs it makes it, by `deploy.py`."""
 
     def deploy(host: Target) -> None:

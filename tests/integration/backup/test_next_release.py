@@ -7,11 +7,12 @@ import re
 
 import pytest
 
-from tests.integration.conftest import Factory
+from tests.integration.conftest import Factory, standard
 from tests.support import backups, clients, deploys
 from tests.support.backups import DATA, PASSWORD, REPOSITORY, SCRIPT
 from tests.support.sample_accounts import ALICE, BOB, CAROL, DAVE, STRANGER
 from tests.targets.containers import Target
+from tests.targets.networks import Network
 
 pytestmark = pytest.mark.postgresql
 
@@ -57,8 +58,10 @@ def filled(old: Target) -> None:
 
 
 @pytest.mark.parametrize("debian", [13], ids=["debian13"], indirect=True)
-def test_all_of_a_host_is_back_on_the_next_release(factory: Factory, clone: Factory) -> None:
-    old = factory("old", debian=12)
+def test_all_of_a_host_is_back_on_the_next_release(
+    network: Network, factory: Factory, clone: Factory
+) -> None:
+    old = factory("old", image=standard(network, 12, "postgresql"), debian=12)
     old.pyinfra("-y", "deploy.py", data=DATA, timeout=900).check()
     filled(old)
     backups.backup(old)
