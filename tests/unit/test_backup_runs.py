@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -95,6 +96,24 @@ def test_a_repository_is_made_once(places: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_restore_makes_none(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FailureError, match="there is no repository at"):
         repository(places, monkeypatch, EMPTY).open()
+
+
+def test_a_bucket_that_does_not_exist_is_not_asked_again(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As restic of Debian 13 does it for a quarter of an hour."""
+    said = "Stat(<config/>) returned error, retrying after 1.3s: Stat: The specified bucket does not exist"
+    script = f"case $* in *config*) echo '{said}' >&2; exec sleep 60 ;; esac"
+    began = time.monotonic()
+    repository(places, monkeypatch, script).open(make=True)
+    assert [call.split()[0] for call in calls(places)] == ["cat", "init", "unlock"]
+    assert time.monotonic() - began < 30
+
+
+def test_a_server_without_an_answer_is_not_asked_on(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = "echo 'retrying after 1.3s: connection refused' >&2; exec sleep 60"
+    with pytest.raises(FailureError, match=r"restic cat: no end within 1 s: .* connection refused"):
+        repository(places, monkeypatch, script).is_made(within=1)
 
 
 def test_a_wrong_password_is_no_missing_repository(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ CACHE = "/var/cache/mailstack-backup"
 KNOWN = Path("/var/lib/mailstack/backup/repository")
 """The repository that this host has used: if that one is empty later, a disk is not mounted."""
 MISSING = "Is there a repository at the following location?"
+NO_BUCKET = "The specified bucket does not exist"
+"""restic of Debian 13 asks again for a quarter of an hour; `restic init` makes the bucket."""
 LOCKED = "already locked"
 WAIT, _PAUSE = 3600, 20
 """The seconds to wait for another host, and between two attempts; restic of Debian 12 does not wait."""
@@ -67,14 +69,15 @@ class Repository:
         return _patient(lambda: self._called(arguments, cwd, within))
 
     def _called(self, arguments: tuple[str, ...], cwd: str, within: float) -> str:
+        until = time.monotonic() + within
         with self._running(arguments, cwd) as (process, errors):
-            try:
-                output, _ = process.communicate(timeout=within)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                raise FailureError(
-                    f"restic {arguments[0]}: no end within {within:.0f} s: {told(errors)}"
-                ) from None
+            while (output := _output(process)) is None:
+                # this process and restic share one position in the file: seek(2) would move that of restic
+                if NO_BUCKET.encode() in os.pread(errors.fileno(), 4096, 0):
+                    raise FailureError(f"restic {arguments[0]}: {NO_BUCKET}")
+                if time.monotonic() > until:
+                    _end(process)
+                    raise FailureError(f"restic {arguments[0]}: no end within {within:.0f} s: {told(errors)}")
             if process.returncode:
                 raise FailureError(f"restic {arguments[0]}: {told(errors)}")
         return output
@@ -162,7 +165,7 @@ class Repository:
         try:
             self.say("cat", "config", "--no-lock", within=within)
         except FailureError as failure:
-            if MISSING not in str(failure) and "repository does not exist" not in str(failure):
+            if not any(text in str(failure) for text in (MISSING, NO_BUCKET, "repository does not exist")):
                 raise FailureError(self._refused() or f"{failure}{self._shared(str(failure))}") from None
             if self.place == _known():
                 raise FailureError(
@@ -248,6 +251,14 @@ def _patient(call: Callable[[], T]) -> T:
             if LOCKED not in str(failure) or time.monotonic() > until:
                 raise
         time.sleep(_PAUSE)
+
+
+def _output(process: subprocess.Popen[str]) -> str | None:
+    """Return the whole output of a process that has ended; nothing if it still runs after a second."""
+    try:
+        return process.communicate(timeout=_STATUS)[0]
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _known() -> str:
