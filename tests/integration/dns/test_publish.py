@@ -13,7 +13,7 @@ from tests.integration.dns.conftest import Named
 from tests.support import dns
 from tests.targets.pyinfra import PyinfraRun
 
-# this machine asks and updates, and gets the same of a server of either release: test_check.py has both
+# this machine asks and updates; test_rows.py looks at the zones of both releases
 pytestmark = pytest.mark.parametrize("debian", [13], ids=["debian13"], indirect=True)
 
 OTHERS = (
