@@ -117,7 +117,7 @@ def standard(network: Network, debian: int, db_engine: str) -> str:
     """Return the image of the standard server; the first worker that needs it makes it, by `deploy.py`."""
 
     def deploy(host: Target) -> None:
-        host.create(_with_packages(network, debian))
+        host.create(with_packages(network, debian))
         host.pyinfra("-y", "deploy.py", data=sample_accounts.data(), timeout=900).check()
         logins.make_quick(host)
 
@@ -175,10 +175,10 @@ def protected(network: Network, debian: int, filtering: str) -> Iterator[Protect
 @pytest.fixture(scope="module")
 def installed(network: Network, debian: int) -> str:
     """Return an image of a host that has all packages, and is bare otherwise."""
-    return _with_packages(network, debian)
+    return with_packages(network, debian)
 
 
-def _with_packages(network: Network, debian: int) -> str:
+def with_packages(network: Network, debian: int) -> str:
     """Make the image by two killed runs: one during apt, which continues alone, and one after it."""
 
     def install(host: Target) -> None:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.conftest import Factory
+from tests.integration.conftest import Factory, with_packages
 from tests.support import clients, deploys, dns, trust
 from tests.support.sample_accounts import ALICE, BOB, CAROL
 from tests.support.trust import Protected, fields, folder_of, letter, somebody, verdict
 from tests.targets.containers import Target
+from tests.targets.networks import Network
 
 pytestmark = pytest.mark.postgresql
 
@@ -27,12 +28,14 @@ DATA = {
 
 
 @pytest.fixture(scope="module")
-def other(protected: Protected, module_factory: Factory, debian: int) -> Iterator[Target]:
-    """Yield a server of the other release, a plain host before; the shared one is `protected.server`.
+def other(protected: Protected, module_factory: Factory, network: Network, debian: int) -> Iterator[Target]:
+    """Yield a server of the other release; the shared one is `protected.server`.
 
-    On Debian 13 its database is MariaDB, which lets in Postfix's system user and nobody else.
+    On Debian 13 it was a plain host before. Its database is MariaDB, which lets in Postfix's system user and
+    nobody else.
     """
-    beside = module_factory("other", hostname=HOSTNAME, debian=25 - debian)
+    image = with_packages(network, 12) if debian == 13 else None
+    beside = module_factory("other", image=image, hostname=HOSTNAME, debian=25 - debian)
     data = DATA if debian == 13 else DATA | {"mail_db_engine": "mysql", "mail_db_auth": "peer"}
     beside.pyinfra("-y", "deploy.py", data=data, timeout=900).check()
     deploys.assert_converged(beside, data)
