@@ -11,6 +11,7 @@ LMTP becomes a bounce to a forged sender. ``+`` is excluded because Postfix spli
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Container
@@ -107,6 +108,26 @@ def key_or_domain(text: str) -> str:
     if text.startswith("@"):
         return "@" + domain_name(text[1:])
     return address_key(text)
+
+
+def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return an IP address. Raises ``ValueError`` for other text."""
+    return ipaddress.ip_address(_plain_zone(text))
+
+
+def ip_network(text: str, *, strict: bool = True) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Return a network, which may be one address. Raises ``ValueError`` for other text.
+
+    + strict: whether an address within the network is other text
+    """
+    return ipaddress.ip_network(_plain_zone(text), strict=strict)
+
+
+def _plain_zone(text: str) -> str:
+    """Check the zone of an IPv6 address (RFC 4007, 11), of which ``ipaddress`` takes all text, also lines."""
+    if "%" in text and not re.fullmatch(r"[^%]+%[A-Za-z0-9._-]+(/[0-9]+)?", text):
+        raise ValueError("not an IP address: after the % comes the name of an interface")
+    return text
 
 
 def without_detail(address: str) -> str:

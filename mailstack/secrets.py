@@ -19,6 +19,7 @@ from mailstack import hosts
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
 from mailstack.run import leave_out
+from mailstack.settings.types import PLACEHOLDER
 from mailstack.text import lines_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ _ENCODERS: dict[str, Callable[[str], str]] = {
     # only the certificates of a file of PEM, without a key
     "certificate": lambda value: "\n".join(_CERTIFICATE.findall(value)),
 }
-_PLACEHOLDER = re.compile(r"@mailstack-secret:([a-z0-9-]+):([a-z]+)@")
+_PLACEHOLDER = re.compile(rf"{PLACEHOLDER}([a-z0-9-]+):([a-z]+)@")
 
 
 def placeholder(name: str, encoding: str = "raw") -> str:
@@ -57,7 +58,7 @@ def placeholder(name: str, encoding: str = "raw") -> str:
     """
     if encoding not in _ENCODERS:
         raise ValueError(f"unknown encoding {encoding!r}; there are {', '.join(_ENCODERS)}")
-    return f"@mailstack-secret:{name}:{encoding}@"
+    return f"{PLACEHOLDER}{name}:{encoding}@"
 
 
 def names_in(text: str) -> set[str]:

@@ -217,4 +217,4 @@ def _message(subject: str, text: str) -> str:
     charset = Charset("utf-8")
     charset.body_encoding = QP  # no line of it can end a here-document
     message.set_payload(text, charset)
-    return message.as_string()
+    return message.as_string().removesuffix("\n") + "\n"  # the end of a here-document is a line of its own

@@ -136,5 +136,6 @@ def _trusted_forwarders(settings: Settings) -> File:
 
 
 def _quoted(target: str) -> str:
-    """Quote a target in aliases(5), as commands and file names may contain spaces and commas."""
+    r"""Quote a target in aliases(5): commands and file names may contain spaces, commas and ``\``."""
+    target = target.replace("\\", "\\\\")
     return f'"{target}"' if target.startswith(("|", "/", ":include:")) else target

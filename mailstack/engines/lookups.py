@@ -62,13 +62,13 @@ RELAY_RECIPIENTS = (
 """Any result means that the primary has the address. It must have a postmaster (RFC 5321, 4.5.1)."""
 
 
-def filled(query: str, local_part: str, domain: str, literal: Callable[[str], str]) -> str:
+def filled(query: str, local_part: str, domain: str, inside: Callable[[str], str]) -> str:
     """Return a query of Postfix with an address in it (pgsql_table(5), mysql_table(5)).
 
-    + literal: returns text as SQL
+    + inside: returns text as SQL has it between quotes
     """
     values = {"%s": f"{local_part}@{domain}", "%u": local_part, "%d": domain}
-    quoted = {name: literal(value)[1:-1] for name, value in values.items()}
+    quoted = {name: inside(value) for name, value in values.items()}
     return re.sub("%[%sud]", lambda found: quoted.get(found[0], "%"), query)
 
 

@@ -76,7 +76,7 @@ def _read(file: Path) -> list[tuple[float, str]]:
     except FileNotFoundError:
         return []
     parts = (line.partition("\t") for line in lines)
-    return [(float(at), guess) for at, _, guess in parts if at.isdigit()]
+    return [(float(at), guess) for at, _, guess in parts if at.isdecimal()]
 
 
 def _write(file: Path, lines: list[str]) -> None:

@@ -49,10 +49,12 @@ from mailstack.settings.rspamd import RspamdSettings
 from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
 from mailstack.settings.types import (
+    PLACEHOLDER,
     DomainName,
     IpAddress,
     LocalNameOrAddress,
     Model,
+    has_placeholder,
     without_effect,
 )
 from mailstack.settings.verify import VerifySettings
@@ -187,6 +189,13 @@ class Settings(
             return cls(**cast("GivenSettings", given))
         except SettingsError as error:
             raise SettingsError(error.problems, name) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_placeholders(cls, data: Mapping[str, object]) -> Mapping[str, object]:
+        if found := [name for name, value in data.items() if has_placeholder(value)]:
+            raise ValueError(f"{found[0]}: has the text {PLACEHOLDER!r}; allowed: any other")
+        return data
 
     @model_validator(mode="after")
     def _hostname_covered(self) -> Self:

@@ -5,8 +5,8 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from mailstack.settings.errors import Allowed
-from mailstack.settings.postfix_types import DnsLists
-from mailstack.settings.types import Line, ListOf, Model, without_effect
+from mailstack.settings.postfix_types import DnsLists, RestrictionList
+from mailstack.settings.types import Model, without_effect
 
 Rate = Annotated[int, Field(ge=0), Allowed("a number for each minute; 0 for no limit")]
 Errors = Annotated[int, Field(ge=1), Allowed("a number, 1 or more")]
@@ -17,7 +17,7 @@ class AbuseSettings(Model):
     """Against abuse."""
 
     mail_smtpd_helo_restrictions: Annotated[
-        ListOf[Line], Allowed("a list of restrictions of postconf(5), read from left to right")
+        RestrictionList, Allowed("a list of restrictions of postconf(5), read from left to right")
     ] = Field(
         default=("permit_mynetworks", "reject_invalid_helo_hostname", "reject_non_fqdn_helo_hostname"),
         description="Restrictions on the HELO name of a client on port 25. Ports 587 and 465 have none.",

@@ -1,11 +1,11 @@
 """The settings of the database."""
 
-import ipaddress
 import re
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from mailstack import addresses
 from mailstack.endpoint import Endpoint
 from mailstack.settings.engines import ENGINES, EngineKind, EngineName
 from mailstack.settings.errors import Allowed
@@ -23,9 +23,9 @@ from mailstack.settings.types import (
 
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 _HBA = re.compile(
-    r"(?:local\s+\S+\s+\S+\s+(?:peer|{0})|host(?:ssl|nossl|gssenc|nogssenc)?\s+\S+\s+\S+\s+"
-    r"(?P<address>\S+)\s+(?:(?P<mask>[0-9a-f.:]+)\s+)?{0})(?:\s+\w+=\S+)*\s*".format(
-        "(?:scram-sha-256|md5|ident|cert|reject|gss|ldap|radius|pam)"
+    r"(?:local{1}{2}{1}{2}{1}(?:peer|{0})|host(?:ssl|nossl|gssenc|nogssenc)?{1}{2}{1}{2}{1}"
+    r"(?P<address>{2}){1}(?:(?P<mask>[0-9a-f.:]+){1})?{0})(?:{1}\w+={2})*[ \t]*".format(
+        "(?:scram-sha-256|md5|ident|cert|reject|gss|ldap|radius|pam)", r"[ \t]+", r"[^\s#\x00-\x1f\x7f]+"
     )
 )
 
@@ -66,7 +66,7 @@ def _check_hba(line: str) -> str:
         network = f"{address}/{mask}" if mask else address
         if "/" not in network:
             raise ValueError(f"the address {address} has no mask")
-        ipaddress.ip_network(network, strict=False)
+        addresses.ip_network(network, strict=False)
     return line
 
 

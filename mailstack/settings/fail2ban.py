@@ -1,16 +1,16 @@
 """The settings of fail2ban: which addresses are shut out."""
 
-import ipaddress
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mailstack import addresses
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import ListOf, Model, each, without_effect
 
 
 def _network(text: str) -> str:
-    network = ipaddress.ip_network(text)
+    network = addresses.ip_network(text)
     if network.prefixlen < (8 if network.version == 4 else 16):
         raise ValueError("so large that it has strangers in it")
     return str(network) if network.num_addresses > 1 else str(network.network_address)

@@ -1,18 +1,18 @@
 """The settings of the firewall."""
 
-import ipaddress
 import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from mailstack import addresses
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import ListOf, Model, as_model, each, without_effect
 
 
 def _clients(text: str) -> str:
     try:
-        network = ipaddress.ip_network(text)
+        network = addresses.ip_network(text)
     except ValueError:
         raise ValueError("neither an IP address nor a network; a name is none") from None
     if network.prefixlen == 0:

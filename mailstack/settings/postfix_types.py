@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
@@ -47,13 +46,15 @@ TLS_LEVELS = ("none", "may", "encrypt", "verify", "secure", "fingerprint", "dane
 IP_VERSIONS = {"all": (4, 6), "ipv4": (4,), "ipv6": (6,)}
 """The IP versions of each value of ``mail_inet_protocols``."""
 _REFUSING = ("reject_unauth_destination", "defer_unauth_destination", "reject", "defer")
+_KEY = r"[A-Za-z0-9!$%&'*+/=?^_`{|}~.-][A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]*"
+_CONTROL = r"[\x00-\x1f\x7f]"
 _REFERENCE = r"[$](\w+|[{(]\w+[)}])"
 
 
 def _network(text: str) -> str:
     bare = re.sub(r"^\[(.*)\](/\d+)?$", r"\1\2", text)
     try:
-        network = ipaddress.ip_network(bare)
+        network = addresses.ip_network(bare)
     except ValueError:
         raise ValueError(_not_a_network(bare)) from None
     if (network.version == 6) != text.startswith("["):
@@ -65,7 +66,7 @@ def _network(text: str) -> str:
 
 def _not_a_network(text: str) -> str:
     try:
-        network = ipaddress.ip_network(text, strict=False)
+        network = addresses.ip_network(text, strict=False)
     except ValueError:
         return "neither an IP address nor a network; a name is none"
     return f"an address within {network}, not a network"
@@ -88,7 +89,7 @@ def _interface(text: str) -> str:
 def ip_version(interface: str) -> int | None:
     """Return 4 or 6, or ``None`` for an interface of ``mail_inet_interfaces`` that is not an address."""
     try:
-        return ipaddress.ip_address(interface.removeprefix("[").removesuffix("]")).version
+        return addresses.ip_address(interface.removeprefix("[").removesuffix("]")).version
     except ValueError:
         return None
 
@@ -100,6 +101,8 @@ def _interfaces(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _table(text: str) -> str:
+    if re.search(_CONTROL, text):
+        raise ValueError("must be on one line")
     kind, colon, name = text.partition(":")
     if kind not in TABLE_TYPES or not colon or not name:
         raise ValueError("not a Postfix table, type:name" + nearest(kind, TABLE_TYPES))
@@ -107,14 +110,20 @@ def _table(text: str) -> str:
 
 
 def _item(text: str) -> str:
-    if not re.fullmatch(r"[^\s,\x00-\x1f]+", text):
-        raise ValueError("must be a single word, without commas")
+    if not re.fullmatch(r"[^\s,#\x00-\x1f\x7f][^\s,\x00-\x1f\x7f]*", text):
+        raise ValueError("must be a single word, without commas, and no comment")
+    return text
+
+
+def _restriction(text: str) -> str:
+    if text.lstrip(" \t").startswith("#"):
+        raise ValueError("a comment, which main.cf leaves out")
     return text
 
 
 def _refuses_strangers(restrictions: tuple[str, ...]) -> tuple[str, ...]:
     """Check for one of ``_REFUSING`` before any plain ``permit``, without which smtpd(8) refuses all mail."""
-    words = [word for restriction in restrictions for word in re.split(r"[\s,]+", restriction)]
+    words = [word for restriction in restrictions for word in re.split("[ \t,]+", restriction)]
     reached = words[: words.index("permit")] if "permit" in words else words
     if not set(_REFUSING) & set(reached):
         raise ValueError(f"must have one of {', '.join(_REFUSING)}; else Postfix relays for everybody")
@@ -141,16 +150,16 @@ def _is_port(text: str | None) -> bool:
 
 def _is_address(text: str) -> bool:
     try:
-        return bool(ipaddress.ip_address(text.removeprefix("ipv6:")))
+        return bool(addresses.ip_address(text.removeprefix("ipv6:")))
     except ValueError:
         return False
 
 
 def _transports(table: dict[str, str]) -> dict[str, str]:
     for pattern, target in table.items():
-        if pattern != "*" and not re.fullmatch(r"(?:[^\s@]+)?@?[.]?[A-Za-z0-9.-]+", pattern):
+        if pattern != "*" and not re.fullmatch(rf"(?:{_KEY}@)?[.]?[A-Za-z0-9.-]+", pattern):
             raise ValueError(f"{pattern!r} is not a pattern of transport(5): domain, .domain, address or *")
-        if not re.fullmatch(r"[A-Za-z0-9._-]*:[^\x00-\x1f]*", target):
+        if not re.fullmatch(r"[A-Za-z0-9._-]*:[^\x00-\x1f\x7f]*", target):
             raise ValueError(f"{pattern!r}: {target!r} is not transport:nexthop")
     return table
 
@@ -159,7 +168,7 @@ def _tls_policies(table: dict[str, str]) -> dict[str, str]:
     for destination, policy in table.items():
         if not re.fullmatch(r"[.]?[A-Za-z0-9.-]+|\[[A-Za-z0-9.:-]+\](:[a-z0-9-]+)?", destination):
             raise ValueError(f"{destination!r} is not a domain, .domain or [host]:port")
-        level, *attributes = policy.split() or [""]
+        level, *attributes = policy.split(" ")
         if level not in TLS_LEVELS:
             raise ValueError(f"{destination!r}: {level!r} is not a level{nearest(level, TLS_LEVELS)}")
         if not all(re.fullmatch(r"[a-z_]+=[^\x00-\x20\x7f]+", attribute) for attribute in attributes):
@@ -177,8 +186,11 @@ def _virtual(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
 def folded(table: dict[str, T], check: Callable[[str], str]) -> dict[str, T]:
     """Return the table with each key as ``check`` returns it.
 
-    Raises ``ValueError`` that names the key that ``check`` refuses, or that occurs twice in two spellings.
+    Raises ``ValueError`` that names the key that ``check`` refuses, or that occurs twice in two spellings, or
+    that begins with ``#``, as its row would be a comment.
     """
+    if comment := next((key for key in table if key.startswith("#")), ""):
+        raise ValueError(f"{comment!r}: in a table of Postfix, what begins with # is a comment")
     keys = [_in_table(key, check) for key in table]
     no_duplicates("the key", keys)
     return dict(zip(keys, table.values(), strict=True))
@@ -233,8 +245,9 @@ Origin = Annotated[
 ]
 RelayUser = Annotated[str, matching(r"[^\s:\x00-\x1f\x7f]+"), Allowed("a login name, without spaces or `:`")]
 Items = Annotated[ListOf[str], each(_item), Allowed("a list of domains, `$name`s or tables")]
+RestrictionList = Annotated[ListOf[Line], each(_restriction)]
 Restrictions = Annotated[
-    ListOf[Line],
+    RestrictionList,
     AfterValidator(_refuses_strangers),
     Allowed("a list of restrictions of postconf(5), one of them refusing to relay for strangers"),
 ]

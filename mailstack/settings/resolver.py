@@ -1,16 +1,16 @@
 """The settings of the resolver: how this host asks the DNS."""
 
-import ipaddress
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mailstack import addresses
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import ListOf, Model, each, without_effect
 
 
 def _forwarder(text: str) -> str:
-    address = ipaddress.ip_address(text)
+    address = addresses.ip_address(text)
     if address.is_unspecified or address.is_multicast or text == "127.0.0.1":
         raise ValueError("no resolver that the one of this host could ask")
     return str(address)

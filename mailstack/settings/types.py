@@ -1,8 +1,7 @@
 """The types of settings: each states its allowed values once, for validation, errors and reference."""
 
-import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -11,6 +10,9 @@ from mailstack import addresses
 from mailstack.settings.errors import Allowed, settings_error
 
 T = TypeVar("T")
+
+PLACEHOLDER = "@mailstack-secret:"
+"""The beginning of a secret's placeholder in a file. In a setting, it would move the secret elsewhere."""
 
 
 class Model(BaseModel):
@@ -90,6 +92,15 @@ def no_duplicates(what: str, values: list[str]) -> None:
         seen.add(value)
 
 
+def has_placeholder(value: object) -> bool:
+    """Return whether a given value is or contains text with the placeholder of a secret."""
+    if isinstance(value, str):
+        return PLACEHOLDER in value
+    if isinstance(value, Mapping):
+        return any(map(has_placeholder, (*value, *value.values())))
+    return isinstance(value, list | tuple) and any(map(has_placeholder, value))
+
+
 def _list_to_tuple(value: object) -> object:
     if isinstance(value, str):
         raise ValueError("must be a list, not text: put it into [ ]")
@@ -115,7 +126,7 @@ def _check_password(secret: SecretStr) -> SecretStr:
 def host_name_or_address(text: str) -> str:
     """Return the normalised host name or IP address. Raises ``ValueError`` for anything else."""
     try:
-        return str(ipaddress.ip_address(text))
+        return str(addresses.ip_address(text))
     except ValueError:
         pass
     # one label is allowed: /etc/hosts or a search domain may complete it
@@ -125,7 +136,7 @@ def host_name_or_address(text: str) -> str:
 
 
 def _ip_address(text: str) -> str:
-    return str(ipaddress.ip_address(text))
+    return str(addresses.ip_address(text))
 
 
 ListOf = Annotated[tuple[T, ...], BeforeValidator(_list_to_tuple)]

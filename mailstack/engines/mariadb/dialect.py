@@ -7,7 +7,7 @@ from typing import Any
 
 from mailstack.engines.contract import Rows
 from mailstack.engines.lookups import filled
-from mailstack.engines.mariadb.quoting import SESSION, literal
+from mailstack.engines.mariadb.quoting import SESSION, inside, literal
 
 __all__ = [
     "answers",
@@ -90,7 +90,7 @@ def seconds(time: str) -> str:
 
 def with_key(query: str, local_part: str, domain: str) -> str:
     """See ``Dialect.with_key``."""
-    return filled(query, local_part, domain, literal)
+    return filled(query, local_part, domain, inside)
 
 
 def answers(query: str) -> str:

@@ -20,6 +20,11 @@ def literal(value: str | int | bool | None) -> str:
     return "'" + _storable(value).replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+def inside(text: str) -> str:
+    """Return text as it stands between quotes. Raises as ``literal``."""
+    return literal(text)[1:-1]
+
+
 def identifier(name: str) -> str:
     """Return the name of a database, table or column, always quoted (MariaDB's manual, "Identifier Names").
 

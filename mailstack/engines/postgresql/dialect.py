@@ -7,7 +7,7 @@ from typing import Any
 
 from mailstack.engines.contract import Rows
 from mailstack.engines.lookups import filled
-from mailstack.engines.postgresql.quoting import UNLOGGED, identifier, literal
+from mailstack.engines.postgresql.quoting import UNLOGGED, identifier, inside, literal
 
 __all__ = [
     "answers",
@@ -98,7 +98,7 @@ def seconds(time: str) -> str:
 
 def with_key(query: str, local_part: str, domain: str) -> str:
     """See ``Dialect.with_key``."""
-    return filled(query, local_part, domain, literal)
+    return filled(query, local_part, domain, inside)
 
 
 def answers(query: str) -> str:

@@ -36,6 +36,14 @@ def literal(value: str | int | bool | None) -> str:
     return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
 
 
+def inside(text: str) -> str:
+    r"""Return text as it stands between quotes without an ``E``, where ``\`` is a character as any other.
+
+    That is so with ``standard_conforming_strings``, PostgreSQL's default. Raises as ``literal``.
+    """
+    return _storable(text).replace("'", "''")
+
+
 def identifier(name: str) -> str:
     """Return the name of a role, database or table (PostgreSQL's manual, 4.1.1), always quoted.
 
