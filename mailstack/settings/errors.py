@@ -38,8 +38,13 @@ class Problem(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.location)
+        path = "".join(f"[{step}]" if isinstance(step, int) else f".{_line(step)}" for step in self.location)
         return f"{path.lstrip('.')}{self.text}" if path else self.text
+
+
+def _line(key: str) -> str:
+    """Return a key of a dictionary as a part of one line."""
+    return key if key.isprintable() else repr(key)
 
 
 class SettingsError(OperationValueError):
