@@ -35,7 +35,8 @@ def installed(packages: ByPlatform[Iterable[str]], first: str = "") -> None:
 
     Their services are only started by ``units.running``.
 
-    Existing configuration files are kept; an interrupted installation is completed.
+    Existing configuration files are kept; an interrupted installation is completed. What apt brings is
+    recorded on the host, for ``mailstack.remove``.
     """
     announce(PLATFORM, InstalledPackages.of(of_any_release(packages)))
     _installed(packages=packages, first=first, name="Install packages")
@@ -48,7 +49,9 @@ def _installed(packages: ByPlatform[Iterable[str]], first: str) -> Generator[Str
     missing = [name for name in names if name not in there]
     if missing:
         host.log(f"install {' '.join(missing)}")
-        yield shell("\n".join([first, script("install_packages", _services(missing), *missing)]))
+        install = script("install_packages", _services(missing), *missing)
+        recorded = [script("brought"), "begin || exit 1", first, f"(\n{install}\n) || exit 1", "note"]
+        yield shell("\n".join(recorded))
     else:
         host.noop("all packages are installed")
 

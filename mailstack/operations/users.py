@@ -67,7 +67,8 @@ class SystemUser(NamedTuple):
         if there.group(self.name) and found and (*found[2:4], *found[5:]) == (u, g, self.home, _SHELL):
             return ()
         title = f"user {self.name}: {'change' if found else 'create'}"
-        return (Change([title], shell(script("system_user", self.name, u, g, self.home, _SHELL))),)
+        make = script("system_user", self.name, u, g, self.home, _SHELL)
+        return (Change([title], shell("\n".join([script("brought"), make]))),)
 
 
 class DaemonUser(NamedTuple):
@@ -84,8 +85,8 @@ class DaemonUser(NamedTuple):
         if read(SystemUsers.of((self.name,))).user(self.name):
             return ()
         name = shlex.quote(self.name)
-        create = f"useradd --system --user-group -M -d /nonexistent -s {_SHELL} {name}"
-        return (Change([f"user {self.name}: create"], shell(create)),)
+        create = f"bring user {name} && useradd --system --user-group -M -d /nonexistent -s {_SHELL} {name}"
+        return (Change([f"user {self.name}: create"], shell("\n".join([script("brought"), create]))),)
 
 
 def _numbers(user: str, uid: Number, gid: Number, there: UsersAndGroups) -> tuple[str, str]:

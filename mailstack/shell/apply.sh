@@ -1,5 +1,5 @@
 #!/bin/sh
-# Put files in place: apply.sh < ARCHIVE; keep.sh comes before it.
+# Put files in place: apply.sh < ARCHIVE; brought.sh and keep.sh come before it.
 # The archive is a tar in base64 of
 #   tree/     the files, with owners and modes
 #   check     shell that sees $stage, the root of the staged files, and fails if they are no good; it may `mark`
@@ -17,6 +17,7 @@ rm -f "$state"/*.indexes  # of earlier versions
 exec 9> "$state/lock"
 # a run that waited here has read the host as it was before the other run
 flock -w 5 9 || { echo 'another run is at work on this host: try again after it' >&2; exit 1; }
+note  # what a killed installation has brought
 
 kit=$state/stage/kit stage=$state/stage/kit/tree
 rm -rf "$state/stage"
@@ -39,7 +40,14 @@ attributes() {  # PATH OWNER GROUP MODE; chown(1) takes away what chmod(1) may h
 }
 
 directories() {  # PATH: make those above it; `mkdir -p -m` gives its mode to the last one only
-  [ -d "${1%/*}/" ] || { directories "${1%/*}"; mkdir -m 755 "${1%/*}"; }
+  [ -d "${1%/*}/" ] || { directories "${1%/*}"; mkdir -m 755 "${1%/*}"; bring directory "${1%/*}"; }
+}
+
+make_directory() {  # PATH OPTION...: for install(1)
+  path=$1
+  shift
+  [ -d "$path/" ] || { directories "$path"; bring directory "$path"; }
+  install -d "$@" "$path"
 }
 
 install_file() {  # PATH: copy it beside its destination, and rename
@@ -67,8 +75,8 @@ do_line() {  # VERB PATH OWNER GROUP MODE INDEX
   case $1 in
     mark) mark "$2" ;;
     keep) keep "$2" ;;
-    place) install -d -m 700 "$root$2" ;;
-    directory) install -d -o "$3" -g "$4" -m "$5" "$root$2" ;;
+    place) make_directory "$root$2" -m 700 ;;
+    directory) make_directory "$root$2" -o "$3" -g "$4" -m "$5" ;;
     attributes) attributes "$root$2" "$3" "$4" "$5" ;;
     remove) rm -rf "$root$2" ;;
     install) install_file "$2" ;;

@@ -57,7 +57,7 @@ class Host:
         """Run it; with `die_at`, the shell is killed before that rename."""
         entries = [change.entry for change in changes] if entries is None else entries
         packed = archive(entries, {}, check, manifest(changes, marks))
-        command = shell("\n".join([script("keep"), script("apply")]), packed)
+        command = shell("\n".join([script("brought"), script("keep"), script("apply")]), packed)
         count = self.programs / "count"
         count.unlink(missing_ok=True)
         env = {
