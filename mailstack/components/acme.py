@@ -50,6 +50,7 @@ class Acme(Component):
 
     name = "acme"
     title = "Certificates of a CA"
+    switch = ("mail_acme", True)
     requires = (TLS,)
 
     def is_wanted(self, site: Site) -> bool:

@@ -63,6 +63,7 @@ class Backup(Component):
 
     name = "backup"
     title = "Backup"
+    switch = ("mail_backup_repository", "/var/backups/mail")
 
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""

@@ -37,6 +37,7 @@ class Clamav(Component):
 
     name = "clamav"
     title = "ClamAV"
+    switch = ("mail_antivirus", True)
     reloads = (_SERVICE,)
 
     def is_wanted(self, site: Site) -> bool:

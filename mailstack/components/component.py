@@ -121,6 +121,8 @@ class Component:
     """The components that are deployed along with it, before it."""
     beside: tuple[str, ...] = ()
     """The components, by name, without which it does not work, and along with which it is deployed."""
+    switch: tuple[str, object] | tuple[()] = ()
+    """The setting that switches it on, with a value that does. Each server has a component without one."""
     reloads: tuple[str, ...] = ()
     """The services that must reload or restart once one of its files has changed."""
 

@@ -68,6 +68,7 @@ class Fail2ban(Component):
 
     name = "fail2ban"
     title = "fail2ban"
+    switch = ("mail_fail2ban", True)
     reloads = ("fail2ban",)
 
     def is_wanted(self, site: Site) -> bool:

@@ -81,6 +81,7 @@ class Firewall(Component):
 
     name = "firewall"
     title = "Firewall"
+    switch = ("mail_firewall", True)
 
     def requirements(self, site: Site) -> Sequence[Requirement]:
         """See ``Component``."""

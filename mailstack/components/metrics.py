@@ -52,6 +52,7 @@ class Metrics(Component):
 
     name = "metrics"
     title = "Metrics"
+    switch = ("mail_metrics", True)
     reloads = (_EXPORTER,)
 
     def is_wanted(self, site: Site) -> bool:

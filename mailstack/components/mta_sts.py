@@ -45,6 +45,7 @@ class MtaSts(Component):
 
     name = "mta_sts"
     title = "MTA-STS"
+    switch = ("mail_smtp_mta_sts", True)
     requires = (RESOLVER,)
     beside = ("postfix",)
     reloads = (_SERVICE,)

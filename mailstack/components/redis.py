@@ -33,6 +33,7 @@ class Redis(Component):
 
     name = "redis"
     title = "Redis"
+    switch = ("mail_rspamd", True)
     reloads = (_SERVICE,)
 
     def is_wanted(self, site: Site) -> bool:

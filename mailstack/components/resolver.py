@@ -46,6 +46,7 @@ class Resolver(Component):
 
     name = "resolver"
     title = "Resolver"
+    switch = ("mail_resolver", True)
     reloads = ("unbound",)
 
     def is_wanted(self, site: Site) -> bool:

@@ -42,6 +42,7 @@ class Rspamd(Component):
 
     name = "rspamd"
     title = "rspamd"
+    switch = ("mail_rspamd", True)
     requires = (REDIS, RESOLVER, CLAMAV)
     beside = ("postfix",)
     reloads = ("rspamd",)

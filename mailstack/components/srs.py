@@ -51,6 +51,7 @@ class Srs(Component):
 
     name = "srs"
     title = "SRS"
+    switch = ("mail_srs", True)
     beside = ("postfix",)
     reloads = ("postsrsd",)
 

@@ -37,6 +37,7 @@ class TlsReports(Component):
 
     name = "tls_reports"
     title = "TLS reports"
+    switch = ("mail_smtp_tls_reports", True)
     beside = ("postfix",)
     reloads = (_NAME,)
 

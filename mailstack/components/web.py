@@ -58,6 +58,7 @@ class Web(Component):
 
     name = "web"
     title = "Web server"
+    switch = ("mail_web", True)
     requires = (TLS,)
     reloads = ("nginx",)
 

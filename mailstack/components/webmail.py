@@ -93,6 +93,7 @@ class Webmail(Component):
 
     name = "webmail"
     title = "Webmail"
+    switch = ("mail_webmail", True)
     requires = (TLS, PASSWORDS_OF_DATABASE, REPLICATION, WEB)
     beside = ("dovecot", "postfix")
     reloads = ("nginx",)
