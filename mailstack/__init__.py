@@ -28,6 +28,7 @@ from mailstack.components import (
     web,
 )
 from mailstack.overview.commands import status
+from mailstack.removal.commands import remove
 from mailstack.settings import Settings
 from mailstack.tracing.commands import trace
 from mailstack.verify import verify
@@ -54,6 +55,7 @@ __all__ = [
     "postgres",
     "postgresql",
     "redis",
+    "remove",
     "resolver",
     "restore",
     "rspamd",

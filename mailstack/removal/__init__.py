@@ -1,0 +1,1 @@
+"""``mailstack.remove``: give a host back, component by component."""

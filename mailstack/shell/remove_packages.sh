@@ -1,0 +1,135 @@
+#!/bin/sh
+# The packages of a removal, and the users that came with them; remove_begin.sh, remove_database.sh, remove_files.sh, keep.sh and
+# brought.sh come before it.
+# Only what a deploy has installed goes, and only what nothing else needs.
+# shellcheck disable=SC2013,SC2086,SC2154  # words end at newlines; remove_begin.sh sets the variables
+
+simulated() {  # ARGUMENT...: the packages that apt would remove
+  apt-get -s -q -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false "$@" 2>/dev/null |
+    sed -n 's/^\(Remv\|Purg\) \([^ ]*\).*/\2/p' | sorted
+}
+
+each() { printf '%s\n' "$1" | grep . || :; }  # LINES: those that are not empty
+
+without() { each "$1" | grep -vxF -e "$2" || :; }  # LINES LINES
+
+both() { each "$1" | grep -xF -e "$2" || :; }  # LINES LINES
+
+needed_by() {  # NAME...: they, and all that they need
+  [ $# -gt 0 ] || return 0
+  printf '%s\n' "$@"
+  apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
+    --no-enhances "$@" | grep '^[a-z0-9]' || :
+}
+
+present_of() {  # LINES: the packages of these that can go; of removed ones, their configuration
+  for name in $1; do
+    case $(status_of "$name"),$choice in
+      installed,* | config-files,archive | config-files,delete) echo "$name" ;;
+    esac
+  done
+}
+
+server_of_others() {  # the package of the database server, if it has databases of others
+  has_server || return 0
+  theirs=$(others) || exit 1
+  [ "$theirs" ] || return 0
+  tell "the database server stays: it has databases of others: $(printf '%s' "$theirs" | inline)"
+  case $engine in mysql) echo mariadb-server ;; *) echo postgresql ;; esac
+}
+
+purged() {  # print the packages that go
+  record=$(things | sed -n 's/^package //p')
+  named=$record
+  [ "$scope" = all ] || named=$(both "$(of package)" "$record")
+  named=$(present_of "$named")
+  [ "$named" ] || return 0
+  server=$(server_of_others)
+  theirs=$(without "$(simulated purge $named)" "$record")
+  needed=$(of needed)
+  stay=$(needed_by $theirs $needed $server)
+  theirs=$(both "$named" "$stay")
+  [ -z "$theirs" ] || tell "packages stay that others need: $(each "$theirs" | inline)"
+  named=$(without "$named" "$stay")
+  [ "$named" ] || return 0
+  # what was here before stays, also if nothing needs it now
+  going=$(without "$(both "$(simulated --auto-remove purge $named)" "$record")" "$stay")
+  [ "$going" ] || refuse "apt-get can't remove: $(each "$named" | inline)"
+  more=$(without "$(simulated purge $going)" "$going")
+  [ -z "$more" ] || refuse "others need what would be removed: $(each "$more" | inline)"
+  printf '%s\n' "$going"
+}
+
+packages() {
+  gone=$(purged)
+  [ -z "$gone" ] || act "remove the packages $(each "$gone" | inline)" remove_packages
+  [ "$scope" != all ] || bring_back
+  incomplete=$(without_conffiles)
+  [ -z "$incomplete" ] || act "install the packages' own files again: $(each "$incomplete" | inline)" complete
+}
+
+apt_get() { apt-get -qq -y -o DPkg::Lock::Timeout=300 --no-install-recommends "$@" >/dev/null; }
+
+remove_packages() {
+  case $choice in
+    keep) apt_get remove $gone ;;
+    *)
+      # a purge of `locales` takes it, also if it was there before
+      things | grep -qx 'file /etc/default/locale' || keep /etc/default/locale
+      apt_get purge $gone
+      give_back /etc/default/locale ;;
+  esac
+}
+
+bring_back() {  # what apt has removed for a package of mailstack
+  back=
+  for name in $(cat "$own/brought/replaced" 2>/dev/null); do
+    is_installed "$name" || back="$back
+$name"
+  done
+  back=$(each "$back")
+  [ -z "$back" ] || act "install what was here before: $(each "$back" | inline)" again $back
+}
+
+without_conffiles() {  # packages that stay, and lack a file of their configuration that a deploy has removed
+  for name in $(of package); do
+    if ! is_installed "$name" || [ "$(both "$name" "$gone")" ]; then continue; fi
+    for path in $(dpkg-query -W -f '${Conffiles}\n' "$name" | awk '$3 != "obsolete" { print $1 }'); do
+      if goes "$path" && of file | cut -f 1 | grep -qxF -e "$path"; then
+        echo "$name"
+        break
+      fi
+    done
+  done
+}
+
+goes() { [ ! -e "$1" ] || { is_ours "$1" && [ ! -e "$own/found$1" ]; }; }  # PATH
+
+complete() { again --reinstall -o Dpkg::Options::=--force-confmiss $incomplete; }
+
+again() {  # ARGUMENT...: the host is given back without them, too
+  apt_get -o Dpkg::Options::=--force-confold install "$@" || tell "apt-get install $(printf '%s\n' "$@" | inline) failed"
+}
+
+accounts() {  # system users and groups; of Debian's packages too, as these leave them
+  [ "$choice" != keep ] || return 0
+  for kind in user group; do
+    named=$(things | sed -n "s/^$kind //p")
+    [ "$scope" = all ] || named=$(both "$(of user)" "$named")
+    for name in $named; do
+      ! has_account $kind "$name" || act "remove $kind $name" remove_account $kind "$name"
+    done
+  done
+}
+
+has_account() {  # KIND NAME
+  case $1 in
+    user) grep -q "^$2:" /etc/passwd ;;
+    *) grep -q "^$2:" /etc/group ;;
+  esac
+}
+
+remove_account() {
+  "${1}del" "$2" 2>/dev/null || ! has_account "$1" "$2" ||
+    tell "$1 $2 stays: it has processes, or is the group of another user"
+}

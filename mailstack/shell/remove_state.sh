@@ -1,0 +1,154 @@
+#!/bin/sh
+# The state of a removal: mail, queue, keys, passwords; remove_begin.sh and remove_database.sh come before it.
+# Nothing is deleted before the archive was compared with the files.
+# shellcheck disable=SC2013,SC2154  # words end at newlines; remove_begin.sh sets the variables
+
+states() { of state | cut -f 2; }  # its paths
+
+queue() { of state | sed -n "s/^queue$tab\([^$tab]*\).*/\1/p"; }
+
+queued() {  # how many messages wait
+  for path in $(queue); do
+    find "$path"/maildrop "$path"/incoming "$path"/active "$path"/deferred "$path"/hold -type f 2>/dev/null || :
+  done | wc -l
+}
+
+describe() {
+  ! has_database || echo "database $database: $(users) users"
+  for line in $(of state); do
+    kind=${line%%"$tab"*} path=$(printf '%s\n' "$line" | cut -f 2)
+    case $kind in
+      queue) echo "$path: queue, $(queued) messages" ;;
+      *) [ ! -e "$path" ] || echo "$path: $kind, $(du -shD "$path" 2>/dev/null | cut -f 1)" ;;
+    esac
+  done
+}
+
+check() {  # refuse what would fail half-way, before anything is changed
+  ! runs mailstack-restore || refuse 'mailstack.restore is at work: wait until it has ended'
+  case $choice in
+    keep)
+      if [ "$(queued)" -gt 0 ] && is_installed postfix; then
+        refuse "mail waits in the queue: $(queued) messages; allowed: data=archive, data=delete, or wait: postqueue -p"
+      fi ;;
+    archive | delete)
+      check_mounts
+      check_server
+      if has_database; then
+        theirs=$(foreign)
+        [ -z "$theirs" ] || refuse "the database $database has tables of others: $(printf '%s' "$theirs" | inline); \
+allowed: data=keep, or move them first"
+      fi ;;
+  esac
+  [ "$choice" != archive ] || check_place
+}
+
+check_mounts() {
+  for path in $(states) $(of tree); do
+    inside=$(at=$(realpath -m "$path")/ awk 'index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo)
+    [ -z "$inside" ] || refuse "$inside is mounted in $path, which would be deleted: unmount it first; \
+allowed meanwhile: data=keep"
+  done
+}
+
+check_place() {  # the archive must outlive the removal
+  to=$(realpath -m "$directory")/
+  for path in $(states) /etc /usr /var/lib /run /tmp /proc /sys /dev; do
+    case $to in
+      "$(realpath -m "$path")"/*) refuse "to = $directory: is in $path; allowed: a directory that stays, such as /var/backups" ;;
+    esac
+  done
+}
+
+check_server() {  # `keep` removes the packages of the server, and nobody can ask it then what it has
+  if [ "$database" ] && ! has_server && [ -n "$(find "$(data_directory)" -type f -print -quit 2>/dev/null)" ]; then
+    # a run that was killed has dropped the database before it removed the server
+    if is_begun && { [ "$choice" = delete ] || [ -s "$(head -n 1 "$begun")" ]; }; then return 0; fi
+    refuse "the database server is not installed, and $(data_directory) has data: deploy first; allowed meanwhile: data=keep"
+  fi
+}
+
+wish() {  # what a removal is of
+  echo "$scope $database"
+  states
+}
+
+begin_with() {  # ARCHIVE: leave a mark, for the next run if this one is killed
+  { echo "$1"; wish; } > "$begun.new"
+  mv -fT "$begun.new" "$begun"
+  sync "$own" "$begun"
+}
+
+is_begun() { [ -s "$begun" ] && [ "$(tail -n +2 "$begun")" = "$(wish)" ]; }
+
+archive() (  # the state, and all configuration; any failure ends the run, with the state as it was
+  umask 077
+  made=$directory/$(hostname)-$scope-$(date +%Y%m%d-%H%M%S).tar.gz
+  trap 'rm -f "$made.new" "$own/database.sql"' EXIT
+  mkdir -p "$directory"
+  ! has_database || dump > "$own/database.sql"
+  set -- etc "${own#/}"
+  # a slash follows a link to a directory: mail may be on another disk
+  for path in $(states); do
+    if [ -d "$path" ]; then set -- "$@" "${path#/}/"; elif [ -e "$path" ]; then set -- "$@" "${path#/}"; fi
+  done
+  cd /
+  needed=$(du -skcD "$@" | tail -n 1 | cut -f 1) room=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
+  [ "$needed" -lt "$room" ] || refuse "no room for the archive in $directory: it may need $needed KiB, and there are \
+$room; allowed: to=DIRECTORY"
+  # sockets are not archived
+  tar -czf "$made.new" --warning=no-file-ignored "$@"
+  tar -dzf "$made.new" >&2
+  sync "$made.new"
+  mv -fT "$made.new" "$made"
+  sync "$directory"
+  begin_with "$made"
+  tell "archive: $made"
+)
+
+is_archived() {  # by a removal of the same that was killed, and nothing has come since
+  is_begun || return 1
+  archive=$(head -n 1 "$begun")
+  [ -s "$archive" ] && ! has_database || return 1
+  for path in $(states); do
+    [ -e "$path" ] || continue
+    new=$(find -H "$path" ! -type d -cnewer "$archive" -print -quit) || return 1
+    [ -z "$new" ] || return 1
+  done
+}
+
+its() {  # OWNER PATH ARGUMENT...: find(1) what is in the state; of mail only what its system user owns
+  owner=$1 path=$2
+  shift 2
+  if [ "$owner" ]; then
+    id -u "$owner" >/dev/null 2>&1 || return 0
+    set -- -user "$owner" "$@"
+  fi
+  if [ -d "$path" ]; then
+    find "$path/" -xdev -mindepth 1 "$@"
+  elif [ -e "$path" ] || [ -L "$path" ]; then
+    find "$path" "$@"
+  fi
+}
+
+wipe() {  # OWNER PATH; what others have in it stays, and what a package or a mount has at it
+  its "$1" "$2" \( ! -type d -o -empty \) -delete
+  if [ -d "$2" ] && [ ! -L "$2" ] && ! is_of_a_package "$2" && ! rmdir "$2" 2>/dev/null; then
+    mountpoint -q "$2" || tell "$2 stays: others have files in it"
+  fi
+}
+
+erase() {  # what is left of the state
+  for line in $(of state); do
+    path=$(printf '%s\n' "$line" | cut -f 2) owner=$(printf '%s\n' "$line" | cut -f 3)
+    case $path in
+      /var/mail) continue ;;  # local users' mail, which may be older than mailstack
+      "$(queue)")
+        if is_installed postfix; then  # it is one of the host's own
+          [ "$(queued)" -eq 0 ] || act 'delete the mail that waits' postsuper -d ALL
+          continue
+        fi ;;
+    esac
+    [ -z "$(its "$owner" "$path" -print -quit)" ] || act "delete $path" wipe "$owner" "$path"
+  done
+}

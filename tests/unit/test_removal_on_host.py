@@ -1,0 +1,388 @@
+"""What the scripts of a removal decide on a host: what goes, what stays, and when nothing may be done."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from mailstack.shell import script
+
+PARTS = ("brought", "keep", "psql", "remove_database", "remove_state", "remove_files", "remove_packages")
+#: dpkg-query, apt-cache and apt-get of a host whose packages are in $PACKAGES: names with what they need.
+DPKG = r"""#!/usr/bin/env -S python3 -IS
+import json, os, sys, re
+packages = json.loads(os.environ["PACKAGES"])
+program, args = os.path.basename(sys.argv[0]), sys.argv[1:]
+names = [each for each in args if each in packages]
+if program == "dpkg-query":
+    if args[0] == "-S" or not names:
+        sys.exit(1)
+    if "Conffiles" in args[2]:
+        print(os.environ.get("CONFFILES", ""))
+    else:
+        print("installed", end="")
+elif program == "apt-cache":
+    todo = list(names)
+    for name in todo:
+        print(name)
+        todo += [each for each in packages[name] if each not in todo]
+elif "-s" in args:
+    gone = set(names)
+    while more := {name for name, needs in packages.items() if gone & set(needs)} - gone:
+        gone |= more
+    if "--auto-remove" in args:
+        auto = set(os.environ.get("AUTO", "").split())
+        while more := {
+            name for name in auto - gone
+            if not any(name in needs for other, needs in packages.items() if other not in gone)
+        }:
+            gone |= more
+    for name in gone:
+        print("Purg", name, "[1]")
+"""
+
+
+class Host:
+    """The scripts on a host with a plan; `root` is the directory of its record."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.own = root / "var/lib/mailstack"
+        (self.own / "brought").mkdir(parents=True)
+        self.bin = root / "bin"
+        self.bin.mkdir()
+        self.packages: Mapping[str, Sequence[str]] = {}
+        self.auto = ""
+        self.conffiles = ""
+        self.plan: list[tuple[str, str]] = []
+
+    def brought(self, *things: str) -> None:
+        """Record what deploys have brought."""
+        (self.own / "brought/things").write_text("".join(f"{each}\n" for each in sorted(things)))
+
+    def run(
+        self, commands: str, mode: str = "look", scope: str = "all", choice: str = "archive", to: str = "/srv"
+    ) -> subprocess.CompletedProcess[str]:
+        """Run commands after the parts of the removal."""
+        for name in ("dpkg-query", "apt-cache", "apt-get"):
+            (self.bin / name).write_text(DPKG)
+            (self.bin / name).chmod(0o755)
+        plan = "".join(f"{kind}\t{value}\n" for kind, value in self.plan)
+        parts = [script("remove_begin", mode, scope, choice, to), *map(script, PARTS), commands]
+        (self.root / "program").write_text("\n".join(parts))
+        env = {
+            "MAILSTACK_ROOT": str(self.root),
+            "PATH": f"{self.bin}:{os.environ['PATH']}",
+            "PACKAGES": json.dumps(self.packages),
+            "AUTO": self.auto,
+            "CONFFILES": self.conffiles,
+        }
+        return subprocess.run(
+            ["sh", self.root / "program"], input=plan, env=env, text=True, capture_output=True, check=False
+        )
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    """Return the scripts, with an empty plan."""
+    return Host(tmp_path)
+
+
+# Packages
+
+
+def purged(
+    host: Host, scope: str = "all", database: str = "false", others: str = ""
+) -> tuple[list[str], str]:
+    """Return the packages that go, and the remarks."""
+    fakes = f"has_server() {{ {database}; }}\nothers() {{ printf '%s' '{others}'; }}\npurged"
+    done = host.run(fakes, scope=scope)
+    return done.stdout.split(), done.stderr
+
+
+def test_what_deploys_installed_goes_and_what_was_here_stays(host: Host) -> None:
+    host.packages = {"postfix": ["ssl-cert", "old-lib"], "ssl-cert": [], "old-lib": [], "nginx": []}
+    host.auto = "ssl-cert old-lib"  # apt alone would take both away
+    host.brought("package postfix", "package ssl-cert", "package gone-since")
+    assert purged(host) == (["postfix", "ssl-cert"], "")
+
+
+def test_what_an_older_package_needs_stays(host: Host) -> None:
+    host.packages = {"their-app": ["redis"], "redis": ["redis-tools"], "redis-tools": [], "rspamd": []}
+    host.brought("package redis", "package redis-tools", "package rspamd")
+    host.auto = "redis-tools"
+    going, said = purged(host)
+    assert going == ["rspamd"]
+    assert "packages stay that others need: redis redis-tools" in said
+
+
+def test_a_component_leaves_what_the_other_components_need(host: Host) -> None:
+    host.packages = {"rspamd": ["python3"], "python3": [], "postfix": ["python3"], "restic": []}
+    host.brought(*(f"package {name}" for name in host.packages))
+    host.auto = "python3 restic"  # restic came as a dependency, so apt would take it
+    host.plan = [("package", "rspamd"), ("needed", "restic"), ("needed", "postfix")]
+    assert purged(host, "rspamd") == (["rspamd"], "")
+
+
+def test_a_component_that_another_one_needs_stays(host: Host) -> None:
+    host.packages = {"nginx": [], "roundcube": ["nginx"]}
+    host.brought("package nginx", "package roundcube")
+    host.plan = [("package", "nginx"), ("needed", "roundcube")]
+    assert purged(host, "web") == ([], "# packages stay that others need: nginx\n")
+
+
+def test_nothing_goes_if_apt_would_take_more(host: Host) -> None:
+    host.packages = {"postfix": ["lib"], "lib": [], "their-app": []}
+    host.brought("package postfix", "package lib")
+    apt = """
+has_server() { false; }
+simulated() {
+  case "$*" in
+    *--auto-remove*) printf 'lib\\npostfix\\n' ;;
+    *lib*) printf 'lib\\npostfix\\ntheir-app\\n' ;;
+    *) echo postfix ;;
+  esac
+}
+purged
+"""
+    done = host.run(apt)
+    assert done.returncode and done.stdout == ""
+    assert "others need what would be removed: their-app" in done.stderr
+
+
+def test_a_database_server_with_others_databases_stays(host: Host) -> None:
+    host.packages = {
+        "postgresql": ["postgresql-17"],
+        "postgresql-17": ["libpq5"],
+        "libpq5": [],
+        "rspamd": [],
+    }
+    host.brought(*(f"package {name}" for name in host.packages))
+    going, said = purged(host, database="true", others="theirs")
+    assert going == ["rspamd"]
+    assert "the database server stays: it has databases of others: theirs" in said
+    assert set(purged(host, database="true")[0]) == set(host.packages)
+
+
+def test_a_missing_conffile_of_a_package_that_stays_is_installed_again(host: Host) -> None:
+    ours, theirs = host.root / "main.conf", host.root / "other.conf"
+    host.packages = {"nginx": [], "rspamd": []}
+    host.conffiles = f"\n {ours} 0123\n {theirs} 4567"
+    host.plan = [("package", "nginx"), ("package", "rspamd"), ("file", str(ours))]
+    asked = "gone=rspamd; without_conffiles"
+    assert host.run(asked).stdout == "nginx\n"
+    ours.write_text("of the administrator\n")
+    assert host.run(asked).stdout == ""  # theirs is missing because somebody wants it so
+    ours.write_text("# Written by mailstack\n")
+    assert host.run(asked).stdout == "nginx\n"
+    (host.own / f"found{host.root}").mkdir(parents=True)
+    (host.own / f"found{ours}").touch()
+    assert host.run(asked).stdout == ""  # it is given back
+
+
+# The database
+
+
+def test_a_server_that_does_not_answer_ends_the_run(host: Host) -> None:
+    host.plan = [("database", "mail"), ("engine", "postgresql"), ("port", "5432")]
+    for question in ("has_database || echo none", "others", "server_of_others", "drop"):
+        done = host.run(f"has_server() {{ true; }}\nask() {{ false; }}\n{question}")
+        assert done.returncode and done.stdout == "", question
+        assert "the database server does not answer: start it first" in done.stderr
+    asked = "has_server() { true; }\nask() { printf 'postgres\\nmail2\\n'; }\nhas_database || echo none"
+    assert host.run(asked).stdout == "none\n"
+
+
+def test_a_database_with_tables_of_others_stays(host: Host) -> None:
+    host.plan = [("database", "mail"), ("engine", "postgresql"), ("port", "5432")]
+    fakes = "\n".join(
+        f"{name}() {{ {does}; }}"
+        for name, does in {
+            "runs": "false",
+            "has_server": "true",
+            "has_database": "true",
+            "foreign": "echo public.shop",
+        }.items()
+    )
+    fakes += "\ncheck"
+    for choice in ("archive", "delete"):
+        done = host.run(fakes, choice=choice)
+        assert done.returncode and "the database mail has tables of others: public.shop" in done.stderr
+    assert host.run(fakes, choice="keep").returncode == 0
+
+
+@pytest.mark.parametrize("choice", ["archive", "delete"])
+def test_data_of_a_server_that_is_not_installed_is_not_deleted(host: Host, choice: str) -> None:
+    host.plan = [("database", "mail"), ("engine", "postgresql"), ("port", "5432")]
+    data = host.root / "postgresql"
+    data.mkdir()
+    fakes = f"runs() {{ false; }}\nhas_server() {{ false; }}\ndata_directory() {{ echo {data}; }}\n"
+    assert host.run(f"{fakes}check", choice=choice).returncode == 0
+    (data / "PG_VERSION").touch()
+    done = host.run(f"{fakes}check", choice=choice)
+    assert done.returncode and f"{data} has data: deploy first; allowed meanwhile: data=keep" in done.stderr
+    (host.root / "archive").write_text("sound")
+    begun = f"{fakes}mode=go; begin_with {host.root}/archive; check"  # by this removal, which was killed
+    assert host.run(begun, choice=choice).returncode == 0
+
+
+# The archive
+
+
+@pytest.fixture
+def archived(host: Host) -> Host:
+    """Return a host whose state is archived, by a removal that was killed then."""
+    mail = host.root / "mail"
+    mail.mkdir()
+    (mail / "letter").write_text("Hello")
+    host.plan = [("state", f"mail\t{mail}\t"), ("database", "mail")]
+    archive = host.root / "archive"
+    archive.write_text("sound")
+    later = (mail / "letter").stat().st_ctime + 1
+    os.utime(archive, (later, later))
+    assert host.run(f"begin_with {archive}").returncode == 0
+    return host
+
+
+def is_archived(host: Host, database: str = "false", scope: str = "all") -> bool:
+    """Return whether nothing needs another archive."""
+    return host.run(f"has_database() {{ {database}; }}\nis_archived", scope=scope).returncode == 0
+
+
+def test_an_archive_serves_the_next_run(archived: Host) -> None:
+    assert is_archived(archived)
+    (archived.root / "mail/letter").unlink()
+    assert is_archived(archived)
+
+
+def test_an_archive_of_something_else_serves_not(archived: Host) -> None:
+    assert not is_archived(archived, scope="rspamd")
+    archived.plan.append(("state", f"secrets\t{archived.root}/other\t"))
+    assert not is_archived(archived)
+
+
+def test_what_came_after_the_archive_is_archived_too(archived: Host) -> None:
+    assert not is_archived(archived, database="true")
+    archive = archived.root / "archive"
+    os.utime(archive, (0, 0))
+    assert not is_archived(archived)
+
+
+def test_an_archive_that_is_gone_serves_not(archived: Host) -> None:
+    (archived.root / "archive").write_text("")
+    assert not is_archived(archived)
+    (archived.root / "archive").unlink()
+    assert not is_archived(archived)
+    assert archived.run("begin_with 'no archive'").returncode == 0  # of data=delete
+    assert not is_archived(archived)
+
+
+def test_the_place_of_the_archive_stays(host: Host) -> None:
+    mail, link = host.root / "mail", host.root / "link"
+    mail.mkdir()
+    link.symlink_to(mail)
+    host.plan = [("state", f"mail\t{mail}\t")]
+    inside = {mail: mail, mail / "x": mail, link: mail, link / "x": mail, "/etc/x": "/etc"}
+    for place, where in {**inside, "/var/lib/mailstack": "/var/lib", "/run/x": "/run"}.items():
+        done = host.run("check_place", to=str(place))
+        assert done.returncode and f"to = {place}: is in {where};" in done.stderr, place
+    assert host.run("check_place", to="/srv/archive").returncode == 0
+
+
+def test_a_mount_in_the_state_is_refused(host: Host) -> None:
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    below = next(each for each in mounts if each.count("/") > 1)  # such as /dev/pts
+    above = str(Path(below).parent)
+    host.plan = [("state", f"mail\t{above}\t")]
+    check = "runs() { false; }\ncheck"
+    for choice in ("archive", "delete"):
+        done = host.run(check, choice=choice)
+        assert done.returncode and f"is mounted in {above}, which would be deleted" in done.stderr
+    assert host.run(check, choice="keep").returncode == 0
+    host.plan = [("state", f"mail\t{host.root}\t")]
+    assert host.run(check, choice="delete").returncode == 0
+
+
+# State and files
+
+
+def test_mail_of_another_user_stays(host: Host) -> None:
+    mail = host.root / "mail"
+    (mail / "bob/cur").mkdir(parents=True)
+    (mail / "bob/cur/letter").touch()
+    (host.root / "link").symlink_to(mail)
+    me = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+    for owner in ("daemon", "nobody-of-this-name"):
+        assert host.run(f"its {owner} {mail} -print").stdout == ""
+        host.run(f"wipe {owner} {mail}")
+        assert (mail / "bob/cur/letter").exists()
+    assert host.run(f"wipe {me} {host.root}/link").returncode == 0
+    assert [*mail.iterdir()] == []  # through the link, and the link stays
+    assert (host.root / "link").is_symlink()
+    assert host.run(f"wipe '' {mail}").returncode == 0
+    assert not mail.exists()
+
+
+def give_back(host: Host, path: Path, mode: str = "go", choice: str = "delete") -> tuple[str, str]:
+    """Return what is said when a file is given back."""
+    done = host.run(f"give_back {path}", mode, choice=choice)
+    assert done.returncode == 0
+    return done.stdout, done.stderr
+
+
+def test_a_replaced_file_comes_back(host: Host) -> None:
+    path = host.root / "main.cf"
+    copy = host.own / f"found{path}"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("before\n")
+    path.write_text("# Written by mailstack\n")
+    assert give_back(host, path, "look") == (f"give back {path}\n", "")
+    assert path.read_text() == "# Written by mailstack\n"
+    give_back(host, path)
+    assert path.read_text() == "before\n" and not copy.exists()
+    assert give_back(host, path) == ("", "")
+    copy.write_text("before\n")  # a run that was killed before it removed the copy
+    assert give_back(host, path) == (f"give back {path}\n", "")
+    assert not copy.exists()
+
+
+def test_a_file_that_somebody_wrote_since_stays_and_its_copy_too(host: Host) -> None:
+    path = host.root / "site.conf"
+    copy = host.own / f"found{path}"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("before\n")
+    path.write_text("of the administrator, since\n")
+    said, remark = give_back(host, path)
+    assert said == "" and f"what was there before is in {copy}" in remark
+    assert path.read_text() == "of the administrator, since\n" and copy.exists()
+    copy.unlink()
+    assert give_back(host, path) == ("", "")
+    path.write_text("# Written by mailstack\n")
+    assert give_back(host, path) == (f"remove {path}\n", "")
+    assert not path.exists()
+
+
+def test_copies_of_earlier_versions_come_back_with_all_alone(host: Host) -> None:
+    path = host.root / "of-an-earlier-version"
+    copy = host.own / f"found{path}"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("before\n")
+    assert host.run("files", "look", "rspamd").stdout == ""
+    assert host.run("files", "look", "all").stdout == f"give back {path}\n"
+
+
+def test_what_is_kept_stays(host: Host) -> None:
+    path = host.root / "keys/mailstack.key"
+    path.parent.mkdir()
+    path.touch()
+    host.plan = [("state", f"secrets\t{path.parent}\t"), ("made", str(path)), ("tree", str(path.parent))]
+    assert host.run("files; sweep", choice="keep", scope="tls").stdout == ""
+    going = f"remove {path}\nremove {path.parent}\n"
+    assert host.run("files; sweep", choice="delete", scope="tls").stdout == going
+    host.plan = [("spared", str(path.parent)), ("made", str(path))]
+    assert host.run("files", choice="delete", scope="tls").stdout == ""
