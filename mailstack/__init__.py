@@ -31,6 +31,7 @@ from mailstack.overview.commands import status
 from mailstack.removal.commands import remove
 from mailstack.settings import Settings
 from mailstack.tracing.commands import trace
+from mailstack.upgrading.commands import upgrade
 from mailstack.verify import verify
 
 postgres = postgresql
@@ -64,6 +65,7 @@ __all__ = [
     "tls",
     "tls_reports",
     "trace",
+    "upgrade",
     "verify",
     "web",
 ]

@@ -23,7 +23,7 @@ Made from the docstrings of the code. [settings.md](settings.md) has what compon
 [operations.md](operations.md), [accounts.md](accounts.md) and [facts.md](facts.md) show these at work.
 """
 _COMMANDS: dict[str, tuple[ModuleType, tuple[str, ...]]] = {
-    "": (mailstack, ("remove", "restore", "status", "trace", "verify")),
+    "": (mailstack, ("remove", "restore", "status", "trace", "upgrade", "verify")),
     "accounts.": (accounts, tuple(accounts.__all__)),
     "backup.": (backup, ("check", "key", "list", "now", "password")),
     "ban.": (ban, tuple(ban.__all__)),

@@ -1,0 +1,1 @@
+"""A host goes from Debian 12 to 13: ``mailstack.upgrade``."""
