@@ -93,3 +93,10 @@ def test_facts_exist_and_take_these_arguments(page: Path) -> None:
             module, _, attribute = path.rpartition(".")
             takes = signature(getattr(import_module(module), attribute).command).parameters
             assert {word.partition("=")[0] for word in arguments} <= set(takes), command
+
+
+def test_the_tests_that_prove_a_promise_exist() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs/security.md").read_text())
+    assert len(named) > 20
+    missing = [each for each in named if f"\ndef {each[1]}(" not in (ROOT / "tests" / each[0]).read_text()]
+    assert missing == []

@@ -44,7 +44,7 @@ def test_only_parts_with_hosts_need_images(part: str, images: bool) -> None:
 def test_an_unknown_part_ends_with_a_list_of_all() -> None:
     run = make("test", "PART=dovecott")
     assert run.returncode != 0
-    assert "no part named dovecott: there are unit render accounts" in run.stderr
+    assert "no part named dovecott: there are unit render abuse" in run.stderr
     assert all(
         f" {folder.parent.name} " in run.stderr.replace(".", " ")
         for folder in (ROOT / "tests" / "integration").glob("*/test_*.py")
