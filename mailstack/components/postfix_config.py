@@ -164,7 +164,7 @@ def _names(text: str) -> Iterator[str]:
 def _additions(added: PostfixAddition) -> str:
     if not added.parameters:
         return ""
-    lines = [f"{name} = {value}".rstrip() for name, value in added.parameters.items()]
+    lines = [f"{name} = {value}".rstrip(" ") for name, value in added.parameters.items()]
     return "\n".join(["", "# Of other components", *lines, ""])
 
 
@@ -196,7 +196,7 @@ def _override(text: str, parameters: Mapping[str, str]) -> str:
     if not parameters:
         return text
     kept = ["\n".join(_without(paragraph, parameters)) for paragraph in text.rstrip().split("\n\n")]
-    extra = [f"{name} = {value}".rstrip() for name, value in parameters.items()]
+    extra = [f"{name} = {value}".rstrip(" ") for name, value in parameters.items()]
     return "\n\n".join([*kept, "\n".join(["# mail_postfix_main", *extra, ""])])
 
 

@@ -137,6 +137,11 @@ def changed(*seeds: str) -> st.SearchStrategy[str]:
     return st.integers(0, 8 * len(seeds) * (_SIZE * 256) ** 2).map(text)
 
 
+def either(*seeds: str) -> st.SearchStrategy[str]:
+    """Return a seed alone half of the time, for a case with several texts: another one may be refused."""
+    return st.sampled_from(seeds) | changed(*seeds)
+
+
 def _words(number: int) -> str:
     """Return the words that the digits of a number stand for: one number is a tenth of the work of a list."""
     found = []

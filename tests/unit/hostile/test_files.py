@@ -26,7 +26,7 @@ from mailstack.files import Entry, File
 from mailstack.settings import Settings, SettingsError
 from mailstack.templates import render
 from tests.support import grammars
-from tests.support.hostile import CASES, QUICK, changed, check_each, texts
+from tests.support.hostile import CASES, QUICK, changed, check_each, either, texts
 from tests.support.sites import site
 
 #: For what starts a process, some milliseconds each.
@@ -67,8 +67,8 @@ def test_virtual(source: str, targets: list[str]) -> None:
 
 
 @given(
-    pattern=st.one_of(ADDRESSES, changed("a.example", "anna@a.example", ".a.example")),
-    hop=changed("smtp:[a]:26", "error:no way"),
+    pattern=st.one_of(ADDRESSES, either("a.example", "anna@a.example", ".a.example")),
+    hop=either("smtp:[a]:26", "error:no way"),
 )
 def test_transport(pattern: str, hop: str) -> None:
     if settings := accepted(mail_transport={pattern: hop}):
@@ -77,8 +77,8 @@ def test_transport(pattern: str, hop: str) -> None:
 
 
 @given(
-    name=changed("a.example", ".a.example", "[a.example]:25"),
-    policy_of=changed("secure match=nexthop", "may"),
+    name=either("a.example", ".a.example", "[a.example]:25"),
+    policy_of=either("secure match=nexthop", "may"),
 )
 def test_tls_policy(name: str, policy_of: str) -> None:
     if settings := accepted(mail_smtp_tls_policy={name: policy_of}):
@@ -88,8 +88,8 @@ def test_tls_policy(name: str, policy_of: str) -> None:
 
 @given(
     sender=ADDRESSES,
-    host=changed("[a.example]:587", "a.example", "[ipv6:2001:db8::1]"),
-    user=changed("us", "us@a.example"),
+    host=either("[a.example]:587", "a.example", "[ipv6:2001:db8::1]"),
+    user=either("us", "us@a.example"),
 )
 def test_relay_hosts_of_senders(sender: str, host: str, user: str) -> None:
     login = {"host": host, "user": user, "password": "x"}
@@ -109,8 +109,8 @@ def test_trusted_forwarders(network: str) -> None:
 
 
 @given(
-    name=changed("log", "root"),
-    target=st.one_of(ADDRESSES, changed("|/bin/x -t a\\\\b", "/var/x y", ":include:/x")),
+    name=either("log", "root"),
+    target=st.one_of(ADDRESSES, either("|/bin/x -t a\\\\b", "/var/x y", ":include:/x")),
 )
 def test_local_aliases(name: str, target: str) -> None:
     if settings := accepted(mail_local_aliases={name: [target, "root"]}):
@@ -179,7 +179,7 @@ def check_main(name: str, value: Any) -> None:
     assert squeezed(found[parameter]) == squeezed(getattr(settings, name))
 
 
-@given(name=changed("maximal_queue_lifetime", "smtpd_banner"), value=changed("$myhostname ESMTP", "3d"))
+@given(name=either("maximal_queue_lifetime", "smtpd_banner"), value=either("$myhostname ESMTP", "3d"))
 def test_parameters(name: str, value: str) -> None:
     if settings := accepted(mail_postfix_main={name: value}):
         ((given_name, given_value),) = settings.mail_postfix_main.items()
@@ -189,9 +189,9 @@ def test_parameters(name: str, value: str) -> None:
 
 
 @given(
-    name=changed("slow", "[::1]:2525"),
-    command=changed("smtp", "pipe flags=R user=x argv=/bin/x ${recipient}"),
-    option=changed("mail.example.org", "a b", "{ a }", ""),
+    name=either("slow", "[::1]:2525"),
+    command=either("smtp", "pipe flags=R user=x argv=/bin/x ${recipient}"),
+    option=either("mail.example.org", "a b", "{ a }", ""),
 )
 def test_services(name: str, command: str, option: str) -> None:
     service = {"name": name, "type": "unix", "command": command, "options": {"smtp_helo_name": option}}
@@ -253,7 +253,8 @@ READ: dict[str, Callable[[str], str]] = {
 
 
 def test_all_encodings_are_tested() -> None:
-    assert READ.keys() == secrets._ENCODERS.keys()
+    # that one is of PEM text, which is cut, not quoted
+    assert READ.keys() == secrets._ENCODERS.keys() - {"certificate"}
 
 
 @pytest.mark.parametrize("encoding", READ)
@@ -299,7 +300,7 @@ def warning(subject: str, text: str) -> str | None:
 
 
 @SLOW
-@given(subject=changed(SUBJECT), text=changed(TEXT, "{percent}"), user=ADDRESSES)
+@given(subject=either(SUBJECT), text=either(TEXT, "{percent}"), user=ADDRESSES)
 def test_the_warning_of_a_full_mailbox(subject: str, text: str, user: str) -> None:
     script = warning(subject, text)
     if script is None:
@@ -329,9 +330,9 @@ def test_templates_expand_no_value(value: str, name: str) -> None:
 
 
 @given(
-    repository=changed("s3:https://s3.example.net/mail", "/srv/x"),
-    key=changed("id"),
-    secret=changed("secret"),
+    repository=either("s3:https://s3.example.net/mail", "/srv/x"),
+    key=either("id"),
+    secret=either("secret"),
 )
 def test_backups(repository: str, key: str, secret: str) -> None:
     from mailstack.components.backup import BACKUP, CONFIGURATION
