@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from mailstack import addresses
 from mailstack.settings.errors import Allowed, nearest
@@ -95,6 +95,9 @@ def ip_version(interface: str) -> int | None:
 
 
 def _interfaces(values: tuple[str, ...]) -> tuple[str, ...]:
+    # not by Field(min_length=1): with that, pydantic 2.11.0 forgets the first of two validators
+    if not values:
+        raise ValueError("must not be empty")
     if len(values) > 1 and {"all", "loopback-only"} & set(values):
         raise ValueError("'all' and 'loopback-only' must stand alone")
     return values
@@ -235,7 +238,6 @@ Interfaces = Annotated[
     ListOf[str],
     each(_interface),
     AfterValidator(_interfaces),
-    Field(min_length=1),
     Allowed("`all`, `loopback-only`, or a list of addresses"),
 ]
 Origin = Annotated[
