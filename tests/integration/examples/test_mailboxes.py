@@ -29,6 +29,10 @@ mail_path = ~/Maildir
 mail_uid = mailboxes
 mail_gid = mailboxes
 first_valid_uid = 1
+namespace inbox {
+  inbox = yes
+  separator = /
+}
 passdb passwd-file {
   passwd_file_path = /etc/dovecot/users
 }
