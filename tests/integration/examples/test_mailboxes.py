@@ -102,7 +102,7 @@ def _with_own_dovecot(host: Target) -> None:
         f" -subj /CN={HOSTNAME} -keyout /etc/dovecot/key.pem -out /etc/dovecot/cert.pem;"
         " mkdir -p /var/spool/postfix/private"
     )
-    users = "".join(f"{user}:{{PLAIN}}{PASSWORDS[user]}\n" for user in (ALICE, BOB))
+    users = "".join(f"{user}:{{PLAIN}}{PASSWORDS[user]}::::::\n" for user in (ALICE, BOB))
     host.write("/etc/dovecot/users", users.encode())
     host.write("/etc/dovecot/dovecot.conf", EXISTING_DOVECOT.encode())
     host.exec("systemctl unmask --quiet dovecot && systemctl restart dovecot")
