@@ -81,17 +81,22 @@ begin_with() {  # ARCHIVE: leave a mark, for the next run if this one is killed
 
 is_begun() { [ -s "$begun" ] && [ "$(tail -n +2 "$begun")" = "$(wish)" ]; }
 
+members() {  # what is archived, as tar(1) in / takes it
+  echo etc
+  for path in "$own" $(states); do
+    # mail may be on another disk: tar(1) archives a link itself, also with a slash behind it
+    if [ -L "$path" ] && [ -d "$path" ]; then echo "${path#/}/."; elif [ -e "$path" ]; then echo "${path#/}"; fi
+  done
+}
+
 archive() (  # the state, and all configuration; any failure ends the run, with the state as it was
   umask 077
   made=$directory/$(hostname)-$scope-$(date +%Y%m%d-%H%M%S).tar.gz
   trap 'rm -f "$made.new" "$own/database.sql"' EXIT
   mkdir -p "$directory"
   ! has_database || dump > "$own/database.sql"
-  set -- etc "${own#/}"
-  # a slash follows a link to a directory: mail may be on another disk
-  for path in $(states); do
-    if [ -d "$path" ]; then set -- "$@" "${path#/}/"; elif [ -e "$path" ]; then set -- "$@" "${path#/}"; fi
-  done
+  # shellcheck disable=SC2046
+  set -- $(members)
   cd /
   needed=$(du -skcD "$@" | tail -n 1 | cut -f 1) room=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
   [ "$needed" -lt "$room" ] || refuse "no room for the archive in $directory: it may need $needed KiB, and there are \

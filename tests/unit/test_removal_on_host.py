@@ -282,6 +282,25 @@ def test_an_archive_that_is_gone_serves_not(archived: Host) -> None:
     assert not is_archived(archived)
 
 
+def test_the_archive_has_what_links_lead_to(host: Host) -> None:
+    disk, mail, secret = host.root / "disk", host.root / "mail", host.root / "secret"
+    (disk / "bob").mkdir(parents=True)
+    (disk / "bob/letter").write_text("Hello")
+    mail.symlink_to(disk)
+    secret.write_text("of postsrsd")
+    host.own.rename(host.root / "own")
+    host.own.symlink_to(host.root / "own")
+    (host.own / "database.sql").touch()
+    host.plan = [("state", f"mail\t{mail}\tvmail"), ("state", f"secrets\t{secret}\t")]
+    host.plan.append(("state", f"queue\t{host.root}/missing\t"))
+    assert host.run("members").stdout.startswith("etc\n")
+    archive = "cd /; tar -cf $own/../a.tar $(members | grep -vx etc); tar -tf $own/../a.tar; tar -df $own/../a.tar"
+    done = host.run(archive)
+    assert done.returncode == 0
+    names = {os.path.normpath(f"/{each}") for each in done.stdout.split()}
+    assert {str(mail / "bob/letter"), str(secret), str(host.own / "database.sql")} <= names
+
+
 def test_the_place_of_the_archive_stays(host: Host) -> None:
     mail, link = host.root / "mail", host.root / "link"
     mail.mkdir()
