@@ -65,6 +65,13 @@ foreign() {  # tables in the mail database that are no part of it
   esac
 }
 
+is_standby() { [ "$engine" != mysql ] && [ "$(ask 'SELECT pg_is_in_recovery()')" = t ]; }
+
+followers() {  # standbys, also those that are away, and others that read all changes
+  [ "$engine" = mysql ] ||
+    ask 'SELECT slot_name FROM pg_replication_slots UNION SELECT application_name FROM pg_stat_replication'
+}
+
 users() { ask 'SELECT count(*) FROM mail_users' "$database" 2>/dev/null || echo '?'; }  # how many
 
 dump() {

@@ -25,7 +25,9 @@ describe() {
 }
 
 check() {  # refuse what would fail half-way, before anything is changed
-  ! runs mailstack-restore || refuse 'mailstack.restore is at work: wait until it has ended'
+  for name in restore upgrade; do
+    ! runs "mailstack-$name" || refuse "mailstack.$name is at work: wait until it has ended"
+  done
   case $choice in
     keep)
       if [ "$(queued)" -gt 0 ] && is_installed postfix; then
@@ -34,6 +36,7 @@ check() {  # refuse what would fail half-way, before anything is changed
     archive | delete)
       check_mounts
       check_server
+      ! has_server || check_copies
       if has_database; then
         theirs=$(foreign)
         [ -z "$theirs" ] || refuse "the database $database has tables of others: $(printf '%s' "$theirs" | inline); \
@@ -58,6 +61,13 @@ check_place() {  # the archive must outlive the removal
       "$(realpath -m "$path")"/*) refuse "to = $directory: is in $path; allowed: a directory that stays, such as /var/backups" ;;
     esac
   done
+}
+
+check_copies() {  # of several hosts in the group `db`
+  ! is_standby || refuse "the database here is a copy of another host's, and can't be dropped; allowed: data=keep"
+  copies=$(followers) || refuse 'the database server does not answer: start it first'
+  [ -z "$copies" ] || refuse "others have copies of the database, and would lose it too: \
+$(printf '%s' "$copies" | inline); allowed: data=keep, or first a deploy without these hosts in the group db"
 }
 
 check_server() {  # `keep` removes the packages of the server, and nobody can ask it then what it has

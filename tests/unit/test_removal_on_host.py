@@ -205,6 +205,7 @@ def test_a_database_with_tables_of_others_stays(host: Host) -> None:
         for name, does in {
             "runs": "false",
             "has_server": "true",
+            "check_copies": ":",
             "has_database": "true",
             "foreign": "echo public.shop",
         }.items()
@@ -214,6 +215,31 @@ def test_a_database_with_tables_of_others_stays(host: Host) -> None:
         done = host.run(fakes, choice=choice)
         assert done.returncode and "the database mail has tables of others: public.shop" in done.stderr
     assert host.run(fakes, choice="keep").returncode == 0
+
+
+@pytest.mark.parametrize("choice", ["archive", "delete"])
+def test_a_database_with_copies_on_other_hosts_stays(host: Host, choice: str) -> None:
+    host.plan = [("database", "mail"), ("engine", "postgresql"), ("port", "5432")]
+    answers = """
+runs() { false; }
+has_server() { true; }
+check_server() { :; }
+foreign() { :; }
+ask() { case $1 in *recovery*) echo $standby ;; *slots*) printf '%s' "$slots" ;; *) echo mail ;; esac; }
+check"""
+    standby = host.run(f"standby=t slots={answers}", choice=choice)
+    assert standby.returncode and "a copy of another host's, and can't be dropped" in standby.stderr
+    primary = host.run(f"standby=f slots=mailstack_db2{answers}", choice=choice)
+    assert primary.returncode and "would lose it too: mailstack_db2; allowed: data=keep" in primary.stderr
+    assert host.run(f"standby=f slots={answers}", choice=choice).returncode == 0
+    for flags in ("standby=t slots=", "standby=f slots=mailstack_db2"):
+        assert host.run(f"{flags}{answers}", choice="keep").returncode == 0
+
+
+@pytest.mark.parametrize("unit", ["restore", "upgrade"])
+def test_what_is_at_work_is_not_stopped(host: Host, unit: str) -> None:
+    done = host.run(f'runs() {{ [ "$1" = mailstack-{unit} ]; }}\ncheck', choice="keep")
+    assert done.returncode and done.stderr == f"mailstack.{unit} is at work: wait until it has ended\n"
 
 
 @pytest.mark.parametrize("choice", ["archive", "delete"])
