@@ -78,16 +78,14 @@ everything() {
 }
 
 goes_last() {  # the record; without it, nothing is known of mailstack
-  [ "$scope" = all ] && [ "$choice" != keep ] &&
-    [ -n "$(find "$own" -mindepth 1 -maxdepth 1 ! -name found -print -quit 2>/dev/null)" ]
+  [ "$scope" = all ] && [ "$choice" != keep ] && { [ -e "$own/brought" ] || [ -e "$begun" ] || [ -e "$own/lock" ]; }
 }
 
 forget() {
   prune
-  # copies of files that were not given back stay
+  # copies of files that were not given back stay, and backups if they are here
   find "$own/found" -depth -type d -empty -delete 2>/dev/null || :
-  find "$own" -mindepth 1 -maxdepth 1 ! -name found ! -name lock ! -name brought -exec rm -rf {} +
-  rm -rf "$own/brought" "$own/lock"
+  rm -rf "$own/brought" "$begun" "$own/lock"
   rmdir "$own" 2>/dev/null || :
 }
 

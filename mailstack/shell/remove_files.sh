@@ -73,14 +73,20 @@ files() {
   done
 }
 
+made_by_services() {  # by name: a directory of somebody else may begin in the same way, such as one with backups
+  for name in backup certbot export import_mail metrics reports tls-reports web webmail; do
+    printf "/var/%s/mailstack-$name\n" lib lib/private cache log
+  done
+}
+
 sweep() {  # directories of mailstack, and what services have made
   {
     of tree
     if [ "$scope" = all ]; then
       find /etc/systemd -name 'mailstack-*' -xtype l  # enabled, but gone
-      find /var/lib /var/lib/private /var/cache /var/log -mindepth 1 -maxdepth 1 -name 'mailstack-*' 2>/dev/null || :
+      made_by_services
       find /var/lib/systemd -name 'stamp-mailstack-*'
-      find "$own" -mindepth 1 -maxdepth 1 ! -name brought ! -name lock ! -name removing ! -name found 2>/dev/null || :
+      find "$own/" -mindepth 1 -maxdepth 1 ! -name brought ! -name lock ! -name removing ! -name found 2>/dev/null || :
     fi
   } | sort -u | while read -r path; do
     if { [ -e "$path" ] || [ -L "$path" ]; } && ! kept "$path"; then

@@ -56,7 +56,7 @@ allowed meanwhile: data=keep"
 
 check_place() {  # the archive must outlive the removal
   to=$(realpath -m "$directory")/
-  for path in $(states) /etc /usr /var/lib /run /tmp /proc /sys /dev; do
+  for path in $(states) /etc /usr /var/lib /var/cache /var/log /run /tmp /proc /sys /dev; do
     case $to in
       "$(realpath -m "$path")"/*) refuse "to = $directory: is in $path; allowed: a directory that stays, such as /var/backups" ;;
     esac

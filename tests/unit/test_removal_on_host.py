@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from mailstack.shell import script
 
+ROOT = Path(__file__).parents[2]
 PARTS = ("brought", "keep", "psql", "remove_database", "remove_state", "remove_files", "remove_packages")
 #: dpkg-query, apt-cache and apt-get of a host whose packages are in $PACKAGES: names with what they need.
 DPKG = r"""#!/usr/bin/env -S python3 -IS
@@ -320,7 +322,9 @@ def test_the_archive_has_what_links_lead_to(host: Host) -> None:
     host.plan = [("state", f"mail\t{mail}\tvmail"), ("state", f"secrets\t{secret}\t")]
     host.plan.append(("state", f"queue\t{host.root}/missing\t"))
     assert host.run("members").stdout.startswith("etc\n")
-    archive = "cd /; tar -cf $own/../a.tar $(members | grep -vx etc); tar -tf $own/../a.tar; tar -df $own/../a.tar"
+    archive = (
+        "cd /; tar -cf $own/../a.tar $(members | grep -vx etc); tar -tf $own/../a.tar; tar -df $own/../a.tar"
+    )
     done = host.run(archive)
     assert done.returncode == 0
     names = {os.path.normpath(f"/{each}") for each in done.stdout.split()}
@@ -333,7 +337,8 @@ def test_the_place_of_the_archive_stays(host: Host) -> None:
     link.symlink_to(mail)
     host.plan = [("state", f"mail\t{mail}\t")]
     inside = {mail: mail, mail / "x": mail, link: mail, link / "x": mail, "/etc/x": "/etc"}
-    for place, where in {**inside, "/var/lib/mailstack": "/var/lib", "/run/x": "/run"}.items():
+    more = {"/var/lib/mailstack": "/var/lib", "/run/x": "/run", "/var/cache/mailstack-x": "/var/cache"}
+    for place, where in {**inside, **more}.items():
         done = host.run("check_place", to=str(place))
         assert done.returncode and f"to = {place}: is in {where};" in done.stderr, place
     assert host.run("check_place", to="/srv/archive").returncode == 0
@@ -431,3 +436,25 @@ def test_what_is_kept_stays(host: Host) -> None:
     assert host.run("files; sweep", choice="delete", scope="tls").stdout == going
     host.plan = [("spared", str(path.parent)), ("made", str(path))]
     assert host.run("files", choice="delete", scope="tls").stdout == ""
+
+
+def test_what_services_make_is_known_by_name(host: Host) -> None:
+    pattern = r"(?:(?:State|Cache|Logs)Directory=|/var/(?:lib|cache|log)/)(mailstack-[a-z_-]+)"
+    sources = [
+        path for top in ("mailstack", "templates") for path in (ROOT / top).rglob("*.*") if path.is_file()
+    ]
+    named = {name for path in sources for name in re.findall(pattern, path.read_text(errors="replace"))}
+    known = {path.rpartition("/")[2] for path in host.run("made_by_services").stdout.split()}
+    assert known == named
+
+
+def test_backups_in_the_record_stay(host: Host) -> None:
+    backups = host.own / "backups"
+    backups.mkdir()
+    (host.own / "pending").mkdir()
+    host.plan = [("spared", str(backups))]
+    host.brought()
+    remove = script("remove").partition("case $mode in")[0]
+    assert host.run(f"{remove}\nsweep; goes_last && forget", mode="go").returncode == 0
+    assert [*host.own.iterdir()] == [backups]
+    assert host.run(f"{remove}\ngoes_last").returncode
