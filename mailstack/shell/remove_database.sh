@@ -17,9 +17,13 @@ has_server() {
   [ "$database" ] || return 1
   case $engine in
     mysql) is_installed mariadb-server ;;
-    *) dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'postgresql-[0-9]*' 2>/dev/null |
-      grep -qE '^installed postgresql-[0-9]+$' ;;
+    *) [ "$(servers)" ] ;;
   esac
+}
+
+servers() {  # the packages of PostgreSQL's servers: a purge of one deletes all clusters of its version
+  dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'postgresql-[0-9]*' 2>/dev/null |
+    sed -nE 's/^installed (postgresql-[0-9]+)$/\1/p'
 }
 
 databases() {
@@ -42,7 +46,7 @@ others() {  # databases of others, and other clusters, which go with the package
       grep -vxF -e information_schema -e mysql -e performance_schema -e sys -e "$database" || : ;;
     *)
       printf '%s\n' "$names" | grep -vxF -e postgres -e template0 -e template1 -e "$database" || :
-      pg_lsclusters -h | awk -v port="$port" '$3 != port { print $1 "/" $2 }' ;;
+      pg_lsclusters -h | awk -v port="$port" '$3 != port || $4 !~ /^online/ { print $1 "/" $2 }' ;;
   esac
 }
 

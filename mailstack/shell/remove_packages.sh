@@ -35,7 +35,7 @@ server_of_others() {  # the package of the database server, if it has databases 
   theirs=$(others) || exit 1
   [ "$theirs" ] || return 0
   tell "the database server stays: it has databases of others: $(printf '%s' "$theirs" | inline)"
-  case $engine in mysql) echo mariadb-server ;; *) echo postgresql ;; esac
+  case $engine in mysql) echo mariadb-server ;; *) echo postgresql; servers ;; esac
 }
 
 purged() {  # print the packages that go

@@ -171,6 +171,21 @@ def test_a_database_server_with_others_databases_stays(host: Host) -> None:
     assert set(purged(host, database="true")[0]) == set(host.packages)
 
 
+def test_clusters_of_other_versions_stay(host: Host) -> None:
+    host.packages = {"postgresql": ["postgresql-17"], "postgresql-17": [], "postgresql-15": [], "rspamd": []}
+    host.brought(*(f"package {name}" for name in host.packages))
+    host.plan = [("database", "mail"), ("engine", "postgresql"), ("port", "5432")]
+    clusters = "17 main 5432 online postgres\\n15 main 5433 down postgres\\n15 old 5432 down postgres\\n"
+    fakes = f"""
+servers() {{ printf 'postgresql-15\\npostgresql-17\\n'; }}
+databases() {{ printf 'postgres\\nmail\\n'; }}
+pg_lsclusters() {{ printf '{clusters}'; }}
+purged"""
+    done = host.run(fakes)
+    assert done.stdout == "rspamd\n"
+    assert "it has databases of others: 15/main 15/old" in done.stderr
+
+
 def test_a_missing_conffile_of_a_package_that_stays_is_installed_again(host: Host) -> None:
     ours, theirs = host.root / "main.conf", host.root / "other.conf"
     host.packages = {"nginx": [], "rspamd": []}
@@ -322,10 +337,8 @@ def test_the_archive_has_what_links_lead_to(host: Host) -> None:
     host.plan = [("state", f"mail\t{mail}\tvmail"), ("state", f"secrets\t{secret}\t")]
     host.plan.append(("state", f"queue\t{host.root}/missing\t"))
     assert host.run("members").stdout.startswith("etc\n")
-    archive = (
-        "cd /; tar -cf $own/../a.tar $(members | grep -vx etc); tar -tf $own/../a.tar; tar -df $own/../a.tar"
-    )
-    done = host.run(archive)
+    tar = host.root / "a.tar"
+    done = host.run(f"cd /; tar -cf {tar} $(members | grep -vx etc); tar -tf {tar}; tar -df {tar}")
     assert done.returncode == 0
     names = {os.path.normpath(f"/{each}") for each in done.stdout.split()}
     assert {str(mail / "bob/letter"), str(secret), str(host.own / "database.sql")} <= names
@@ -440,10 +453,9 @@ def test_what_is_kept_stays(host: Host) -> None:
 
 def test_what_services_make_is_known_by_name(host: Host) -> None:
     pattern = r"(?:(?:State|Cache|Logs)Directory=|/var/(?:lib|cache|log)/)(mailstack-[a-z_-]+)"
-    sources = [
-        path for top in ("mailstack", "templates") for path in (ROOT / top).rglob("*.*") if path.is_file()
-    ]
-    named = {name for path in sources for name in re.findall(pattern, path.read_text(errors="replace"))}
+    files = [path for top in ("mailstack", "templates") for path in (ROOT / top).rglob("*.*")]
+    texts = [path.read_text(errors="replace") for path in files if path.is_file()]
+    named = {name for text in texts for name in re.findall(pattern, text)}
     known = {path.rpartition("/")[2] for path in host.run("made_by_services").stdout.split()}
     assert known == named
 
