@@ -84,11 +84,13 @@ class HostLook(Question[Look]):
 
 def check_topology(site: Site) -> None:
     """Raise ``OperationValueError`` if the host is not a whole mail server with PostgreSQL."""
-    whole = site.runs_database and site.here.has_mail and not site.topology.database_clients(site.settings)
-    if not whole or site.settings.mail_db_engine != "postgresql":
+    settings, topology = site.settings, site.topology
+    alone = not topology.is_replicated(settings) and not topology.database_clients(settings)
+    if not (site.runs_database and site.here.has_mail and alone and settings.mail_db_engine == "postgresql"):
         raise OperationValueError(
-            "mailstack.upgrade: allowed: a host with all roles and PostgreSQL. Otherwise set up a host with "
-            "Debian 13, and bring a backup back there: docs/backup.md"
+            "mailstack.upgrade: allowed: a host with all roles and PostgreSQL, whose database no other "
+            "host uses or copies. Otherwise set up a host with Debian 13, and bring a backup back there: "
+            "docs/backup.md"
         )
 
 

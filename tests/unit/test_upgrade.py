@@ -11,7 +11,9 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
+from mailstack.components.component import site_of
 from mailstack.shell import script
+from mailstack.topology import Node, Topology
 from mailstack.upgrading.checks import (
     DAY,
     HostLook,
@@ -120,6 +122,15 @@ def test_other_servers_are_refused(more: dict[str, Any], clients: list[str]) -> 
         OperationValueError, match=r"allowed: a host with all roles and PostgreSQL.*backup\.md"
     ):
         check_topology(here)
+
+
+@pytest.mark.parametrize("here", ["db1", "db2"])
+def test_a_database_with_a_standby_is_refused(here: str) -> None:
+    nodes = {"db1": Node("db1", ("db",), "192.0.2.1"), "db2": Node("db2", ("db",), "192.0.2.2")}
+    nodes[here] = Node(here, ("db", "mx", "imap"), "192.0.2.3")
+    found = site_of(Settings(mail_hostname="mail.example.org"), Topology(nodes[here], tuple(nodes.values())))
+    with pytest.raises(OperationValueError, match="allowed: a host with all roles and PostgreSQL"):
+        check_topology(found)
 
 
 TOOLS = {
