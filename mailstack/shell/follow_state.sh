@@ -9,8 +9,7 @@ esac
 printf '\f'
 cat "$3/progress.json" 2>/dev/null
 printf '\f'
-result=/var/lib/mailstack/$2.json
-mark=$3/$2.begun
-if [ -e "$mark" ]; then result=$(find "$result" -newer "$mark" 2>/dev/null); fi
+# without the mark, the host has booted since: the result is of another run, and the unit was cut off
+result=$(find "/var/lib/mailstack/$2.json" -newer "$3/$2.begun" 2>/dev/null)
 [ -z "$result" ] || cat "$result" 2>/dev/null
 exit 0

@@ -123,7 +123,7 @@ def state_of(places: Path, mark: int | None, result: int) -> str:
 
 
 def test_a_result_of_another_run_is_not_shown(places: Path) -> None:
-    assert state_of(places, None, 100) == '{"failed": []}\n'
+    assert state_of(places, None, 100) == ""  # the host has booted since
     assert state_of(places, 50, 100) == '{"failed": []}\n'
     assert state_of(places, 200, 100) == ""
 
