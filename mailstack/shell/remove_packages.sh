@@ -38,6 +38,22 @@ server_of_others() {  # the package of the database server, if it has databases 
   case $engine in mysql) echo mariadb-server ;; *) echo postgresql; servers ;; esac
 }
 
+has_files_of_others() {  # PACKAGE DIRECTORY...: print the package if there are; a purge deletes them
+  name=$1
+  shift
+  is_installed "$name" || return 0
+  theirs=$(find "$@" -mindepth 1 2>/dev/null | while read -r path; do is_ours "$path" || echo "$path"; done)
+  [ "$theirs" ] || return 0
+  tell "$name stays: it has files of others: $(printf '%s' "$theirs" | inline)"
+  echo "$name"
+}
+
+used_by_others() {  # sites, and certificates: those of mailstack are in /var/lib/mailstack
+  etc=${MAILSTACK_ROOT:-}/etc
+  has_files_of_others nginx "$etc/nginx/conf.d" "$etc/nginx/sites-enabled"
+  has_files_of_others certbot "$etc/letsencrypt/renewal"
+}
+
 purged() {  # print the packages that go
   record=$(things | sed -n 's/^package //p')
   named=$record
@@ -45,9 +61,10 @@ purged() {  # print the packages that go
   named=$(present_of "$named")
   [ "$named" ] || return 0
   server=$(server_of_others)
+  used=$(used_by_others)
   theirs=$(without "$(simulated purge $named)" "$record")
   needed=$(of needed)
-  stay=$(needed_by $theirs $needed $server)
+  stay=$(needed_by $theirs $needed $server $used)
   theirs=$(both "$named" "$stay")
   [ -z "$theirs" ] || tell "packages stay that others need: $(each "$theirs" | inline)"
   named=$(without "$named" "$stay")

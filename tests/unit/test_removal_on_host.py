@@ -171,6 +171,29 @@ def test_a_database_server_with_others_databases_stays(host: Host) -> None:
     assert set(purged(host, database="true")[0]) == set(host.packages)
 
 
+def test_a_web_server_with_sites_of_others_stays(host: Host) -> None:
+    host.packages = {"nginx": ["nginx-common"], "nginx-common": [], "rspamd": []}
+    host.brought(*(f"package {name}" for name in host.packages))
+    for name in ("conf.d", "sites-enabled"):
+        (host.root / "etc/nginx" / name).mkdir(parents=True)
+    (host.root / "etc/nginx/conf.d/mailstack.conf").touch()
+    assert set(purged(host)[0]) == set(host.packages)
+    shop = host.root / "etc/nginx/sites-enabled/shop"
+    shop.symlink_to("/etc/nginx/sites-available/shop")
+    going, said = purged(host)
+    assert going == ["rspamd"] and f"nginx stays: it has files of others: {shop}" in said
+
+
+def test_a_certbot_with_certificates_of_others_stays(host: Host) -> None:
+    host.packages = {"certbot": []}
+    host.brought("package certbot")
+    renewal = host.root / "etc/letsencrypt/renewal"
+    renewal.mkdir(parents=True)
+    assert purged(host) == (["certbot"], "")
+    (renewal / "shop.example.conf").touch()
+    assert "certbot stays: it has files of others" in purged(host)[1] and not purged(host)[0]
+
+
 def test_clusters_of_other_versions_stay(host: Host) -> None:
     host.packages = {"postgresql": ["postgresql-17"], "postgresql-17": [], "postgresql-15": [], "rspamd": []}
     host.brought(*(f"package {name}" for name in host.packages))
