@@ -50,10 +50,18 @@ def _installed(packages: ByPlatform[Iterable[str]], first: str) -> Generator[Str
     if missing:
         host.log(f"install {' '.join(missing)}")
         install = script("install_packages", _services(missing), *missing)
-        recorded = [script("brought"), "begin || exit 1", first, f"(\n{install}\n) || exit 1", "note"]
-        yield shell("\n".join(recorded))
+        yield shell(_recorded(install, first))
     else:
         host.noop("all packages are installed")
+
+
+def _recorded(install: str, first: str) -> str:
+    """Return the script of an installation that records what came, also if it fails.
+
+    What a person does then to mend it is not the deploy's.
+    """
+    parts = [script("brought"), "begin || exit 1", first, f"(\n{install}\n) || {{ note; exit 1; }}", "note"]
+    return "\n".join(parts)
 
 
 def _services(names: Iterable[str]) -> str:

@@ -6,8 +6,9 @@ brought=${MAILSTACK_ROOT:-}/var/lib/mailstack/brought
 
 present() {
   dpkg-query -W -f '${db:Status-Status} package ${Package}\n' | sed -n 's/^installed //p'
-  sed 's/:.*//; s/^/user /' /etc/passwd
-  sed 's/:.*//; s/^/group /' /etc/group
+  # of packages: an account of a person that is made before a killed run goes on is not the deploy's
+  awk -F: '$3 < 1000 { print "user " $1 }' /etc/passwd
+  awk -F: '$3 < 1000 { print "group " $1 }' /etc/group
   find /etc/systemd/system -maxdepth 1 -lname /dev/null -printf 'mask %f\n'
   # a purge of `locales` takes it, also if it was there before
   find /etc/default -maxdepth 1 -name locale -type f -printf 'file %p\n'

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import grp
+import pwd
 import subprocess
 from pathlib import Path
 
+from mailstack.operations.packages import _recorded
 from mailstack.shell import script
 
 
@@ -35,3 +38,26 @@ def test_what_is_brought_is_what_was_not_there(tmp_path: Path) -> None:
     assert (brought / "replaced").read_text() == "exim4\n"
     assert not (brought / "before").exists()
     assert brought.stat().st_mode & 0o777 == 0o700
+
+
+def test_people_are_never_brought() -> None:
+    commands = "present | grep -e '^user ' -e '^group '"
+    program = f"{script('brought')}\n{commands}"
+    done = subprocess.run(["sh"], input=program, text=True, capture_output=True, check=True)
+    users = {f"user {each.pw_name}" for each in pwd.getpwall() if each.pw_uid < 1000}
+    groups = {f"group {each.gr_name}" for each in grp.getgrall() if each.gr_gid < 1000}
+    assert {*done.stdout.splitlines()} == users | groups
+    assert "user nobody" not in users and "user root" in users
+
+
+def test_a_failed_installation_is_noted_at_once(tmp_path: Path) -> None:
+    dpkg = tmp_path / "dpkg-query"
+    dpkg.write_text('#!/bin/sh\ncat "$MAILSTACK_ROOT/packages"\n')
+    dpkg.chmod(0o755)
+    (tmp_path / "packages").touch()
+    install = 'echo "installed package postfix" > "$MAILSTACK_ROOT/packages"\nexit 100'
+    env = {"MAILSTACK_ROOT": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["sh"], input=_recorded(install, ""), text=True, env=env, check=False)
+    brought = tmp_path / "var/lib/mailstack/brought"
+    assert done.returncode == 1 and not (brought / "before").exists()
+    assert (brought / "things").read_text() == "package postfix\n"
