@@ -128,12 +128,23 @@ again() {  # ARGUMENT...: the host is given back without them, too
   apt_get -o Dpkg::Options::=--force-confold install "$@" || tell "apt-get install $(printf '%s\n' "$@" | inline) failed"
 }
 
+makers() {  # what the packages of deploys that stay make accounts by
+  for name in $(without "$(things | sed -n 's/^package //p')" "$gone"); do
+    is_installed "$name" || continue
+    cat "${MAILSTACK_ROOT:-}/var/lib/dpkg/info/$name.postinst" 2>/dev/null || :
+    dpkg -L "$name" | grep '^/usr/lib/sysusers[.]d/' | while read -r path; do cat "${MAILSTACK_ROOT:-}$path"; done
+  done
+}
+
 accounts() {  # system users and groups; of Debian's packages too, as these leave them
   [ "$choice" != keep ] || return 0
+  makers=$(makers)
   for kind in user group; do
     named=$(things | sed -n "s/^$kind //p")
     [ "$scope" = all ] || named=$(both "$(of user)" "$named")
     for name in $named; do
+      # without `ssl-cert`, a PostgreSQL that stays can't read its key
+      ! printf '%s\n' "$makers" | grep -qw -e "$name" || continue
       ! has_account $kind "$name" || act "remove $kind $name" remove_account $kind "$name"
     done
   done

@@ -225,6 +225,26 @@ def test_a_missing_conffile_of_a_package_that_stays_is_installed_again(host: Hos
     assert host.run(asked).stdout == ""  # it is given back
 
 
+def test_accounts_of_packages_that_stay_stay(host: Host) -> None:
+    host.packages = {"ssl-cert": [], "redis-tools": [], "postfix": []}
+    host.brought(
+        "group ssl-cert", "group postfix", "user redis", *(f"package {each}" for each in host.packages)
+    )
+    info, sysusers = host.root / "var/lib/dpkg/info", host.root / "usr/lib/sysusers.d"
+    info.mkdir(parents=True)
+    sysusers.mkdir(parents=True)
+    (info / "ssl-cert.postinst").write_text("addgroup --system ssl-cert\n")
+    (info / "postfix.postinst").write_text("addgroup --system postfix\n")
+    (sysusers / "redis.conf").write_text('u redis - "Redis"\n')
+    dpkg = host.bin / "dpkg"
+    dpkg.write_text("#!/bin/sh\n[ $2 != redis-tools ] || echo /usr/lib/sysusers.d/redis.conf\n")
+    dpkg.chmod(0o755)
+    asked = "has_account() { true; }\naccounts"
+    assert host.run(f"gone=postfix\n{asked}").stdout == "remove group postfix\n"
+    every = "'ssl-cert\nredis-tools\npostfix'"
+    assert len(host.run(f"gone={every}\n{asked}").stdout.splitlines()) == 3
+
+
 # The database
 
 
