@@ -15,12 +15,13 @@ end() {
   systemctl stop "$1"
 }
 
-writers() {  # units that may change the state, those that start others first; the firewall and the database go on
+writers() {  # units that may change the state, those that start others first
   {
     of unit
     [ "$scope" != all ] || systemctl list-units --plain --no-legend 'mailstack-*' | awk '{ print $1 }'
     of service
-  } | grep -v -e '^mailstack-firewall' -e '^postgresql' -e '^mariadb'
+    # the database is dumped, and apt needs the resolver; the web server may have sites of others
+  } | grep -v -e '^mailstack-firewall' -e '^postgresql' -e '^mariadb' -e '^unbound' -e '^nginx'
 }
 
 stop() {

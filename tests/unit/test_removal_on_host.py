@@ -317,6 +317,17 @@ def test_data_of_a_server_that_is_not_installed_is_not_deleted(host: Host, choic
     assert host.run(begun, choice=choice).returncode == 0
 
 
+# What is stopped
+
+
+def test_what_others_may_need_goes_on(host: Host) -> None:
+    host.plan = [("unit", "mailstack-firewall.service"), ("unit", "mailstack-recover.service")]
+    host.plan += [("service", name) for name in ("postgresql", "mariadb", "nginx", "unbound", "postfix")]
+    remove = script("remove").partition("case $mode in")[0]
+    done = host.run(f"{remove}\nsystemctl() {{ echo mailstack-backup.service; }}\nwriters")
+    assert done.stdout.split() == ["mailstack-recover.service", "mailstack-backup.service", "postfix"]
+
+
 # The archive
 
 
