@@ -50,7 +50,7 @@ apt() {  # COMMAND...: the lines that apt-get writes for programs have the perce
 
 configured() {  # dpkg does not wait for its lock
   for _ in $(seq 300); do
-    said=$(dpkg --configure -a 2>&1) && return
+    said=$(dpkg --force-confold --configure -a 2>&1) && return
     case $said in *' lock'*) sleep 1 ;; *) break ;; esac
   done
   printf '%s\n' "$said"

@@ -8,6 +8,7 @@ echo "system=$(of_release ID) $(of_release VERSION_ID)"
 apt-mark showhold | sed 's/^/held=/'
 dpkg --audit | sed -n 's/^ \([^ ]*\) .*/unfinished=\1/p'
 apt-get indextargets --format "source=\$(ORIGIN)|\$(CODENAME)|\$(SITE)" 'Created-By: Packages' | sort -u
+grep -qs '^[^#]*\bbookworm\b' /etc/apt/sources.list /etc/apt/sources.list.d/* || echo unnamed=yes
 for file in /etc/apt/preferences /etc/apt/preferences.d/*; do
   grep -qs '^Pin:' "$file" && echo "pin=$file"
 done

@@ -31,6 +31,7 @@ class Look:
     + held: packages that apt-mark(8) holds
     + unfinished: packages that are not completely installed
     + sources: the origin, codename and address of each source of packages
+    + named: whether sources of packages name the release, and are not such as ``oldstable``
     + pins: files that prefer some versions of packages
     + installed: the size of all packages, in bytes
     + database: the size of PostgreSQL's files, in bytes
@@ -42,6 +43,7 @@ class Look:
     held: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     sources: list[tuple[str, str, str]] = field(default_factory=list)
+    named: bool = True
     pins: list[str] = field(default_factory=list)
     installed: int = 0
     database: int = 0
@@ -77,6 +79,8 @@ class HostLook(Question[Look]):
                 found.room[path] = target, int(free) * _KIB
             elif name == "begun":
                 found.begun = True
+            elif name == "unnamed":
+                found.named = False
             elif name == "system":
                 found.system = value
         return found
@@ -116,6 +120,8 @@ def problems(look: Look, clusters: Sequence[str], new_cluster: str) -> Iterator[
         )
     elif not look.sources:
         yield "apt has no list of packages; allowed: sources in /etc/apt, and `apt-get update`"
+    elif not look.named:
+        yield f"no source of packages in /etc/apt names {OLD}; allowed: that name, not oldstable"
     if new_cluster in clusters:
         yield f"there is a cluster {new_cluster} of PostgreSQL; allowed: none, as the upgrade makes it"
     yield from _room(look)

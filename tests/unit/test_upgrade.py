@@ -59,6 +59,7 @@ def test_a_host_without_a_problem() -> None:
     ("line", "text"),
     [
         ("system=ubuntu 24.04\n", "it runs ubuntu 24.04; allowed: debian 12"),
+        ("unnamed=yes\n", "no source of packages in /etc/apt names bookworm; allowed: that name"),
         ("held=tzdata\n", "held packages: tzdata; allowed: none"),
         ("unfinished=postfix\n", "not completely installed: postfix"),
         ("pin=/etc/apt/preferences.d/a\n", "preferred versions of packages: /etc/apt/preferences.d/a"),
