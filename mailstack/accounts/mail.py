@@ -62,12 +62,15 @@ def with_mail_named(
     return [named(change) for change in changes]
 
 
-def deletable_homes(removed: Iterable[Key], users: Rows, root: str) -> list[str]:
+def deletable_homes(
+    removed: Iterable[Key], users: Rows, root: str, argument: str = "delete_mail"
+) -> list[str]:
     """Return the directories with the mail of removed users.
 
     + removed: the keys of these users
     + users: all existing users
     + root: the directory of all mail
+    + argument: the argument that asks for it, for messages
 
     Raises ``PlanError`` if one of them is not below ``root``, or has the mail of a remaining user.
     """
@@ -75,8 +78,8 @@ def deletable_homes(removed: Iterable[Key], users: Rows, root: str) -> list[str]
     homes = {key: home_of(row, root) for key, row in users.items()}
     for key in sorted(removed):
         if not homes[key].startswith(f"{root}/"):
-            raise PlanError(f"delete_mail: {homes[key]} of {key[0]} is not below {root}")
+            raise PlanError(f"{argument}: {homes[key]} of {key[0]} is not below {root}")
         for other in sorted(homes.keys() - removed):
             if f"{homes[other]}/".startswith(f"{homes[key]}/"):
-                raise PlanError(f"delete_mail: {homes[key]} of {key[0]} has the mail of {other[0]} too")
+                raise PlanError(f"{argument}: {homes[key]} of {key[0]} has the mail of {other[0]} too")
     return sorted({homes[key] for key in removed})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from pyinfra import logger
@@ -15,7 +15,9 @@ from mailstack import hosts, topology_rules
 from mailstack.accounts.arguments import command, true_or_false
 from mailstack.accounts.convert import ALL, wanted_users
 from mailstack.accounts.look import ask
-from mailstack.accounts.mail import home_of
+from mailstack.accounts.mail import deletable_homes, home_of
+from mailstack.accounts.plan import PlanError
+from mailstack.accounts.rows import Key
 from mailstack.backends import DOVEADM_PORT, Backends, backends
 from mailstack.engines import engine_of
 from mailstack.engines.contract import Rows
@@ -86,7 +88,8 @@ def move(
     + backend: the host of the group ``imap`` that gets them, by its name in the inventory
     + delete_old: whether the mail on the host before is deleted. Without it, it stays there, unused
 
-    Raises ``OperationValueError`` for an unknown user or host.
+    Raises ``OperationValueError`` for an unknown user or host, or for mail to delete with that of others in
+    the same directory.
 
     **Example:**
 
@@ -119,6 +122,8 @@ def _move(settings: Settings, wanted: str, backend: str, delete_old: bool) -> Ge
         names = ", ".join(node.name for node in several.nodes)
         raise OperationValueError(f"backend = {backend!r}: has no mailboxes of this server; allowed: {names}")
     moving = _moving(settings, wanted, several, target)
+    if delete_old:
+        _check_deletable(settings, moving)
     for node in {target, *(user.source for user in moving)}:
         if moving and node.name not in topology.reached:
             raise OperationError(f"{node.name} was not reached, and mail moves from it or to it")
@@ -160,6 +165,23 @@ def _moving(settings: Settings, wanted: str, several: Backends, target: Node) ->
     return found
 
 
+def _check_deletable(settings: Settings, moving: Sequence[Moving]) -> None:
+    """Check that each home has the mail of one user alone, who may be the last that moves.
+
+    Raises ``OperationValueError`` for another one.
+    """
+    columns = ("email", "home_directory", "mail_directory")
+    rows = ask(settings, {"users": Rows(columns, "FROM mail_users")}).get("users", ())
+    users: dict[Key, dict[str, object]] = {
+        (str(row[0]),): dict(zip(columns, row, strict=True)) for row in rows
+    }
+    for user in moving:
+        try:
+            deletable_homes([(user.email,)], users, settings.mail_home_root, "delete_old")
+        except PlanError as error:
+            raise OperationValueError(str(error)) from None
+
+
 def _moved(settings: Settings, user: Moving, several: Backends, delete_old: bool, which: str) -> bool:
     """Move the mail of one user, say how it went, and return whether it has moved."""
     try:
@@ -188,16 +210,19 @@ def _carried(settings: Settings, user: Moving) -> float:
     address = user.target.reachable_at
     to = f"tcps:{f'[{address}]' if ':' in address else address}:{DOVEADM_PORT}"
     source = hosts.host_of(user.source)
+    # what a killed run has left copying would take new mail away, once the user is on the other host
+    alone = script("lock_home", user.home)
     try:
         _set(settings, user.email, user.stored, user.copying)
         for _ in range(_COPIES):
             began = time.monotonic()
-            _run(source, f"doveadm backup -u {shlex.quote(user.email)} {shlex.quote(to)}", _COPYING)
+            _run(source, f"{alone}\ndoveadm backup -u {shlex.quote(user.email)} {shlex.quote(to)}", _COPYING)
             if time.monotonic() - began < _SHORT:
                 break
         began = time.monotonic()
         _set(settings, user.email, user.copying, user.locked)
-        _run(source, script("last_of_mailbox", user.email, to), _LOCKED)
+        _wait_for_standbys(settings)
+        _run(source, f"{alone}\n{script('last_of_mailbox', user.email, to)}", _LOCKED)
         _set(settings, user.email, user.locked, user.target.name)
     except OperationError:
         for stored in (user.copying, user.locked):
@@ -215,6 +240,17 @@ def _set(settings: Settings, email: str, before: str | None, after: str) -> None
     now = [row[0] for row in rows.get("users", ())]
     if now != [after]:
         raise OperationError(f"the database says {now[0] if now else 'nothing'} by now")
+
+
+def _wait_for_standbys(settings: Settings) -> None:
+    """Wait until every standby knows that a user is locked, as others would send mail to the old host.
+
+    Raises ``OperationError`` if one does not follow.
+    """
+    peers = len(hosts.topology().database_peers(settings))
+    if peers:
+        wait = script("wait_for_standbys", str(settings.db_port), settings.mail_db_name, str(peers))
+        _run(current_host(), f"{script('psql')}\n{wait}", _CHANGING)
 
 
 def _change(settings: Settings, email: str, before: str | None, after: str) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import time
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +15,7 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 
 from mailstack import Settings, accounts
 from mailstack.accounts.move import Moving
+from mailstack.shell import script
 from mailstack.topology import Node
 
 # the command has the same name
@@ -31,7 +37,14 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(move, "_change", change)
     monkeypatch.setattr(move, "_set", change)
-    monkeypatch.setattr(move, "_run", lambda on, text, within: steps.append(text.partition("\n")[0]))
+
+    def run(on: object, text: str, within: float) -> None:
+        lock, _, rest = text.partition(script("lock_home", "/home"))
+        assert lock == "" and rest, "two copies at once"
+        steps.append(rest.strip().partition("\n")[0])
+
+    monkeypatch.setattr(move, "_run", run)
+    monkeypatch.setattr(move, "_wait_for_standbys", lambda _: steps.append("all know it"))
     monkeypatch.setattr(move.hosts, "host_of", lambda node: node.name)
     return steps
 
@@ -40,7 +53,7 @@ def test_the_mailbox_is_locked_for_the_last_copy_alone(done: list[str]) -> None:
     move._carried(SETTINGS, Moving("a@example.org", "/home", None, ONE, TWO))
     to = "tcps:[2001:db8::2]:24245"
     copy, last = f"doveadm backup -u a@example.org '{to}'", f"set -- a@example.org '{to}'"
-    assert done == ["one>two", copy, "one>>two", last, "two"]
+    assert done == ["one>two", copy, "one>>two", "all know it", last, "two"]
 
 
 @pytest.mark.parametrize("failing", ["doveadm backup", "set -- a@example.org"])
@@ -48,7 +61,7 @@ def test_a_user_whose_copy_fails_stays(
     done: list[str], monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
     def run(on: object, text: str, within: float) -> None:
-        if text.startswith(failing):
+        if failing in text:
             raise OperationError("no")
 
     monkeypatch.setattr(move, "_run", run)
@@ -61,6 +74,77 @@ def test_a_move_back_of_a_killed_run_only_unlocks(done: list[str]) -> None:
     before = Moving("a@example.org", "/home", None, ONE, ONE)
     assert move._carried(SETTINGS, before) == 0
     assert done == ["one"]
+
+
+def test_a_standby_that_does_not_know_it_ends_the_move(
+    done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(_: Settings) -> None:
+        raise OperationError("no")
+
+    monkeypatch.setattr(move, "_wait_for_standbys", wait)
+    with pytest.raises(OperationError, match="no"):
+        move._carried(SETTINGS, Moving("a@example.org", "/home", None, ONE, TWO))
+    assert done[-2:] == ["one>>two", "one"]
+
+
+@pytest.mark.parametrize(("followers", "arguments", "status"), [(2, ("2",), 0), (1, ("2",), 1), (0, (), 0)])
+def test_all_standbys_must_know_it(followers: int, arguments: tuple[str, ...], status: int) -> None:
+    """With a server that has as many standbys which follow."""
+    server = (
+        "as_superuser() { case $* in *pg_current_wal_lsn*) echo 0/500 ;;"
+        f" *greatest\\(2*) echo $((2 - {followers})) ;; *) echo 0 ;; esac; }}\nsleep() {{ :; }}\n"
+    )
+    text = server + script("wait_for_standbys", "5432", "mail", *arguments)
+    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30)
+    assert (done.returncode, "mailstack.db.status" in done.stderr) == (status, bool(status))
+
+
+def test_a_home_has_one_copy_at_a_time(tmp_path: Path) -> None:
+    """Also if the run that began it was killed, and only the program lives."""
+    lock = script("lock_home", str(tmp_path))
+
+    def run(more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh"], input=f"{lock}\n{more}", text=True, capture_output=True, timeout=30)
+
+    left = subprocess.Popen(["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert left.stdin and left.stdout
+    left.stdin.write(f"{lock}\nsleep 30 & echo $!; kill -9 $$\n")
+    left.stdin.close()
+    program = int(left.stdout.readline())
+    left.wait()
+    refused = run("echo copied")
+    os.kill(program, signal.SIGKILL)
+    assert (refused.returncode, refused.stdout) == (1, "") and "not finished" in refused.stderr
+    deadline = time.monotonic() + 10
+    while run("echo copied").stdout != "copied\n":
+        assert time.monotonic() < deadline
+    assert run("true").returncode == 0
+    tmp_path.rmdir()
+    assert run("echo copied").stdout == "copied\n"
+
+
+@pytest.mark.parametrize(
+    ("home", "said"),
+    [
+        ("/var/vmail/of_alice", None),
+        ("/var/vmail/example.org", "has the mail of bob@example.org too"),
+        ("/home/alice", "is not below /var/vmail"),
+    ],
+)
+def test_only_the_mail_of_who_moves_is_deleted(
+    monkeypatch: pytest.MonkeyPatch, home: str, said: str | None
+) -> None:
+    """The user before whom another one moves has mail there still."""
+    rows = [("alice@example.org", home, None), ("bob@example.org", None, None)]
+    monkeypatch.setattr(move, "ask", lambda settings, asked: {"users": rows})
+    moving = [Moving("alice@example.org", home, None, ONE, TWO)]
+    if said is None:
+        move._check_deletable(SETTINGS, moving)
+        return
+    moving.append(Moving("bob@example.org", "/var/vmail/example.org/bob", None, ONE, TWO))
+    with pytest.raises(OperationValueError, match=f"delete_old: {home} of alice@example.org {said}"):
+        move._check_deletable(SETTINGS, moving)
 
 
 @pytest.mark.parametrize("users", ["a b@example.org", "no domain", ""])
