@@ -97,6 +97,13 @@ def _work(step: Step, current: Current) -> _Work:
         raise OperationValueError(
             f"delete_mail: {homes[0]} is not on {here.name}, {here.because}, but on the one in imap"
         )
+    for key in removed:
+        at = current["mail_users"][key].get("backend") or next(iter(step.backends), here.name)
+        if step.backends and at != here.name:
+            raise OperationValueError(
+                f"delete_mail: the mail of {key[0]} is on {at}, and only that on {here.name} can be deleted; "
+                f"allowed: first mailstack.accounts.move to {here.name}, or no delete_mail"
+            )
     changes = with_mail_named(plan.changes, current, root, plan.wish.delete_mail)
     deleted = [former_key(current["mail_users"][key]) for key in removed]
     shares = step.settings.mail_shared_folders and here.has_role("imap")

@@ -10,6 +10,7 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import hosts
 from mailstack.accounts import fulfil, sql, step
+from mailstack.accounts.plan import Absent
 from mailstack.accounts.step import NOTHING, Step, Wish
 from mailstack.engines import engine_of
 from mailstack.settings import Settings
@@ -75,3 +76,30 @@ def test_rights_are_revoked_where_the_mail_lies(monkeypatch: pytest.MonkeyPatch,
     there = sql.parse({"mail_former_addresses": [{"email": "gone@example.org"}]})
     work = fulfil._work(Step(shared, lambda _: Wish()), there)
     assert work.former == (["gone@example.org"] if has_mail else [])
+
+
+@pytest.mark.parametrize(
+    ("backend", "backends", "said"),
+    [
+        ("one", {"one": 1, "two": 1}, None),
+        (None, {"one": 1, "two": 1}, None),
+        (None, {}, None),
+        ("two", {"one": 1, "two": 1}, "is on two, .*move to one"),
+        ("one>two", {"one": 1, "two": 1}, "is on one>two"),
+        (None, {"two": 1, "one": 1}, "is on two"),
+    ],
+)
+def test_mail_on_another_host_is_not_said_to_be_deleted(
+    monkeypatch: pytest.MonkeyPatch, backend: str | None, backends: dict[str, int], said: str | None
+) -> None:
+    here = Node("one", ROLES)
+    monkeypatch.setattr(hosts, "topology", lambda: Topology(here, (here,)))
+    user = {"email": "a@example.org", "mail_directory": "example.org/a.1", "backend": backend}
+    current = sql.parse({"mail_domain": [{"domain_name": "example.org"}], "mail_users": [user]})
+    wish = Wish(absent=Absent({"mail_users": frozenset({("a@example.org",)})}), delete_mail=True)
+    asked = Step(SETTINGS, lambda _: wish, backends=backends)
+    if said is None:
+        assert fulfil._work(asked, current).homes == ["/var/vmail/example.org/a.1"]
+        return
+    with pytest.raises(OperationValueError, match=f"delete_mail: the mail of a@example.org {said}"):
+        fulfil._work(asked, current)
