@@ -45,7 +45,7 @@ class MailboxHosts(Component):
 
     def is_wanted(self, site: Site) -> bool:
         """See ``Component``."""
-        return (site.here.has_mail or site.runs_primary) and site.backends is not None
+        return (site.here.has_mail or site.runs_database) and site.backends is not None
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""
@@ -64,10 +64,9 @@ class MailboxHosts(Component):
         several = site.backends
         if several is None:
             return ()
-        kept = [_CA, *map(label, several.nodes)] if site.runs_primary else []
-        names = [f"{name}-{what}" for name in kept for what in ("key", "cert")]
-        names += [_DOVEADM] if site.runs_primary else []
-        entries: list[Entry] = [Kept(f"{secrets.DIRECTORY}/{name}", mode=0o600) for name in names]
+        kept = [_CA, *map(label, several.nodes)]
+        names = [*(f"{name}-{what}" for name in kept for what in ("key", "cert")), _DOVEADM]
+        entries = [_kept(site, name) for name in names] if site.runs_database else []
         if not site.here.has_mail:
             return entries
         own = label(site.here) if site.here.has_role("imap") else None
@@ -136,6 +135,12 @@ def configuration(site: Site, generation: str) -> str | None:
         doveadm=_DOVEADM,
         doveadm_port=DOVEADM_PORT,
     )
+
+
+def _kept(site: Site, name: str) -> Entry:
+    """Return the file of a secret on a host with the database; see ``Passwords``: a standby has a copy."""
+    path = f"{secrets.DIRECTORY}/{name}"
+    return File(path, _pem(name), mode=0o600, activation=None) if site.has_standby else Kept(path, mode=0o600)
 
 
 def _pem(name: str) -> str:

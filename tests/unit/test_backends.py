@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
+from mailstack import secrets
 from mailstack.accounts.plan import PlanError, plan
 from mailstack.accounts.rows import READ, Current, Rows
 from mailstack.accounts.rules import Given
 from mailstack.accounts.wanted import Accounts
 from mailstack.backends import Backends, backends, chosen, dns_name, weight
+from mailstack.components.backends import BACKENDS
+from mailstack.components.component import site_of
 from mailstack.engines.postgresql.backends import elsewhere, lives_here
+from mailstack.facts.platform import Platform
+from mailstack.files import File
 from mailstack.hosts import topology_of
 from mailstack.settings import Domain, User
 from mailstack.topology import Node
@@ -102,6 +107,22 @@ def test_the_mail_of_a_user_does_not_change_hosts_by_a_declaration() -> None:
         plan({**current(), "mail_users": rows}, accounts, given=given)
     accounts = Accounts(users=(User(email="a@example.org", backend="two"),))
     assert plan({**current(), "mail_users": rows}, accounts, given=given) == []
+
+
+def test_a_standby_can_issue_the_same_certificates() -> None:
+    """Else a promotion would change all of them, and those of a host that is away would not fit."""
+    hosts = inventory(db=["one", "two"], mx=["one"], proxy=["one"], imap=["two", "three"])
+    kept = {}
+    for name in ("one", "two", "three"):
+        found = Platform("debian 13", "2.4", "3.10", "17")
+        site = site_of(settings(mail_db_primary="one"), topology_of(hosts[name]))
+        assert BACKENDS.is_wanted(site)
+        entries = BACKENDS.files(site, found)
+        kept[name] = {entry.path: entry for entry in entries if entry.path.startswith(secrets.DIRECTORY)}
+    assert len(kept["one"]) == 7 and kept["one"].keys() == kept["two"].keys() and not kept["three"]
+    for path, copy in kept["two"].items():
+        assert isinstance(copy, File) and copy.mode == 0o600
+        assert secrets.names_in(copy.content or "") == {path.rpartition("/")[2]}
 
 
 @pytest.mark.parametrize("generation", ["2.3", "2.4"])
