@@ -57,6 +57,8 @@ def test_a_standby_and_a_server_that_does_not_answer() -> None:
         ("7 2", "7 2 0/500 \noff", False),
         ("7 10", "7 9 0/500 \noff", False),
         ("7 9", "7 10 0/500 \noff", True),
+        ("7 1 3", "7 2 0/500 \noff", False),  # promoted just now, over the other one
+        ("7 3 0", "7 2 0/500 \noff", False),
         ("7 1", "8 2 0/500 \noff", False),  # another database
         ("7 1", "", False),  # out of reach
         ("standby", "7 2 0/500 \noff", False),
@@ -75,8 +77,14 @@ def test_a_former_primary_does_not_start(tmp_path: Path, own: str, answer: str, 
     (tmp_path / "PG_VERSION").touch()
     if own == "standby":
         (tmp_path / "standby.signal").touch()
-    system, _, timeline = own.partition(" ")
-    control = f"Database system identifier:  {system}\nLatest checkpoint's TimeLineID:  {timeline}\n"
+    system, timeline, recovered = (own.split() + ["0", "0"])[:3]
+    control = (
+        f"Database system identifier:           {system}\n"
+        f"Latest checkpoint's TimeLineID:       {timeline}\n"
+        f"Latest checkpoint's PrevTimeLineID:   {timeline}\n"
+        "Minimum recovery ending location:     0/0\n"
+        f"Min recovery ending loc's timeline:   {recovered}\n"
+    )
     for name, said in (("psql", answer), ("pg_controldata", control)):
         (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{said}\nEND\n")
         (tmp_path / name).chmod(0o755)
