@@ -22,7 +22,7 @@ from mailstack.facts.reading import read
 from mailstack.operation import naming_the_host, only_looks, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.replication import slot
-from mailstack.run import answer, leave_out
+from mailstack.run import answer, is_executing, leave_out
 from mailstack.settings import Settings
 from mailstack.shell import script, shell
 
@@ -153,18 +153,18 @@ def _promote(cluster: _Cluster) -> Generator[PyinfraCommand]:
     else:
         for peer in cluster.peers:
             theirs = cluster.state(peer)
+            if theirs and not theirs["standby"] and is_executing():
+                raise OperationError(f"{peer.name} still is the primary, and could not be stopped: see above")
             if theirs and theirs["standby"] and theirs["received"] > state["received"]:
                 raise OperationError(f"{peer.name} has received more; allowed: {peer.name}")
         database = HostDatabase(settings.db_port)
-        yield database.script(settings.mail_db_name, _PROMOTE, "promote", transaction=False)
+        slots = [slot(each.name) for each in cluster.site.topology.database_peers(settings)]
+        yield database.script(
+            settings.mail_db_name, replication.promotion(slots), "promote", transaction=False
+        )
     if cluster.site.has_standby:
         text = f"now set mail_db_primary = {cluster.node.name!r} for all hosts, and deploy"
         host.log_styled(text, fg="yellow", log_func=logger.warning)
-
-
-_PROMOTE = """DO $$ BEGIN
-    IF NOT pg_promote(true, 60) THEN RAISE EXCEPTION 'not promoted within 60 s'; END IF;
-END $$"""
 
 
 @arguments_checked("mailstack.db", "Database")

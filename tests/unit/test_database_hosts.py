@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyinfra.api.exceptions import OperationError
 
 from mailstack import Settings
 from mailstack.components import fence
 from mailstack.components.component import site_of
+from mailstack.db import commands
 from mailstack.db.printed import as_json, as_text
 from mailstack.files import File
+from mailstack.shell import script
 from mailstack.topology import Node, Topology
 
 PRIMARY: dict[str, Any] = {
@@ -77,7 +81,7 @@ def test_a_former_primary_does_not_start(tmp_path: Path, own: str, answer: str, 
     (tmp_path / "PG_VERSION").touch()
     if own == "standby":
         (tmp_path / "standby.signal").touch()
-    system, timeline, recovered = (own.split() + ["0", "0"])[:3]
+    system, timeline, recovered = [*own.split(), "0", "0"][:3]
     control = (
         f"Database system identifier:           {system}\n"
         f"Latest checkpoint's TimeLineID:       {timeline}\n"
@@ -99,3 +103,58 @@ def test_a_former_primary_does_not_start(tmp_path: Path, own: str, answer: str, 
         timeout=30,
     )
     assert (done.returncode, "192.0.2.2 was promoted" in done.stderr) == (int(stops), stops)
+
+
+@pytest.mark.parametrize(
+    ("standby", "said"),
+    [(False, "db1 still is the primary"), (True, None)],
+)
+def test_no_host_is_promoted_beside_a_primary_that_did_not_stop(
+    monkeypatch: pytest.MonkeyPatch, standby: bool, said: str | None
+) -> None:
+    """pyinfra goes on with the other hosts after one has failed."""
+    one, two = Node("db1", ("db",), "192.0.2.1"), Node("db2", ("db",), "192.0.2.2")
+    mail = Node("mail", ("mx", "imap"), "192.0.2.3")
+    topology = Topology(two, (one, two, mail), frozenset({"db1", "db2"}))
+    cluster = commands._Cluster(site_of(Settings(mail_hostname="mail.example.org"), topology), two)
+    states = {"db1": {"standby": standby, "received": 0}, "db2": {"standby": True, "received": 0}}
+    monkeypatch.setattr(
+        commands._Cluster, "state", lambda self, node=None: states[(node or self.site.here).name]
+    )
+    monkeypatch.setattr(commands, "is_executing", lambda: True)
+    monkeypatch.setattr(commands, "host", SimpleNamespace(log_styled=lambda *_, **__: None))
+    promote: Any = commands._promote
+    promoting = promote._inner.__wrapped__(cluster)
+    if said is None:
+        assert len(list(promoting)) == 1
+        return
+    with pytest.raises(OperationError, match=said):
+        list(promoting)
+
+
+@pytest.mark.parametrize(
+    ("system", "timeline", "recovered", "said"),
+    [
+        (7, 1, 0, ""),
+        (7, 2, 0, ""),
+        (7, 2, 3, "are of timeline 3, later than the primary's 2"),
+        (7, 10, 0, "are of timeline 10"),
+        (8, 1, 0, "are of another database"),
+    ],
+)
+def test_later_data_are_not_replaced(
+    tmp_path: Path, system: int, timeline: int, recovered: int, said: str
+) -> None:
+    program = tmp_path / "pg_controldata"
+    program.write_text(
+        f"#!/bin/sh\ncat <<'END'\nDatabase system identifier:           {system}\n"
+        f"Latest checkpoint's TimeLineID:       {timeline}\n"
+        f"Min recovery ending loc's timeline:   {recovered}\nEND\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "postgresql.conf").touch()
+    text = script("same_database", "17", "7", "2")
+    text = text.replace("/usr/lib/postgresql/$1/bin", str(tmp_path))
+    text = text.replace("/etc/postgresql/$1/main", str(tmp_path))
+    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30)
+    assert (done.returncode != 0, said in done.stderr) == (said != "", True)

@@ -71,6 +71,20 @@ def test_a_primary_has_a_role_and_a_slot_for_each_standby(monkeypatch: pytest.Mo
     ]
 
 
+def test_a_new_slot_keeps_nothing_that_its_standby_may_need_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So the deploy copies the data again, and a standby does not wait forever for what is gone."""
+    steps(monkeypatch, {})
+    for found in ({}, {ONE: {"keeps": True, "lost": True, "active": False}}):
+        (made,) = replication._slots("mail", found, [ONE])
+        assert made.sql.endswith(f"SELECT pg_create_physical_replication_slot('{ONE}', false);")
+
+
+def test_a_promotion_keeps_what_the_others_need() -> None:
+    made = replication.promotion([ONE, TWO])
+    assert made.index("pg_promote") < made.index(ONE) < made.index(TWO)
+    assert f"pg_create_physical_replication_slot('{TWO}', true) WHERE NOT EXISTS" in made
+
+
 def test_slots_without_a_standby_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     away = {"keeps": True, "lost": False, "active": False}
     found = {"slots": {ONE: away, TWO: away | {"active": True}, "of_someone": away}}

@@ -47,6 +47,9 @@ SELECT json_build_object({_KNOWN},
     ) END
 )::text"""
 """The same with the timeline, what a standby has received and follows, and the standbys of a primary."""
+_PROMOTE = """DO $$ BEGIN
+    IF NOT pg_promote(true, 60) THEN RAISE EXCEPTION 'not promoted within 60 s'; END IF;
+END $$;"""
 
 
 def announce(settings: Settings) -> None:
@@ -91,17 +94,35 @@ def _role(name: str, current: Mapping[str, Any] | None, wanted: bool, passwords:
 
 
 def _slots(name: str, found: Mapping[str, Mapping[str, bool]], wanted: Sequence[str]) -> Iterator[Step]:
-    """Yield the changes of slots. One that fell behind ``max_slot_wal_keep_size`` is made again, empty."""
+    """Yield the changes of slots. One that fell behind ``max_slot_wal_keep_size`` is made again.
+
+    A new one keeps nothing until a standby uses it, as its standby may need what is gone: see ``STATE``.
+    """
     for slot in wanted:
-        create = f"SELECT pg_create_physical_replication_slot({literal(slot)}, {{}});"
+        create = f"SELECT pg_create_physical_replication_slot({literal(slot)}, false);"
         if slot not in found:
-            yield Step(f"replication slot {slot}: created", name, create.format("true"))
+            yield Step(f"replication slot {slot}: created", name, create)
         elif found[slot]["lost"]:
-            sql = f"{_dropping(slot)} {create.format('false')}"
+            sql = f"{_dropping(slot)} {create}"
             yield Step(f"replication slot {slot}: made again, as its standby fell behind", name, sql)
     for slot, state in found.items():
         if is_slot(slot) and slot not in wanted and not state["active"]:
             yield Step(f"replication slot {slot}: dropped", name, _dropping(slot))
+
+
+def promotion(slots: Sequence[str]) -> str:
+    """Return SQL that makes a standby the primary, and keeps from then on what the others need.
+
+    Without a slot, a checkpoint before the next deploy would remove it.
+
+    + slots: the slots of the others
+    """
+    create = (
+        f"SELECT pg_create_physical_replication_slot({literal(slot)}, true) WHERE NOT EXISTS"
+        f" (SELECT FROM pg_replication_slots WHERE slot_name = {literal(slot)});"
+        for slot in slots
+    )
+    return "\n".join([_PROMOTE, *create])
 
 
 def _dropping(slot: str) -> str:
