@@ -175,8 +175,8 @@ def rejoin(node: str, **pyinfras: Unpack[GlobalArguments]) -> None:
 
     + node: the host, by its name in the inventory
 
-    Raises ``OperationValueError`` for another host. Fails if the host's data are not of this database, or the
-    primary does not answer.
+    Raises ``OperationValueError`` for another host. Fails if the host's data are not of this database, or are
+    those of a later primary, or if the primary does not answer.
 
     **Example:**
 
@@ -212,7 +212,7 @@ def _rejoin(cluster: _Cluster) -> Generator[PyinfraCommand]:
         host.noop("it is a standby already")
         return
     host.log(f"copy the data of {primary.name}")
-    same = script("same_database", version, state["system"])
+    same = script("same_database", version, state["system"], str(state["timeline"]))
     yield shell(f"{same}\n{script('base_backup', version, conninfo(site), name)}")
 
 
