@@ -31,6 +31,7 @@ class Node:
     + address: the address for other hosts: ``mail_address``
     + database: its ``mail_db_…`` data, as given, if it names a server
     + weight: its share of new users among hosts with mailboxes: ``mail_backend_weight``, as given
+    + primary: its ``mail_db_primary``, as given
     """
 
     name: str
@@ -38,6 +39,7 @@ class Node:
     address: str | None = None
     database: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
     weight: object = None
+    primary: object = None
 
     def has_role(self, role: Role) -> bool:
         """Return whether the inventory gives it this role."""

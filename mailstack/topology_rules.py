@@ -40,6 +40,7 @@ def check(settings: Settings, topology: Topology) -> None:
                 f"{node.name} in the group imap too, or in proxy, which passes mail and logins on to the "
                 "hosts in imap"
             )
+    _one_primary(settings, topology)
     sharing = list(mail_nodes(settings, topology))
     _mail_hosts(settings, topology, sharing)
     _replicable(settings, topology)
@@ -148,6 +149,21 @@ def _server_of(node: Node) -> _Server | None:
         return _server(DatabaseSettings(**data))
     except SettingsError as error:
         raise SettingsError(error.problems, node.name) from None
+
+
+def _one_primary(settings: Settings, topology: Topology) -> None:
+    """Check that all hosts with one database, and those that ask it, agree on its primary."""
+    group = [node for node in topology.nodes if "db" in node.groups]
+    if len(group) < 2 or settings.mail_db_dsn is not None or settings.mail_db_host is not None:
+        return
+    asking = [] if topology.here.has_role("db") else [topology.here]
+    first, *others = (*group, *asking)
+    for node in others:
+        if node.primary != first.primary:
+            raise OperationValueError(
+                f"mail_db_primary: {first.name} has {first.primary!r}, and {node.name} {node.primary!r}; "
+                "allowed: the same for all hosts"
+            )
 
 
 def _replicable(settings: Settings, topology: Topology) -> None:

@@ -133,6 +133,29 @@ def test_a_database_without_standbys(asked: str, name: str, value: str) -> None:
     assert said.startswith(f"{name} = {value!r}: the group db has 2 hosts (one, two), and a standby needs")
 
 
+@pytest.mark.parametrize("asked", ["one", "two", "three"])
+@pytest.mark.parametrize("other", ["one", "two"])
+def test_a_database_has_one_primary(asked: str, other: str) -> None:
+    """Two that each take the other for the primary, or one that takes itself for a server of its own."""
+    hosts = inventory(db=["one", "two"], mx=["three"], imap=["three"])
+    hosts[other].data.mail_db_primary = "two"
+    with pytest.raises(OperationValueError, match=r"^mail_db_primary: one has .*, and two .* for all"):
+        check(settings(mail_db_primary=hosts[asked].data.get("mail_db_primary")), topology_of(hosts[asked]))
+
+
+def test_a_mail_host_knows_the_primary() -> None:
+    hosts = inventory(data={"mail_db_primary": "two"}, db=["one", "two"], mx=["three"], imap=["three"])
+    hosts["three"].data.mail_db_primary = "one"
+    with pytest.raises(OperationValueError, match="one has 'two', and three 'one'"):
+        check(settings(mail_db_primary="one"), topology_of(hosts["three"]))
+    for host in inventory(db=["one", "two"], mx=["one", "two"], imap=["one", "two"], web=["three"]).values():
+        check(settings(), topology_of(host))
+    alone = inventory(
+        data={"mail_db_primary": "two"}, db=["one", "two"], mx=["one", "two"], imap=["one", "two"]
+    )
+    check(settings(mail_db_primary="two", mail_firewall=True), topology_of(alone["one"]))
+
+
 def test_a_standby_has_an_address() -> None:
     hosts = inventory(False, None, db=["one", "two"], mx=["three"], imap=["three"])
     with pytest.raises(OperationValueError, match="mail_address: one has none"):
