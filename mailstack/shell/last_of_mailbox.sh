@@ -19,7 +19,13 @@ while deliveries | comm -12 - "$kept/before" | grep -q .; do
   [ $left -gt 0 ] || { echo "a delivery has not ended within a minute" >&2; exit 1; }
   sleep 1
 done
-doveadm kick "$email" >/dev/null 2>&1
+left=30
+while doveadm -f tab who "$email" 2>/dev/null | sed 1d | grep -q .; do  # a command that runs may still change the mail
+  left=$((left - 1))
+  [ $left -gt 0 ] || { echo "a session does not end: doveadm who" >&2; exit 1; }
+  doveadm kick "$email" >/dev/null 2>&1
+  sleep 1
+done
 for _ in 1 2 3; do
   said=$(timeout 300 doveadm backup -u "$email" "$to" 2>&1) && exit 0
   sleep 1

@@ -147,6 +147,34 @@ def test_only_the_mail_of_who_moves_is_deleted(
         move._check_deletable(SETTINGS, moving)
 
 
+@pytest.mark.parametrize(("looks", "status"), [(0, 0), (3, 0), (1000, 1)])
+def test_no_session_changes_the_mail_after_the_last_copy(tmp_path: Path, looks: int, status: int) -> None:
+    """A session that was kicked still finishes its command, such as a COPY of all messages."""
+    (tmp_path / "left").write_text(f"{looks}\n")
+    program = tmp_path / "doveadm"
+    program.write_text(
+        f"""#!/bin/sh
+cd {tmp_path}; left=$(cat left)
+case $* in
+  "kick a@example.org") echo $((left - 1)) > left ;;
+  "-f tab who a@example.org")
+    [ "$left" -gt 0 ] || exit 68
+    printf 'username\\tservice\\na@example.org\\timap\\n' ;;
+  "backup -u a@example.org tcps:192.0.2.2:24245") [ "$left" = 0 ] || echo early > early; echo > copied ;;
+  *) exit 99 ;;
+esac
+"""
+    )
+    program.chmod(0o755)
+    text = "sleep() { :; }\nss() { :; }\n" + script(
+        "last_of_mailbox", "a@example.org", "tcps:192.0.2.2:24245"
+    )
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30, env=path)
+    assert (done.returncode, (tmp_path / "copied").exists()) == (status, not status), done.stderr
+    assert not (tmp_path / "early").exists() and ("does not end" in done.stderr) == bool(status)
+
+
 @pytest.mark.parametrize("users", ["a b@example.org", "no domain", ""])
 def test_impossible_users(users: str) -> None:
     with pytest.raises(OperationValueError, match="allowed: an address, a domain, or all"):
