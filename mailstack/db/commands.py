@@ -171,7 +171,8 @@ def _promote(cluster: _Cluster) -> Generator[PyinfraCommand]:
 def rejoin(node: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     """Replace the data of a former primary by a copy of the primary's; then deploy, which starts it.
 
-    Changes that only the former primary had are lost.
+    Changes that only the former primary had are lost. A standby that runs and follows no primary, as it has
+    other data or needs what is gone, gets a copy too.
 
     + node: the host, by its name in the inventory
 
@@ -209,8 +210,10 @@ def _rejoin(cluster: _Cluster) -> Generator[PyinfraCommand]:
     version = read(PLATFORM).postgresql
     clusters = [each for each in read(CLUSTERS).clusters if (each.version, each.name) == (version, NAME)]
     if any(each.has("standby") for each in clusters):
-        host.noop("it is a standby already")
-        return
+        own = cluster.state()
+        if own is None or own["following"]:
+            host.noop("it is a standby already; deploy, if it does not run" if own is None else "it follows")
+            return
     host.log(f"copy the data of {primary.name}")
     same = script("same_database", version, state["system"], str(state["timeline"]))
     yield shell(f"{same}\n{script('base_backup', version, conninfo(site), name)}")

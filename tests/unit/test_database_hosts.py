@@ -16,7 +16,9 @@ from mailstack.components import fence
 from mailstack.components.component import site_of
 from mailstack.db import commands
 from mailstack.db.printed import as_json, as_text
+from mailstack.facts.clusters import Cluster
 from mailstack.files import File
+from mailstack.replication import slot
 from mailstack.shell import script
 from mailstack.topology import Node, Topology
 
@@ -130,6 +132,32 @@ def test_no_host_is_promoted_beside_a_primary_that_did_not_stop(
         return
     with pytest.raises(OperationError, match=said):
         list(promoting)
+
+
+@pytest.mark.parametrize(
+    ("flags", "own", "copies"),
+    [
+        ("data used", None, True),
+        ("data used standby", None, False),
+        ("data used standby", {"following": "192.0.2.2: streaming"}, False),
+        ("data used standby", {"following": None}, True),  # what it needs is gone
+    ],
+)
+def test_a_standby_that_follows_none_gets_a_copy(
+    monkeypatch: pytest.MonkeyPatch, flags: str, own: dict[str, str | None] | None, copies: bool
+) -> None:
+    one, two = Node("db1", ("db",), "192.0.2.1"), Node("db2", ("db",), "192.0.2.2")
+    topology = Topology(one, (one, two, Node("mail", ("mx", "imap"), "192.0.2.3")), frozenset({"db1", "db2"}))
+    settings = Settings(mail_hostname="mail.example.org", mail_db_primary="db2")
+    cluster = commands._Cluster(site_of(settings, topology), one)
+    primary = {"standby": False, "system": "7", "timeline": 2, "slots": {slot("db1"): {}}}
+    monkeypatch.setattr(commands._Cluster, "state", lambda self, node=None: primary if node else own)
+    found = (Cluster("17", "main", 5432, frozenset(flags.split())),)
+    monkeypatch.setattr(commands, "read", lambda _: SimpleNamespace(postgresql="17", clusters=found))
+    monkeypatch.setattr(commands, "host", SimpleNamespace(log=lambda _: None, noop=lambda _: None))
+    rejoin: Any = commands._rejoin
+    made = list(rejoin._inner.__wrapped__(cluster))
+    assert len(made) == int(copies)
 
 
 @pytest.mark.parametrize(
