@@ -20,7 +20,7 @@ for _ in $(seq 50); do
   sleep 0.2
 done
 if [ -n "$number" ]; then
-  echo 'a standby does not have it, and would still send mail to the host before: mailstack.db.status' >&2
+  echo 'a standby does not follow, and would still send mail to the host before: mailstack.db.status' >&2
   exit 1
 fi
 echo 'a standby is behind: it has these accounts later' >&2
