@@ -167,14 +167,21 @@ class Postgresql(Database):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         settings = site.settings
-        ask = script("probe_postgresql", str(settings.db_port), settings.mail_db_name)
+        where = (str(settings.db_port), settings.mail_db_name)
+        ask = script("probe_postgresql", *where)
+        standby = ServiceProbe(
+            "the standby follows the primary",
+            f"{script('psql')}\n{script('probe_standby', *where)}",
+            f"is the primary up? Then mailstack.db.rejoin {site.here.name} gives it a copy of the data",
+        )
         return [
             ServiceProbe(
                 "PostgreSQL has the mail database",
                 f"{script('psql')}\n{ask}",
                 f"systemctl start postgresql@{platform.postgresql}-main; its log in /var/log/postgresql says"
                 " why it ended; pyinfra INVENTORY deploy.py creates what is missing",
-            )
+            ),
+            *([standby] if site.has_standby else []),
         ]
 
 

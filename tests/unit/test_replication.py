@@ -18,7 +18,7 @@ from mailstack.engines.postgresql import replication, scram
 from mailstack.engines.postgresql.database import HostDatabase
 from mailstack.engines.postgresql.roles import query
 from mailstack.facts.clusters import Cluster
-from mailstack.facts.platform import Clusters
+from mailstack.facts.platform import Clusters, Platform
 from mailstack.replication import REPLICATION_PASSWORD, ROLE, is_slot, slot
 from mailstack.secrets import Store
 from mailstack.shell import script
@@ -117,6 +117,23 @@ def test_no_data_is_replaced_that_is_of_others(here: str, flags: str, said: str 
     found = Clusters("17", (Cluster("17", "main", 5432, frozenset(flags.split())),))
     problem = postgresql._other_role(site, found)
     assert problem is None if said is None else said in (problem or "")
+
+
+@pytest.mark.parametrize(("looks", "status"), [(0, 0), (3, 0), (1000, 1)])
+def test_a_standby_that_follows_none_is_found(tmp_path: Path, looks: int, status: int) -> None:
+    """A host with it would go on to look up old data, without a word."""
+    nodes = (Node("db1", ("db",), "192.0.2.1"), Node("db2", ("db",), "192.0.2.2"))
+    topology = Topology(nodes[1], (*nodes, Node("mail", ("mx", "imap"), "192.0.2.3")))
+    platform = Platform("debian 13", "2.4", "3.10", "17")
+    found = postgresql.POSTGRESQL.probes(site_of(SETTINGS, topology), platform)
+    assert len(found) == 2 and "mailstack.db.rejoin db2" in found[1].advice
+    assert len(postgresql.POSTGRESQL.probes(site_of(SETTINGS, topology.of(nodes[0])), platform)) == 1
+    server = (
+        f"as_superuser() {{ n=$(cat n); echo $((n + 1)) > n; echo $((n >= {looks})); }}\nsleep() {{ :; }}\n"
+    )
+    text = f"echo 0 > n\n{server}{script('probe_standby', '5432', 'mail')}".replace("cd / ", ": ")
+    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30, cwd=tmp_path)
+    assert (done.returncode, "old data" in done.stderr) == (status, bool(status))
 
 
 def test_a_certificate_is_of_the_ca_and_for_its_address(tmp_path: Path) -> None:
