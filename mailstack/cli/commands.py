@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mailstack.cli.documentation import documentation
-from mailstack.cli.examples import in_short
+from mailstack.cli.examples import epilog, in_short
 from mailstack.cli.options import JSON, arguments, dashed, parameters
 from mailstack.cli.start import start
 from mailstack.cli.verbs import Verb, find
@@ -83,7 +83,5 @@ def _single(name: str, verb: Verb, kind: str | None = None) -> click.Command:
         callback=call,
         params=[*parameters(verb, said.parameters, removes=removes)],
         help="\n\n".join([summary, *said.notes]),
-        epilog="\n".join(["\b", "Examples:", *(f"  {example}" for example in examples)])
-        if examples
-        else None,
+        epilog=epilog(examples),
     )

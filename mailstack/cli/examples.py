@@ -1,14 +1,23 @@
-"""Write commands of pyinfra as the console command takes them."""
+"""Write commands of pyinfra as the console command takes them, and the examples of its help."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from inspect import Parameter
 
 from mailstack.cli.options import dashed, is_several, is_word
 from mailstack.cli.verbs import ACCOUNTS, find
+
+
+def epilog(examples: Iterable[str]) -> str | None:
+    """Return the end of a command's help, if there are examples.
+
+    The backspace keeps click from joining the lines.
+    """
+    lines = [f"  {example}" for example in examples]
+    return "\n".join(["\b", "Examples:", *lines]) if lines else None
 
 
 def in_short(command: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from pyinfra.api.exceptions import OperationValueError
 
+from mailstack.cli.examples import epilog
 from mailstack.cli.start import DEPLOY, INVENTORY
 from mailstack.settings import Domain, Settings, User
 
@@ -72,13 +73,13 @@ def _ssh_user(context: click.Context, parameter: click.Parameter, value: str) ->
     return value
 
 
-_EXAMPLES = """\b
-Examples:
-  mailstack init
-  mailstack init --host mail.example.org --domain example.org --user alice@example.org"""
+_EXAMPLES = (
+    "mailstack init",
+    "mailstack init --host mail.example.org --domain example.org --user alice@example.org",
+)
 
 
-@click.command(epilog=_EXAMPLES)
+@click.command(epilog=epilog(_EXAMPLES))
 @click.option(
     "--ssh-user",
     default="root",

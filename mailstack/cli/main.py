@@ -8,6 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from mailstack.cli.commands import command_of
+from mailstack.cli.examples import epilog
 from mailstack.cli.init import init
 from mailstack.cli.options import SHARED, dashed
 from mailstack.cli.start import deploys, start
@@ -32,27 +33,20 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(package_name="mailstack", message="%(prog)s %(version)s")
 def mailstack() -> None:
-    r"""Set up mail servers, and look after them.
+    """Set up mail servers, and look after them.
 
     Each command acts on the hosts of inventory.py in the working folder, which `mailstack init` makes.
     `mailstack COMMAND --help` has the options and examples.
 
-    \b
-    It ends with 0 if all is well, with 1 if something failed or needs a person,
-    and with 2 for wrong usage: nothing was changed then.
+    It ends with 0 if all is well, with 1 if something failed or needs a person, and with 2 for wrong usage:
+    nothing was changed then.
     """
 
 
 def _deploy(files: tuple[str, ...], **options: Any) -> None:
-    r"""Bring the hosts into the state that the inventory declares.
+    """Bring the hosts into the state that the inventory declares.
 
     FILES are the deploys in Python: without them, deploy.py in the working folder or beside the inventory.
-
-    \b
-    Examples:
-      mailstack deploy --dry --diff
-      mailstack deploy
-      mailstack deploy -y --limit mail.example.org
     """
     start(deploys(files, options["inventory"]), options)
 
@@ -63,22 +57,30 @@ mailstack.add_command(
         callback=_deploy,
         params=[click.Argument(["files"], nargs=-1, required=False), *SHARED],
         help=_deploy.__doc__,
+        epilog=epilog(
+            (
+                "mailstack deploy --dry --diff",
+                "mailstack deploy",
+                "mailstack deploy -y --limit mail.example.org",
+            )
+        ),
     )
 )
 mailstack.add_command(init)
 
 
-@mailstack.command()
+@mailstack.command(
+    epilog=epilog(
+        (
+            "mailstack completion bash > ~/.local/share/bash-completion/completions/mailstack",
+            "mailstack completion zsh > ~/.zfunc/_mailstack    # with ~/.zfunc in fpath",
+            "mailstack completion fish > ~/.config/fish/completions/mailstack.fish",
+        )
+    )
+)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    r"""Print the script with which a shell completes commands and options.
-
-    \b
-    Examples:
-      mailstack completion bash > ~/.local/share/bash-completion/completions/mailstack
-      mailstack completion zsh > ~/.zfunc/_mailstack    # with ~/.zfunc in fpath
-      mailstack completion fish > ~/.config/fish/completions/mailstack.fish
-    """
+    """Print the script with which a shell completes commands and options."""
     made = get_completion_class(shell)
     if made is None:
         raise click.ClickException(f"click has no completion for {shell}")

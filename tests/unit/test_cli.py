@@ -104,10 +104,17 @@ def test_each_has_help_and_examples_that_can_be_typed(typed: str) -> None:
     assert said.exit_code == 0
     examples = re.findall(r"^ +(mailstack .*)$", said.output.partition("Examples:")[2], re.MULTILINE)
     assert examples
+    assert re.search(r"^ +Examples:$", said.output, re.MULTILINE)
     for example in examples:
         assert example.startswith(f"mailstack {typed}")
         words = shlex.split(example.partition(">")[0], comments=True)[1 + len(typed.split()) :]
         LEAVES[typed].make_context(typed, words, resilient_parsing=typed == "init")
+
+
+def test_no_help_shows_marks_of_click() -> None:
+    for command in (mailstack, *LEAVES.values()):
+        with click.Context(command) as context:
+            assert "\\b" not in command.get_help(context), command.name
 
 
 def typed_and_rest(words: list[str]) -> tuple[str, list[str]]:
