@@ -1,9 +1,11 @@
-"""`make test` with `PART` and `DEBIAN`: the tests that it would run."""
+"""`make test` with `PART` and `DEBIAN`: the tests that it would run; and the copy of `make mutants`."""
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,13 @@ def test_an_unknown_part_ends_with_a_list_of_all() -> None:
         f" {folder.parent.name} " in run.stderr.replace(".", " ")
         for folder in (ROOT / "tests" / "integration").glob("*/test_*.py")
     )
+
+
+def test_mutmut_copies_what_these_tests_read() -> None:
+    mutmut = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mutmut"]
+    copied = {"pyproject.toml", "tests", *mutmut["source_paths"], *mutmut["also_copy"]}
+    folders = (ROOT / "tests/unit", ROOT / "tests/render")
+    texts = [path.read_text() for folder in folders for path in folder.rglob("*.py")]
+    read = {name for text in texts for name in re.findall(r'ROOT / f?"([^"/]+)', text)}
+    assert {".github", "examples"} <= read
+    assert read - copied == set()
