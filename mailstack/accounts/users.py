@@ -195,7 +195,7 @@ def app_password(
 def sender(
     email: str, sender_email: str, *, present: bool = True, **pyinfras: Unpack[GlobalArguments]
 ) -> OperationMeta:
-    """Allow a user to send from an address, or revoke that.
+    """Add, change or remove an address that a user may send from, beside their own.
 
     + email: the user
     + sender_email: the address, or ``@domain`` for every address there

@@ -49,7 +49,8 @@ def remove(
     packages that the host had before run with these. DNS records stay.
 
     + component: the name of a component, or ``all``
-    + data: what becomes of mail, database, keys and passwords: ``keep``, ``archive`` or ``delete``
+    + data: what becomes of mail, database, keys and passwords: ``keep``, ``archive`` or ``delete``. Without
+      it, the command names them, and removes nothing
     + to: the directory of the archive, an absolute path
 
     Raises ``OperationValueError`` for a component that the settings ask for, naming those that need it, and

@@ -117,6 +117,13 @@ def test_no_help_shows_marks_of_click() -> None:
             assert "\\b" not in command.get_help(context), command.name
 
 
+@pytest.mark.parametrize("typed", sorted(each for each in LEAVES if each.endswith((" add", " remove"))))
+def test_add_and_remove_say_which_they_are(typed: str) -> None:
+    assert (LEAVES[typed].help or "").startswith(
+        ("Add or change", "Shut out") if " add" in typed else ("Remove", "Let")
+    )
+
+
 def typed_and_rest(words: list[str]) -> tuple[str, list[str]]:
     """Return which command the words begin with, and the others."""
     begun = [each for each in LEAVES if words[: len(each.split())] == each.split()]
