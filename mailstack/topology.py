@@ -170,7 +170,7 @@ class Topology:
             node.reachable_at
             for node in self.nodes
             if node != self.here
-            and (node.has_mail or not node.has_role("db"))
+            and node.has_mail
             and self.here in self.of(node).database_nodes(settings)
         )
 

@@ -61,6 +61,14 @@ def test_secrets_are_not_in_the_digest() -> None:
     assert of("one of them") != of("one of them", 20_000_000)
 
 
+def test_a_default_of_another_version_is_not_in_the_digest() -> None:
+    class Later(Settings):
+        mail_of_a_later_version: bool = True
+
+    hostname = "mail.example.org"
+    assert digest(Later(mail_hostname=hostname)) == digest(Settings(mail_hostname=hostname))
+
+
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the warnings of a run that deploys a host which another machine has deployed."""

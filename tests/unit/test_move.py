@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from pyinfra.api.exceptions import OperationError, OperationValueError
 
 from mailstack import Settings, accounts
 from mailstack.accounts.move import Moving
+from mailstack.backends import Backends
 from mailstack.shell import script
 from mailstack.topology import Node
 
@@ -180,3 +183,83 @@ def test_impossible_users(users: str) -> None:
     with pytest.raises(OperationValueError, match="allowed: an address, a domain, or all"):
         command: Any = accounts.move
         command._inner(users, "two")
+
+
+#: ``email``, ``home_directory``, ``mail_directory``, ``backend``, and whether user and domain are active.
+ROWS = [
+    ("new@example.org", None, "new", None, True),
+    ("two@example.org", None, "two", "two", True),
+    ("half@example.org", None, "half", "one>two", True),
+    ("back@example.org", None, "back", "two>>one", True),
+    ("off@example.org", None, "off", "one", False),
+    ("s*r@example.org", None, "star", "one", True),
+]
+SEVERAL = Backends(ONE, (ONE, TWO), (ONE, TWO))
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is said."""
+    said: list[str] = []
+    host = SimpleNamespace(log=said.append, log_styled=lambda text, **_: said.append(text))
+    monkeypatch.setattr(move, "host", host)
+    return said
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, rows: Sequence[Sequence[object]]) -> None:
+    """Let the database answer with these rows."""
+    monkeypatch.setattr(move, "ask", lambda *_: {"users": rows})
+    monkeypatch.setattr(move, "forget", lambda: None)
+
+
+def test_who_moves(log: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, ROWS)
+    found = move._moving(SETTINGS, "all", SEVERAL, TWO)
+    assert [(user.email.partition("@")[0], user.source.name, user.stored) for user in found] == [
+        ("back", "two", "two>>one"),  # its move away was killed: it is only unlocked
+        ("half", "one", "one>two"),
+        ("new", "one", None),
+    ]
+    assert [line.partition(" ")[0] for line in log] == ["off@example.org", "s*r@example.org"]
+
+
+def test_a_user_on_a_host_that_is_not_in_the_inventory(
+    log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, [("a@example.org", None, "a", "three", True)])
+    with pytest.raises(OperationValueError, match="its mail is on three, which is not in the group imap"):
+        move._moving(SETTINGS, "a@example.org", SEVERAL, TWO)
+    answers(monkeypatch, [])
+    with pytest.raises(OperationValueError, match=r"there is no user a@example\.org"):
+        move._moving(SETTINGS, "a@example.org", SEVERAL, TWO)
+
+
+@pytest.mark.parametrize(
+    ("source", "delete_old", "deletes"),
+    [(ONE, True, True), (ONE, False, False), (TWO, True, False)],
+    ids=["as wished", "not wished", "it is on the host that it moves to"],
+)
+def test_only_the_mail_on_the_host_before_is_deleted(
+    source: Node, delete_old: bool, deletes: bool, log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, str]] = []
+    monkeypatch.setattr(move, "_carried", lambda *_: 1.0)
+    monkeypatch.setattr(move, "_run", lambda on, text, within: ran.append((on, text)))
+    monkeypatch.setattr(move.hosts, "host_of", lambda node: node.name)
+    monkeypatch.setattr(move.hosts, "topology", lambda: SimpleNamespace(reached=()))
+    user = Moving("a@example.org", "/var/vmail/a", None, source, TWO)
+    assert move._moved(SETTINGS, user, SEVERAL, delete_old, "1 of 1")
+    assert [on for on, _ in ran] == (["one"] if deletes else [])
+    assert all("/var/vmail/a" in text for _, text in ran)
+    assert log == ["1 of 1: a@example.org: locked for 1.0 s"]
+
+
+def test_another_run_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(move, "current_host", lambda: None)
+    monkeypatch.setattr(move, "_run", lambda on, text, within: ran.append(text))
+    answers(monkeypatch, [("one>three",)])
+    with pytest.raises(OperationError, match="the database says one>three by now"):
+        move._set(SETTINGS, "a@example.org", "one>two", "one>>two")
+    (text,) = ran
+    assert "WHERE email = 'a@example.org' AND backend IS NOT DISTINCT FROM 'one>two';" in text

@@ -8,10 +8,11 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
-from mailstack.components.component import registered
+from mailstack.components.component import registered, site_of
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.removal.commands import is_directory
 from mailstack.removal.plan import Line, is_on, removal, text
+from mailstack.topology import Node, Topology
 from tests.support.sites import site, whole
 
 HOSTNAME = "mail.example.org"
@@ -77,6 +78,8 @@ def test_a_component_alone_leaves_what_others_have(platform: Platform) -> None:
 def test_what_the_settings_ask_for_is_refused(platform: Platform) -> None:
     with pytest.raises(OperationValueError, match=r"bring it back; allowed: with mail_webmail = False"):
         lines("webmail", platform, mail_webmail=True)
+    with pytest.raises(OperationValueError, match="allowed: with mail_backup_repository = None"):
+        lines("backup", platform, mail_backup_repository="/srv/backup")
     with pytest.raises(OperationValueError, match=r"'web'.*webmail need it"):
         lines("web", platform, mail_webmail=True)
     with pytest.raises(OperationValueError, match=r"'dovecot': every mail server has it.*allowed: all"):
@@ -107,3 +110,19 @@ def test_mail_is_of_its_system_user() -> None:
     planned = lines("all", RELEASES[0], mail_home_root="/srv/mail")
     assert Line("state", "mail\t/srv/mail\tvmail") in planned
     assert Line("state", "queue\t/var/spool/postfix\t") in planned
+
+
+def test_what_the_settings_have_stays_as_it_is() -> None:
+    here = site(Settings(mail_hostname=HOSTNAME, mail_backup_repository="/srv/backup"))
+    everything = removal("all", here, RELEASES[0]).full.settings
+    assert everything.mail_backup_repository == "/srv/backup"
+    assert everything.mail_webmail
+
+
+def test_a_database_on_another_host_is_not_dropped() -> None:
+    db, mail = Node("db", ("db",), "192.0.2.1"), Node(HOSTNAME, ("mx", "imap"), "192.0.2.2")
+    for here in (db, mail):
+        its = site_of(Settings(mail_hostname=HOSTNAME), Topology(here, (db, mail)))
+        planned = removal("all", its, RELEASES[0]).lines(RELEASES[0])
+        assert (Line("database", "mail") in planned) == (here == db)
+        assert (Line("package", "dovecot-imapd") in planned) == (here == mail)

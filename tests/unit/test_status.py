@@ -59,6 +59,12 @@ def test_a_service_that_does_not_work(found: Units, expected: str) -> None:
     assert texts(services.services(NOW, [(POSTFIX, found)], [])) == expected
 
 
+def test_a_service_that_never_ran_has_no_time() -> None:
+    never = unit_state("inactive", ActiveExitTimestamp="@0")
+    section = services.services(NOW, [(POSTFIX, never)], [])
+    assert section.lines == ["postfix  inactive"] and section.data[0]["since"] is None
+
+
 def test_other_units_that_failed_are_named_once() -> None:
     failed = ["postfix.service", "mailstack-web.service"]
     section = services.services(NOW, [(POSTFIX, unit_state("failed"))], failed)
@@ -197,7 +203,8 @@ def test_quotas() -> None:
         "of 1 it is not known what they have",
     ]
     assert storage.quotas(9000, []).data == {"users_with_quota": 9000, "above": None}
-    assert not storage.quotas(0, []).troubles
+    none = storage.quotas(0, [])
+    assert none.lines == ["0 users with one, none above 80 %"] and not none.troubles
 
 
 def certificate(days: int, **more: bool) -> CertificateState:
@@ -209,6 +216,7 @@ def certificate(days: int, **more: bool) -> CertificateState:
     ("own", "expected"),
     [
         (certificate(40), ""),
+        (certificate(14), ""),
         (certificate(13), "that of mail has 13 days left"),
         (CertificateState(), "mail has no certificate"),
         (certificate(40, name=False), "it is not for mail"),
@@ -307,13 +315,20 @@ HEALTHY = {"version": "PostgreSQL 17.6", "bytes": 2**23, "connections": 5, "limi
     ("more", "expected"),
     [
         ({}, ""),
-        ({"connections": 85}, "85 of 100 connections are in use"),
+        ({"connections": 80}, ""),
+        ({"connections": 81}, "81 of 100 connections are in use"),
         ({"idle_slots": ["gone"]}, "nothing reads the replication slot gone, and its WAL fills the disk"),
         (
             {"replicas": [{"name": "r", "address": None, "state": "catchup", "behind": 5}]},
             "the replica r at this host is behind",
         ),
         ({"replicas": [{"name": "r", "address": None, "state": "streaming", "behind": 5}]}, ""),
+        ({"replicas": [{"name": "r", "address": None, "state": "backup", "behind": None}]}, ""),
+        ({"replicas": [{"name": "r", "address": None, "state": "streaming", "behind": 2**28}]}, ""),
+        (
+            {"replicas": [{"name": "r", "address": "192.0.2.7", "state": "streaming", "behind": 2**28 + 1}]},
+            "the replica r at 192.0.2.7 is behind",
+        ),
     ],
 )
 def test_the_database(more: dict[str, Any], expected: str) -> None:
@@ -335,6 +350,7 @@ mailstack-web.service loaded failed failed A page
 1000  100 10 5 /
 1000  100 10 5 /
  500  250  - - /a mount
+? ? ? ? /away
 \fstore
 20
 \fqueue
@@ -358,7 +374,9 @@ def test_what_a_host_says() -> None:
     question = HostState.of("/var/vmail", "/keys", ["/"])
     found = question.parse(SAID)
     assert (found.now, found.failed) == (NOW, ["mailstack-web.service"])
-    assert found.disks == [Disk("/", 1000, 100, 10, 5), Disk("/a mount", 500, 250, 0, 0)]
+    away = Disk("/away", 0, 0, 0, 0, answers=False)
+    assert found.disks == [Disk("/", 1000, 100, 10, 5), Disk("/a mount", 500, 250, 0, 0), away]
+    assert texts(storage.disks([away], None, "")) == "/away does not answer"
     assert (found.disks[0].used, found.disks[1].used) == (90, 50)
     assert (found.store, found.queue) == (20480, [{"queue_id": "1"}])
     assert found.keys == [Key("example.org", "rsa1", NOW)]

@@ -107,6 +107,15 @@ def test_mail_is_deleted_where_it_lies() -> None:
     said = refusal(given, db=["one"], mx=["two"], imap=["two"])
     assert said.startswith("mail_accounts_delete_mail: one deletes accounts and has no mail, because one")
     check(settings(**given), topology_of(inventory(True, given)["one"]))
+    given["mail_accounts_policy"] = "add-only"  # nothing is deleted
+    check(settings(**given), topology_of(inventory(True, given, db=["one"], mx=["two"], imap=["two"])["one"]))
+
+
+def test_a_standby_deletes_no_mail() -> None:
+    given = {"mail_accounts_policy": "authoritative", "mail_accounts_delete_mail": True}
+    groups = {"db": ["one", "two"], "mx": ["one", "three"], "imap": ["one", "three"]}
+    given |= {"mail_firewall": True}
+    check(settings(**given), topology_of(inventory(True, given, **groups)["two"]))
 
 
 def test_one_server_has_several_databases() -> None:

@@ -13,7 +13,7 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack import Settings
 from mailstack.components.component import site_of
 from mailstack.shell import script
-from mailstack.topology import Node, Topology
+from mailstack.topology import Node, Role, Topology
 from mailstack.upgrading.checks import (
     DAY,
     HostLook,
@@ -93,6 +93,8 @@ def test_room_is_counted_by_file_system() -> None:
     assert wrong(found) == ""
     found.room["/var/cache/apt/archives"] = found.room["/var/lib/postgresql"] = ("/var", together - 1)
     assert wrong(found).startswith("/var has 703.")
+    found.room["/usr"] = found.room["/boot"] = ("/", need["/usr"] - 1)
+    assert "/ has 1.1 GiB free; allowed: 1.1 GiB or more" in wrong(found)
     found.room["/boot"] = ("/boot", 100 * 1024 * 1024)
     assert "/boot has 100.0 MiB free; allowed: 200.0 MiB or more" in wrong(found)
 
@@ -132,6 +134,16 @@ def test_a_database_with_a_standby_is_refused(here: str) -> None:
     found = site_of(Settings(mail_hostname="mail.example.org"), Topology(nodes[here], tuple(nodes.values())))
     with pytest.raises(OperationValueError, match="allowed: a host with all roles and PostgreSQL"):
         check_topology(found)
+
+
+@pytest.mark.parametrize("groups", [("db",), ("mx", "imap")])
+def test_a_host_with_a_part_of_the_server_is_refused(groups: tuple[Role, ...]) -> None:
+    here = Node("mail.example.org", groups, "192.0.2.1")
+    rest = tuple(role for role in ("db", "mx", "imap") if role not in groups)
+    # a server of its own, so the host has no clients
+    other = Node("other", rest, "192.0.2.2", {"mail_db_host": "192.0.2.9"})  # type: ignore[arg-type]
+    with pytest.raises(OperationValueError, match="allowed: a host with all roles"):
+        check_topology(site_of(Settings(mail_hostname="mail.example.org"), Topology(here, (here, other))))
 
 
 TOOLS = {
