@@ -169,9 +169,7 @@ class Topology:
         return sorted(
             node.reachable_at
             for node in self.nodes
-            if node != self.here
-            and node.has_mail
-            and self.here in self.of(node).database_nodes(settings)
+            if node != self.here and node.has_mail and self.here in self.of(node).database_nodes(settings)
         )
 
     def database_peers(self, settings: Settings) -> list[Node]:

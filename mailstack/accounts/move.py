@@ -138,7 +138,7 @@ def _move(settings: Settings, wanted: str, backend: str, delete_old: bool) -> Ge
         for number, user in enumerate(moving, 1):
             failed += not _moved(settings, user, several, delete_old, f"{number} of {len(moving)}")
         if failed:
-            raise OperationError(f"{failed} of {len(moving)} could not be moved, and stay: see above")
+            raise OperationError(f"{failed} of {len(moving)} failed: see above")
 
     yield local_command(carry)
 
@@ -183,11 +183,9 @@ def _check_deletable(settings: Settings, moving: Sequence[Moving]) -> None:
 
 
 def _moved(settings: Settings, user: Moving, several: Backends, delete_old: bool, which: str) -> bool:
-    """Move the mail of one user, say how it went, and return whether it has moved."""
+    """Move the mail of one user, say how it went, and return whether all was done."""
     try:
         seconds = _carried(settings, user)
-        if delete_old and user.source != user.target:
-            _run(hosts.host_of(user.source), script("delete_homes", user.home), _LOCKED)
     except OperationError as error:
         host.log_styled(f"{which}: {user.email}: {reason(error)}", fg="red", log_func=logger.error)
         return False
@@ -196,6 +194,14 @@ def _moved(settings: Settings, user: Moving, several: Backends, delete_old: bool
             if node.name in hosts.topology().reached:
                 run_script(hosts.host_of(node), _FLUSH, _CHANGING)
     host.log(f"{which}: {user.email}: locked for {seconds:.1f} s")
+    if not delete_old or user.source == user.target:
+        return True
+    try:
+        _run(hosts.host_of(user.source), script("delete_homes", user.home), _LOCKED)
+    except OperationError as error:
+        said = f"{which}: {user.email}: moved, but {user.home} is not deleted: {reason(error)}"
+        host.log_styled(said, fg="red", log_func=logger.error)
+        return False
     return True
 
 

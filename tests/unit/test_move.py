@@ -263,3 +263,20 @@ def test_another_run_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None
         move._set(SETTINGS, "a@example.org", "one>two", "one>>two")
     (text,) = ran
     assert "WHERE email = 'a@example.org' AND backend IS NOT DISTINCT FROM 'one>two';" in text
+
+
+def test_mail_that_can_not_be_deleted_is_told_of_a_user_who_moved(
+    log: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(on: object, text: str, within: float) -> None:
+        raise OperationError(f"{on}: no")
+
+    monkeypatch.setattr(move, "_carried", lambda *_: 1.0)
+    monkeypatch.setattr(move, "_run", run)
+    monkeypatch.setattr(move.hosts, "host_of", lambda node: node.name)
+    monkeypatch.setattr(move.hosts, "topology", lambda: SimpleNamespace(reached=()))
+    assert not move._moved(SETTINGS, Moving("a@example.org", "/a", None, ONE, TWO), SEVERAL, True, "1 of 1")
+    assert log == [
+        "1 of 1: a@example.org: locked for 1.0 s",
+        "1 of 1: a@example.org: moved, but /a is not deleted: one: no",
+    ]
