@@ -1,6 +1,6 @@
 """Hostile text for property tests, and how many cases each of them tries.
 
-`make test` tries the same few hundred for each field each time. `make fuzz` sets `MAILSTACK_CASES`, and tries
+`make test` tries the same 60 for each field each time. `make fuzz` sets `MAILSTACK_CASES`, and tries
 that many new ones.
 """
 
