@@ -12,6 +12,7 @@ from mailstack.settings.errors import Allowed
 from mailstack.settings.types import (
     Host,
     Identifier,
+    Line,
     ListOf,
     Model,
     Password,
@@ -106,7 +107,7 @@ class DatabaseSettings(Model):
         description="The database server for Postfix and Dovecot on a host without a database of its own. "
         "Without it: the host in the inventory's group `db`, or the server of `mail_db_dsn`.",
     )
-    mail_db_primary: str | None = Field(
+    mail_db_primary: Line | None = Field(
         default=None,
         description="The host of the inventory's group `db` with the primary, by its name in the inventory; "
         "the others are its standbys. Without it: the first in the inventory.",

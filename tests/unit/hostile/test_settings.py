@@ -64,6 +64,7 @@ RELAYED = {"mail_relayhost": "[a.example]", "mail_relayhost_user": "u", "mail_re
 PLACES: dict[str, Place] = {
     **alone("mail_hostname", "mail.example.org", "m\u00fcller.example"),
     **alone("mail_domain", "example.org"),
+    **alone("mail_db_primary", "db1.example.org"),
     **alone("mail_address", *ADDRESSES),
     **alone("mail_postmaster", "root", "o'hara#$&=?^_{|}~@example.org"),
     **listed("mail_domains", "example.org"),
