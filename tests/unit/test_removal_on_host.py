@@ -403,7 +403,13 @@ def test_the_place_of_the_archive_stays(host: Host) -> None:
     mail.mkdir()
     link.symlink_to(mail)
     host.plan = [("state", f"mail\t{mail}\t")]
-    inside = {mail: mail, mail / "x": mail, link: mail, link / "x": mail, "/etc/x": "/etc"}
+    inside: dict[Path | str, Path | str] = {
+        mail: mail,
+        mail / "x": mail,
+        link: mail,
+        link / "x": mail,
+        "/etc/x": "/etc",
+    }
     more = {"/var/lib/mailstack": "/var/lib", "/run/x": "/run", "/var/cache/mailstack-x": "/var/cache"}
     for place, where in {**inside, **more}.items():
         done = host.run("check_place", to=str(place))
