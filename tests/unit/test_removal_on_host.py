@@ -411,7 +411,7 @@ def test_the_place_of_the_archive_stays(host: Host) -> None:
         "/etc/x": "/etc",
     }
     more = {"/var/lib/mailstack": "/var/lib", "/run/x": "/run", "/var/cache/mailstack-x": "/var/cache"}
-    for place, where in {**inside, **more}.items():
+    for place, where in [*inside.items(), *more.items()]:
         done = host.run("check_place", to=str(place))
         assert done.returncode and f"to = {place}: is in {where};" in done.stderr, place
     assert host.run("check_place", to="/srv/archive").returncode == 0
