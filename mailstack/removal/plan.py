@@ -38,7 +38,8 @@ class Line(NamedTuple):
       after a tab), ``made`` (a key or certificate), ``tree`` (a directory of mailstack), ``package``,
       ``user``, ``state`` (its kind, its path, and the user whose files it has, or nothing, after tabs),
       ``database``, ``engine``, ``port``, ``role``, ``spared`` (a path that stays), ``stays`` (a directory
-      that other components need, also empty), ``needed`` (a package of these)
+      that other components need, also empty), ``needed`` (a package of these), ``state_of`` (a package, and a
+      ``state`` after a tab: it counts only if a deploy has brought the package)
     """
 
     kind: str
@@ -65,7 +66,8 @@ class Removal:
         gone = (line for line in found if line not in others and line.kind != "directory")
         words = {"directory": "stays", "package": "needed"}
         stay = (Line(words[kind], value) for kind, value in sorted(others) if kind in words)
-        return [*dict.fromkeys(gone), *self._database(), *stay]
+        unused = {} if self.staying else self._unused(platform)
+        return [*dict.fromkeys(unused.get(line, line) for line in gone), *self._database(), *stay]
 
     def ends(self, platform: Platform) -> list[str]:
         """Return the scripts by which a deploy ends what its settings no longer ask for."""
@@ -80,6 +82,23 @@ class Removal:
         yield from _declared(component, self.full, platform, absent=True)
         if component.is_wanted(self.site):
             yield from _declared(component, self.site, platform, absent=True)
+
+    def _unused(self, platform: Platform) -> dict[Line, Line]:
+        """Return the state of components that are off: the host may have had their packages before."""
+        off = [each for each in self.components if each.switch and not is_on(each, self.site, platform)]
+        used = {
+            line
+            for each in self.components
+            if each not in off
+            for line in _declared(each, self.site, platform)
+        }
+        return {
+            line: Line("state_of", f"{package}\t{line.value}")
+            for each in off
+            for package in [*each.packages(self.full, platform)][:1]
+            for line in _declared(each, self.full, platform)
+            if line.kind == "state" and line not in used
+        }
 
     def _database(self) -> Iterator[Line]:
         """Yield what is needed to drop the database, if it goes and is on this host."""

@@ -3,9 +3,16 @@
 # Nothing is deleted before the archive was compared with the files.
 # shellcheck disable=SC2013,SC2154  # words end at newlines; remove_begin.sh sets the variables
 
-states() { of state | cut -f 2; }  # its paths
+state() {  # its lines in the plan; keys of a package that was here before are the host's own, if the settings do not use it
+  of state
+  for line in $(of state_of); do
+    ! things | grep -qxF -e "package ${line%%"$tab"*}" || printf '%s\n' "${line#*"$tab"}"
+  done
+}
 
-queue() { of state | sed -n "s/^queue$tab\([^$tab]*\).*/\1/p"; }
+states() { state | cut -f 2; }  # its paths
+
+queue() { state | sed -n "s/^queue$tab\([^$tab]*\).*/\1/p"; }
 
 queued() {  # how many messages wait
   for path in $(queue); do
@@ -15,7 +22,7 @@ queued() {  # how many messages wait
 
 describe() {
   ! has_database || echo "database $database: $(users) users"
-  for line in $(of state); do
+  for line in $(state); do
     kind=${line%%"$tab"*} path=$(printf '%s\n' "$line" | cut -f 2)
     case $kind in
       queue) echo "$path: queue, $(queued) messages" ;;
@@ -154,7 +161,7 @@ wipe() {  # OWNER PATH; what others have in it stays, and what a package or a mo
 }
 
 erase() {  # what is left of the state
-  for line in $(of state); do
+  for line in $(state); do
     path=$(printf '%s\n' "$line" | cut -f 2) owner=$(printf '%s\n' "$line" | cut -f 3)
     case $path in
       /var/mail) continue ;;  # local users' mail, which may be older than mailstack

@@ -88,6 +88,20 @@ def test_what_the_settings_ask_for_is_refused(platform: Platform) -> None:
         lines("webmial", platform)
 
 
+@both
+def test_keys_of_a_package_that_the_host_had_are_not_of_a_component_that_is_off(platform: Platform) -> None:
+    planned = lines("all", platform, mail_rspamd=False, mail_srs=False)
+    unsure = {line.value for line in planned if line.kind == "state_of"}
+    assert {
+        "rspamd\tsecrets\t/var/lib/rspamd/dkim\t",
+        "postsrsd\tsecrets\t/etc/postsrsd.secret\t",
+    } <= unsure
+    sure = {line.value.split("\t")[1] for line in planned if line.kind == "state"}
+    assert "/var/lib/mailstack/secrets" in sure and not sure & {each.split("\t")[2] for each in unsure}
+    both_on = lines("all", platform, mail_rspamd=True, mail_srs=True)
+    assert not [line for line in both_on if line.kind == "state_of"]
+
+
 def test_only_directories_that_deploys_name_are_removed_whole() -> None:
     planned = lines("all", RELEASES[0], mail_home_root="/srv/mailstack/mail", mail_webmail=True)
     trees = {line.value for line in planned if line.kind == "tree"}

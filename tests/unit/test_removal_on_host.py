@@ -451,6 +451,15 @@ def test_mail_of_another_user_stays(host: Host) -> None:
     assert not mail.exists()
 
 
+def test_keys_of_the_hosts_own_package_stay(host: Host) -> None:
+    keys = host.root / "dkim"
+    keys.mkdir()
+    host.plan = [("state_of", f"rspamd\tsecrets\t{keys}\t")]
+    assert host.run("erase", choice="delete").stdout == host.run("states").stdout == ""
+    host.brought("package rspamd")
+    assert host.run("states").stdout == f"{keys}\n"
+
+
 def give_back(host: Host, path: Path, mode: str = "go", choice: str = "delete") -> tuple[str, str]:
     """Return what is said when a file is given back."""
     done = host.run(f"give_back {path}", mode, choice=choice)
