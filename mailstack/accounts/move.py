@@ -216,6 +216,10 @@ def _carried(settings: Settings, user: Moving) -> float:
     address = user.target.reachable_at
     to = f"tcps:{f'[{address}]' if ':' in address else address}:{DOVEADM_PORT}"
     source = hosts.host_of(user.source)
+    if user.stored is None:  # in another order of the inventory, the mail was on another host
+        said = f"there is mail in {user.home} already: write the host that has it to mail_users.backend"
+        found = f"[ ! -e {shlex.quote(user.home)} ] || {{ echo {shlex.quote(said)} >&2; exit 1; }}"
+        _run(hosts.host_of(user.target), found, _CHANGING)
     # what a killed run has left copying would take new mail away, once the user is on the other host
     alone = script("lock_home", user.home)
     try:

@@ -42,6 +42,9 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(move, "_set", change)
 
     def run(on: object, text: str, within: float) -> None:
+        if text.startswith("[ ! -e /home ]"):
+            steps.append(f"no mail on {on}")
+            return
         lock, _, rest = text.partition(script("lock_home", "/home"))
         assert lock == "" and rest, "two copies at once"
         steps.append(rest.strip().partition("\n")[0])
@@ -56,7 +59,7 @@ def test_the_mailbox_is_locked_for_the_last_copy_alone(done: list[str]) -> None:
     move._carried(SETTINGS, Moving("a@example.org", "/home", None, ONE, TWO))
     to = "tcps:[2001:db8::2]:24245"
     copy, last = f"doveadm backup -u a@example.org '{to}'", f"set -- a@example.org '{to}'"
-    assert done == ["one>two", copy, "one>>two", "all know it", last, "two"]
+    assert done == ["no mail on two", "one>two", copy, "one>>two", "all know it", last, "two"]
 
 
 @pytest.mark.parametrize("failing", ["doveadm backup", "set -- a@example.org"])
@@ -77,6 +80,25 @@ def test_a_move_back_of_a_killed_run_only_unlocks(done: list[str]) -> None:
     before = Moving("a@example.org", "/home", None, ONE, ONE)
     assert move._carried(SETTINGS, before) == 0
     assert done == ["one"]
+
+
+def test_mail_is_not_replaced_by_that_of_the_first_host(
+    done: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A user without a host in the database is on the first, and the order may have changed."""
+
+    def run(on: object, text: str, within: float) -> None:
+        ended = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30)
+        if ended.returncode:
+            raise OperationError(ended.stderr.strip())
+
+    monkeypatch.setattr(move, "_run", run)
+    user = Moving("a@example.org", str(tmp_path), None, ONE, TWO)
+    with pytest.raises(OperationError, match=f"mail in {tmp_path} already: write the host"):
+        move._carried(SETTINGS, user)
+    assert done == []
+    monkeypatch.setattr(move, "_run", lambda on, text, within: None)
+    move._carried(SETTINGS, user._replace(stored="one"))
 
 
 def test_a_standby_that_does_not_know_it_ends_the_move(
