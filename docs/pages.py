@@ -37,11 +37,13 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Change links to files of the repository to those of the site."""
     at = page.file.src_uri
+    names = "|".join(name.removesuffix(".md") for name in PAGES)
     if at.startswith("project/"):
         markdown = re.sub(r"\]\(docs/", "](../", markdown)
-        names = "|".join(name.removesuffix(".md") for name in PAGES)
         markdown = re.sub(rf"\]\(({names})(\.md)?\)", lambda found: f"]({found[1].lower()}.md)", markdown)
         return markdown if at != "project/license.md" else f"# Licence\n\n{markdown}"
     if at == "bench/results.md":
         return re.sub(r"\]\(\.\./docs/", "](../", markdown)
+    pattern = rf"\]\(\.\./({names})(\.md)?\)"
+    markdown = re.sub(pattern, lambda found: f"](project/{found[1].lower()}.md)", markdown)
     return re.sub(r"\]\(\.\./(?=bench/)", "](", markdown)

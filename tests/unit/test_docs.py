@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import Parameter, signature
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -93,6 +97,16 @@ def test_facts_exist_and_take_these_arguments(page: Path) -> None:
             module, _, attribute = path.rpartition(".")
             takes = signature(getattr(import_module(module), attribute).command).parameters
             assert {word.partition("=")[0] for word in arguments} <= set(takes), command
+
+
+def test_links_out_of_the_pages_have_a_place_on_the_site(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mkdocs.structure.files", Mock())  # only the extra docs has it
+    on_page = run_path(str(ROOT / "docs/pages.py"))["on_page_markdown"]
+    texts = {page.name: page.read_text() for page in (ROOT / "docs").glob("*.md")}
+    assert "](../SECURITY.md)" in texts["security.md"]
+    for at, text in texts.items():
+        page = SimpleNamespace(file=SimpleNamespace(src_uri=at))
+        assert "](../" not in on_page(text, page, None, None), at
 
 
 def test_the_tests_that_prove_a_promise_exist() -> None:
