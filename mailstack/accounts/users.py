@@ -52,7 +52,8 @@ def user(
       for a new user by default ``prompt``. An existing user gets this as the new password
     + quota_mb, quota_messages: the largest size of the mailbox in MiB and in messages; 0 for no limit
     + home_directory: the directory of the mail; by default a new one below ``mail_home_root``
-    + mail_driver: how the mail of a new user is stored; ``maildir`` if that directory has a Maildir already
+    + mail_driver: how the mail of a new user is stored, ``sdbox`` or ``maildir``; by default as in the
+      settings. A Maildir that ``home_directory`` has already is only seen with ``maildir``
     + backend: the host in the group ``imap`` that has the mailbox of a new user, if there are several; by
       default one of them, by ``mail_backend_weight``
     + message_rate_limit, recipient_rate_limit: messages, and recipients, in an hour; 0 for no limit
