@@ -522,7 +522,12 @@ def test_what_is_kept_stays(host: Host) -> None:
 
 def test_what_services_make_is_known_by_name(host: Host) -> None:
     pattern = r"(?:(?:State|Cache|Logs)Directory=|/var/(?:lib|cache|log)/)(mailstack-[a-z_-]+)"
-    files = [path for top in ("mailstack", "templates") for path in (ROOT / top).rglob("*.*")]
+    files = [
+        path
+        for top in ("mailstack", "templates")
+        for path in (ROOT / top).rglob("*.*")
+        if path.suffix != ".pyc"
+    ]
     texts = [path.read_text(errors="replace") for path in files if path.is_file()]
     named = {name for text in texts for name in re.findall(pattern, text)}
     known = {path.rpartition("/")[2] for path in host.run("made_by_services").stdout.split()}
