@@ -22,10 +22,11 @@ needed_by() {  # NAME...: they, and all that they need
     --no-enhances "$@" | grep '^[a-z0-9]' || :
 }
 
-present_of() {  # LINES: the packages of these that can go; of removed ones, their configuration
+present_of() {  # LINES: the packages of these that can go, also half removed ones; of removed ones, their configuration
   for name in $1; do
     case $(status_of "$name"),$choice in
-      installed,* | config-files,archive | config-files,delete) echo "$name" ;;
+      ,* | not-installed,* | config-files,keep) ;;
+      *) echo "$name" ;;
     esac
   done
 }
@@ -77,7 +78,16 @@ purged() {  # print the packages that go
   printf '%s\n' "$going"
 }
 
+settle() {  # after a removal that was killed: until then, apt refuses to go on
+  for _ in $(seq 300); do
+    said=$(dpkg --force-confold --configure -a 2>&1) && return
+    case $said in *lock*) sleep 1 ;; *) break ;; esac  # dpkg does not wait for its lock
+  done
+  tell "$said"
+}
+
 packages() {
+  [ "$mode" != go ] || settle
   gone=$(purged)
   [ -z "$gone" ] || act "remove the packages $(each "$gone" | inline)" remove_packages
   [ "$scope" != all ] || bring_back
@@ -94,6 +104,8 @@ remove_packages() {
       # a purge of `locales` takes it, also if it was there before
       things | grep -qx 'file /etc/default/locale' || keep /etc/default/locale
       apt_get purge $gone
+      left=$(present_of "$gone")  # apt only removes what was half removed
+      [ -z "$left" ] || apt_get purge $left
       give_back /etc/default/locale ;;
   esac
 }

@@ -114,6 +114,37 @@ def test_what_deploys_installed_goes_and_what_was_here_stays(host: Host) -> None
     assert purged(host) == (["postfix", "ssl-cert"], "")
 
 
+@pytest.mark.parametrize(
+    ("status", "choice", "goes"),
+    [
+        ("half-installed", "keep", True),
+        ("half-configured", "archive", True),
+        ("config-files", "keep", False),
+        ("config-files", "delete", True),
+        ("not-installed", "delete", False),
+        ("", "delete", False),
+    ],
+)
+def test_half_removed_packages_go_too(host: Host, status: str, choice: str, goes: bool) -> None:
+    asked = f"status_of() {{ printf '{status}'; }}\npresent_of postfix"
+    assert host.run(asked, choice=choice).stdout == ("postfix\n" if goes else "")
+
+
+def test_a_killed_removal_of_packages_goes_on(host: Host) -> None:
+    calls = host.root / "calls"
+    fakes = f"""
+dpkg() {{ echo dpkg "$@" >> {calls}; }}
+apt_get() {{ echo apt "$@" >> {calls}; }}
+keep() {{ :; }}
+purged() {{ echo postfix; }}
+status_of() {{ printf config-files; }}
+packages"""
+    assert host.run(fakes, mode="look").stdout == "remove the packages postfix\n" and not calls.exists()
+    host.run(fakes, mode="go")
+    purges = ["apt purge postfix"] * 2  # the first one has only removed what was half removed
+    assert calls.read_text().splitlines() == ["dpkg --force-confold --configure -a", *purges]
+
+
 def test_what_an_older_package_needs_stays(host: Host) -> None:
     host.packages = {"their-app": ["redis"], "redis": ["redis-tools"], "redis-tools": [], "rspamd": []}
     host.brought("package redis", "package redis-tools", "package rspamd")
