@@ -88,7 +88,11 @@ def test_a_promotion_keeps_what_the_others_need() -> None:
 def test_slots_without_a_standby_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     away = {"keeps": True, "lost": False, "active": False}
     found = {"slots": {ONE: away, TWO: away | {"active": True}, "of_someone": away}}
-    assert steps(monkeypatch, found) == [f"role {ROLE}: dropped", f"replication slot {ONE}: dropped"]
+    assert steps(monkeypatch, found) == [
+        f"role {ROLE}: dropped",
+        f"replication slot {ONE}: dropped",
+        f"replication slot {TWO}: dropped",  # else it keeps all changes once its host is gone
+    ]
 
 
 def test_a_standby_is_not_changed_as_a_primary(monkeypatch: pytest.MonkeyPatch) -> None:

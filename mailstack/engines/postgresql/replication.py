@@ -105,8 +105,8 @@ def _slots(name: str, found: Mapping[str, Mapping[str, bool]], wanted: Sequence[
         elif found[slot]["lost"]:
             sql = f"{_dropping(slot)} {create}"
             yield Step(f"replication slot {slot}: made again, as its standby fell behind", name, sql)
-    for slot, state in found.items():
-        if is_slot(slot) and slot not in wanted and not state["active"]:
+    for slot in found:
+        if is_slot(slot) and slot not in wanted:
             yield Step(f"replication slot {slot}: dropped", name, _dropping(slot))
 
 
@@ -126,4 +126,12 @@ def promotion(slots: Sequence[str]) -> str:
 
 
 def _dropping(slot: str) -> str:
-    return f"SELECT pg_drop_replication_slot({literal(slot)});"
+    """Return SQL that drops a slot, also while a standby uses it: once that is gone, it keeps all changes.
+
+    The standby does not connect again, as ``pg_hba.conf`` has no line for it by now.
+    """
+    name = literal(slot)
+    return (
+        "SELECT pg_terminate_backend(active_pid, 10000) FROM pg_replication_slots"
+        f" WHERE active_pid IS NOT NULL AND slot_name = {name}; SELECT pg_drop_replication_slot({name});"
+    )
