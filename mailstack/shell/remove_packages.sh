@@ -39,10 +39,10 @@ server_of_others() {  # the package of the database server, if it has databases 
   case $engine in mysql) echo mariadb-server ;; *) echo postgresql; servers ;; esac
 }
 
-has_files_of_others() {  # PACKAGE DIRECTORY...: print the package if there are; a purge deletes them
+has_files_of_others() {  # PACKAGE DIRECTORY...: print the package if it would go and there are; a purge deletes them
   name=$1
   shift
-  is_installed "$name" || return 0
+  [ "$(both "$name" "$named")" ] || return 0
   theirs=$(find "$@" -mindepth 1 2>/dev/null | while read -r path; do is_ours "$path" || echo "$path"; done)
   [ "$theirs" ] || return 0
   tell "$name stays: it has files of others: $(printf '%s' "$theirs" | inline)"

@@ -213,6 +213,8 @@ def test_a_web_server_with_sites_of_others_stays(host: Host) -> None:
     shop.symlink_to("/etc/nginx/sites-available/shop")
     going, said = purged(host)
     assert going == ["rspamd"] and f"nginx stays: it has files of others: {shop}" in said
+    host.plan = [("package", "rspamd")]
+    assert purged(host, scope="rspamd") == (["rspamd"], "")
 
 
 def test_a_certbot_with_certificates_of_others_stays(host: Host) -> None:
