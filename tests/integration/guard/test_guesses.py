@@ -238,7 +238,8 @@ def test_the_machine_that_deploys_is_never_shut_out(guarded: Target, guesser: Gu
         assert told.returncode and f"{us} is shut out by the jail theirs of fail2ban" in told.stdout
         assert f"fail2ban-client set theirs unbanip {us} lets it in again" in told.stdout
     finally:
-        guarded.exec(f"fail2ban-client set theirs unbanip {us}")
+        # other tests look for all troubles: the last run of verify is none of theirs
+        guarded.exec(f"fail2ban-client set theirs unbanip {us}; rm -f /var/lib/mailstack/verify.json")
         guarded.pyinfra(*deploy, data=data(), timeout=300).check()
 
 
