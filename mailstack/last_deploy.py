@@ -1,7 +1,7 @@
 """The last deploy of a host, recorded on it: a machine that replaces the settings of another one is told so.
 
 The first command of a deploy that changes a host also writes the record, so that it costs no command of its
-own. A deploy that changes nothing replaces nothing, and leaves the record as it is.
+own. A deploy that changes nothing, or whose files are refused, replaces nothing: the record stays as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mailstack.facts.files import FileTexts
 from mailstack.facts.reading import announce, read
 from mailstack.operation import warn_once
 from mailstack.run import current_host, is_executing
-from mailstack.shell import script, with_input
+from mailstack.shell import script, shell, with_input
 from mailstack.text import printable
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def announced(settings: Settings) -> None:
 
 
 def noted(command: PyinfraCommand) -> PyinfraCommand:
-    """Return a command that changes the current host; the first one of a deploy also records the deploy.
+    """Return a command that changes the current host; the first one, if it works, also records the deploy.
 
     Warn if the last deploy came from another machine and had other settings.
     """
@@ -78,7 +78,8 @@ def noted(command: PyinfraCommand) -> PyinfraCommand:
         return command
     del _deploys[host]
     note = with_input(f"(\n{script('last_deploy', PATH, json.dumps(this._asdict()))}\n)")
-    return StringCommand("sh", _stdin=f"{note}{change}")
+    # not "&&": sh(1) ignores set -e in what stands before it
+    return shell(f"(\n{change})\nchanged=$?\n[ $changed = 0 ] || exit $changed\n{note}")
 
 
 def digest(settings: Settings) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -91,10 +93,24 @@ def script_of(command: PyinfraCommand) -> str:
 
 def test_the_first_command_of_a_deploy_records_it(said: list[str]) -> None:
     first, second = (last_deploy.noted(shell("true")) for _ in range(2))
-    assert script_of(first).endswith(script_of(shell("true")))
+    assert script_of(shell("true")) in script_of(first)
     assert last_deploy.PATH in script_of(first)
     assert script_of(second) == script_of(shell("true"))
     assert len(said) == 1 and "alice@laptop" in said[0]
+
+
+@pytest.mark.parametrize(("change", "status"), [("cat", 0), ("exit 3", 3), ("set -e; false; true", 1)])
+def test_a_change_that_fails_is_not_recorded(
+    said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, change: str, status: int
+) -> None:
+    record = tmp_path / "made/last-deploy.json"
+    monkeypatch.setattr(last_deploy, "read", lambda _: {})
+    monkeypatch.setattr(last_deploy, "PATH", str(record))
+    command = last_deploy.noted(shell(change, "some data\n"))
+    done = subprocess.run(["sh"], input=script_of(command), capture_output=True, text=True, timeout=10)
+    assert (done.returncode, record.exists()) == (status, status == 0)
+    assert done.stdout == ("some data\n" if change == "cat" else "")
+    assert said == []
 
 
 def test_a_dry_run_warns_and_records_nothing(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
