@@ -101,7 +101,7 @@ def test_each_fact_has_the_values_of_the_host(server: Target, debian: int) -> No
     version, name, port = lines(server, "pg_lsclusters -h")[0].split()[:3]
     assert (cluster["version"], cluster["name"], cluster["port"]) == (version, name, int(port))
     assert said["PostgresqlClusters"]["for_mail"] == said["HostPlatform"]["postgresql"] == version
-    assert cluster["flags"] == ["binaries", "block", "data", "ours", "starts"]
+    assert cluster["flags"] == ["binaries", "block", "data", "ours", "starts", "used"]
     assert said["InstalledPackages"] == ["dovecot-core", "postfix"]
     passwd = lines(server, "getent passwd vmail postfix")
     assert [":".join(user) for user in said["SystemUsers"]["users"]] == passwd
