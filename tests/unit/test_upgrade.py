@@ -27,8 +27,8 @@ from tests.support.sites import site
 
 SAID = """\
 system=debian 12
-source=Debian|bookworm|http://deb.debian.org/debian
-source=Debian|bookworm-security|http://deb.debian.org/debian-security
+source=Debian|bookworm|http://mirror.example/debian
+source=Debian|bookworm-security|http://mirror.example/debian-security
 installed=1200000
 database=60000
 room=/usr / 9000000
@@ -68,7 +68,7 @@ def test_a_host_without_a_problem() -> None:
             "https://download.docker.com bookworm (Docker)",
         ),
         ("source=|bookworm|http://own.example\n", "http://own.example bookworm (not known)"),
-        ("source=Debian|trixie|http://deb.debian.org\n", "http://deb.debian.org trixie (Debian)"),
+        ("source=Debian|trixie|http://mirror.example\n", "http://mirror.example trixie (Debian)"),
     ],
 )
 def test_each_problem_is_named(line: str, text: str) -> None:
@@ -175,8 +175,8 @@ class Host:
             (root / name).mkdir(parents=True)
         (self.state / "begun").write_text("15\n")
         (root / "apt/sources.list").write_text(
-            "# bookworm\ndeb http://deb.debian.org/debian bookworm main\n"
-            "deb http://deb.debian.org/debian-security bookworm-security main\n"
+            "# bookworm\ndeb http://mirror.example/debian bookworm main\n"
+            "deb http://mirror.example/debian-security bookworm-security main\n"
         )
         for name, text in TOOLS.items():
             (root / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
@@ -237,8 +237,8 @@ def test_dovecot_comes_last_and_masked(host: Host) -> None:
     sources = (host.root / "apt/sources.list").read_text()
     assert sources.splitlines() == [
         "# bookworm",
-        "deb http://deb.debian.org/debian trixie main",
-        "deb http://deb.debian.org/debian-security trixie-security main",
+        "deb http://mirror.example/debian trixie main",
+        "deb http://mirror.example/debian-security trixie-security main",
     ]
     progress = json.loads((host.root / "run/progress.json").read_text())
     assert progress == {"step": "upgrade Dovecot", "percent": 37}
