@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 import pytest
 
@@ -72,6 +72,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set the engine of `sample_accounts.data()` to the test's."""
     own = "postgresql" if item.get_closest_marker("postgresql") else ENGINE
     sample_accounts.ENGINE = params(item).get("db_engine", own)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the hosts of a failed test logged at the end."""
+    report = yield
+    if report.failed and call.when == "call":
+        given = getattr(item, "funcargs", {}).values()
+        for host in {host.name: host for host in given if isinstance(host, Target)}.values():
+            if host.running():
+                last = host.exec("journalctl -q --no-pager -n 30 -o short-precise", check=False)
+                report.sections.append((f"the log of {host.name}", last.stdout))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,8 @@ from tests.support import sample_accounts
 from tests.targets.containers import Target
 
 T = TypeVar("T")
-TIMEOUT = 20.0
+#: Seconds for an answer and for what is awaited: many more than either takes, as machines may be busy.
+TIMEOUT = 60.0
 
 
 def tls(certificate: str | None = None) -> ssl.SSLContext:
