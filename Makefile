@@ -20,7 +20,7 @@ first := $(strip $(if $(PART),,lint) $(if $(filter-out unit render,$(or $(PART),
 
 test: .venv/ready  ## everything: lint, types, unit, render and integration tests; PART=dovecot DEBIAN=13: some
 	$(if $(first),@$(MAKE) --no-print-directory --jobs=2 --output-sync $(first))
-	$(bin)/python -m pytest -n 5 $(DEBIAN:%=--debian %) $(wildcard $(PART:%=tests/%) $(PART:%=tests/integration/%))
+	$(bin)/python -m pytest -n 4 $(DEBIAN:%=--debian %) $(wildcard $(PART:%=tests/%) $(PART:%=tests/integration/%))
 
 examples: .venv/ready images  ## deploy each folder of examples/ to containers, and send mail through it
 	$(bin)/python -m pytest -n 2 --examples tests/integration/examples

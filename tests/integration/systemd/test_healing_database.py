@@ -64,7 +64,7 @@ def test_the_database_is_away_under_traffic(host: Target, seconds: int) -> None:
         watching.report(f"database away for {seconds} s", host, back)
         # a session may have begun before the stop
         refused = [answer for answer in watching.refusals(went + 2) if answer.kind == "587"]
-        # as the database starts, Postfix may have it before Dovecot does; with MariaDB even seconds afterwards
+        # as it starts, Postfix may have it before Dovecot does; with MariaDB it may be seconds afterwards
         away = [answer for answer in refused if answer.moment < went + seconds]
         after = [answer for answer in refused if answer.began >= back and sample_accounts.ENGINE != "mysql"]
         assert [answer for answer in away + after if "535" in answer.text] == []
