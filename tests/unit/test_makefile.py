@@ -35,7 +35,7 @@ def make(*args: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_part_on_a_release(given: list[str], tested: str) -> None:
     commands = make("test", *given).stdout.splitlines()
-    assert commands[-1].split() == [".venv/bin/python", "-m", "pytest", "-n", "5", *tested.split()]
+    assert commands[-1].split() == [".venv/bin/python", "-m", "pytest", "-n", "4", *tested.split()]
 
 
 @pytest.mark.parametrize(("part", "images"), [("unit render", False), ("unit tls", True)])
