@@ -43,6 +43,8 @@ def _dsn_parts(dsn: str) -> dict[str, str]:
 
 
 def _check_dsn(secret: SecretStr) -> SecretStr:
+    if re.search(r"[\x00-\x1f\x7f]", secret.get_secret_value()):
+        raise ValueError("must be one line without control characters")
     parts = _dsn_parts(secret.get_secret_value())
     host, port = parts.get("host", ""), parts.get("port", "5432")
     if not host or not parts.get("user"):

@@ -315,6 +315,10 @@ TOGETHER: list[tuple[dict[str, object], str]] = [
         {"mail_db_dsn": "host=db%{x} user=admin", "mail_db_lookup_password": "p"},
         "mail_db_dsn: the host must be one name or address",
     ),
+    (
+        {"mail_db_dsn": "host=db user=admin password='hunter2\nx'", "mail_db_lookup_password": "p"},
+        "mail_db_dsn: must be one line without control characters",
+    ),
     ({"mail_db_upgrade_role": "mailadmin"}, "mail_db_upgrade_role: 'mailadmin' is mail_db_owner too"),
     ({"mail_db_upgrade_role": "maillookup"}, "is mail_db_lookup_role too"),
     ({"mail_db_webmail_role": "mailadmin"}, "mail_db_webmail_role: 'mailadmin' is mail_db_owner too"),
