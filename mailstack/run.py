@@ -16,6 +16,7 @@ from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError, OperationError, OperationValueError, PyinfraError
+from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import StateStage
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.context import host, state
@@ -103,6 +104,7 @@ def command_line(arguments: Sequence[str]) -> int:
 
     sys.argv = ["pyinfra", *arguments]
     cli.main = partial(cli.main, standalone_mode=False)  # its errors come here, and not to an end with 1
+    Inventory.get_active_hosts = in_turn  # type: ignore[method-assign, assignment]
     try:
         main()
     except ClickException as error:
@@ -111,6 +113,19 @@ def command_line(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return _status(bool(end.code), "--dry" in arguments)
     return 1  # Ctrl-C
+
+
+def in_turn(inventory: Inventory) -> list[Host]:
+    """Return the hosts of a run in the order of ``--serial``, where pyinfra's own has none.
+
+    A host with the database comes before those that ask it, as they may need its newer schema, and the
+    primary before its standbys. Else it is the order of the inventory.
+    """
+
+    def rank(one: Host) -> tuple[bool, bool]:
+        return "db" not in one.groups, one.data.get("mail_db_primary") != one.name
+
+    return sorted((one for one in inventory if one in inventory.state.active_hosts), key=rank)
 
 
 def _is_refusal(error: BaseException | None) -> bool:

@@ -51,17 +51,25 @@ def _deploy(files: tuple[str, ...], **options: Any) -> None:
     start(deploys(files, options["inventory"]), options)
 
 
+_SERIAL = click.Option(
+    ["--serial"],
+    is_flag=True,
+    help="One host after the other, those with the database first; the first that fails ends the run. With "
+    "mail_verify = True, each is verified before the next.",
+)
+
 mailstack.add_command(
     click.Command(
         "deploy",
         callback=_deploy,
-        params=[click.Argument(["files"], nargs=-1, required=False), *SHARED],
+        params=[click.Argument(["files"], nargs=-1, required=False), _SERIAL, *SHARED],
         help=_deploy.__doc__,
         epilog=epilog(
             (
                 "mailstack deploy --dry --diff",
                 "mailstack deploy",
                 "mailstack deploy -y --limit mail.example.org",
+                "mailstack deploy --serial",
             )
         ),
     )

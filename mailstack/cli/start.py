@@ -31,6 +31,7 @@ def start(what: Sequence[str], options: Mapping[str, Any], inventory: str | None
     switches += ["--json"] * options[JSON]
     switches += ["-v"] * options["verbose"]
     switches += [f"--limit={name}" for name in options["limit"]]
+    switches += ["--serial", "--fail-percent=0"] * bool(options.get("serial"))  # the first failure ends it
     sys.exit(run.command_line([*switches, "--", place, *what]))
 
 

@@ -270,6 +270,11 @@ def test_wrong_usage(
     assert said in " ".join(result.output.split())
 
 
+def test_hosts_one_after_the_other(folder: Path, called: list[list[str]]) -> None:
+    assert invoke("deploy", "-y", "--serial").exit_code == 0
+    assert called == [["--yes", "--serial", "--fail-percent=0", "--", "inventory.py", "deploy.py"]]
+
+
 def test_without_a_terminal_nobody_is_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run, "command_line", lambda arguments: 0)
     result = invoke("deploy")
