@@ -6,7 +6,7 @@ Each component is a module with ``deploy(settings)``; ``mail_server`` deploys al
 # Packages and mailstack.status read the version from here
 __version__ = "0.2.0.dev0"
 
-from mailstack import accounts, backup, ban, db, metrics
+from mailstack import accounts, backup, ban, db, metrics, queue
 from mailstack.backup.restore import restore
 from mailstack.components import (
     acme,
@@ -27,6 +27,7 @@ from mailstack.components import (
     tls_reports,
     web,
 )
+from mailstack.draining.commands import drain
 from mailstack.overview.commands import status
 from mailstack.removal.commands import remove
 from mailstack.settings import Settings
@@ -46,6 +47,7 @@ __all__ = [
     "clamav",
     "db",
     "dovecot",
+    "drain",
     "fail2ban",
     "firewall",
     "mail_server",
@@ -55,6 +57,7 @@ __all__ = [
     "postfix",
     "postgres",
     "postgresql",
+    "queue",
     "redis",
     "remove",
     "resolver",

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 import mailstack
-from mailstack import accounts, backup, ban, certificates, db, dkim, dns, facts, metrics
+from mailstack import accounts, backup, ban, certificates, db, dkim, dns, facts, metrics, queue
 from mailstack.verify import outside
 
 _HEAD = """\
@@ -23,7 +23,7 @@ Made from the docstrings of the code. [settings.md](settings.md) has what compon
 [operations.md](operations.md), [accounts.md](accounts.md) and [facts.md](facts.md) show these at work.
 """
 _COMMANDS: dict[str, tuple[ModuleType, tuple[str, ...]]] = {
-    "": (mailstack, ("remove", "restore", "status", "trace", "upgrade", "verify")),
+    "": (mailstack, ("drain", "remove", "restore", "status", "trace", "upgrade", "verify")),
     "accounts.": (accounts, tuple(accounts.__all__)),
     "backup.": (backup, ("check", "key", "list", "now", "password")),
     "ban.": (ban, tuple(ban.__all__)),
@@ -32,9 +32,10 @@ _COMMANDS: dict[str, tuple[ModuleType, tuple[str, ...]]] = {
     "dkim.": (dkim, ("publish", "retire", "switch")),
     "dns.": (dns, ("check", "publish", "zone")),
     "metrics.": (metrics, ("files",)),
+    "queue.": (queue, tuple(queue.__all__)),
     "verify.": (outside, ("from_outside",)),
 }
-_NO_DEPLOYS = {"accounts", "ban", "db", "Settings", "postgres"}
+_NO_DEPLOYS = {"accounts", "ban", "db", "queue", "Settings", "postgres"}
 
 
 def reference() -> str:

@@ -51,6 +51,20 @@ _CHANGING = 60
 _FLUSH = "systemctl start --no-block mailstack-flush || true"
 
 
+class Placed(NamedTuple):
+    """A user, and the host with its mail.
+
+    + stored: ``mail_users.backend``
+    + can_move: whether Dovecot knows the user, and doveadm takes its address for no other
+    """
+
+    email: str
+    home: str
+    stored: str | None
+    at: Node
+    can_move: bool
+
+
 class Moving(NamedTuple):
     """A user whose mail moves.
 
@@ -133,18 +147,36 @@ def _move(settings: Settings, wanted: str, backend: str, delete_old: bool) -> Ge
     for user in moving:
         host.log(f"~ user {user.email}: backend {user.source.name} -> {target.name}")
 
-    def carry() -> None:
-        failed = 0
-        for number, user in enumerate(moving, 1):
-            failed += not _moved(settings, user, several, delete_old, f"{number} of {len(moving)}")
-        if failed:
-            raise OperationError(f"{failed} of {len(moving)} failed: see above")
+    yield local_command(lambda: carry(settings, moving, several, delete_old=delete_old))
 
-    yield local_command(carry)
+
+def carry(settings: Settings, moving: Sequence[Moving], several: Backends, *, delete_old: bool) -> None:
+    """Move users, one after the other. Raises ``OperationError`` once all were tried, if one failed."""
+    failed = 0
+    for number, user in enumerate(moving, 1):
+        failed += not _moved(settings, user, several, delete_old, f"{number} of {len(moving)}")
+    if failed:
+        raise OperationError(f"{failed} of {len(moving)} failed: see above")
 
 
 def _moving(settings: Settings, wanted: str, several: Backends, target: Node) -> list[Moving]:
     """Return the users to move. Raises ``OperationValueError`` for a user that can't, or does not exist."""
+    found = []
+    for user in placed(settings, wanted, several):
+        if not user.can_move:
+            host.log(f"{user.email} is left out: it is disabled, or has * or ? in its address")
+        elif user.stored != target.name and (user.at != target or ">" in (user.stored or "")):
+            found.append(Moving(user.email, user.home, user.stored, user.at, target))
+    return found
+
+
+def placed(settings: Settings, wanted: str, several: Backends) -> list[Placed]:
+    """Return where users are.
+
+    + wanted: an address, a domain, or ``all``
+
+    Raises ``OperationValueError`` for users that do not exist, or are on no host of the inventory.
+    """
     condition = "" if wanted == ALL else f" WHERE u.{'email' if '@' in wanted else 'domain_name'} = "
     condition += engine_of(settings).dialect.literal(wanted) if condition else ""
     rows = ask(settings, {"users": Rows(_COLUMNS, f"{_SOURCE}{condition}")}).get("users", ())
@@ -156,12 +188,9 @@ def _moving(settings: Settings, wanted: str, several: Backends, target: Node) ->
         at = (stored or several.nodes[0].name).partition(">")[0]
         if at not in nodes:
             raise OperationValueError(f"{email}: its mail is on {at}, which is not in the group imap")
-        if not active or set("*?") & set(email):
-            host.log(f"{email} is left out: it is disabled, or has * or ? in its address")
-        elif stored != target.name and (nodes[at] != target or ">" in (stored or "")):
-            row = {"email": email, "home_directory": given, "mail_directory": own}
-            home = home_of(row, settings.mail_home_root)
-            found.append(Moving(email, home, stored, nodes[at], target))
+        row = {"email": email, "home_directory": given, "mail_directory": own}
+        home = home_of(row, settings.mail_home_root)
+        found.append(Placed(email, home, stored, nodes[at], bool(active and not set("*?") & set(email))))
     return found
 
 

@@ -1,0 +1,1 @@
+"""Take all users and the queue away from a host, with ``mailstack.drain``."""
