@@ -10,7 +10,7 @@ The next key is made by the first deploy, so that the DNS can have it for as lon
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
@@ -78,7 +78,7 @@ def roll(now: bool = False) -> Generator[PyinfraCommand]:
     keys = read(TlsaRecords.of())
     if "next" not in keys:
         raise OperationError("there is no next key; a deploy makes it")
-    if not now and (wait := _waits(keys["next"], datetime.now(UTC))):
+    if not now and (wait := _waits(_youngest(keys, rsa=settings.mail_acme_rsa), datetime.now(UTC))):
         warn_once(wait)
         host.noop("the next key is too young")
         return
@@ -92,6 +92,12 @@ def roll(now: bool = False) -> Generator[PyinfraCommand]:
     (own,) = TLS.self_signed(settings)
     make = own._replace(units=()).script("roll")
     yield shell(f"{make}\nsystemctl try-reload-or-restart {' '.join(TLS.reloads)}")
+
+
+def _youngest(keys: Mapping[str, TlsaKey], *, rsa: bool) -> TlsaKey:
+    """Return the youngest of the next keys, which are all used together. Those for RSA may be of before."""
+    names = ("next", "next-rsa") if rsa else ("next",)
+    return max((keys[name] for name in names if name in keys), key=lambda key: key.since)
 
 
 def _waits(key: TlsaKey, now: datetime) -> str | None:

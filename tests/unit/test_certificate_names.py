@@ -95,3 +95,12 @@ def test_a_dns_that_does_not_answer_is_not_waited_for_each_time(monkeypatch: pyt
     with pytest.raises(FailureError, match=r"^the DNS gives no answer$"):
         made.addresses("c.example")
     assert len(asked) == 5
+
+
+def test_without_a_resolver_it_is_an_answer_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(*_: object) -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", read)
+    made = Names({**CONFIGURATION, "resolver": None})
+    assert made.problem(NAME) == "the DNS gives no answer (NoNameservers)"

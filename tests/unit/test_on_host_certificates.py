@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,83 @@ def test_it_waits_as_long_as_the_ca_says(world: World, kept: Keeper) -> None:
     kept.tend(of_domain(kept), NOW)
     kept.tend(of_domain(kept), NOW + 4 * DAY)
     assert len(world.orders) == 1
+
+
+def test_looks_at_the_dns_make_no_pause_at_the_ca_longer(world: World, kept: Keeper) -> None:
+    names: Any = kept.names
+    names.problems = dict.fromkeys(of_domain(kept).names, "has no address in the DNS")
+    for hour in range(24):
+        kept.tend(of_domain(kept), NOW + hour * 3600)
+    names.problems.clear()
+    world.failure = FailureError("no")
+    kept.tend(of_domain(kept), NOW + DAY)
+    assert kept.state["example.org"]["next"] == NOW + DAY + 15 * 60
+    names.problems["mta-sts.example.org"] = "has no address in the DNS"
+    kept.tend(of_domain(kept), NOW + DAY + 15 * 60)
+    assert kept.state["example.org"]["next"] == NOW + DAY + 45 * 60, "the second failure"
+
+
+def test_a_renewal_that_would_lose_a_name_waits_as_long_as_it_can(world: World, kept: Keeper) -> None:
+    """The DNS may be wrong for an hour; the policy of MTA-STS would be out of reach for longer."""
+    kept.tend(of_domain(kept), NOW)
+    names: Any = kept.names
+    names.problems["mta-sts.example.org"] = "the DNS gives no answer (NoNameservers)"
+    kept.tend(of_domain(kept), NOW + 61 * DAY)
+    assert len(world.orders) == 1
+    assert "no answer" in kept.faults()[1]
+    names.problems.clear()
+    kept.tend(of_domain(kept), NOW + 61 * DAY + 3600)
+    assert world.orders[1:] == [["mta-sts.example.org", "autoconfig.example.org"]]
+    names.problems["mta-sts.example.org"] = "has no address in the DNS"
+    kept.tend(of_domain(kept), NOW + 76 * DAY)
+    assert world.orders[2:] == [["autoconfig.example.org"]]
+
+
+def test_another_ca_is_asked_at_once(world: World, kept: Keeper) -> None:
+    """As after a try with the staging server of a CA, whose certificates nobody trusts."""
+    kept.tend(of_domain(kept), NOW)
+    # an older version has not kept which CA it was
+    del kept.state["example.org"]["server"]
+    kept.tend(of_domain(kept), NOW + DAY)
+    assert len(world.orders) == 1
+    kept.configuration = {**CONFIGURATION, "server": "https://another.example/dir"}
+    kept.settings = "others"
+    world.failure = FailureError("no")
+    kept.tend(of_domain(kept), NOW + DAY)
+    assert kept.state["example.org"]["error"] == "no"
+    world.failure = None
+    for hour in (1, 2):
+        kept.tend(of_domain(kept), NOW + DAY + hour * 3600)
+    assert len(world.orders) == 3
+    assert kept.state["example.org"]["error"] is None
+
+
+def test_services_are_told_again_until_all_have_read_a_certificate(
+    kept: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.configuration = {**CONFIGURATION, "services": ["dovecot", "postfix", "nginx"]}
+    mark = tmp_path / "RELOAD"
+    told: list[str] = []
+    faults: dict[str, Exception] = {"dovecot": subprocess.TimeoutExpired("systemctl", 120)}
+
+    def run(*command: str, **_: object) -> subprocess.CompletedProcess[str]:
+        told.append(command[-1])
+        assert mark.exists(), "a run that is killed now would leave no mark"
+        if fault := faults.get(command[-1]):
+            raise fault
+        return subprocess.CompletedProcess(command, 1 if command[-1] == "nginx" else 0, "", "no")
+
+    monkeypatch.setattr(keeper, "run", run)
+    mark.touch()
+    kept.reload()
+    assert told == ["dovecot", "postfix", "nginx"]
+    said = capsys.readouterr().err
+    assert "dovecot: Command 'systemctl' timed out" in said and "nginx: no" in said
+    assert mark.exists()
+    faults.clear()
+    kept.configuration = {**CONFIGURATION, "services": ["dovecot", "postfix"]}
+    kept.reload()
+    assert not mark.exists()
 
 
 def test_other_settings_end_the_pause(world: World, kept: Keeper) -> None:

@@ -53,11 +53,15 @@ class Present(NamedTuple):
     begins: float
     expires: float
 
-    def renew_at(self, label: str) -> float:
-        """Return when it is renewed: with a third of its life to go, but not all at the same time."""
+    def renew_at(self, label: str, *, loses: bool = False) -> float:
+        """Return when it is renewed: with a third of its life to go, but not all at the same time.
+
+        + loses: whether the new one would lack a name, which may be wrong in the DNS for some days only: then
+          with a sixth
+        """
         life = self.expires - self.begins
         share = int(hashlib.sha256(label.encode()).hexdigest()[:4], 16) / 0xFFFF
-        return self.expires - life / 3 - share * life / 20
+        return self.expires - life / (6 if loses else 3) - share * life / 20
 
 
 def run(*command: str, timeout: float = 60, **more: Any) -> subprocess.CompletedProcess[str]:

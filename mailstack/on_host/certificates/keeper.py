@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,15 @@ def stored() -> dict[str, dict[str, Any]]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and all(isinstance(each, dict) for each in found.values()) else {}
+
+
+def _reload(service: str) -> str | None:
+    """Make a service that runs read its files again, and return why it did not."""
+    try:
+        done = run("systemctl", "try-reload-or-restart", service, timeout=120)
+    except subprocess.TimeoutExpired as failure:
+        return f"{service}: {failure}"
+    return f"{service}: {done.stderr.strip()}" if done.returncode else None
 
 
 class Keeper:
@@ -143,14 +152,29 @@ class Keeper:
             names=list(there.names) if there else [],
             wanted=wanted.names,
         )
-        new = set(wanted.names) - set(there.names if there else ())
-        renewal = there is None or now >= there.renew_at(wanted.label)
-        if not new and not renewal:
-            entry.update(problems={}, error=None, failures=0, next=None)
+        if there:
+            entry.setdefault("server", self.configuration["server"])  # an older state does not have it
+        if not self._is_due(wanted, there, entry, now):
+            entry.update(problems={}, error=None, looks=0, failures=0, next=None)
         elif not self._waits(entry, now):
             self._try(wanted, there, entry, now)
         if there or entry["expires"]:
             self._site(wanted.label, wanted)
+
+    def _is_due(
+        self,
+        wanted: Wanted,
+        there: Present | None,
+        entry: Mapping[str, Any],
+        now: float,
+        wrong: Collection[str] = (),
+    ) -> bool:
+        """Return whether to order a certificate, without the names that are wrong in the DNS."""
+        if there is None or entry.get("server") != self.configuration["server"]:
+            return True
+        if set(wanted.names) - set(there.names) - set(wrong):
+            return True
+        return now >= there.renew_at(wanted.label, loses=not set(wrong).isdisjoint(there.names))
 
     def _waits(self, entry: Mapping[str, Any], now: float) -> bool:
         """Return whether the pause after a failure lasts: with these settings, and by this clock."""
@@ -164,17 +188,17 @@ class Keeper:
             return  # it would take as long for each
         problems = {name: text for name in wanted.names if (text := self.names.problem(name))}
         good = [name for name in wanted.names if name not in problems]
-        failures = (entry.get("failures") or 0) if entry.get("settings") == self.settings else 0
-        pause = min(LOOK_AGAIN * 2 ** min(failures, 10), LONGEST_LOOK)
-        entry.update(problems=problems, failures=failures + 1 if problems else 0, error=None)
+        known = entry.get("settings") == self.settings
+        looks, failures = ((entry.get(name) or 0) if known else 0 for name in ("looks", "failures"))
+        pause = min(LOOK_AGAIN * 2 ** min(looks, 10), LONGEST_LOOK)
+        entry.update(problems=problems, looks=looks + 1 if problems else 0, failures=failures, error=None)
         entry.update(next=now + pause if problems else None, settings=self.settings, tried=now)
-        renewal = there is None or now >= there.renew_at(wanted.label)
-        if not good or not (renewal or set(good) - set(there.names if there else ())):
+        if not good or not self._is_due(wanted, there, entry, now, problems):
             return
         try:
             if not public(wanted.key):
                 make_key(wanted.key, wanted.kind)
-            install(wanted, order(self.configuration, good, wanted.key), wanted.key)
+            self._order(wanted, good, wanted.key)
             got = present(wanted)
             entry.update(expires=got.expires if got else None, names=list(got.names) if got else good)
             if got and now >= got.renew_at(wanted.label):
@@ -187,7 +211,13 @@ class Keeper:
             if self.command != "now":  # that says at its end what is wrong
                 print(f"{wanted.label}: {failure}", file=sys.stderr)
             return
+        entry.update(failures=0)
         print(f"{wanted.label}: a new certificate for {', '.join(good)}")
+
+    def _order(self, wanted: Wanted, names: Sequence[str], key: Path) -> None:
+        """Put a certificate of the CA for this key in its place. Raises ``FailureError``."""
+        install(wanted, order(self.configuration, names, key), key)
+        self.state.setdefault(wanted.label, {})["server"] = self.configuration["server"]
 
     def _site(self, domain: str, wanted: Wanted | None) -> bool:
         """Make the web server use the certificate of a domain, or no longer; return whether it does."""
@@ -228,19 +258,18 @@ class Keeper:
         """Make services read new certificates; if one can't, the next look tries again."""
         if not RELOAD.exists():
             return
-        RELOAD.unlink()
-        for service in self.configuration["services"]:
-            done = run("systemctl", "try-reload-or-restart", service, timeout=120)
-            if done.returncode:
-                RELOAD.touch()
-                print(f"{service}: {done.stderr.strip()}", file=sys.stderr)
+        faults = [fault for service in self.configuration["services"] if (fault := _reload(service))]
+        if not faults:
+            RELOAD.unlink()  # not before: a run may be killed
+        for fault in faults:
+            print(fault, file=sys.stderr)
 
     def roll(self) -> None:
         """Use the next key of each certificate of the host. Raises ``FailureError``."""
         for wanted in self.of_host():
             if wanted.next_key is None or not public(wanted.next_key):
                 raise FailureError("there is no next key; a deploy makes it")
-            install(wanted, order(self.configuration, wanted.names, wanted.next_key), wanted.next_key)
+            self._order(wanted, wanted.names, wanted.next_key)
             self.mend_next(wanted)
             self.reload()
             self.tend(wanted, time.time())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 from collections.abc import Mapping
@@ -23,9 +24,12 @@ class Names:
     def __init__(self, configuration: Mapping[str, Any]) -> None:
         import dns.resolver
 
-        self._resolver = dns.resolver.Resolver(configure=not configuration["resolver"])
+        self._resolver = dns.resolver.Resolver(configure=False)
         if configuration["resolver"]:
             self._resolver.nameservers = [configuration["resolver"]]
+        else:
+            with contextlib.suppress(dns.resolver.NoResolverConfiguration):  # then it gives no answer
+                self._resolver.read_resolv_conf("/etc/resolv.conf")
         self._resolver.lifetime = 10
         self._resolver.cache = dns.resolver.Cache()
         self._by_http = configuration["challenge"] == "http-01"
