@@ -60,6 +60,11 @@ class Answer(NamedTuple):
         """Return whether the server does not answer at all."""
         return self.code == "no answer"
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Return whether other servers have the records, as the name is delegated, or a CNAME."""
+        return bool(self.delegated or (self.alias and not self.data))
+
 
 Ask = Callable[[str, str], Answer]
 """Return what a server says of a name and type."""

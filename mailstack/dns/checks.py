@@ -99,15 +99,18 @@ class Check:
             yield Finding(verdict.kind, f"{group.type} {group.name}{where}", verdict.text, paste)
 
     def _having(self, group: Group, servers: Sequence[Server]) -> Sequence[Server]:
-        """Return the servers without those that only refer to others, which the resolver then asks."""
+        """Return the servers without those that only know where the records are; the resolver finds these."""
         if self.asker.resolver not in servers:
             return servers
-        return [each for each in servers if not self.asker.ask(group.name, group.type, each).delegated]
+        return [each for each in servers if not self.asker.ask(group.name, group.type, each).is_elsewhere]
 
     def _verdict(self, group: Group, server: Server, relayed: bool) -> Verdict:
         answer = self.asker.ask(group.name, group.type, server)
         if answer.code not in _ANSWERS:
             return Verdict("missing", answer.code if answer.is_silence else f"the answer is {answer.code}")
+        if answer.alias and group.name == self.hostname and group.type in ("A", "AAAA"):
+            text = f"it is a CNAME for {answer.alias}, which the host of MX records can't be (RFC 2181, 10.3)"
+            return Verdict("different", text)
         verdict = compared(group, answer, relayed=relayed)
         if verdict.kind == "missing" and group.type == "CNAME":
             return self._no_cname(group.name, server, verdict)

@@ -201,6 +201,9 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
     def ask(name: str, kind: str) -> Answer:
         return asker.ask(name, kind, at)
 
+    hostname = site.settings.mail_hostname
+    # who has a certificate of their own publishes the key of the next one before they use it
+    others = updates.OTHERS | ({"TLSA"} if site.settings.mail_tls_certificate else set())
     changed: dict[str, list[Change]] = {}
     problems: list[str] = []
     for each in _zones(site, _known(site, domains), domains):
@@ -215,7 +218,7 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
         for text in away:
             warn_once(text)
         for name, part in parts.items():
-            some, wrong = updates.changes(part.records, ask, site.settings.mail_hostname, part.former)
+            some, wrong = updates.changes(part.records, ask, hostname, part.former, others)
             problems += wrong
             changed.setdefault(name, []).extend(some)
     if problems:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from operator import ge
 from typing import Literal, NamedTuple
 
 from mailstack.components.declarations import Record
@@ -96,7 +97,7 @@ def _text(group: Group, have: Sequence[str]) -> Verdict:
     if tags(wanted, defaults) == tags(found, defaults):
         return Verdict("right")
     text = f"there is {found!r}"
-    if group.tag == "v=dmarc1" and _strict(found) >= _strict(wanted):
+    if group.tag == "v=dmarc1" and all(map(ge, _strict(found), _strict(wanted))):
         return Verdict("notice", f"{text}, which is as strict")
     return Verdict("different", text)
 

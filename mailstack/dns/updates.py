@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import dns.exception
@@ -20,7 +20,7 @@ from mailstack.dns.compare import Group, groups
 from mailstack.dns.printed import TTL
 from mailstack.dns.records import Zone, text_data
 
-_OTHERS = {"CAA"}
+OTHERS = frozenset({"CAA"})
 """Types of which records that are not wanted may be somebody else's, and stay."""
 _TIMEOUT = 10
 
@@ -71,16 +71,21 @@ def elsewhere(answer: Answer) -> str:
 
 
 def changes(
-    records: Iterable[Record], ask: Ask, hostname: str, former: Iterable[FormerRecord] = ()
+    records: Iterable[Record],
+    ask: Ask,
+    hostname: str,
+    former: Iterable[FormerRecord] = (),
+    others: Collection[str] = OTHERS,
 ) -> tuple[list[Change], list[str]]:
     """Return the changes that bring these records into the DNS, and what is in the way.
 
     + ask: returns what the name server has of a name and type
     + former: the records of before, with other settings or keys
+    + others: the types of which none is deleted
 
     A record that is there and not wanted is deleted only if it is one of ours from before. Of TXT that is one
     of the same kind, such as ``v=spf1``; of MX one that names this host. Of addresses, SRV, TLSA and CNAME it
-    is any, as nobody else has these at such a name. CAA of others stay.
+    is any, as nobody else has these at such a name.
 
     In the way is the CNAME at a name that has a record, and other records where a CNAME must be.
     """
@@ -96,7 +101,7 @@ def changes(
         elif group.type == "CNAME" and not answer.data and (kinds := beside(group.name, ask)):
             has = f"{group.name} has {' and '.join(kinds)} records"
             problems[f"{has}, so that it can't be a CNAME: delete them first"] = None
-        owned = [data for data in answer.data if _is_ours(group, data, hostname)]
+        owned = [data for data in answer.data if group.type not in others and _is_ours(group, data, hostname)]
         stale = [data for data in owned if data not in group.wanted]
         found += [Change("-", Record(group.name, group.type, _data(group.type, data))) for data in stale]
         new = zip(group.records, group.wanted, strict=True)
@@ -151,7 +156,7 @@ def _is_ours(group: Group, data: str, hostname: str) -> bool:
         return group.has_kind_of(data)
     if group.type == "MX":
         return data.split()[-1] == f"{hostname}."
-    return group.type not in _OTHERS
+    return True
 
 
 def _data(kind: str, data: str) -> str:

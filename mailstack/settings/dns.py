@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from mailstack import addresses
 from mailstack.settings.errors import Allowed
 from mailstack.settings.types import IpAddress, ListOf, Model, Secret, each, matching
 from mailstack.spf_terms import Mechanism, parsed
@@ -18,6 +19,13 @@ def _mechanism(text: str) -> str:
     term = parsed(text)
     if term.name not in _MECHANISMS or not isinstance(term, Mechanism):
         raise ValueError(f"is none of {', '.join(_MECHANISMS)}")
+    return text
+
+
+def _reachable(text: str) -> str:
+    address = addresses.ip_address(text)
+    if address.is_loopback or address.is_unspecified or address.is_link_local or address.is_multicast:
+        raise ValueError("is no address by which others reach a host")
     return text
 
 
@@ -36,7 +44,9 @@ class DnsSettings(Model):
     """DNS records."""
 
     mail_dns_addresses: Annotated[
-        ListOf[IpAddress], Allowed("a list of IP addresses, such as `192.0.2.1` and `2001:db8::1`")
+        ListOf[IpAddress],
+        each(_reachable),
+        Allowed("a list of IP addresses, such as `192.0.2.1` and `2001:db8::1`"),
     ] = Field(
         default=(),
         description="The addresses by which the world reaches this host, if they are not those that it has "

@@ -33,14 +33,15 @@ class Dns(Asker):
         self.records, self.secure = list(records), secure
         self.of_server: Mapping[Server, list[Record]] = {}
         self.codes: dict[Server, str] = {}
-        self.referred = ""  # a name that is delegated to others
+        self.referred = ""  # a name that other servers have, and what those of the zone answer
+        self.reference = Answer(code="NOERROR", authoritative=False, delegated=("ns.vendor.example",))
         self.unknown: dict[Server, str] = {}  # a name of which a server has nothing
 
     def ask(self, name: str, kind: str, server: Server | None = None, *, unchecked: bool = False) -> Answer:
         """See ``Asker``."""
         server = server or self.resolver
         if name == self.referred and server != self.resolver:
-            return Answer(code="NOERROR", authoritative=False, delegated=("ns.vendor.example",))
+            return self.reference
         records = self.of_server.get(server, self.records)
         data = [normal(kind, each.data) for each in records if each[:2] == (name, kind)]
         code = "NOERROR" if unchecked else self.codes.get(server, "NOERROR")
@@ -158,6 +159,7 @@ def test_an_spf_record_of_another_form(text: str, kind: str, said: str) -> None:
         ("v=DMARC1; p=none; rua=mailto:a@example.org", "different"),
         ("v=DMARC1; p=quarantine; sp=none", "different"),
         ("v=DMARC1; p=reject", "notice"),
+        ("v=DMARC1; p=reject; sp=none", "different"),
         ("v=DMARC1; p=quarantine; t=y", "different"),
         ("v=DMARC1; p=quarantine; pct=50", "different"),
         ("v=DMARC1;p=quarantine;sp=quarantine;rua=mailto:postmaster@example.org;", "right"),
@@ -220,6 +222,22 @@ def test_a_host_that_the_world_does_not_reach() -> None:
     assert found[:2] == ("notice", HOST)
     assert "the host has no IPv4 address" in found.text
     assert "mail_dns_addresses" in found.text
+
+
+def test_the_name_of_the_host_is_no_alias() -> None:
+    """Addresses are found, but an MX record may not lead to it."""
+    zone, records = wanted()
+
+    class Aliased(Dns):
+        def ask(
+            self, name: str, kind: str, server: Server | None = None, *, unchecked: bool = False
+        ) -> Answer:
+            found = super().ask(name, kind, server, unchecked=unchecked)
+            return found._replace(alias="vps7.provider.example.") if name == HOST else found
+
+    found = list(Check(Aliased(*records), HOST, KNOWN.addresses).zone(zone))
+    assert [each.subject for each in found] == [f"A {HOST}", f"AAAA {HOST}"]
+    assert "it is a CNAME for vps7.provider.example., which the host of MX records can't be" in found[0].text
 
 
 def test_an_alias_may_be_addresses() -> None:
@@ -355,11 +373,18 @@ def test_a_referral_names_the_servers_that_have_the_name() -> None:
     assert parsed(response, "_dmarc.example.org", "TXT").delegated == ()
 
 
-def test_what_is_delegated_is_looked_for_where_it_is() -> None:
+@pytest.mark.parametrize(
+    "reference",
+    [
+        Answer(code="NOERROR", authoritative=False, delegated=("ns.vendor.example",)),
+        Answer(code="NOERROR", alias="_dmarc.vendor.example."),
+    ],
+)
+def test_what_is_elsewhere_is_looked_for_where_it_is(reference: Answer) -> None:
     """The resolver finds it; the name servers of the zone only refer to others."""
     _, records = wanted()
     dns = Dns(*records)
-    dns.referred = "_dmarc.example.org"
+    dns.referred, dns.reference = "_dmarc.example.org", reference
     assert findings(dns) == []
     dns.records = [each for each in records if each.name != dns.referred]
     (found,) = findings(dns)

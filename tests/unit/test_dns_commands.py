@@ -15,7 +15,7 @@ from mailstack.dns import commands
 from mailstack.dns.asking import Answer, Asker, Server
 from mailstack.dns.checks import Check, Finding
 from mailstack.dns.domains import Domains, MailDomains
-from mailstack.dns.records import Zone
+from mailstack.dns.records import Known, Zone
 from mailstack.facts.addresses import HOST_ADDRESSES
 from mailstack.facts.tlsa import TlsaKey, TlsaRecords
 from tests.support.sites import site
@@ -150,6 +150,32 @@ def test_a_silent_resolver_is_told_by_its_setting_after_one_question(silence: li
     assert len(silence) == 1
     with pytest.raises(OperationError, match="does not answer; mail_dns_resolver names another"):
         commands._findings(SITE, ())
+
+
+@pytest.mark.usefixtures("addresses")
+@pytest.mark.parametrize("own", [False, True])
+def test_keys_of_a_certificate_of_ones_own_are_not_deleted(
+    own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its next one is in the DNS before mailstack knows it."""
+    paths: dict[str, Any] = {
+        "mail_tls_certificate": "host:/etc/x/cert.pem",
+        "mail_tls_key": "host:/etc/x/key.pem",
+    }
+    here = site(Settings(mail_hostname=HOST, **(paths if own else {})))
+    stale = f"3 1 1 {'b' * 64}"
+
+    def ask(self: Asker, name: str, kind: str, server: Server | None = None, **_: object) -> Answer:
+        data = (stale,) if (name, kind) == (f"_25._tcp.{HOST}", "TLSA") else ()
+        return Answer(data, "", "NOERROR", "example.org")
+
+    def known(*_: object) -> Known:
+        return Known(["example.org"], tlsa=[f"3 1 1 {'a' * 64}"])
+
+    monkeypatch.setattr(Asker, "ask", ask)
+    monkeypatch.setattr(commands, "_known", known)
+    some = commands._changed(here, "192.0.2.53", ())["example.org"]
+    assert [change.record.data for change in some if change.sign == "-"] == ([] if own else [stale])
 
 
 def test_a_silent_server_is_told_by_its_setting_after_one_question(silence: list[str]) -> None:

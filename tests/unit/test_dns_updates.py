@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NoReturn
 
 import dns.query
@@ -14,7 +14,7 @@ from pyinfra.api.exceptions import OperationError
 from mailstack.components.declarations import FormerRecord, Record
 from mailstack.dns.asking import Answer, normal
 from mailstack.dns.records import Zone
-from mailstack.dns.updates import Change, Key, changes, parts, send
+from mailstack.dns.updates import OTHERS, Change, Key, changes, parts, send
 
 HOST = "mail.example.org"
 MX = Record("example.org", "MX", f"10 {HOST}.")
@@ -25,7 +25,10 @@ CAA = Record(HOST, "CAA", '0 issue "ca.example"')
 
 
 def changed(
-    wanted: list[Record], there: list[Record], former: Sequence[FormerRecord] = ()
+    wanted: list[Record],
+    there: list[Record],
+    former: Sequence[FormerRecord] = (),
+    others: Collection[str] = OTHERS,
 ) -> tuple[list[Change], list[str]]:
     """Return the changes on a server that knows wildcards, and only the next name of an alias."""
 
@@ -38,7 +41,7 @@ def changed(
         alias = "" if kind == "CNAME" else next((r.data for r in there if r[:2] == (name, "CNAME")), "")
         return Answer(tuple(data), alias, "NOERROR" if data else "NXDOMAIN")
 
-    return changes(wanted, answer, HOST, former)
+    return changes(wanted, answer, HOST, former, others)
 
 
 def found(wanted: list[Record], there: list[Record]) -> list[Change]:
@@ -76,6 +79,14 @@ def test_a_stale_record_of_ours_is_replaced() -> None:
 )
 def test_records_of_others_stay(wanted: Record, others: Record) -> None:
     assert found([wanted], [others]) == [Change("+", wanted)]
+
+
+def test_the_key_of_a_next_certificate_of_ones_own_stays() -> None:
+    wanted = Record(f"_25._tcp.{HOST}", "TLSA", f"3 1 1 {'a' * 64}")
+    following = wanted._replace(data=f"3 1 1 {'b' * 64}")
+    assert changed([wanted], [wanted, following])[0] == [Change("-", following)]
+    assert changed([wanted], [wanted, following], others={"TLSA"})[0] == []
+    assert changed([wanted], [following], others={"TLSA"})[0] == [Change("+", wanted)]
 
 
 def test_what_was_its_own_before_is_deleted() -> None:
