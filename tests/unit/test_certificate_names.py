@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -104,3 +106,13 @@ def test_without_a_resolver_it_is_an_answer_too(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", read)
     made = Names({**CONFIGURATION, "resolver": None})
     assert made.problem(NAME) == "the DNS gives no answer (NoNameservers)"
+
+
+def test_addresses_that_only_the_host_can_use_are_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ("127.0.0.1", "8.8.8.8", "::1", "fe80::2", "2a00::2")
+    links = [{"ifname": "lo"}, {"addr_info": [{"local": each} for each in listed]}]
+    answer = subprocess.CompletedProcess("ip", 0, json.dumps(links), "")
+    monkeypatch.setattr(names, "run", lambda *_: answer)
+    assert names.own_addresses() == {"8.8.8.8", "2a00::2"}
+    monkeypatch.setattr(names, "run", lambda *_: subprocess.CompletedProcess("ip", 1, "", "no"))
+    assert names.own_addresses() == set()

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import dns.exception
-import dns.flags
-import dns.message
-import dns.query
-import dns.rrset
 import pytest
 
 from mailstack import Settings
 from mailstack.components.declarations import Record
-from mailstack.dns.asking import Answer, Asker, Server, normal, parsed
+from mailstack.dns.asking import Answer, Asker, Server, normal
 from mailstack.dns.checks import Check, Finding
 from mailstack.dns.compare import Group, compared, groups
 from mailstack.dns.records import Known, Zone, reverse, zones
@@ -333,46 +328,6 @@ def test_a_name_server_that_is_away_is_named_and_the_others_are_asked() -> None:
     assert found == Finding("notice", "example.org", "no answer from ns1.example.org (192.0.2.53)")
 
 
-def test_a_response_is_read() -> None:
-    query = dns.message.make_query("www.example.org", "A")
-    response = dns.message.make_response(query)
-    response.flags |= dns.flags.AD
-    response.answer = [
-        dns.rrset.from_text("www.example.org.", 60, "IN", "CNAME", "Mail.example.org."),
-        dns.rrset.from_text("mail.example.org.", 60, "IN", "A", "192.0.2.2", "192.0.2.1"),
-    ]
-    response.authority = [
-        dns.rrset.from_text("example.org.", 60, "IN", "SOA", "ns. root. 1 60 60 600 1"),
-    ]
-    assert parsed(response, "www.example.org", "A") == Answer(
-        ("192.0.2.1", "192.0.2.2"),
-        "mail.example.org.",
-        "NOERROR",
-        "example.org",
-        secure=True,
-        authoritative=False,
-    )
-    assert parsed(response, "www.example.org", "CNAME")[:2] == (("mail.example.org.",), "")
-    # a parent's SOA comes with a referral, that of the zone with the answer
-    response.answer = [dns.rrset.from_text("a.example.org.", 60, "IN", "SOA", "ns. root. 1 60 60 600 1")]
-    assert parsed(response, "a.example.org", "SOA").zone == "a.example.org"
-
-
-def test_a_referral_names_the_servers_that_have_the_name() -> None:
-    query = dns.message.make_query("_dmarc.example.org", "TXT")
-    query.flags &= ~dns.flags.RD
-    response = dns.message.make_response(query)
-    response.authority = [
-        dns.rrset.from_text(
-            "_dmarc.example.org.", 60, "IN", "NS", "ns2.vendor.example.", "NS1.vendor.example."
-        ),
-    ]
-    found = parsed(response, "_dmarc.example.org", "TXT")
-    assert found.delegated == ("ns1.vendor.example", "ns2.vendor.example") and not found.authoritative
-    response.flags |= dns.flags.AA  # the server that has it names itself
-    assert parsed(response, "_dmarc.example.org", "TXT").delegated == ()
-
-
 @pytest.mark.parametrize(
     "reference",
     [
@@ -389,22 +344,3 @@ def test_what_is_elsewhere_is_looked_for_where_it_is(reference: Answer) -> None:
     dns.records = [each for each in records if each.name != dns.referred]
     (found,) = findings(dns)
     assert (found.kind, found.subject) == ("missing", "TXT _dmarc.example.org")
-
-
-@pytest.mark.parametrize("name", ["a..example.org", f"{'a' * 64}.example.org", "a." * 130 + "org"])
-def test_a_name_that_can_be_none_is_not_asked_for(name: str) -> None:
-    assert Asker("192.0.2.99").ask(name, "A") == Answer(code="NXDOMAIN")
-
-
-def test_a_server_that_loses_a_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def answer(query: dns.message.Message, where: str, **_: object) -> tuple[dns.message.Message, bool]:
-        asked.append(where)
-        if len(asked) == 1:
-            raise dns.exception.Timeout
-        return dns.message.make_response(query), False
-
-    monkeypatch.setattr(dns.query, "udp_with_fallback", answer)
-    assert Asker("192.0.2.99").ask("example.org", "A").code == "NOERROR"
-    assert asked == ["192.0.2.99", "192.0.2.99"]
