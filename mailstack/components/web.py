@@ -178,6 +178,7 @@ def _values(site: Site, platform: Platform) -> dict[str, object]:
         "hostname": settings.mail_hostname,
         "hostname_regex": re.escape(settings.mail_hostname),
         "domain": _domain(settings),
+        "labels": "|".join(LABELS),
         # what comes before the port in the address of a listener
         "addresses": ["[::]:" if version == 6 else "" for version in listening.versions(settings, platform)],
         "certificate": CERTIFICATE,
