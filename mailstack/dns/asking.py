@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import dns.exception
@@ -98,7 +99,7 @@ class Asker:
 
     def zone_of(self, name: str) -> str:
         """Return the zone that a name is in, even with broken DNSSEC; empty if the resolver does not know."""
-        return self.ask(name, "SOA", unchecked=True).zone
+        return zone_at(name, partial(self.ask, unchecked=True)).zone
 
     def servers_of(self, zone: str) -> list[Server]:
         """Return the name servers of a zone."""

@@ -71,6 +71,23 @@ def test_a_server_that_loses_a_question_is_asked_again(monkeypatch: pytest.Monke
     assert asked == ["192.0.2.99", "192.0.2.99"]
 
 
+def test_the_zone_of_an_alias_is_that_of_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The response has the SOA record of the zone that it leads to, whose servers know nothing of it."""
+
+    def answer(query: dns.message.Message, where: str, **_: object) -> tuple[dns.message.Message, bool]:
+        response = dns.message.make_response(query)
+        zone = "example.org."
+        if query.question[0].name.to_text() == "mail.example.org.":
+            zone = "provider.example."
+            alias = dns.rrset.from_text("mail.example.org.", 60, "IN", "CNAME", f"vps7.{zone}")
+            response.answer.append(alias)
+        response.authority.append(dns.rrset.from_text(zone, 60, "IN", "SOA", "ns. root. 1 60 60 600 1"))
+        return response, False
+
+    monkeypatch.setattr(dns.query, "udp_with_fallback", answer)
+    assert Asker("192.0.2.99").zone_of("mail.example.org") == "example.org"
+
+
 def test_only_a_resolver_is_asked_to_ask_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """And to answer even if DNSSEC is broken, where the check looks at what there is."""
     asked: list[dns.message.Message] = []
