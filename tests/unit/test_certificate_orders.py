@@ -97,6 +97,12 @@ MAX = f"{POOL}Max retries exceeded with url: /dir (Caused by "
             "Name or service not known",
         ),
         (f"requests.exceptions.ReadTimeout: {POOL}Read timed out. (read timeout=45)", "timed out"),
+        # as a proxy before it says, and a wrong path
+        ("acme.errors.ClientError: <Response [503]>", "status 503"),
+        (
+            "acme.errors.ClientError: Unexpected response Content-Type: text/html",
+            "Unexpected response Content-Type: text/html",
+        ),
         ("requests.exceptions.JSONDecodeError: Expecting value: line 1 column 1", "JSONDecodeError"),
         (SAID, None),
         (LIMIT, None),
@@ -172,6 +178,21 @@ def test_what_it_does_not_mend_is_said(ordered: Any, said: list[str]) -> None:
         ordered(certbot)
     assert certbot.runs == len(said)
     assert not caught.value.unreached
+
+
+def test_a_certificate_for_another_key_takes_nobodys_place(
+    ordered: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ca, "openssl", lambda command, *_: f"the key by openssl {command}")
+    with pytest.raises(FailureError, match="the CA gave a certificate for another key"):
+        ordered(Certbot())
+
+
+def test_the_log_of_an_earlier_run_says_nothing_of_this_one(ordered: Any, tmp_path: Path) -> None:
+    """As of a certbot that finds no directory for its files, and has no log then."""
+    (tmp_path / "log").write_text("acme.messages.Error: urn:ietf:params:acme:error:rateLimited :: too many\n")
+    with pytest.raises(FailureError, match=r"^/w does not exist or is not a directory$"):
+        ordered(Certbot("/w does not exist or is not a directory\nAsk for help or search"))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> 
         # otherwise certbot trusts a list of its own, without a CA that the administrator has added
         environment = {**os.environ, "REQUESTS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
         for again in (True, True, True, False):
+            before = _log_of()
             try:
                 done = run(*command, timeout=60 * minutes, env=environment)
             except subprocess.TimeoutExpired:
@@ -55,8 +56,9 @@ def order(configuration: Mapping[str, Any], names: Iterable[str], key: Path) -> 
                     configuration["server"], f"certbot did not end in {minutes} minutes"
                 ) from None
             if done.returncode == 0:
-                return chain.read_text("ascii")
-            said = f"{logged()}\n{done.stderr}\n{done.stdout}"
+                return _checked(chain, key)
+            # one that ended before it had a log has left that of an earlier one
+            said = f"{logged() if _log_of() != before else ''}\n{done.stderr}\n{done.stdout}"
             if reason := no_answer(said):
                 raise unreached(configuration["server"], reason)
             # certbot itself tries only once more with another nonce (RFC 8555, 6.5)
@@ -73,13 +75,34 @@ def logged() -> str:
     return ""
 
 
+def _checked(chain: Path, key: Path) -> str:
+    """Return a new chain: certbot does not look whose key is in it. Raises ``FailureError``."""
+    certified = openssl("x509", "-in", str(chain), "-noout", "-pubkey")
+    if certified != openssl("pkey", "-in", str(key), "-pubout"):
+        raise FailureError("the CA gave a certificate for another key")
+    return chain.read_text("ascii")
+
+
+def _log_of() -> tuple[int, int] | None:
+    """Return which log there is, of certbot's last run."""
+    with contextlib.suppress(OSError):
+        found = LOG.stat()
+        return found.st_ino, found.st_mtime_ns
+    return None
+
+
 def unreached(server: str, reason: str) -> FailureError:
     """Return the error for a CA that gives no answer."""
     return FailureError(f"mail_acme_server = '{server}' gives no answer: {reason}", unreached=True)
 
 
 def no_answer(said: str) -> str | None:
-    """Return why certbot got no answer of the CA, as it says only which error of Python that was."""
+    """Return why certbot got no answer of the CA, as it says only which error of Python that was.
+
+    A page of something else than a CA is none either.
+    """
+    if other := re.search(r"^acme\.errors\.ClientError: (?:<Response \[(\d+)\]>|(.+))$", said, re.M):
+        return f"status {other[1]}" if other[1] else other[2]
     if refused := re.search(r"^ValueError: Requesting [^\s/]+/\w*: *(.+)$", said, re.M):
         return refused[1]
     found = re.search(r"^(?:requests|urllib3)\.exceptions\.(\w+): (.*)$", said, re.M)
