@@ -5,6 +5,7 @@ It is another than the mail server, so it sees what the world sees.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -102,13 +103,14 @@ class Asker:
         return zone_at(name, partial(self.ask, unchecked=True)).zone
 
     def servers_of(self, zone: str) -> list[Server]:
-        """Return the name servers of a zone."""
+        """Return the name servers of a zone, at the addresses of the versions of IP that this machine has."""
         hosts = [host.rstrip(".") for host in self.data(zone, "NS")]
         return [
             Server(host, address)
             for host in hosts
             for kind in _ADDRESSES
             for address in self.data(host, kind)
+            if _has_route(address)
         ]
 
 
@@ -137,6 +139,17 @@ def zone_at(name: str, ask: Ask) -> Answer:
 def beside(name: str, ask: Ask) -> list[str]:
     """Return the types of the records of a name, beside which there can be no CNAME (RFC 1034, 3.6.2)."""
     return [kind for kind in _NOT_BESIDE_A_CNAME if own(name, kind, ask).data]
+
+
+def _has_route(address: str) -> bool:
+    """Return whether this machine could send anything to an address. Nothing is sent."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address, 53))
+    except OSError:
+        return False
+    return True
 
 
 def _own_resolvers() -> Iterator[str]:

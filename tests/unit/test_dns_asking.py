@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import dns.exception
 import dns.flags
 import dns.message
@@ -86,6 +88,34 @@ def test_the_zone_of_an_alias_is_that_of_its_own_name(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(dns.query, "udp_with_fallback", answer)
     assert Asker("192.0.2.99").zone_of("mail.example.org") == "example.org"
+
+
+@pytest.mark.parametrize(
+    ("fails", "found"), [((), ["192.0.2.53", "2001:db8::53"]), ((socket.AF_INET6,), ["192.0.2.53"])]
+)
+def test_a_server_is_asked_by_the_versions_of_ip_that_there_are(
+    fails: tuple[int, ...], found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At home there may be no IPv6: then it is not the server that does not answer."""
+
+    class Socket:
+        def __init__(self, family: int, kind: int) -> None:
+            self.family = family
+
+        def __enter__(self) -> Socket:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def connect(self, where: tuple[str, int]) -> None:
+            if self.family in fails:
+                raise OSError(101, "Network is unreachable")
+
+    records = {"NS": ("ns1.example.org.",), "A": ("192.0.2.53",), "AAAA": ("2001:db8::53",)}
+    monkeypatch.setattr(Asker, "data", lambda self, name, kind: records[kind])
+    monkeypatch.setattr(socket, "socket", Socket)
+    assert [each.address for each in Asker("192.0.2.99").servers_of("example.org")] == found
 
 
 def test_only_a_resolver_is_asked_to_ask_others(monkeypatch: pytest.MonkeyPatch) -> None:
