@@ -24,6 +24,7 @@ CONFIGURATION: dict[str, Any] = {
     "server": "https://ca.example/dir",
     "table": "pgsql:/table",
     "site": None,
+    "sites": "/nonexistent",
 }
 
 

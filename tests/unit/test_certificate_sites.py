@@ -10,12 +10,22 @@ import pytest
 
 from mailstack.on_host.certificates import keeper
 from mailstack.on_host.certificates.keeper import Keeper
-from tests.support.certificate_keeper import CONFIGURATION, DAY, NOW, Host, keeper_in
+from tests.support.certificate_keeper import CONFIGURATION, DAY, NOW, Host, World, keeper_in
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Keeper:
-    return keeper_in(tmp_path, monkeypatch)[0]
+def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Keeper, World]:
+    return keeper_in(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def kept(made: tuple[Keeper, World]) -> Keeper:
+    return made[0]
+
+
+@pytest.fixture
+def world(made: tuple[Keeper, World]) -> World:
+    return made[1]
 
 
 @pytest.fixture
@@ -54,7 +64,9 @@ def test_the_database_is_asked_as_one_who_may(kept: Keeper, host: Host, as_postf
 
 
 @pytest.fixture
-def serving(kept: Keeper, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keeper:
+def serving(
+    kept: Keeper, world: World, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Keeper:
     """Return one that has given the web server two domains, on a host with these certificates."""
     monkeypatch.setattr(keeper, "time", SimpleNamespace(time=lambda: NOW))
     template = tmp_path / "template"
@@ -106,6 +118,16 @@ def test_a_server_that_nginx_refuses_is_tried_again(serving: Keeper, host: Host,
     serving.look()
     assert sites(tmp_path) == ["b.example.conf", "c.example.conf"]
     assert serving.faults() == []
+
+
+def test_a_site_whose_key_is_lost_is_removed(serving: Keeper, world: World, tmp_path: Path) -> None:
+    """nginx would not start with it, and so could not show the CA any file."""
+    names: Any = serving.names
+    names.problems = dict.fromkeys(serving.of_domain("a.example").names, "has no address in the DNS")
+    del world.there[serving.of_domain("a.example").certificate]
+    serving.tend(serving.of_domain("a.example"), NOW)
+    assert sites(tmp_path) == ["b.example.conf"]
+    assert (tmp_path / "RELOAD").exists()
 
 
 def test_a_new_certificate_gets_its_server_in_the_same_look(serving: Keeper, tmp_path: Path) -> None:

@@ -167,7 +167,9 @@ def test_services_are_told_again_until_all_have_read_a_certificate(
     faults: dict[str, Exception] = {"dovecot": subprocess.TimeoutExpired("systemctl", 120)}
 
     def run(*command: str, **_: object) -> subprocess.CompletedProcess[str]:
-        told.append(command[-1])
+        if command[1] == "is-failed":
+            return subprocess.CompletedProcess(command, 0 if command[-1] == "postfix" else 1, "", "")
+        told.append(" ".join(command[1:]))
         assert mark.exists(), "a run that is killed now would leave no mark"
         if fault := faults.get(command[-1]):
             raise fault
@@ -176,7 +178,12 @@ def test_services_are_told_again_until_all_have_read_a_certificate(
     monkeypatch.setattr(keeper, "run", run)
     mark.touch()
     kept.reload()
-    assert told == ["dovecot", "postfix", "nginx"]
+    assert told == [
+        "try-reload-or-restart dovecot",
+        "reset-failed postfix",
+        "start postfix",
+        "try-reload-or-restart nginx",
+    ]
     said = capsys.readouterr().err
     assert "dovecot: Command 'systemctl' timed out" in said and "nginx: no" in said
     assert mark.exists()

@@ -53,9 +53,15 @@ def stored() -> dict[str, dict[str, Any]]:
 
 
 def _reload(service: str) -> str | None:
-    """Make a service that runs read its files again, and return why it did not."""
+    """Make a service that runs read its files again, and return why it did not.
+
+    One that has failed is started: a certificate may have been the reason. systemd has given it up.
+    """
     try:
-        done = run("systemctl", "try-reload-or-restart", service, timeout=120)
+        failed = run("systemctl", "is-failed", "--quiet", service).returncode == 0
+        if failed:
+            run("systemctl", "reset-failed", service)
+        done = run("systemctl", "start" if failed else "try-reload-or-restart", service, timeout=120)
     except subprocess.TimeoutExpired as failure:
         return f"{service}: {failure}"
     return f"{service}: {done.stderr.strip()}" if done.returncode else None
@@ -154,6 +160,8 @@ class Keeper:
         )
         if there:
             entry.setdefault("server", self.configuration["server"])  # an older state does not have it
+        else:
+            self._drop_site(wanted.label)
         if not self._is_due(wanted, there, entry, now):
             entry.update(problems={}, error=None, looks=0, failures=0, next=None)
         elif not self._waits(entry, now):
@@ -245,7 +253,14 @@ class Keeper:
         """Remove the sites with which the web server could not start, for what happened to their files."""
         for path in Path(self.configuration["sites"]).glob("*.conf"):
             if not (CERTIFICATES / "domains" / path.stem / "cert.pem").exists():
-                path.unlink()
+                self._drop_site(path.stem)
+
+    def _drop_site(self, domain: str) -> None:
+        """Remove the site of a domain, without which the web server starts, and the CA can ask it."""
+        path = Path(self.configuration["sites"]) / f"{domain}.conf"
+        if path.exists():
+            path.unlink()
+            RELOAD.touch()
 
     def _write_site(self, path: Path, text: str | None) -> None:
         if text is None:
