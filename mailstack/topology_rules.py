@@ -40,6 +40,7 @@ def check(settings: Settings, topology: Topology) -> None:
                 f"{node.name} in the group imap too, or in proxy, which passes mail and logins on to the "
                 "hosts in imap"
             )
+    _proxies(topology)
     _one_primary(settings, topology)
     sharing = list(mail_nodes(settings, topology))
     _mail_hosts(settings, topology, sharing)
@@ -49,6 +50,16 @@ def check(settings: Settings, topology: Topology) -> None:
     _own_database_asked(settings, topology.here)
     _passwords_known(settings, topology.here)
     _mail_deletable(settings, topology)
+
+
+def _proxies(topology: Topology) -> None:
+    """Check that hosts of ``proxy`` have hosts with mailboxes: others may have a group of that name."""
+    names = [node.name for node in topology.nodes if "proxy" in node.groups]
+    if names and not any("imap" in node.groups for node in topology.nodes):
+        raise OperationValueError(
+            f"proxy: {' and '.join(names)} would pass mail and logins on to hosts in the group imap, and it "
+            "has none; allowed: a group imap, or another name for a group that is about something else"
+        )
 
 
 def _mail_hosts(settings: Settings, topology: Topology, sharing: Sequence[Node]) -> None:

@@ -11,6 +11,7 @@ from pyinfra.api.inventory import Inventory
 from mailstack import Settings
 from mailstack.hosts import topology_of
 from mailstack.settings import SettingsError
+from mailstack.topology import Node, Topology
 from mailstack.topology_rules import check, does_accounts
 from tests.support.snippets import python_blocks
 from tests.targets.shell import ROOT
@@ -41,8 +42,20 @@ def test_a_host_that_receives_mail_passes_it_on_only_as_a_proxy() -> None:
 def test_a_server_has_a_host_for_each_role() -> None:
     said = refusal(asked="two", db=["two"], imap=["two"])
     assert said.startswith("no host of the server receives mail, because two is in the groups db and imap")
-    said = refusal(asked="two", db=["one"], mx=["two"], proxy=["two"])
-    assert said.startswith("no host of the server has the mailboxes, because two is in the groups mx and")
+    apart = Node("three", ("imap",), "192.0.2.3", {"mail_db_host": "192.0.2.9"})
+    here = Node("two", ("mx", "proxy"), "192.0.2.2")
+    layout = Topology(here, (Node("one", ("db",), "192.0.2.1"), here, apart))
+    with pytest.raises(
+        OperationValueError, match=r"^no host of the server has the mailboxes, because two is"
+    ):
+        check(settings(), layout)
+
+
+@pytest.mark.parametrize("asked", ["one", "two"])
+def test_a_group_of_that_name_may_be_about_something_else(asked: str) -> None:
+    said = refusal(asked=asked, proxy=["two"])
+    assert said.startswith("proxy: two would pass mail and logins on to hosts in the group imap, ")
+    assert said.endswith("another name for a group that is about something else")
 
 
 def test_several_mail_hosts_with_one_database() -> None:
