@@ -96,7 +96,7 @@ def chosen(email: str, weights: Mapping[str, int]) -> str:
     if not any(weights.values()):
         raise OperationValueError(
             "mail_backend_weight: 0 on all hosts of the group imap, so none takes new users; allowed: more "
-            "than 0 on one of them, or backend=HOST"
+            "than 0 on one of them, or a backend for this user"
         )
 
     def rank(name: str) -> float:

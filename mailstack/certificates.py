@@ -107,5 +107,5 @@ def _waits(key: TlsaKey, now: datetime) -> str | None:
         return None
     return (
         f"the next key was made on {key.since:%Y-%m-%d %H:%M} UTC; it is used from {after:%Y-%m-%d %H:%M} "
-        "UTC on, when its record in the DNS is known; now=True does not wait"
+        "UTC on, when its record in the DNS is known; the option now does not wait"
     )

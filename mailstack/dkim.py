@@ -179,7 +179,7 @@ def _waits(keys: Mapping[str, DkimKey], now: datetime) -> str | None:
         return None
     return (
         f"may have signed until {since:%Y-%m-%d %H:%M} UTC, and mail may be on its way until "
-        f"{after:%Y-%m-%d %H:%M} UTC; now=True does not wait"
+        f"{after:%Y-%m-%d %H:%M} UTC; the option now does not wait"
     )
 
 

@@ -58,7 +58,7 @@ def _problem(function: Function, args: Sequence[object], kwargs: Mapping[str, ob
     if "password" in kwargs and "password_from" in names:
         return (
             "password: never as an argument, because others can see it in the process list, the shell's "
-            "history and the output; allowed: password_from=env:NAME, file:PATH, stdin or prompt"
+            "history and the output; allowed: option password_from with env:NAME, file:PATH, stdin or prompt"
         )
     if unknown := sorted(kwargs.keys() - set(names)):
         close = nearest(unknown[0], names)

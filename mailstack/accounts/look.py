@@ -90,7 +90,7 @@ def list(  # the command's name; this module has no other use of the builtin
         if over is not None or used or (used is None and len(listing.users) <= FEW):
             listing.users = [*with_used(settings, listing.users)]
         elif used is None and listing.users:
-            host.log(f"what the mailboxes have is left out for more than {FEW} users; used=true asks")
+            host.log(f"what the mailboxes have is left out for more than {FEW} users; the option used asks")
         listing.users = Filters(over=over).over_quota(listing.users)
         answer(listing.json() if format == "json" else listing.table())
 

@@ -173,8 +173,8 @@ def stored_password(text: str, cleartext: bool | None = None) -> str:
         return "{PLAIN}" + text
     if cleartext is None:
         raise ValueError(
-            "its password may be a hash, or the password itself; allowed: cleartext=true if PostfixAdmin had "
-            "$CONF['encrypt'] = 'cleartext', or cleartext=false"
+            "its password may be a hash, or the password itself; allowed: option cleartext, on if "
+            "PostfixAdmin had $CONF['encrypt'] = 'cleartext', else off"
         )
     return "{CRYPT}" + text
 

@@ -96,7 +96,7 @@ def user(
         ),
     )
     if delete_mail and present:
-        raise OperationValueError("delete_mail: only with present=false")
+        raise OperationValueError("delete_mail: only when a user is removed")
     source = password_source(password_from, wanted.email)
 
     def wish(current: Current) -> Wish:
@@ -181,8 +181,8 @@ def app_password(
         if not (source or file or stored(current, "mail_app_password", key)):
             raise OperationValueError(
                 f"app password {user.email}: {wanted.name} is new and has no password; allowed: "
-                "password_to=FILE (a new one is generated and written there), or password_from=env:NAME, "
-                "file:PATH, stdin or prompt"
+                "option password_to FILE (a new one is generated and written there), or password_from with "
+                "env:NAME, file:PATH, stdin or prompt"
             )
         password = source() if source else file.text if file else None
         app = AppPassword(**wanted.model_dump(exclude_unset=True), **given(password=password))

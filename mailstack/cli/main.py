@@ -14,7 +14,8 @@ from mailstack.cli.options import SHARED, dashed
 from mailstack.cli.start import deploys, start
 from mailstack.cli.verbs import names
 
-CONTEXT = {"help_option_names": ["-h", "--help"]}
+#: Messages name options as pyinfra takes them: `--password_from` is `--password-from`
+CONTEXT = {"help_option_names": ["-h", "--help"], "token_normalize_func": dashed}
 SHELLS = ("bash", "zsh", "fish")
 
 

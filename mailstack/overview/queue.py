@@ -72,7 +72,9 @@ def _troubles(now: int, messages: Sequence[Mapping[str, Any]]) -> list[Trouble]:
     for sender, count in Counter(message["sender"] for message in messages).most_common(1):
         if count >= _MANY:
             text = f"{count:,} messages from {sender or '<>'} wait"
-            advice = "Was a password stolen? mailstack.accounts.user ADDRESS active=false stops the user"
+            advice = (
+                "Was a password stolen? mailstack.accounts.user ADDRESS, option active off, stops the user"
+            )
             found.append(Trouble(text, advice))
     return found
 

@@ -56,7 +56,7 @@ def quotas(number: int, users: Sequence[User]) -> Section:
     + users: those of them that were asked
     """
     if number and not users:
-        text = f"{counted(number, 'user')} with one, too many to ask all: quotas=true asks"
+        text = f"{counted(number, 'user')} with one, too many to ask all: the option quotas asks"
         return Section("quota", [text], {"users_with_quota": number, "above": None})
     shares = [(user.email, user.share) for user in users]
     above = sorted(
@@ -74,7 +74,7 @@ def quotas(number: int, users: Sequence[User]) -> Section:
     if full:
         advice = (
             "They get no mail once they are full. They delete some, or get more:"
-            " mailstack.accounts.user ADDRESS quota_mb=NUMBER"
+            " mailstack.accounts.user ADDRESS, option quota_mb NUMBER"
         )
         troubles.append(Trouble(f"full, or nearly: {listed(full)}", advice))
     data = {

@@ -90,7 +90,7 @@ def is_directory(path: str) -> bool:
 
 
 def _choices() -> str:
-    return "; ".join(f"data={name} ({text})" for name, text in CHOICES.items())
+    return "; ".join(f"{name} ({text})" for name, text in CHOICES.items())
 
 
 @operation

@@ -38,7 +38,7 @@ check() {  # refuse what would fail half-way, before anything is changed
   case $choice in
     keep)
       if [ "$(queued)" -gt 0 ] && is_installed postfix; then
-        refuse "mail waits in the queue: $(queued) messages; allowed: data=archive, data=delete, or wait: postqueue -p"
+        refuse "mail waits in the queue: $(queued) messages; allowed: option data archive or delete, or wait: postqueue -p"
       fi ;;
     archive | delete)
       check_mounts
@@ -47,7 +47,7 @@ check() {  # refuse what would fail half-way, before anything is changed
       if has_database; then
         theirs=$(foreign)
         [ -z "$theirs" ] || refuse "the database $database has tables of others: $(printf '%s' "$theirs" | inline); \
-allowed: data=keep, or move them first"
+allowed: option data keep, or move them first"
       fi ;;
   esac
   [ "$choice" != archive ] || check_place
@@ -57,7 +57,7 @@ check_mounts() {
   for path in $(states) $(of tree); do
     inside=$(at=$(realpath -m "$path")/ awk 'index($5, ENVIRON["at"]) == 1 { print $5; exit }' /proc/self/mountinfo)
     [ -z "$inside" ] || refuse "$inside is mounted in $path, which would be deleted: unmount it first; \
-allowed meanwhile: data=keep"
+allowed meanwhile: option data keep"
   done
 }
 
@@ -71,17 +71,17 @@ check_place() {  # the archive must outlive the removal
 }
 
 check_copies() {  # of several hosts in the group `db`
-  ! is_standby || refuse "the database here is a copy of another host's, and can't be dropped; allowed: data=keep"
+  ! is_standby || refuse "the database here is a copy of another host's, and can't be dropped; allowed: option data keep"
   copies=$(followers) || refuse 'the database server does not answer: start it first'
   [ -z "$copies" ] || refuse "others have copies of the database, and would lose it too: \
-$(printf '%s' "$copies" | inline); allowed: data=keep, or first a deploy without these hosts in the group db"
+$(printf '%s' "$copies" | inline); allowed: option data keep, or first a deploy without these hosts in the group db"
 }
 
 check_server() {  # `keep` removes the packages of the server, and nobody can ask it then what it has
   if [ "$database" ] && ! has_server && [ -n "$(find "$(data_directory)" -type f -print -quit 2>/dev/null)" ]; then
     # a run that was killed has dropped the database before it removed the server
     if is_begun && { [ "$choice" = delete ] || [ -s "$(head -n 1 "$begun")" ]; }; then return 0; fi
-    refuse "the database server is not installed, and $(data_directory) has data: deploy first; allowed meanwhile: data=keep"
+    refuse "the database server is not installed, and $(data_directory) has data: deploy first; allowed meanwhile: option data keep"
   fi
 }
 
@@ -117,7 +117,7 @@ archive() (  # the state, and all configuration; any failure ends the run, with 
   cd /
   needed=$(du -skcD "$@" | tail -n 1 | cut -f 1) room=$(df -Pk "$directory" | awk 'NR == 2 { print $4 }')
   [ "$needed" -lt "$room" ] || refuse "no room for the archive in $directory: it may need $needed KiB, and there are \
-$room; allowed: to=DIRECTORY"
+$room; allowed: option to DIRECTORY"
   # sockets are not archived
   tar -czf "$made.new" --warning=no-file-ignored "$@"
   tar -dzf "$made.new" >&2

@@ -71,8 +71,8 @@ def trace(
         found = selected(gathered(_entries(nodes, start)), wanted)
     if found.is_empty:
         leave_out(
-            f"the journals have nothing about {wanted} since {start}; since=7d looks further back, and"
-            " names of queues and Message-IDs are case-sensitive"
+            f"the journals have nothing about {wanted} since {start}; the option since 7d looks further back,"
+            " and names of queues and Message-IDs are case-sensitive"
         )
     answer(FORMATS[format](found))
 

@@ -162,7 +162,7 @@ def backup_problem(has_backups: bool, good: int | None, now: int) -> str | None:
 
     + good: the time of the last good backup, in seconds since 1970
     """
-    way = "allowed: one of the last day, or without_backup=true with a snapshot or a backup of your own"
+    way = "allowed: one of the last day, or option without_backup with a snapshot or a backup of your own"
     if not has_backups:
         return f"there is no backup, as mail_backup_repository is not set; {way}"
     if not good:

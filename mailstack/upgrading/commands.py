@@ -98,7 +98,7 @@ def _state_problems(site: Site, without_backup: bool, with_troubles: bool) -> li
     troubles = [] if with_troubles else found.troubles
     return [
         *([wrong] if wrong else []),
-        *(f"{name}: {text}; allowed: no trouble, or with_troubles=true" for name, (text, _) in troubles),
+        *(f"{name}: {text}; allowed: no trouble, or option with_troubles" for name, (text, _) in troubles),
     ]
 
 

@@ -150,7 +150,7 @@ def test_a_missing_user_gets_nothing(planned: Callable[..., Plan]) -> None:
 
 def test_a_new_app_password_needs_a_source(planned: Callable[..., Plan]) -> None:
     with pytest.raises(
-        OperationValueError, match=r"tablet is new and has no password; allowed: password_to="
+        OperationValueError, match=r"tablet is new and has no password; allowed: option password_to "
     ):
         planned("app_password", ANNA, "tablet")
     assert planned("app_password", ANNA, "phone").changes == []

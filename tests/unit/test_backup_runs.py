@@ -247,7 +247,7 @@ def test_mail_that_is_there_is_not_replaced(places: Path, message: str) -> None:
     (root / message).parent.mkdir(parents=True)
     (root / message).touch()
     found = Listed(snapshot("aaaa1111", "mailstack", "messages=7"))
-    with pytest.raises(FailureError, match="has mail already; overwrite=true puts it aside"):
+    with pytest.raises(FailureError, match="has mail already; the option overwrite puts it aside"):
         Restore(configured(root), found, Progress(), wishes()).run()  # type: ignore[arg-type]
     Restore(configured(root), found, Progress(), wishes())._aside(root)  # type: ignore[arg-type]
     (aside,) = (root / ".before-restore").iterdir()

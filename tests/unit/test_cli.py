@@ -251,7 +251,6 @@ def test_the_deploy_beside_the_inventory(
     [
         ("nonsense", "No such command 'nonsense'"),
         ("accounts", "No such command 'accounts'"),
-        ("app_password", "No such command 'app_password'"),
         ("trace", "Missing argument 'MESSAGE'"),
         ("user add a@example.org --quota 5", "No such option"),
         ("user add a@example.org --password x", "No such option"),
@@ -273,6 +272,14 @@ def test_wrong_usage(
 def test_hosts_one_after_the_other(folder: Path, called: list[list[str]]) -> None:
     assert invoke("deploy", "-y", "--serial").exit_code == 0
     assert called == [["--yes", "--serial", "--fail-percent=0", "--", "inventory.py", "deploy.py"]]
+
+
+@pytest.mark.parametrize("typed", ["import-mail --no-tls-verify", "import_mail --no-tls_verify"])
+def test_names_may_be_those_of_messages(typed: str, called: list[list[str]], folder: Path) -> None:
+    name, option = typed.split()
+    assert invoke(name, "a@example.org", option, "--source", "mbox:/srv/mbox", "-y").exit_code == 0
+    assert called[0][-2] == "mailstack.accounts.import_mail"
+    assert json.loads(called[0][-1])[1]["tls_verify"] is False
 
 
 def test_without_a_terminal_nobody_is_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -323,7 +323,9 @@ check"""
     standby = host.run(f"standby=t slots={answers}", choice=choice)
     assert standby.returncode and "a copy of another host's, and can't be dropped" in standby.stderr
     primary = host.run(f"standby=f slots=mailstack_db2{answers}", choice=choice)
-    assert primary.returncode and "would lose it too: mailstack_db2; allowed: data=keep" in primary.stderr
+    assert (
+        primary.returncode and "would lose it too: mailstack_db2; allowed: option data keep" in primary.stderr
+    )
     assert host.run(f"standby=f slots={answers}", choice=choice).returncode == 0
     for flags in ("standby=t slots=", "standby=f slots=mailstack_db2"):
         assert host.run(f"{flags}{answers}", choice="keep").returncode == 0
@@ -344,7 +346,10 @@ def test_data_of_a_server_that_is_not_installed_is_not_deleted(host: Host, choic
     assert host.run(f"{fakes}check", choice=choice).returncode == 0
     (data / "PG_VERSION").touch()
     done = host.run(f"{fakes}check", choice=choice)
-    assert done.returncode and f"{data} has data: deploy first; allowed meanwhile: data=keep" in done.stderr
+    assert (
+        done.returncode
+        and f"{data} has data: deploy first; allowed meanwhile: option data keep" in done.stderr
+    )
     (host.root / "archive").write_text("sound")
     begun = f"{fakes}mode=go; begin_with {host.root}/archive; check"  # by this removal, which was killed
     assert host.run(begun, choice=choice).returncode == 0
@@ -408,7 +413,7 @@ def test_an_archive_that_is_gone_serves_not(archived: Host) -> None:
     assert not is_archived(archived)
     (archived.root / "archive").unlink()
     assert not is_archived(archived)
-    assert archived.run("begin_with 'no archive'").returncode == 0  # of data=delete
+    assert archived.run("begin_with 'no archive'").returncode == 0  # of data delete
     assert not is_archived(archived)
 
 

@@ -215,7 +215,7 @@ def test_accounts_are_not_lost(
     monkeypatch.setattr(PostgreSQL, "dump", lambda *_: done.append("dump"))
     monkeypatch.setattr(PostgreSQL, "load", lambda *_: done.append("load"))
     more: dict[str, Any] = {"database": DATABASE} if here else {"database": DATABASE, "mail": None}
-    with pytest.raises(FailureError, match=f"{expected}.*; overwrite=true replaces the database"):
+    with pytest.raises(FailureError, match=f"{expected}.*; the option overwrite replaces the database"):
         host.job(**more).run()
     assert host.called == [] and done == []
     host.job(**more, overwrite=True).run()
@@ -250,7 +250,9 @@ def test_one_that_changed_nothing_is_not_gone_on_with_for_ever(
 def test_a_last_backup_with_less_mail_is_not_taken_by_itself(host: Host) -> None:
     host.repository.found[0]["tags"] = ["mailstack", "mail=mmmm", "messages=900"]  # type: ignore[index]
     host.repository.found.append(snapshot("bbbb2222", "mailstack", "messages=3"))
-    with pytest.raises(FailureError, match=r"bbbb2222 .* 3 messages, but aaaa1111 .* choose by at=ID"):
+    with pytest.raises(
+        FailureError, match=r"bbbb2222 .* 3 messages, but aaaa1111 .* choose by the option at ID"
+    ):
         host.job().run()
     assert host.job(at="aaaa").run()["snapshot"] == "aaaa1111"
 

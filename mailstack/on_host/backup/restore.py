@@ -26,7 +26,7 @@ DUMPS = PLACE / "before-restore"
 """The databases that restores have replaced."""
 DROPPED = PLACE / "maildrop"
 """Messages of programs of the host that Postfix had not yet taken up when the backup was made."""
-_NO_MAIL = "this backup has no message; name it by at=ID if you want it"
+_NO_MAIL = "this backup has no message; the option at ID takes it anyway"
 _SAME_DAY = 86400
 
 
@@ -126,7 +126,7 @@ class Restore:
             largest = max(backups(self.repository), key=_messages)
             if 2 * _messages(found) < _messages(largest):
                 raise FailureError(
-                    f"the last backup is {_named(found)}, but {_named(largest)}: choose by at=ID"
+                    f"the last backup is {_named(found)}, but {_named(largest)}: choose by the option at ID"
                 )
         return found
 
@@ -145,7 +145,7 @@ class Restore:
             return self._go_on()
         if self.root and not self.wishes.get("overwrite") and has_mail(self.root):
             raise FailureError(
-                f"{self.root} has mail already; overwrite=true puts it aside, in {ASIDE} there"
+                f"{self.root} has mail already; the option overwrite puts it aside, in {ASIDE} there"
             )
         if begun:
             return self._go_on()
@@ -186,7 +186,9 @@ class Restore:
         self.rest.mkdir()
         bad = written(self.repository, str(chosen["id"]), self.rest)
         if any(each.lstrip("/") in (DUMP, "owners.json") for each in bad):
-            raise FailureError(f"the backup is damaged: {bad[0]} can't be read; at=ID names an older one")
+            raise FailureError(
+                f"the backup is damaged: {bad[0]} can't be read; the option at ID takes an older one"
+            )
         self._damaged(bad)
 
     def _database_is_free(self) -> None:
@@ -195,7 +197,7 @@ class Restore:
         if not self.wanted["database"] or self.wishes.get("overwrite") or self.changed.exists():
             return
         users = database(self.wanted["database"]).users()
-        advice = f"overwrite=true replaces the database, and keeps a dump of it in {DUMPS}"
+        advice = f"the option overwrite replaces the database, and keeps a dump of it in {DUMPS}"
         if users and not self.root:
             raise FailureError(f"the database has users already, such as {min(users)}; {advice}")
         if dump.exists() and (lost := unnamed(users, dump)):

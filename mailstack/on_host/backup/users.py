@@ -93,7 +93,9 @@ class UserRestore:
         shutil.chown(live, owner, owner)
         give(live, owner)
         if not only(directory, rest / "mail/names") and has_mail(live):
-            raise FailureError(f"the backup has no list of messages of {self.user}; at=ID names another one")
+            raise FailureError(
+                f"the backup has no list of messages of {self.user}; the option at ID takes another one"
+            )
         counts = placed(live, rest / "mail", owner)
         missing = counts.pop("missing")
         self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]

@@ -26,7 +26,7 @@ def login(source: dict[str, Any]) -> imaplib.IMAP4:
     except ssl.SSLCertVerificationError as error:
         raise Problem(
             f"{host} port {port}: its certificate is not valid: {error.verify_message}; "
-            "with tls_verify=false it is not checked"
+            "with the option tls_verify off it is not checked"
         ) from None
     except (OSError, imaplib.IMAP4.error) as error:
         raise Problem(f"{host} port {port} does not answer as IMAP with TLS: {error}") from None

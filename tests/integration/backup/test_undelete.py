@@ -67,7 +67,7 @@ def test_what_can_not_be_is_said(kept: Target, lost: Lost) -> None:
         (["at=abcdef12"], "has no backup abcdef12"),
         (["at=yesterday"], "at = 'yesterday': allowed: the ID of a backup"),
         (["folder=Lists"], "folder: needs user"),
-        ([], "has mail already; overwrite=true puts it aside"),
+        ([], "has mail already; the option overwrite puts it aside"),
     ):
         run = kept.pyinfra("-y", "mailstack.restore", *args, data=DATA, timeout=300)
         assert run.returncode and expected in " ".join(run.stderr.split()), run.stderr
