@@ -86,7 +86,7 @@ release: .venv/ready  ## the same for a version that is released: TAG=v1.2.3
 	@version=$$($(bin)/python -m hatchling version) && test "$(TAG)" = "v$$version" || \
 	  { echo "TAG=$(TAG), but mailstack/__init__.py has $$version"; false; }
 	@grep -q '^## \[$(TAG:v%=%)\] - ' CHANGELOG.md || { echo "CHANGELOG.md has no section [$(TAG:v%=%)]"; false; }
-	@! grep -n 'mailstack\.example' pyproject.toml SECURITY.md CODE_OF_CONDUCT.md || \
+	@! grep -n 'mailstack\.example' pyproject.toml mkdocs.yml SECURITY.md CODE_OF_CONDUCT.md || \
 	  { echo "these names are placeholders: give the project a home first"; false; }
 	@$(MAKE) --no-print-directory dist
 

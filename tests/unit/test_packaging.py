@@ -109,3 +109,10 @@ def test_the_changelog_keeps_its_form() -> None:
     # what is not released has a later version than what is
     here = tuple(map(int, mailstack.__version__.split(".dev")[0].split(".")))
     assert here > numbers[0] if ".dev" in mailstack.__version__ else here == numbers[0]
+
+
+def test_a_release_looks_at_all_files_with_placeholders() -> None:
+    (looked,) = re.findall(r"grep -n 'mailstack\\.example' (.*) \|\|", (ROOT / "Makefile").read_text())
+    pages = (page for place in ("*.md", "*.toml", "*.yml", "docs/*.md") for page in ROOT.glob(place))
+    named = {str(page.relative_to(ROOT)) for page in pages if "mailstack.example" in page.read_text()}
+    assert named == set(looked.split())
