@@ -24,7 +24,7 @@ def test_it_is_accepted(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "secret")
     groups = _public(example / "inventory.py")
     data = _public(example / "group_data/all.py")
-    assert set(groups) <= {"hosts", "db", "mx", "imap"}
+    assert set(groups) <= {"hosts", "db", "mx", "imap", "proxy"}
     hosts: dict[str, dict[str, object]] = {}
     for member in (member for members in groups.values() for member in members):
         name, own = (member, {}) if isinstance(member, str) else member

@@ -36,6 +36,36 @@ def test_two_hosts(factory: Factory, installed: str, names: Target, tmp_path: Pa
 
 
 @pytest.mark.long
+def test_six_hosts(factory: Factory, installed: str, names: Target, tmp_path: Path) -> None:
+    """Mail flows by either of the first two, and without the primary of the database."""
+    words = ("mx1", "mx2", "imap1", "imap2", "db1", "db2")
+    mx1, mx2, imap1, imap2, db1, db2 = hosts = [
+        factory(word, image=installed, hostname=f"{word}.example.org") for word in words
+    ]
+    example = examples.prepared(
+        "six-hosts",
+        tmp_path,
+        {host.hostname: host for host in hosts},
+        {f"192.0.2.{number}": host.ip for number, host in enumerate(hosts, 1)},
+    )
+    example.deploy()
+    for host in (mx1, mx2, imap1, imap2):
+        dns.use(host, names)
+    example.run("user", "add", ALICE, "-y", "--password-from", "env:ALICE", "--backend", imap2.hostname)
+    deploys.assert_mail_flows(mx1)
+    deploys.assert_mail_flows(mx2)
+    assert clients.home(db1, ALICE) in imap2.exec("ls -d /var/vmail/*").stdout.split()
+    assert "10 mx1.example.org." in example.run("dns", "zone", "--limit", mx1.hostname).stdout
+    assert "streaming" in example.run("db", "status").stdout
+    assert example.deploy() == []
+    example.run("move", ALICE, imap1.hostname, "-y")
+    deploys.assert_mail_flows(mx2)
+    db1.exec("systemctl stop 'postgresql@*-main.service'")
+    assert clients.sql(db2, "SELECT backend FROM mail_users") == imap1.hostname
+    deploys.assert_mail_flows_again(mx1)
+
+
+@pytest.mark.long
 def test_external_postgresql(factory: Factory, installed: str, names: Target, tmp_path: Path) -> None:
     mail, database = factory("mail", image=installed), factory("database", hostname="db.example.net")
     provided_postgresql.set_up(database, "dbadmin", "of-the-provider")
