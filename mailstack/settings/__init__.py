@@ -8,30 +8,23 @@ name or an impossible value raises ``SettingsError``, an ``OperationValueError``
 import datetime
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Self, Unpack, cast
+from typing import TYPE_CHECKING, Self, Unpack, cast
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from mailstack.settings import account_rules
 from mailstack.settings.abuse import AbuseSettings
-from mailstack.settings.accounts import Alias, Aliases, AppPassword, User, Users
+from mailstack.settings.accounts import AccountSettings, Alias, AppPassword, User
 from mailstack.settings.acme import AcmeSettings
 from mailstack.settings.backup import BackupSettings
 from mailstack.settings.clamav import ClamavSettings
 from mailstack.settings.database import DatabaseSettings
 from mailstack.settings.dns import DnsSettings
-from mailstack.settings.domains import (
-    AliasDomain,
-    AliasDomains,
-    Domain,
-    Domains,
-    RelayDomain,
-    RelayDomains,
-)
+from mailstack.settings.domains import AliasDomain, Domain, RelayDomain
 from mailstack.settings.dovecot import DovecotSettings
 from mailstack.settings.errors import SettingsError, nearest
 from mailstack.settings.fail2ban import Fail2banSettings
 from mailstack.settings.firewall import FirewallPort, FirewallSettings
+from mailstack.settings.general import GeneralSettings
 from mailstack.settings.metrics import MetricsSettings
 from mailstack.settings.outgoing import OutgoingSettings
 from mailstack.settings.postfix import PostfixSettings
@@ -48,15 +41,7 @@ from mailstack.settings.resolver import ResolverSettings
 from mailstack.settings.rspamd import RspamdSettings
 from mailstack.settings.sieve import SieveSettings
 from mailstack.settings.tls import TlsSettings, check_certificate
-from mailstack.settings.types import (
-    PLACEHOLDER,
-    DomainName,
-    IpAddress,
-    LocalNameOrAddress,
-    Model,
-    has_placeholder,
-    without_effect,
-)
+from mailstack.settings.types import PLACEHOLDER, has_placeholder, without_effect
 from mailstack.settings.verify import VerifySettings
 from mailstack.settings.web import WebSettings
 
@@ -77,71 +62,6 @@ __all__ = [
     "SettingsError",
     "User",
 ]
-
-
-class GeneralSettings(Model):
-    """General."""
-
-    mail_hostname: DomainName = Field(
-        description="The server's own name, which its clients and its MX record use (Postfix `myhostname`)."
-    )
-    mail_domain: DomainName | None = Field(
-        default=None, description="Postfix `mydomain`. Without it, `mail_hostname` without its first label."
-    )
-    mail_address: IpAddress | None = Field(
-        None,
-        description="The address by which the other hosts of the inventory reach this one. Required if the "
-        "database (group `db`) and the mail server (groups `mx` and `imap`) are on two hosts.",
-    )
-    mail_postmaster: LocalNameOrAddress = Field(
-        default="root", description="The recipient of mail to `postmaster` at every domain."
-    )
-    mail_hardening: bool = Field(
-        default=False,
-        description="Whether systemd takes rights from services that they do not need. See "
-        "`docs/hardening.md`.",
-    )
-
-    @property
-    def domain(self) -> str:
-        """``mydomain``: as given, or derived from ``mail_hostname`` (that itself if it has two labels)."""
-        parent = self.mail_hostname.partition(".")[2]
-        return self.mail_domain or (parent if "." in parent else self.mail_hostname)
-
-
-class AccountSettings(Model):
-    """Accounts."""
-
-    mail_domains: Domains = Field(default=(), description="The domains that this server receives mail for.")
-    mail_users: Users = Field(default=(), description="The mailboxes.")
-    mail_aliases: Aliases = Field(default=(), description="Addresses whose mail goes to other addresses.")
-    mail_alias_domains: AliasDomains = Field(
-        default=(), description="Further names of domains in `mail_domains`."
-    )
-    mail_relay_domains: RelayDomains = Field(
-        default=(),
-        description="Domains whose mail Postfix accepts from everybody and relays to another server, as a "
-        "backup MX does.",
-    )
-    mail_accounts_policy: Literal["add-only", "authoritative"] = Field(
-        default="add-only",
-        description="Whether accounts in the database that are not declared are kept (`add-only`) or deleted "
-        "(`authoritative`).",
-    )
-    mail_accounts_delete_mail: bool = Field(
-        default=False, description="Whether deleting an account deletes its mail too."
-    )
-
-    @model_validator(mode="after")
-    def _accounts_possible(self) -> Self:
-        problems = [*account_rules.too_much(self.mail_domains, self.mail_users)]
-        if self.mail_accounts_policy == "authoritative":  # else the database may have further domains
-            problems += account_rules.in_no_domain(
-                self.mail_domains, self.mail_users, self.mail_aliases, self.mail_alias_domains
-            )
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
 
 
 class Settings(

@@ -1,4 +1,4 @@
-"""Declared users and aliases. Pure; ``mailstack.accounts`` writes them to the database."""
+"""Declared users and aliases. Pure; ``mailstack.accounts`` writes all accounts to the database."""
 
 import re
 from collections import defaultdict
@@ -9,6 +9,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from mailstack import addresses
+from mailstack.settings import account_rules
+from mailstack.settings.domains import AliasDomains, Domains, RelayDomains
 from mailstack.settings.dovecot import MailDriver
 from mailstack.settings.errors import Allowed
 from mailstack.settings.password_hashes import PASSWORD_SCHEMES, check_hash
@@ -233,3 +235,38 @@ Aliases = Annotated[
     BeforeValidator(_alias_mapping),
     Allowed("a dictionary of address to one or several addresses, or a list of dictionaries (see Alias)"),
 ]
+
+
+class AccountSettings(Model):
+    """Accounts."""
+
+    mail_domains: Domains = Field(default=(), description="The domains that this server receives mail for.")
+    mail_users: Users = Field(default=(), description="The mailboxes.")
+    mail_aliases: Aliases = Field(default=(), description="Addresses whose mail goes to other addresses.")
+    mail_alias_domains: AliasDomains = Field(
+        default=(), description="Further names of domains in `mail_domains`."
+    )
+    mail_relay_domains: RelayDomains = Field(
+        default=(),
+        description="Domains whose mail Postfix accepts from everybody and relays to another server, as a "
+        "backup MX does.",
+    )
+    mail_accounts_policy: Literal["add-only", "authoritative"] = Field(
+        default="add-only",
+        description="Whether accounts in the database that are not declared are kept (`add-only`) or deleted "
+        "(`authoritative`).",
+    )
+    mail_accounts_delete_mail: bool = Field(
+        default=False, description="Whether deleting an account deletes its mail too."
+    )
+
+    @model_validator(mode="after")
+    def _accounts_possible(self) -> Self:
+        problems = [*account_rules.too_much(self.mail_domains, self.mail_users)]
+        if self.mail_accounts_policy == "authoritative":  # else the database may have further domains
+            problems += account_rules.in_no_domain(
+                self.mail_domains, self.mail_users, self.mail_aliases, self.mail_alias_domains
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
