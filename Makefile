@@ -76,6 +76,13 @@ docs: .venv/ready  ## the pages of docs/ for the web, in site/; a broken link is
 	$(bin)/pip install --quiet --editable '.[dev,docs]'
 	NO_MKDOCS_2_WARNING=1 $(bin)/mkdocs build --strict
 
+pictures: .venv/ready  ## all pictures of docs/: drawings from text, bars of bench/results.md, screenshots of webmail
+	$(bin)/pip install --quiet --editable '.[dev,bench]'
+	$(bin)/python -m docs.drawings
+	$(bin)/python -m bench.bars
+	@$(MAKE) --no-print-directory images
+	MAILSTACK_PICTURES=$(CURDIR)/docs/pictures $(bin)/python -m pytest -n 1 --debian 13 tests/integration/webmail/test_in_browser.py
+
 dist: .venv/ready  ## the packages for an index, in dist/, checked
 	$(bin)/pip install --quiet --editable '.[dev,release]'
 	rm -rf dist
@@ -101,4 +108,4 @@ clean:  ## remove all containers, images, networks and volumes named mailstackâ€
 	$(bin)/python -m compileall -q mailstack  # as pip does with a wheel; pyinfra keeps Python from doing it
 	@touch $@
 
-.PHONY: help demo test examples quick bench faults fuzz images lint mutants lowest next dist release docs clean
+.PHONY: help demo test examples quick bench faults fuzz images lint mutants lowest next dist release docs pictures clean

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from bench import history, report
+from bench import bars, history, report
 from tests.targets import engine
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def main() -> None:
         history.Run.of(name, conditions, tables).write()
         if find_spec("matplotlib"):
             history.draw()
+            bars.draw()
 
 
 if __name__ == "__main__":
