@@ -1,4 +1,5 @@
 """Settings of both hosts."""
 
+ssh_user = "root"
 mail_hostname = "mail.example.org"
 mail_domains = ["example.org"]
