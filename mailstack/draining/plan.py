@@ -78,7 +78,7 @@ def leaving(
     if fixed := [user.email for user in on_it if not user.can_move]:
         raise OperationError(
             f"can't move, as they are disabled or have * or ? in their address: {', '.join(fixed)}; allowed: "
-            "active=true for them, or without them"
+            "option active for them, or without them"
         )
     found = []
     for user in on_it:

@@ -54,7 +54,7 @@ def test_six_hosts(factory: Factory, installed: str, names: Target, tmp_path: Pa
     example.run("user", "add", ALICE, "-y", "--password-from", "env:ALICE", "--backend", imap2.hostname)
     deploys.assert_mail_flows(mx1)
     deploys.assert_mail_flows(mx2)
-    assert clients.home(db1, ALICE) in imap2.exec("ls -d /var/vmail/*").stdout.split()
+    imap2.exec(["ls", clients.home(db1, ALICE)])
     assert "10 mx1.example.org." in example.run("dns", "zone", "--limit", mx1.hostname).stdout
     assert "streaming" in example.run("db", "status").stdout
     assert example.deploy() == []
