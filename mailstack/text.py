@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 
 def lines_of(text: str) -> list[str]:
@@ -22,8 +23,16 @@ def printable(text: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table with a line for the head and for each row, printable; empty columns are left out."""
-    kept = [number for number in range(len(head)) if any(row[number] for row in rows)]
-    columns = [[head[number], *(printable(row[number]) for row in rows)] for number in kept]
-    form = "  ".join(f"{{:{max(map(len, column))}}}" for column in columns)
-    return "".join(f"{form.format(*line).rstrip()}\n" for line in zip(*columns, strict=True))
+    """Return a table with a line for the head and for each row; see ``columns``."""
+    return columns(zip(head, zip(*rows, strict=True), strict=bool(rows)))
+
+
+def columns(named: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Return a table of columns with their names, printable; empty columns are left out.
+
+    It goes column by column: a list of accounts has 100,000 rows.
+    """
+    kept = [(name, *cells) for name, cells in named if any(cells)]
+    kept = [cells if "".join(cells).isprintable() else (*map(printable, cells),) for cells in kept]
+    padded = (map(str.ljust, cells, repeat(max(map(len, cells)))) for cells in kept)
+    return "".join(f"{line.rstrip()}\n" for line in map("  ".join, zip(*padded, strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -17,7 +18,7 @@ from mailstack.accounts.listed import (
     User,
     aliases_of,
     domains_of,
-    moment,
+    minute,
     user_of,
 )
 
@@ -104,14 +105,11 @@ class Listing:
         )
 
     def json(self) -> str:
-        """Return it as one JSON object, with a line for each account: indented JSON is slow to make."""
+        """Return it as one JSON object, with a line for each account."""
         parts = [f'"host": {json.dumps(self.host)}']
         for kind in self.kinds:
-            # one call for all, as each has a price; no string has a bare quote, so no string is broken
-            whole = json.dumps([each.shown() for each in getattr(self, kind)])[1:-1]
-            for first in ("address", "name"):
-                whole = whole.replace(f'}}, {{"{first}": ', f'}},\n{{"{first}": ')
-            parts.append(f'"{kind}": [\n{whole}\n]')
+            lines = ",\n".join([each.json() for each in getattr(self, kind)])
+            parts.append(f'"{kind}": [\n{lines}\n]')
         return f"{{{', '.join(parts)}}}\n"
 
     def table(self) -> str:
@@ -120,8 +118,23 @@ class Listing:
         return "\n".join(tables[kind]() for kind in self.kinds)
 
     def _users(self) -> str:
-        head = ["USER", "", "USED", "", "QUOTA", *(f"LAST {name.upper()}" for name in SERVICES)]
-        return f"{_count(self.users, 'user')}\n" + text.table(head, [_user_row(user) for user in self.users])
+        users = self.users
+        shares = [user.share for user in users]
+        seen = zip(*(user.seen for user in users), strict=True)
+        shown = text.columns(
+            [
+                ("USER", [user.email for user in users]),
+                ("", [_off(user.active) for user in users]),
+                ("USED", [f"{user.used.kilobytes / 1024:.1f} MiB" if user.used else "" for user in users]),
+                ("", ["" if share is None else f"{share:.0f} %" for share in shares]),
+                ("QUOTA", [_quota(user.quota_mb, user.quota_messages) for user in users]),
+                *(
+                    (f"LAST {name.upper()}", ["" if at is None else minute(at) for at in times])
+                    for name, times in zip(SERVICES, seen, strict=bool(users))
+                ),
+            ]
+        )
+        return f"{_count(users, 'user')}\n{shown}"
 
     def _aliases(self) -> str:
         rows = [(alias.source, _off(alias.active), ", ".join(alias.destinations)) for alias in self.aliases]
@@ -144,17 +157,9 @@ class Listing:
         return f"{_count(self.domains, 'domain')}\n" + text.table(head, rows)
 
 
-def _user_row(user: User) -> list[str]:
-    share = user.share
-    quota = [_size(user.quota_mb), f"{user.quota_messages} messages" if user.quota_messages else ""]
-    return [
-        user.email,
-        _off(user.active),
-        "" if user.used is None else f"{user.used.kilobytes / 1024:.1f} MiB",
-        "" if share is None else f"{share:.0f} %",
-        ", ".join(filter(None, quota)),
-        *("" if at is None else moment(at)[:16].replace("T", " ") for at in user.seen),
-    ]
+@cache
+def _quota(megabytes: int, messages: int) -> str:
+    return ", ".join(filter(None, [_size(megabytes), f"{messages} messages" if messages else ""]))
 
 
 def _size(megabytes: int | None) -> str:

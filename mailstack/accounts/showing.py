@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -183,7 +184,7 @@ class Found:
         user = None
         if self.user:
             user = {
-                **self.user.shown(),
+                **json.loads(self.user.json()),
                 "last_login": self.logins,
                 **{name: bool(self.rights[name]) for name in _MAY},
                 "directory": home_of(self.user.row(), self.settings.mail_home_root),

@@ -96,6 +96,22 @@ def test_json_has_an_account_a_line() -> None:
     assert json.loads(Listing("mail").json()) == {"host": "mail", "users": [], "aliases": [], "domains": []}
 
 
+def test_json_of_what_a_mailbox_has() -> None:
+    bob = user_of(['"bob\\ü"@example.org', True, 10, 100, None, "bob", None, None, None, SEEN + 86399])
+    assert json.loads(bob._replace(used=Used(1536, 95)).json()) == {
+        "address": '"bob\\ü"@example.org',
+        "active": True,
+        "quota_mb": 10,
+        "quota_messages": 100,
+        "used_mb": 1.5,
+        "used_messages": 95,
+        "used_percent": 95.0,
+        "last_login": {"sieve": "2023-11-15T22:13:19Z"},
+    }
+    without_quota = bob._replace(quota_mb=0, quota_messages=0, used=Used(0, 0))
+    assert json.loads(without_quota.json())["used_percent"] is None
+
+
 def test_table() -> None:
     listing = Listing.of("mail", KINDS, ANSWER, Filters())
     listing.users = [user._replace(used=Used(5120, 3)) for user in listing.users]
