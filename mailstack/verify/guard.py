@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pyinfra.api.exceptions import OperationError
 
 from mailstack.engines.locks import SECONDS
-from mailstack.engines.postgresql.database import DsnDatabase
+from mailstack.engines.postgresql.database import DsnDatabase, RefusedError
 
 LIMITS = f"SET LOCAL lock_timeout = '{SECONDS}s'; SET LOCAL statement_timeout = '180s'; "
 """A table that somebody has locked would hold the command for ever."""
@@ -33,13 +33,21 @@ def guarded(database: DsnDatabase, name: str, creating: str, away: str) -> Itera
         guard.stdin.write(json.dumps([database.dsn, name, f"{LIMITS}{away}"]) + "\n")
         guard.stdin.flush()
         try:
-            database.change(name, f"{LIMITS}{creating}")
+            _create(database, name, creating, guard)
             yield
         finally:
             guard.stdin.close()
             said = guard.stderr.read().strip()
     if guard.returncode:
         raise OperationError(f"the accounts of the checks could not be removed: {said or 'without a word'}")
+
+
+def _create(database: DsnDatabase, name: str, creating: str, guard: subprocess.Popen[str]) -> None:
+    try:
+        database.change(name, f"{LIMITS}{creating}")
+    except RefusedError:  # there is nothing to remove, and a locked table would be waited for again
+        guard.kill()
+        raise
 
 
 def main() -> int:

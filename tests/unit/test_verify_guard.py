@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyinfra.api.exceptions import OperationError
 
-from mailstack.engines.postgresql.database import DsnDatabase
+from mailstack.engines.postgresql.database import DsnDatabase, RefusedError
 from mailstack.verify.guard import LIMITS, guarded
 from tests.targets.shell import ROOT
 
@@ -21,6 +21,7 @@ LIBRARY = """
 import os
 class Error(Exception):
     class diag: message_primary = "no right"
+    pgcode = "42501"
 class OperationalError(Error): pass
 class Connection:
     def cursor(self): return self
@@ -35,7 +36,7 @@ def connect(dsn, dbname, connect_timeout): return Connection()
 """
 RUN = """
 import os, signal, sys
-from mailstack.engines.postgresql.database import DsnDatabase
+from mailstack.engines.postgresql.database import DsnDatabase, RefusedError
 from mailstack.verify.guard import guarded
 with guarded(DsnDatabase("host=db"), "mail", "create", "remove"):
     print("created", flush=True)
@@ -74,6 +75,26 @@ def test_a_removal_that_fails_is_an_error(ran: Path) -> None:
         guarded(DsnDatabase("host=db"), "mail", "create", "refused"),
     ):
         pass
+
+
+def test_what_was_refused_is_not_removed(ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(database: DsnDatabase, name: str, sql: str) -> None:
+        raise RefusedError("locked")
+
+    monkeypatch.setattr(DsnDatabase, "change", refuse)
+    with pytest.raises(RefusedError), guarded(DsnDatabase("host=db"), "mail", "create", "remove"):
+        pass
+    assert not ran.exists()
+
+
+def test_what_may_have_been_created_is_removed(ran: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lose(database: DsnDatabase, name: str, sql: str) -> None:
+        raise OperationError("the connection was lost")
+
+    monkeypatch.setattr(DsnDatabase, "change", lose)
+    with pytest.raises(OperationError), guarded(DsnDatabase("host=db"), "mail", "create", "remove"):
+        pass
+    assert ran.read_text() == f"{LIMITS}remove\n"
 
 
 def test_a_killed_run_leaves_nothing(ran: Path) -> None:

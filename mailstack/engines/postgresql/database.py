@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import time
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -164,6 +165,17 @@ class _NoSuchDatabaseError(OperationError):
     """Raised if the server is running but the database does not exist."""
 
 
+class RefusedError(OperationError):
+    """Raised if the server refused a transaction, so that it has changed nothing."""
+
+
+CONNECT = 10
+"""Seconds until a server of ``mail_db_dsn`` must have answered a new connection."""
+_silent: dict[str, str] = {}
+"""The errors of servers that did not answer within that time, by connection string. The queries of a run
+would wait for it one after the other."""
+
+
 class DsnDatabase:
     """A server reached by a connection string from the machine that runs pyinfra.
 
@@ -221,7 +233,9 @@ class DsnDatabase:
             connection.commit()
         except psycopg2.Error as error:  # without its DETAIL, which shows rows
             message = error.diag.message_primary or type(error).__name__
-            raise OperationError(f"the database refused a change: {message}") from None
+            code = error.pgcode if transaction else None
+            refused = RefusedError if code and not code.startswith(_STOPPING) else OperationError
+            raise refused(f"the database refused a change: {message}") from None
         finally:
             connection.close()
 
@@ -229,12 +243,17 @@ class DsnDatabase:
         """Connect. Raises ``OperationError``, ``_NoSuchDatabaseError`` if the server has no such database."""
         import psycopg2
 
+        if self.dsn in _silent:
+            raise OperationError(_silent[self.dsn])
+        start = time.monotonic()
         try:
-            return psycopg2.connect(self.dsn, dbname=database, connect_timeout=10)
+            return psycopg2.connect(self.dsn, dbname=database, connect_timeout=CONNECT)
         except psycopg2.OperationalError as error:
             message = f"mail_db_dsn: cannot connect: {str(error).strip()}"
             if f'database "{database}" does not exist' in message:
                 raise _NoSuchDatabaseError(message) from None
+            if time.monotonic() - start > CONNECT - 1:
+                _silent[self.dsn] = message
             raise OperationError(message) from None
 
     def is_known(self, database: str, sql: str) -> bool:
@@ -247,7 +266,7 @@ class DsnDatabase:
 
         try:
             psycopg2.connect(
-                self.dsn, dbname=database, user=role, password=password, connect_timeout=10
+                self.dsn, dbname=database, user=role, password=password, connect_timeout=CONNECT
             ).close()
         except psycopg2.OperationalError as error:
             # another error, as from pg_hba.conf, says nothing of the password, and a new one would not help
