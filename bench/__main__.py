@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ def main() -> None:
     if unknown := sorted({*chosen} - {*parts}):
         parser.error(f"no such part: {', '.join(unknown)}; there are {', '.join(parts)}")
     engine.ensure()
+    # Python keeps what it compiles of an installed package, but where this tells it not to
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in chosen:
         module = importlib.import_module(f"bench.{name}")
         measure: Callable[[], list[Table]] = module.measure
