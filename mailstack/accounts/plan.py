@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from pydantic import SecretStr
 
@@ -215,8 +216,12 @@ def _domain_of(address: str) -> str:
 
 def _finder(existing: Rows) -> Callable[[Key], Key | None]:
     """Return a function that finds a key as it is stored, maybe in another case, or returns ``None``."""
-    stored = {folded(key): key for key in sorted(existing)}
-    return lambda key: key if key in existing else stored.get(folded(key))
+
+    @cache  # most keys are stored as they are wanted
+    def stored() -> Mapping[Key, Key]:
+        return {folded(key): key for key in sorted(existing)}
+
+    return lambda key: key if key in existing else stored().get(folded(key))
 
 
 def _same_password(row: Values, declared: str) -> bool:

@@ -53,7 +53,7 @@ def settable(table: str, model: type[Model]) -> tuple[str, ...]:
 
 def folded(key: Key) -> Key:
     """Return a key in lower case."""
-    return tuple(part.lower() for part in key)
+    return tuple(map(str.lower, key))
 
 
 class Change(NamedTuple):

@@ -132,7 +132,8 @@ def dead_ends(asked: Collection[Key], changes: Sequence[Change], before: Current
     after, wanted = applied(before, changes), {folded(key) for key in asked}
     if not wanted and not changes:
         return
-    exists, existed = _Addresses(after), _Addresses(before)
+    existed = _Addresses(before)
+    exists = _Addresses(after) if changes else existed
     for table in ("mail_alias", "mail_wildcard"):
         for key, row in after[table].items():
             new = folded(key) in wanted or (bool(changes) and key[1] in existed)
@@ -151,7 +152,7 @@ def shadowed(changes: Sequence[Change], before: Current) -> Iterator[str]:
 
 
 def _taken_by_aliases(rows: Current) -> Iterator[str]:
-    users = {folded(key)[0] for key in rows["mail_users"]}
+    users = {key[0].lower() for key in rows["mail_users"]}
     targets: dict[str, list[str]] = {}
     for source, target in _alias_pairs(rows):
         if source in users:
@@ -183,7 +184,7 @@ class _Addresses:
         self._same = {
             folded(key)[0]: row["domain_name"].lower() for key, row in rows["mail_alias_domain"].items()
         }
-        self._names = {folded(key)[0] for table in ("mail_users", "mail_alias") for key in rows[table]}
+        self._names = {key[0].lower() for table in ("mail_users", "mail_alias") for key in rows[table]}
         self._everywhere = {folded(key)[0] for key in rows["mail_wildcard"]} | {"postmaster"}
 
     def __contains__(self, address: str) -> bool:
