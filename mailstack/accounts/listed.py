@@ -22,12 +22,13 @@ _json = JSONEncoder().encode
 _BOOLEANS = {True: "true", False: "false"}
 _BEGIN = date(1970, 1, 1).toordinal()
 
-USER = ("u.email", "u.active AND d.active", MEGABYTES, MESSAGES, "u.home_directory", "u.mail_directory")
+_STATE = ("u.email", "u.active AND d.active", MEGABYTES, MESSAGES)
+USER = (*_STATE, "u.home_directory", "u.mail_directory")
 USERS = "FROM mail_users u JOIN mail_domain d ON d.domain_name = u.domain_name"
 
 
 def queries(dialect: Dialect, kinds: Sequence[str]) -> dict[str, Rows]:
-    """Return the queries for these kinds of accounts."""
+    """Return the queries for these kinds of accounts; of users without directories, half of the answer."""
     # a table of all last logins, grouped by user, would take MariaDB minutes for 100,000 users
     logins = (
         f" LEFT JOIN mail_last_login {name} ON {name}.email = u.email AND {name}.service = '{name}'"
@@ -39,7 +40,7 @@ def queries(dialect: Dialect, kinds: Sequence[str]) -> dict[str, Rows]:
         for table in ("mail_users", "mail_alias")
     )
     by_kind = {
-        "users": {"users": Rows((*USER, *seen), f"{USERS}{''.join(logins)}")},
+        "users": {"users": Rows((*_STATE, "NULL", "NULL", *seen), f"{USERS}{''.join(logins)}")},
         "aliases": {
             "aliases": Rows(
                 ("a.source_email", "a.destination_email", "a.active AND d.active"),
@@ -58,6 +59,14 @@ def queries(dialect: Dialect, kinds: Sequence[str]) -> dict[str, Rows]:
         },
     }
     return {name: rows for kind in kinds for name, rows in by_kind[kind].items()}
+
+
+def directories(dialect: Dialect, users: Sequence[User] | None) -> dict[str, Rows]:
+    """Return a query for the directories of some users, or of all."""
+    emails = None if users is None else ", ".join(dialect.literal(user.email) for user in users)
+    condition = "" if emails is None else f" WHERE u.email IN ({emails})"
+    columns = ("u.email", "u.home_directory", "u.mail_directory")
+    return {"directories": Rows(columns, f"FROM mail_users u{condition}")}
 
 
 class Used(NamedTuple):
@@ -152,13 +161,14 @@ class Domain(NamedTuple):
 
 def moment(seconds: int) -> str:
     """Return a time as in RFC 3339, in UTC."""
-    return f"{minute(seconds, 'T')}:{seconds % 60:02}Z"
-
-
-def minute(seconds: int, between: str = " ") -> str:
-    """Return a time to the minute, in UTC, with this between date and time."""
     days, second = divmod(seconds, 86400)
-    return f"{_date(days)}{between}{_clock(second // 60)}"
+    return f"{_date(days)}T{_clock(second // 60)}:{second % 60:02}Z"
+
+
+def minute(seconds: int) -> str:
+    """Return a time to the minute, in UTC."""
+    days, second = divmod(seconds, 86400)
+    return f"{_date(days)} {_clock(second // 60)}"
 
 
 @cache

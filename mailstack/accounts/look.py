@@ -88,7 +88,7 @@ def list(  # the command's name; this module has no other use of the builtin
         wanted = None if text is None else str(text).lower()
         listing = Listing.of(host.name, kinds, found, Filters(name, inactive, never, over, wanted))
         if over is not None or used or (used is None and len(listing.users) <= FEW):
-            listing.users = [*with_used(settings, listing.users)]
+            listing.users = [*with_used(settings, _with_directories(settings, listing.users))]
         elif used is None and listing.users:
             host.log(f"what the mailboxes have is left out for more than {FEW} users; the option used asks")
         listing.users = Filters(over=over).over_quota(listing.users)
@@ -177,6 +177,19 @@ def ask(settings: Settings, queries: Mapping[str, Rows]) -> Mapping[str, Any]:
             "(pyinfra INVENTORY deploy.py); if it is deployed, start its database server"
         )
     return engine.dialect.rows(found)
+
+
+def _with_directories(settings: Settings, users: Sequence[User]) -> Sequence[User]:
+    """Return the users of a list with the directories that the database has for them."""
+    if not users:
+        return users
+    asked = listed.directories(engine_of(settings).dialect, users if len(users) <= FEW else None)
+    found = {email: own for email, *own in ask(settings, asked).get("directories", ())}
+    return [
+        user._replace(home_directory=own[0], mail_directory=own[1])
+        for user in users
+        if (own := found.get(user.email))  # else removed by now
+    ]
 
 
 def with_used(settings: Settings, users: Sequence[User]) -> Sequence[User]:

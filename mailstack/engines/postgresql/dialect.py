@@ -92,8 +92,8 @@ def health() -> str:
 
 
 def seconds(time: str) -> str:
-    """See ``Dialect.seconds``."""
-    return f"floor(extract(epoch FROM {time}))::bigint"
+    """See ``Dialect.seconds``: ``extract`` would count in ``numeric``, which takes longer."""
+    return f"floor(date_part('epoch', {time}))::bigint"
 
 
 def with_key(query: str, local_part: str, domain: str) -> str:
