@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tests.support import clients
+from tests.support.talk import CLOSED, PROTOCOLS, SMTP, Talk
 
 SSL3, TLS1, TLS1_1, TLS1_2, TLS1_3 = range(0x0300, 0x0305)
 #: All numbers at IANA that are, or were, cipher suites; without those that only signal something.
@@ -88,19 +89,11 @@ def _hello(
 def connect(address: str, port: int) -> socket.socket:
     """Return a connection on which TLS comes next, after STARTTLS where the port has it."""
     connection = socket.create_connection((address, port), clients.TIMEOUT)
-    talk = {
-        25: (b"", b"EHLO tests.example\r\n", b"STARTTLS\r\n"),
-        587: (b"", b"EHLO tests.example\r\n", b"STARTTLS\r\n"),
-        143: (b"", b"a STARTTLS\r\n"),
-    }.get(port, ())
-    for command in talk:
-        connection.sendall(command)
-        said = b""
-        # the last line of an answer
-        while not said.endswith(b"\n") or said.rstrip().rpartition(b"\n")[2][3:4] == b"-":
-            said += (more := connection.recv(4096))
-            assert more, said
-        assert said.startswith((b"2", b"* OK", b"a OK")), said
+    protocol = {25: SMTP, **{each.clear: each for each in PROTOCOLS.values()}}.get(port)
+    if protocol:
+        for sent, until in ((b"", protocol.greeting), protocol.ask, protocol.starttls):
+            said = Talk(connection).say(sent, until)
+            assert not said.endswith(CLOSED), said
     return connection
 
 

@@ -6,26 +6,19 @@ import re
 import socket
 import ssl
 from base64 import b64encode
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from contextlib import suppress
 
 import pytest
 
 from tests.support import clients, sample_accounts
 from tests.support.sample_accounts import ALICE, BOB
+from tests.support.talk import IMAP, SMTP, Talk, plain, talk
 from tests.targets.containers import Target
 
 pytestmark = pytest.mark.both_engines
 
 GOOD = sample_accounts.PASSWORDS[ALICE]
-
-
-def plain(user: str | bytes, password: str | bytes = GOOD) -> bytes:
-    """Return the argument of AUTH PLAIN (RFC 4616)."""
-    user, password = (part.encode() if isinstance(part, str) else part for part in (user, password))
-    return b64encode(b"\0" + user + b"\0" + password)
 
 
 #: Invalid user names, which must all be refused.
@@ -77,44 +70,9 @@ PASSWORDS: dict[str, str | bytes] = {
     "tab behind the right one": GOOD + "\t",
     "blank behind the right one": GOOD + " ",
 }
-LOGINS = {name: plain(user) for name, user in NAMES.items()} | {
+LOGINS = {name: plain(user, GOOD) for name, user in NAMES.items()} | {
     f"password: {name}": plain(ALICE, password) for name, password in PASSWORDS.items()
 }
-
-
-class Talk(NamedTuple):
-    """A bare connection."""
-
-    socket: ssl.SSLSocket
-
-    def say(self, sent: bytes, until: bytes) -> bytes:
-        """Send bytes; return the answer until a line matches, or until the connection ends."""
-        with suppress(ConnectionError, ssl.SSLError):  # it may have ended before all is said
-            self.socket.sendall(sent)
-        answer = b""
-        while not re.search(until, answer, re.MULTILINE):
-            received = b""
-            with suppress(ConnectionError, ssl.SSLError):
-                received = self.socket.recv(65536)
-            if not received:
-                return answer + b"CLOSED\n"
-            answer += received
-        return answer
-
-
-@contextmanager
-def talk(server: Target, port: int) -> Iterator[Talk]:
-    """Yield a bare connection with TLS, after the greeting.
-
-    By IPv6: Postfix counts logins by address, and those of other tests come from another.
-    """
-    with (
-        socket.create_connection((server.ip6, port), timeout=3 * clients.TIMEOUT) as connection,
-        clients.tls().wrap_socket(connection) as secured,
-    ):
-        made = Talk(secured)
-        made.say(b"", rb"^(\* OK|220 )[^\n]*\n")
-        yield made
 
 
 def assert_good_logins(server: Target) -> None:
@@ -130,10 +88,10 @@ IMAP_ANSWER = rb"^z (OK|NO|BAD)[^\n]*\n"
 
 def test_names_and_passwords_by_imap(server: Target) -> None:
     def tried(credentials: bytes) -> bytes:
-        with talk(server, 993) as connection:
+        with talk(server, IMAP, tls=True) as connection:
             first = connection.say(b"z AUTHENTICATE PLAIN " + credentials + b"\r\n", IMAP_ANSWER)
             first = first.splitlines()[-1]  # before it, a busy server may ask for patience
-            good = connection.say(b"z AUTHENTICATE PLAIN " + plain(ALICE) + b"\r\n", IMAP_ANSWER)
+            good = connection.say(b"z AUTHENTICATE PLAIN " + plain(ALICE, GOOD) + b"\r\n", IMAP_ANSWER)
             assert re.search(rb"^z OK", good, re.MULTILINE), (first, good)
             return first
 
@@ -146,7 +104,7 @@ def test_names_and_passwords_by_imap(server: Target) -> None:
 
 def test_names_and_passwords_by_smtp(server: Target) -> None:
     def tried(credentials: bytes) -> bytes:
-        with talk(server, 465) as connection:
+        with talk(server, SMTP, tls=True) as connection:
             connection.say(b"EHLO x\r\n", rb"^250 [^\n]*\n")
             return connection.say(b"AUTH PLAIN " + credentials + b"\r\n", rb"^\d{3} [^\n]*\n")
 
@@ -189,7 +147,7 @@ IMAP_TALK: dict[str, tuple[bytes, bytes]] = {
 @pytest.mark.parametrize("name", IMAP_TALK)
 def test_by_imap(server: Target, name: str) -> None:
     sent, answer = IMAP_TALK[name]
-    with talk(server, 993) as connection:
+    with talk(server, IMAP, tls=True) as connection:
         said = connection.say(sent, answer)
         assert re.search(answer, said, re.MULTILINE), said
         assert b" OK " not in said
@@ -199,7 +157,7 @@ def test_by_imap(server: Target, name: str) -> None:
 
 def test_a_literal_that_never_comes(server: Target) -> None:
     """Fifty clients that wait with half a login keep no other client out."""
-    waiting = [talk(server, 993) for _ in range(50)]
+    waiting = [talk(server, IMAP, tls=True) for _ in range(50)]
     try:
         for opened in waiting:
             assert b"+ OK" in opened.__enter__().say(b"z LOGIN {10}\r\n", rb"^\+ [^\n]*\n")
@@ -213,15 +171,15 @@ def test_a_literal_that_never_comes(server: Target) -> None:
 def test_commands_behind_a_login_that_fails(server: Target) -> None:
     """Each command sent along is answered, and none as after a successful login."""
     sent = b"a AUTHENTICATE PLAIN " + plain(ALICE, "wrong") + b"\r\nb SELECT INBOX\r\nz LOGOUT\r\n"
-    with talk(server, 993) as connection:
+    with talk(server, IMAP, tls=True) as connection:
         said = connection.say(sent, IMAP_ANSWER)
     assert [line[:4] for line in said.splitlines() if line[:2] in (b"a ", b"z ")] == [b"a NO", b"z OK"]
     assert re.search(rb"^b (BAD|NO) ", said, re.MULTILINE)
 
 
 def test_commands_behind_a_login_that_works(server: Target) -> None:
-    sent = b"a AUTHENTICATE PLAIN " + plain(ALICE) + b"\r\nb SELECT INBOX\r\nz LOGOUT\r\n"
-    with talk(server, 993) as connection:
+    sent = b"a AUTHENTICATE PLAIN " + plain(ALICE, GOOD) + b"\r\nb SELECT INBOX\r\nz LOGOUT\r\n"
+    with talk(server, IMAP, tls=True) as connection:
         said = connection.say(sent, IMAP_ANSWER)
     assert [line[:4] for line in said.splitlines() if line[:2] in (b"a ", b"b ", b"z ")] == [
         b"a OK",
@@ -249,8 +207,11 @@ SMTP_TALK: dict[str, tuple[bytes, list[int]]] = {
         [535],
     ),  # 3.10 takes the rest for another
     "an answer that is too long": (b"AUTH PLAIN\r\n" + b"A" * 50_000 + b"\r\n", [334, 500]),
-    "a second login": (b"AUTH PLAIN " + plain(ALICE) + b"\r\nAUTH PLAIN " + plain(BOB) + b"\r\n", [235, 503]),
-    "in a transaction": (b"MAIL FROM:<>\r\nAUTH PLAIN " + plain(ALICE) + b"\r\n", [250, 503]),
+    "a second login": (
+        b"AUTH PLAIN " + plain(ALICE, GOOD) + b"\r\nAUTH PLAIN " + plain(BOB, GOOD) + b"\r\n",
+        [235, 503],
+    ),
+    "in a transaction": (b"MAIL FROM:<>\r\nAUTH PLAIN " + plain(ALICE, GOOD) + b"\r\n", [250, 503]),
     "commands behind a login that fails": (
         b"AUTH PLAIN " + plain(ALICE, "wrong") + b"\r\nMAIL FROM:<alice@example.org>\r\n"
         b"RCPT TO:<someone@remote.example.net>\r\nDATA\r\n",
@@ -262,7 +223,7 @@ SMTP_TALK: dict[str, tuple[bytes, list[int]]] = {
 @pytest.mark.parametrize("name", SMTP_TALK)
 def test_by_smtp(server: Target, name: str) -> None:
     sent, expected = SMTP_TALK[name]
-    with talk(server, 465) as connection:
+    with talk(server, SMTP, tls=True) as connection:
         connection.say(b"EHLO x\r\n", rb"^250 [^\n]*\n")
         said = connection.say(sent, rb"(^\d{3} [^\n]*\n[^$]*){%d}" % len(expected))
         codes = [int(code) for code in re.findall(rb"^(\d{3}) ", said, re.MULTILINE)]
@@ -285,7 +246,7 @@ def test_nothing_comes_through_starttls(server: Target, protocol: str) -> None:
         connection.recv(4096)
         connection.sendall(first)
         connection.recv(4096)
-        connection.sendall(injected + plain(ALICE) + b"\r\n")
+        connection.sendall(injected + plain(ALICE, GOOD) + b"\r\n")
         connection.recv(4096)
         # the end of the connection is as good as a session in which it was not said
         with suppress(ConnectionError, ssl.SSLError), clients.tls().wrap_socket(connection) as secured:

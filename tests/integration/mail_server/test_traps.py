@@ -15,26 +15,6 @@ from tests.support.raw_smtp import dialogue
 from tests.support.sample_accounts import ALICE, BOB, CAROL, REMOTE, STRANGER
 from tests.targets.containers import Target
 
-#: Ends of data that some servers take for <CR><LF>.<CR><LF>, and this one must not (CVE-2023-51764).
-SMUGGLING = ["\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r", "\n.\r", "\r.\n"]
-
-
-@pytest.mark.parametrize("end", SMUGGLING, ids=[repr(end) for end in SMUGGLING])
-def test_no_message_is_smuggled_in_another(server: Target, end: str) -> None:
-    outer, inner = (f"<{uuid.uuid4()}@{REMOTE}>" for _ in range(2))
-    smuggled = f"MAIL FROM:<admin@{REMOTE}>\r\nRCPT TO:<{BOB}>\r\nDATA\r\nMessage-ID: {inner}\r\n\r\nsmuggled"
-    with dialogue(server) as connection:
-        connection.say(b"", f"EHLO {REMOTE}\r\n".encode(), f"MAIL FROM:<{STRANGER}>\r\n".encode())
-        assert connection.say(f"RCPT TO:<{ALICE}>\r\n".encode(), b"DATA\r\n")[-1].startswith(b"354")
-        data = f"Message-ID: {outer}\r\n\r\nbefore{end}{smuggled}\r\n.\r\n"
-        assert connection.say(data.encode())[0].startswith((b"250", b"5"))
-        connection.say(b"QUIT\r\n")
-    clients.wait_for_empty_queue(server)
-    with clients.imap(server, BOB) as session:
-        assert not clients.find(session, inner)
-    with clients.imap(server, ALICE) as session:
-        assert all(b"smuggled" in mail for mail in clients.find(session, outer))
-
 
 def test_one_strange_byte_does_not_disturb_the_others(server: Target) -> None:
     normal = {ALICE: 250, "info@example.org": 250, "unknown@example.org": 550, f"someone@{REMOTE}": 554}

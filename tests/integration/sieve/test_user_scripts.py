@@ -41,6 +41,7 @@ elsif header "subject" "many" {{
     redirect "1@{REMOTE}"; redirect "2@{REMOTE}"; redirect "3@{REMOTE}";
     redirect "4@{REMOTE}"; redirect "5@{REMOTE}";
 }}
+elsif header "subject" "a thousand" {{ {" ".join(f'redirect "{each}@{REMOTE}";' for each in range(1000))} }}
 elsif envelope :detail "to" "tag" {{ addheader "X-Detail" "yes"; }}
 elsif body :contains "needle" {{ addheader "X-Body" "yes"; }}
 elsif header :regex "subject" "^r([0-9]+)$" {{ addheader "X-Regex" "${{1}}"; }}
@@ -165,8 +166,11 @@ def test_discard(server: Target, user: str, mailbox: imaplib.IMAP4) -> None:
     assert clients.find(mailbox, sent) == []
 
 
-def test_too_many_redirects(server: Target, user: str, peer: Target, mailbox: imaplib.IMAP4) -> None:
-    sent = deliver(server, user, "many")
+@pytest.mark.parametrize("subject", ["many", "a thousand"])
+def test_too_many_redirects(
+    server: Target, user: str, peer: Target, mailbox: imaplib.IMAP4, subject: str
+) -> None:
+    sent = deliver(server, user, subject)
     assert received(mailbox, sent)
     clients.wait_for_empty_queue(server)
     assert clients.peer_find(peer, sent) == []
