@@ -6,8 +6,11 @@ import argparse
 import importlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import methodcaller
 
 from faults import hosts, report
 from faults.hosts import Servers
@@ -17,7 +20,7 @@ from tests.targets import engine, images, pyinfra
 
 #: The modules of this package with rows, in the order of the page. Each has the title of its section, `PART`,
 #: and its `ROWS`; some `prepare` a server, of which they get one of their own.
-PARTS = ("processes", "services", "database", "disks", "host", "deploys")
+PARTS = ("processes", "services", "database", "disks", "host", "clock", "acme", "deploys")
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,25 @@ def main() -> None:
         parser.error(str(error))
     engine.ensure()
     pyinfra.PRELOADED = True
-    started = time.monotonic()
     releases = [given.debian] if given.debian else sorted(images.CODENAMES, reverse=True)
-    outcomes = [outcome for debian in releases for outcome in on(debian, parts)]
-    every = {part.title: part.rows for part in chosen([])}
-    for part in parts:
-        section = report.section(part.title, [each for each in outcomes if each.row in part.rows])
-        print(section, flush=True)
-        if part.whole:
-            report.keep(part.title, section, every)
+    started = time.monotonic()
+    outcomes = list(run_all(releases, parts))
     print(f"{len(outcomes)} rows in {(time.monotonic() - started) / 60:.0f} minutes")
     sys.exit(any(outcome.problems for outcome in outcomes))
+
+
+def run_all(releases: Sequence[int], parts: Sequence[Part]) -> Iterator[Outcome]:
+    """Run one part after the other, each on all Debians at the same time; keep what was seen of each."""
+    every = {part.title: part.rows for part in chosen([])}
+    with ExitStack() as stack, ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda debian: Runs(stack.enter_context(hosts.servers(debian))), releases))
+        for part in parts:
+            outcomes = [outcome for seen in pool.map(methodcaller("of", part), runs) for outcome in seen]
+            section = report.section(part.title, outcomes)
+            print(section, flush=True)
+            if part.whole:
+                report.keep(part.title, section, every)
+            yield from outcomes
 
 
 def chosen(names: Sequence[str]) -> list[Part]:
@@ -79,33 +90,35 @@ def chosen(names: Sequence[str]) -> list[Part]:
     return parts
 
 
-def on(debian: int, parts: Sequence[Part]) -> list[Outcome]:
-    """Run the rows on one Debian; return what was seen of each."""
-    with hosts.servers(debian) as servers:
-        outcomes: list[Outcome] = []
-        server: Protected | None = None
-        for part in parts:
-            if part.prepare:
-                server = None
-            for row in part.rows:
-                server = server or fresh(servers, part)
-                began = time.monotonic()
-                outcome = run(row, server, hosts.data())
-                outcomes.append(outcome)
-                print(report.line(outcome), f"({time.monotonic() - began:.0f} s)", flush=True)
-                if outcome.problems:
-                    server = None
-            if part.prepare:
-                server = None
+@dataclass
+class Runs:
+    """The rows on one Debian, each on the server of the one before; after a problem on a fresh one."""
+
+    servers: Servers
+    server: Protected | None = None
+
+    def of(self, part: Part) -> list[Outcome]:
+        """Run the rows of a part; return what was seen of each."""
+        if part.prepare:
+            self.server = None
+        outcomes = []
+        for row in part.rows:
+            began = time.monotonic()
+            self.server = self.server or self._fresh(part)
+            outcome = run(row, self.server, hosts.data())
+            print(f"{report.line(outcome)} ({time.monotonic() - began:.0f} s)", flush=True)
+            outcomes.append(outcome)
+            if outcome.problems:
+                self.server = None
+        if part.prepare:
+            self.server = None
         return outcomes
 
-
-def fresh(servers: Servers, part: Part) -> Protected:
-    """Return a server for the rows of a part."""
-    server = servers.fresh()
-    if part.prepare:
-        part.prepare(server)
-    return server
+    def _fresh(self, part: Part) -> Protected:
+        server = self.servers.fresh()
+        if part.prepare:
+            part.prepare(server)
+        return server
 
 
 if __name__ == "__main__":

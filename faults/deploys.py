@@ -41,7 +41,7 @@ def deploy(case: Case, data: Mapping[str, Any] | None = None) -> PyinfraRun:
 def unchanged(case: Case) -> None:
     """Deploy, which changes nothing."""
     run = deploy(case)
-    assert deploys.changed(run) == [], deploys.said(run)
+    assert deploys.changed(run) == [], f"{deploys.changed(run)}: {deploys.said(run)}"
 
 
 def changed(case: Case) -> None:

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from faults.row import Row, units
+from faults.hosts import without_services
+from faults.row import Row
 from tests.support.tally import DELIVERED_AGAIN, SENT_AGAIN
 from tests.support.trust import Protected
 
 PART = "Disks are full or read-only"
-#: What has a file system of its own, and the service that writes there.
+#: What has a file system of its own: where, how mail may be doubled, and the service that writes there.
 _DISKS = {
-    "queue": ("the queue of Postfix", "/var/spool/postfix", "$postfix"),
-    "mail": ("the mailboxes", "/var/vmail", ""),
-    "database": ("the database", "/var/lib/postgresql", "$database"),
+    "queue": ("the queue of Postfix", "/var/spool/postfix", (SENT_AGAIN, DELIVERED_AGAIN), "$postfix"),
+    "mail": ("the mailboxes", "/var/vmail", (SENT_AGAIN, DELIVERED_AGAIN), ""),
+    "database": ("the database", "/var/lib/postgresql", (), "$database"),
 }
-_PATHS = [path for _, path, _ in _DISKS.values()]
+#: What shares one file system; /usr without /usr/local stays beside it, as nothing writes there.
+_ROOT, _OF_ROOT = "/mnt", ("etc", "home", "opt", "root", "srv", "tmp", "usr/local", "var")
 _SECONDS = 12
 
 
 def prepare(protected: Protected) -> None:
-    """Give the queue, the mailboxes and the database a small file system each, in memory."""
-    move = "".join(
-        f"mv {path} {path}.old; mkdir {path}; mount -t tmpfs -o size=400m,nr_inodes=20000 faults {path}; "
-        f"cp -a {path}.old/. {path}; "
-        for path in _PATHS
+    """Give the queue, the mailboxes, the database and the rest small file systems, in memory."""
+    shared = "".join(
+        f"mkdir -p {_ROOT}/{path}; cp -ax /{path}/. {_ROOT}/{path}; mount --bind {_ROOT}/{path} /{path}; "
+        for path in _OF_ROOT
     )
-    services = "postfix $postfix rspamd dovecot.socket dovecot.service $database"
-    script = f"systemctl stop {services} 2>&1; {move} systemctl start $database dovecot rspamd postfix"
-    protected.server.exec(f"set -e; {units(protected.server)}; {script}", timeout=200)
+    own = "".join(
+        f"mv {path} {path}.old; mkdir {path}; mount -t tmpfs -o size=400m,nr_inodes=20000 faults {path}; "
+        f"cp -a {path}.old/. {path}; rm -r {path}.old; "
+        for _, path, _, _ in _DISKS.values()
+    )
+    left = ",".join(
+        f"{limit}=$(( $(df --output={used} -k {_ROOT} | tail -n 1) + {more} )){unit}"
+        for limit, used, more, unit in (("size", "used", 100_000, "k"), ("nr_inodes", "iused", 2_000, ""))
+    )
+    without_services(
+        protected.server,
+        f"mount -t tmpfs -o mode=755 faults {_ROOT}; {shared}{own}mount -o remount,{left} {_ROOT}; "
+        "systemctl restart systemd-journald",
+    )
 
 
 def _filled(path: str) -> str:
@@ -37,47 +49,54 @@ def _without_inodes(path: str) -> str:
     return f"mkdir {path}/filler; cd {path}/filler; seq 30000 | xargs touch 2>/dev/null || true; cd /; "
 
 
-def _rows(name: str, called: str, path: str, unit: str) -> tuple[Row, ...]:
-    emptied = f"rm -rf {path}/filler"
-    # a file system with files that are being written can't become read-only
-    read_only = f"until mount -o remount,ro {path} 2>/dev/null; do sleep 0.2; done; "
-    if unit:
-        read_only = f"systemctl stop {unit} 2>&1; {read_only} systemctl start --no-block {unit}"
-    doubles = () if name == "database" else (SENT_AGAIN, DELIVERED_AGAIN)
-    return (
+def _used_up(name: str, called: str, path: str, doubles: tuple[str, ...]) -> tuple[Row, ...]:
+    """Return the rows of a disk with no room."""
+    faults = {
+        "full": ("is full", _filled(path)),
+        "without-inodes": ("has no inodes left", _without_inodes(path)),
+    }
+    return tuple(
         Row(
-            f"{name}-disk-full",
-            f"The disk of {called} is full for {_SECONDS} s",
-            do=_filled(path),
+            f"{name}-disk-{fault}",
+            f"The disk of {called} {what} for {_SECONDS} s",
+            do=do,
             seconds=_SECONDS,
-            undo=emptied,
+            undo=f"rm -rf {path}/filler",
             doubles=doubles,
-        ),
-        Row(
-            f"{name}-disk-without-inodes",
-            f"The disk of {called} has no inodes left for {_SECONDS} s",
-            do=_without_inodes(path),
-            seconds=_SECONDS,
-            undo=emptied,
-            doubles=doubles,
-        ),
-        Row(
-            f"{name}-disk-read-only",
-            f"The disk of {called} is read-only for {_SECONDS} s"
-            + (", as its service starts" if unit else ""),
-            do=read_only,
-            seconds=_SECONDS,
-            undo=f"mount -o remount,rw {path}",
-            doubles=doubles,
-        ),
+        )
+        for fault, (what, do) in faults.items()
     )
 
 
+def _read_only(name: str, called: str, path: str, doubles: tuple[str, ...], unit: str) -> Row:
+    # a file system with files that are being written can't become read-only
+    do = f"until mount -o remount,ro {path} 2>/dev/null; do sleep 0.2; done; "
+    if unit:
+        do = f"systemctl stop {unit} 2>&1; {do} systemctl start --no-block {unit}"
+    return Row(
+        f"{name}-disk-read-only",
+        f"The disk of {called} is read-only for {_SECONDS} s" + (", as its service starts" if unit else ""),
+        do=do,
+        seconds=_SECONDS,
+        undo=f"mount -o remount,rw {path}",
+        doubles=doubles,
+    )
+
+
+_PATHS = [path for _, path, _, _ in _DISKS.values()] + ["/var"]
 ROWS = (
-    *(row for name, given in _DISKS.items() for row in _rows(name, *given)),
+    *(
+        row
+        for name, (called, path, doubles, unit) in _DISKS.items()
+        for row in (
+            *_used_up(name, called, path, doubles),
+            _read_only(name, called, path, doubles, unit),
+        )
+    ),
+    *_used_up("root", "the rest of the host, with /etc, /tmp and /var,", "/var", ()),
     Row(
         "every-disk-full",
-        f"All three disks are full at once, for {_SECONDS} s",
+        f"All these disks are full at once, for {_SECONDS} s",
         do="".join(map(_filled, _PATHS)),
         seconds=_SECONDS,
         undo="rm -f " + " ".join(f"{path}/filler" for path in _PATHS),

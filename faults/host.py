@@ -74,9 +74,4 @@ ROWS = (
         seconds=5,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
     ),
-    Row(
-        "ca-away",
-        "The CA is away, as the host asks it for a certificate",
-        do="! /usr/local/lib/mailstack/certificates now >/dev/null 2>&1",
-    ),
 )

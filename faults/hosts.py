@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support import dns, logins, trust
+from tests.support import ca, dns, logins, trust
 from tests.support.trust import Protected
 from tests.targets import images, networks
 from tests.targets.containers import Target
@@ -21,13 +21,25 @@ def data(**more: Any) -> dict[str, Any]:
     limits = ("connection_rate", "connection_count", "message_rate", "recipient_rate", "auth_rate")
     return trust.data(
         mail_web=True,
-        # nobody answers there: the certificate is the one that the deploy makes itself
+        # in no DNS but that of faults/acme.py: the certificate is the one that the deploy makes itself
         mail_acme=True,
         mail_acme_email="admin@example.net",
-        mail_acme_server="https://127.0.0.1:9/directory",
+        mail_acme_server=ca.DIRECTORY,
         mail_max_userip_connections=1000,
         **{f"mail_smtpd_client_{limit}_limit": 0 for limit in limits},
         **more,
+    )
+
+
+def authority(host: Target) -> Target:
+    """Return the CA beside a server; `ca.server` makes it."""
+    return Target(f"{host.name}-ca", 13, host.network, hostname=ca.NAME)
+
+
+def without_services(host: Target, script: str) -> None:
+    """Run a script of sh(1) while no service but systemd's own runs."""
+    host.exec(
+        f"set -e; systemctl isolate basic.target; {script}; systemctl isolate default.target", timeout=300
     )
 
 
@@ -49,6 +61,8 @@ class Servers:
             return
         host = self._host.create()
         host.pyinfra("-y", "deploy.py", data=data(), timeout=900).check()
+        # for faults/clock.c: later the host finds no mirror, as it asks a DNS of its own
+        host.exec("apt-get install -qy --no-install-recommends gcc libc6-dev", timeout=300)
         logins.make_quick(host)
         trust.wait_for_keys(host)
         # by default a stranger waits for minutes
@@ -69,6 +83,7 @@ class Servers:
     def remove(self) -> None:
         """Remove the server, its DNS and its image."""
         self._host.remove()
+        authority(self._host).remove()
         docker("rm", "--force", "--volumes", self._dns, check=False)
         if not KEEP:
             docker("image", "rm", self._image, check=False)

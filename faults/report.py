@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from bench import report
+from faults.resources import MOST_FILES, MOST_MEBIBYTES
 from faults.row import SESSIONS, Outcome, Row
 from tests.targets import images
 from tests.targets.shell import ROOT
@@ -21,13 +23,15 @@ _COLUMNS = (
     "lost",
     "doubled",
     "refused",
+    "held more",
 )
 HEAD = f"""# Reliability
 
-What became of mail as parts of a server failed. `make faults` writes this page. It deploys a server with
-everything that handles mail, and lets each of these happen while {SESSIONS} sessions send numbered
-messages. A client that is refused for now sends its message again until the server takes it. Afterwards
-all mailboxes are read, and each text is compared byte for byte.
+What became of mail as parts of a server failed. `make faults` writes this page. It deploys a server of each
+Debian with everything that handles mail, and lets each of these happen while {SESSIONS} sessions send
+numbered messages. The servers share the machine, and their rows run at the same time. A client that is
+refused for now sends its message again until the server takes it. Afterwards all mailboxes are read, and
+each text is compared byte for byte.
 
 - *first 250, logins again*: seconds until the first message is accepted after the cause is gone, and
   until logins by SMTP and by IMAP work.
@@ -38,14 +42,18 @@ all mailboxes are read, and each text is compared byte for byte.
   SMTP can't exclude either (RFC 1047).
 - *refused*: answers to clients on port 25 by code, and attempts without an answer. A client waits 20 seconds
   for an answer, also for that of an address that the server no longer has.
+- *held more*: open files and memory that processes hold afterwards, and did not hold before. Only processes
+  that lived all the while count.
 
 A lost or changed message, a double without one of these reasons, a final refusal (5xx), and a login that
-calls a good password wrong are broken promises: the suite fails, and names them below the table. There is
-one exception: a login that had begun before a deploy, or an installation of packages, stopped Dovecot.
+calls a good password wrong are broken promises. So is a process that holds {MOST_FILES} files or
+{MOST_MEBIBYTES} MiB more. The suite fails then, and names them below the table. There is one exception: a
+login that had begun before a deploy, or an installation of packages, stopped Dovecot.
 
 `docker kill` ends all processes of a host at once, but the machine below it goes on. So it can't show
 that a message is on the disk when the 250 is sent: `tests/integration/faults/test_durability.py` traces
-that. Disks that are full are file systems in memory.
+that. Disks that are full are file systems in memory. The clock that jumps is that of all programs but
+systemd, by a library below them. The kernel's own goes on, and from it files have their times.
 
 """
 
@@ -76,6 +84,7 @@ def cells(outcome: Outcome) -> list[str]:
         f"{max(logins):.1f} s" if logins else "not",
         *(numbers if counted.accepted else ["not counted"] * len(numbers)),
         _said(outcome.codes),
+        f"{outcome.grown.files} files, {outcome.grown.memory} MiB",
     ]
 
 
@@ -89,12 +98,15 @@ def line(outcome: Outcome) -> str:
 
 
 def keep(part: str, text: str, rows: Mapping[str, Sequence[Row]]) -> None:
-    """Put the section of a part in the page, instead of its older one.
+    """Put the section of a part in the page, instead of its older one; all are in the order of the parts.
 
     + rows: the rows of all parts, by title
     """
     report.keep(part, text, PAGE, HEAD)
-    report.keep(part, text, PAGE, HEAD + not_run(PAGE.read_text(), rows))
+    page = PAGE.read_text()
+    found = {each.partition("\n")[0]: each for each in re.split(r"^(?=## )", page, flags=re.MULTILINE)[1:]}
+    in_order = [found[title].strip() + "\n" for name in rows if (title := f"## {name}") in found]
+    PAGE.write_text(HEAD + not_run(page, rows) + "\n".join(in_order))
 
 
 def not_run(page: str, rows: Mapping[str, Sequence[Row]]) -> str:

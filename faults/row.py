@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from faults import resources
+from faults.resources import Growth, Processes
 from tests.support import clients, faults, tally
 from tests.support.numbered_traffic import Answer, Watch, traffic
 from tests.support.tally import Tally
@@ -83,6 +85,7 @@ class Outcome:
     #: Seconds until the first good answer after the cause was gone, by port.
     back: Mapping[str, float] = field(default_factory=dict)
     answers: Sequence[Answer] = ()
+    grown: Growth = field(default_factory=Growth)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -101,6 +104,7 @@ class Outcome:
         self.problems += sorted({answer.text[:200] for answer in self.refusals if self._wrong(answer)})
         if counted.queued:
             self.problems.append(f"in the queue after {PATIENCE} s: {len(counted.queued)}")
+        self.problems += self.grown.leaks
 
     def _wrong(self, answer: Answer) -> bool:
         """Whether it is a refusal that a client takes for final."""
@@ -130,6 +134,9 @@ def run(row: Row, protected: Protected, data: Mapping[str, Any]) -> Outcome:
     """Let a row happen to a server, and return what was seen; an error on the way is a problem of the row."""
     outcome = Outcome(row, protected.server.debian)
     case: Case | None = None
+    before: Processes = {}
+    with _noted(outcome.problems):
+        before = resources.read(protected.server)
     with _noted(outcome.problems), traffic(protected.server, PAUSE, SESSIONS) as watching:
         case = Case(protected, data, watching)
         time.sleep(CALM)
@@ -141,6 +148,7 @@ def run(row: Row, protected: Protected, data: Mapping[str, Any]) -> Outcome:
         outcome.answers = case.watching.answers
         with _noted(outcome.problems):
             outcome.tally = tally.take(protected.server, case.watching.accepted, PATIENCE)
+            outcome.grown = resources.growth(before, resources.read(protected.server))
     outcome.judge()
     return outcome
 
@@ -168,10 +176,10 @@ def _act(case: Case, action: Action) -> None:
     if callable(action):
         action(case)
     elif action:
-        case.host.exec(f"set -e; {units(case.host)}; {action}", timeout=300)
+        case.host.exec(f"set -e; {_units(case.host)}; {action}", timeout=300)
 
 
-def units(host: Target) -> str:
+def _units(host: Target) -> str:
     """Return the assignments of sh(1) of the units with the processes of Postfix and of the database."""
     return f"postfix={faults.postfix(host)} database={faults.cluster(host)}"
 

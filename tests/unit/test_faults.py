@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from faults import report
-from faults.__main__ import chosen
+from faults import hosts, report, resources
+from faults.__main__ import Part, Runs, chosen
+from faults.resources import Growth, Process
 from faults.row import Outcome, Row
 from tests.support import tally
 from tests.support.numbered_traffic import Answer
@@ -133,6 +134,8 @@ def test_the_page_says_what_was_not_run(tmp_path: Path, monkeypatch: pytest.Monk
     assert "\n- *A*. Debian 12: 1 of 2 rows run.\n- *B*. Debian 13: not run.\n\n## A\n" in page
     report.keep("B", report.section("B", [Outcome(rows["B"][0], debian) for debian in (12, 13)]), rows)
     assert "*B*." not in report.PAGE.read_text()
+    report.keep("A", report.section("A", seen), dict(reversed(rows.items())))
+    assert re.findall("^## (.)", report.PAGE.read_text(), re.MULTILINE) == ["B", "A"]
 
 
 def test_the_cells_of_a_row() -> None:
@@ -140,8 +143,60 @@ def test_the_cells_of_a_row() -> None:
     assert report.cells(found) == [
         *("A fault", "13", "1.0 s", "3.0 s", "2", "2", "0", "0"),
         "2 451, 1 no answer",
+        "0 files, 0 MiB",
     ]
     assert len(report.cells(found)) == len(report.cells(Outcome(found.row, 12)))
+
+
+def test_only_processes_that_lived_all_the_while_have_grown() -> None:
+    before = {"1 0": Process("master", 20, 2), "2 5": Process("qmgr", 10, 4), "3 5": Process("old", 1, 1)}
+    after = {"1 0": Process("master", 23, 1), "2 5": Process("qmgr", 111, 4), "3 9": Process("new", 999, 999)}
+    found = resources.growth(before, after)
+    assert (found.files, found.memory) == (104, -1)
+    assert found.leaks == ("qmgr grew from 10 to 111 open files, from 4 to 4 MiB",)
+    assert resources.growth(before, {"1 0": Process("master", 20, 259)}).leaks
+
+
+def test_a_leak_is_a_problem() -> None:
+    found = outcome()
+    found.grown = Growth(leaks=("qmgr grew",))
+    found.judge()
+    assert found.problems == ["qmgr grew"]
+
+
+class Fresh:
+    """Servers that are only numbers."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def fresh(self) -> int:
+        """Return the next."""
+        self.made += 1
+        return self.made
+
+
+def test_a_server_is_fresh_after_a_problem_and_for_a_part_that_prepares_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(row: Row, server: int, _: object) -> Outcome:
+        seen.append(f"{row.name}{server}")
+        return Outcome(row, 13, problems=["lost"] if row.name == "bad" else [])
+
+    monkeypatch.setattr("faults.__main__.run", run)
+    monkeypatch.setattr(hosts, "data", dict)
+    seen: list[str] = []
+    good, bad = Row("good", "", do=""), Row("bad", "", do="")
+    runs = Runs(Fresh())  # type: ignore[arg-type]
+    prepare = lambda server: seen.append(f"prepared{server}")  # noqa: E731
+    for part in (
+        Part("A", [good, bad, good], None, True),
+        Part("B", [good], None, True),
+        Part("C", [good, bad], prepare, True),
+        Part("D", [good], None, True),
+    ):
+        assert [each.row for each in runs.of(part)] == part.rows
+    assert seen == ["good1", "bad1", "good2", "good2", "prepared3", "good3", "bad3", "good4"]
 
 
 def test_a_text_belongs_to_its_number() -> None:
