@@ -106,6 +106,7 @@ ROWS = (
         do=rotated,
         undo=again,
         doubles=(DELIVERED_AGAIN,),
+        begun_before=True,
     ),
     Row(
         "deploy-changed",

@@ -73,8 +73,14 @@ ROWS = (
         do=killed("postfix"),
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
     ),
-    Row("dovecot-killed", "The same of Dovecot", do=killed("dovecot"), doubles=(DELIVERED_AGAIN,)),
-    Row("database-killed", "The same of PostgreSQL", do=killed("database")),
+    Row(
+        "dovecot-killed",
+        "The same of Dovecot",
+        do=killed("dovecot"),
+        doubles=(DELIVERED_AGAIN,),
+        begun_before=True,
+    ),
+    Row("database-killed", "The same of PostgreSQL", do=killed("database"), begun_before=True),
     Row(
         "filter-killed",
         "The same of rspamd, Redis, unbound and postsrsd",
@@ -86,5 +92,6 @@ ROWS = (
         do=out_of_memory("smtpd", "cleanup", "qmgr", "lmtp", "auth", "postgres"),
         undo=enough_memory,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
+        begun_before=True,
     ),
 )

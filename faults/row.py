@@ -26,7 +26,7 @@ PATIENCE = 90
 CALM = 2.0
 #: A login that says that the password is wrong: a client would ask its user, or be banned.
 _WRONG_PASSWORD = re.compile(r"^535|AUTHENTICATIONFAILED")
-#: What a login may hear that had begun before Dovecot stopped: docs/troubleshooting.md.
+#: What a login may hear whose session had begun before: docs/troubleshooting.md.
 _BEGUN_BEFORE = re.compile(r"^535 .*\(reason unavailable\)")
 _FINAL = re.compile(r"^5\d\d ")
 
@@ -60,7 +60,8 @@ class Row:
     + seconds: how long that lasts
     + undo: how it ends; also if ``do`` failed. Nothing for a cause that ends by itself
     + doubles: how messages may be doubled, `SENT_AGAIN` or `DELIVERED_AGAIN`
-    + begun_before: whether Dovecot may stop in a login by SMTP, so that its password is called wrong
+    + begun_before: whether Dovecot or the database stops, so that a login whose session by SMTP had begun
+      before may be called wrong
     + after: what must be true afterwards; raises an error if it is not
     """
 
@@ -114,7 +115,7 @@ class Outcome:
         return bool(final.search(answer.text))
 
     def _ran_until(self, moment: float) -> bool:
-        """Whether Dovecot's last answer before a moment was good: by IMAP, which the same thread asks."""
+        """Whether logins worked until a moment: the last one by IMAP, which the same thread asks."""
         before = [answer for answer in self.answers if answer.kind == "993" and answer.moment <= moment]
         return bool(before) and before[-1].good
 
