@@ -134,9 +134,10 @@ ROWS = (
     ),
     Row(
         "packages-reinstalled",
-        "The packages of all services are installed again",
+        "The packages of all services are installed again, and a deploy restarts what these did not",
         do=_REINSTALL,
-        after=unchanged,
+        # Debian's package restarts redis-server, and no instance of redis-server@
+        after=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
         begun_before=True,
     ),
