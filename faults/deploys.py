@@ -105,8 +105,6 @@ ROWS = (
         "A deploy changes the password that Postfix and Dovecot have at the database; another undoes it",
         do=rotated,
         undo=again,
-        doubles=(DELIVERED_AGAIN,),
-        begun_before=True,
     ),
     Row(
         "deploy-changed",
