@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from faults import hosts, report, resources
-from faults.__main__ import Part, Runs, chosen
+from faults.__main__ import Part, Runs, chosen, run_all
 from faults.resources import Growth, Process
 from faults.row import Outcome, Row
 from tests.support import tally
@@ -197,6 +200,30 @@ def test_a_server_is_fresh_after_a_problem_and_for_a_part_that_prepares_it(
     ):
         assert [each.row for each in runs.of(part)] == part.rows
     assert seen == ["good1", "bad1", "good2", "good2", "prepared3", "good3", "bad3", "good4"]
+
+
+def test_a_part_runs_on_both_debians_at_the_same_time_and_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def servers(_: int) -> Iterator[Fresh]:
+        yield Fresh()
+        closed.append("removed")
+
+    def run(row: Row, _: int, __: object) -> Outcome:
+        both.wait()
+        return Outcome(row, 13)
+
+    closed: list[str] = []
+    both = Barrier(2, timeout=60)
+    monkeypatch.setattr(report, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr("faults.__main__.run", run)
+    monkeypatch.setattr(hosts, "servers", servers)
+    row = Row("ca-away", "The CA is away", do="")
+    whole, single = Part("The CA is away", [row], None, True), Part("The clock jumps", [row], None, False)
+    assert len(list(run_all([13, 12], [whole, single]))) == 4
+    assert closed == ["removed"] * 2
+    assert re.findall("^## (.*)", report.PAGE.read_text(), re.MULTILINE) == ["The CA is away"]
 
 
 def test_a_text_belongs_to_its_number() -> None:
