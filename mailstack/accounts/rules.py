@@ -84,7 +84,8 @@ def _on_no_host(change: Change, current: Current, given: Given) -> Iterator[str]
     name = f"user {change.key[0]}: backend = {backend!r}"
     if change.sign == "~":
         at = current["mail_users"][change.key].get("backend") or next(iter(given.backends), "this host")
-        yield f"{name}: the mail is on {at}; allowed: that, or mailstack.accounts.move"
+        if at != backend:  # the first host is that of users without a name, too
+            yield f"{name}: the mail is on {at}; allowed: that, or mailstack.accounts.move"
     elif not given.backends:
         yield f"{name}: this server has one host with mailboxes; allowed: none"
     elif backend not in given.backends:

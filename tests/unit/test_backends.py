@@ -99,6 +99,16 @@ def test_a_host_without_mailboxes(weights: dict[str, int], said: str) -> None:
         backend_of(weights, initial_password="x", backend="one")
 
 
+def test_a_user_without_a_host_may_get_the_name_of_the_first() -> None:
+    """That is where its mail is."""
+    rows: Rows = {("a@example.org",): {"backend": None, "active": True, "password": "x"}}
+    accounts = Accounts(users=(User(email="a@example.org", backend="two"),))
+    (change,) = plan(
+        {**current(), "mail_users": rows}, accounts, given=Given(backends={"two": 1, "three": 1})
+    )
+    assert change.values == {"backend": "two"}
+
+
 def test_the_mail_of_a_user_does_not_change_hosts_by_a_declaration() -> None:
     rows: Rows = {("a@example.org",): {"backend": "two", "active": True, "password": "x"}}
     accounts = Accounts(users=(User(email="a@example.org", backend="three"),))
