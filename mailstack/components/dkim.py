@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from mailstack.components import postfix_sql, systemd
@@ -37,6 +38,7 @@ def files(site: Site) -> list[Entry]:
         # of bounces, and of the mail of the host itself
         domains=sorted({settings.mail_hostname, settings.expanded(settings.mail_myorigin)}),
         environment=engine.postfix_environment(site.endpoints),
+        first=_first(site),
     )
     comment = "the domains whose mail is signed"
     return [
@@ -44,3 +46,14 @@ def files(site: Site) -> list[Entry]:
         postfix_sql.root_sql_table(site, _TABLE, comment, engine.lookups.SIGNED_DOMAINS),
         *systemd.script_service(settings, _NAME, SCRIPT, script, "rspamd/dkim-keys.service"),
     ]
+
+
+def _first(site: Site) -> int:
+    """Return the number of a domain's first keys on this host: ``rsa1`` if the server has one mail host.
+
+    Of several, each has keys of its own, and counts from a number of its own: no two have the same selector.
+    """
+    if site.backends is None:
+        return 1
+    digest = hashlib.sha256(site.here.name.encode()).digest()
+    return (100_000 + int.from_bytes(digest) % 900_000) * 1000 + 1

@@ -17,14 +17,10 @@ from mailstack.components.component import Site, site_of
 from mailstack.dns import updates
 from mailstack.dns.asking import Answer, Asker, Server, zone_at
 from mailstack.dns.checks import NO_IPV4, Check, Finding
-from mailstack.dns.domains import domains_of
+from mailstack.dns.known import known_to, unreached
 from mailstack.dns.printed import FORMATS, printed
 from mailstack.dns.records import Known, Zone, host_zone, reverse, zones
 from mailstack.dns.updates import Change
-from mailstack.facts.addresses import HOST_ADDRESSES, public
-from mailstack.facts.dkim import RETIRED_KEYS, DkimKeys
-from mailstack.facts.reading import read
-from mailstack.facts.tlsa import TlsaRecords
 from mailstack.operation import local_command, naming_the_host, only_looks, operation, reason, warn_once
 from mailstack.operations.sql import deployed_with
 from mailstack.record import record
@@ -83,7 +79,7 @@ def zone(*domains: str, format: str = "zone", **pyinfras: Unpack[GlobalArguments
     if format not in FORMATS:
         raise OperationValueError(f"format = {format!r}: allowed: {', '.join(FORMATS)}")
     site = _site()
-    known = _known(site, domains)
+    known = known_to(site, domains)
     chosen = _zones(site, known, domains)
     has_host = any(record.name == site.settings.mail_hostname for each in chosen for record in each.records)
     backwards = reverse(site, known) if has_host else []
@@ -195,6 +191,11 @@ def _publish(domains: Sequence[str]) -> Generator[PyinfraCommand]:
 
 def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[Change]]:
     """Return the changes of each zone. Raises ``OperationError`` that names all that is in the way."""
+    if away := unreached(site):
+        raise OperationError(
+            f"{' and '.join(away)}: not reached, and the records of all mail hosts are published together; "
+            "allowed: a run without --limit"
+        )
     # it has a name, so that it is not asked to ask others
     asker, at = Asker(server), Server("mail_dns_server", server)
 
@@ -206,7 +207,7 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
     others = updates.OTHERS | ({"TLSA"} if site.settings.mail_tls_certificate else set())
     changed: dict[str, list[Change]] = {}
     problems: list[str] = []
-    for each in _zones(site, _known(site, domains), domains):
+    for each in _zones(site, known_to(site, domains), domains):
         apex = zone_at(each.name, ask)
         if apex.is_silence:
             raise OperationError(f"mail_dns_server = {server}: does not answer")
@@ -230,7 +231,7 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
 
 def _findings(site: Site, domains: Sequence[str]) -> dict[str, list[Finding]]:
     """Return the findings of each domain, and of the host if it or nothing is named."""
-    known = _known(site, domains)
+    known = known_to(site, domains)
     hostname = site.settings.mail_hostname
     asker = Asker(site.settings.mail_dns_resolver)
     if asker.ask("localhost", "A").is_silence:  # a name that it knows by itself (RFC 6761)
@@ -240,6 +241,8 @@ def _findings(site: Site, domains: Sequence[str]) -> dict[str, list[Finding]]:
         raise OperationError(
             f"the resolver of this machine, {address}, does not answer; mail_dns_resolver names another"
         )
+    if away := unreached(site):
+        warn_once(f"the records of {' and '.join(away)} are not checked: not reached")
     asking = Check(asker, hostname, known.addresses)
     found = {each.name: list(asking.zone(each)) for each in _zones(site, known, domains)}
     if not domains or hostname in domains:
@@ -256,31 +259,6 @@ def _site(settings: Settings | None = None) -> Site:
     return site_of(settings, hosts.checked(settings))
 
 
-def _known(site: Site, named: Sequence[str]) -> Known:
-    """Read what only the host and its database know. Raises ``OperationError`` if the database is away."""
-    settings = site.settings
-    database = read(domains_of(site))
-    if database is None:
-        raise OperationError(
-            "the mail database does not answer; first deploy the mail server, or start its database server"
-        )
-    relayed = {*database.relayed, *(each.domain_name for each in settings.mail_relay_domains)}
-    declared = [each.domain_name for each in settings.mail_domains]
-    declared += [each.alias_domain for each in settings.mail_alias_domains]
-    own = sorted({*database.local, *declared, *(set(named) - {settings.mail_hostname} - relayed)})
-    addresses = settings.mail_dns_addresses or public(read(HOST_ADDRESSES))
-    tlsa = sorted({key.data for name, key in read(TlsaRecords.of()).items() if _is_used(name, settings)})
-    keys, retired = read(DkimKeys.of()), read(RETIRED_KEYS)
-    return Known(own, sorted(relayed), addresses, keys, tlsa, sorted(set(retired) - set(keys)))
-
-
-def _is_used(key: str, settings: Settings) -> bool:
-    """Return whether a key of ``TlsaRecords`` belongs into the DNS: files of other settings may be there."""
-    if key.endswith("-rsa") and not settings.mail_acme_rsa:
-        return False
-    return not key.startswith("next") or settings.mail_tls_certificate is None
-
-
 def _zones(site: Site, known: Known, named: Sequence[str]) -> list[Zone]:
     every, hostname = zones(site, known), site.settings.mail_hostname
     chosen = [each for each in every if not named or each.name in named]
@@ -292,7 +270,7 @@ def _zones(site: Site, known: Known, named: Sequence[str]) -> list[Zone]:
 def _notes(site: Site, known: Known, named: Sequence[str]) -> list[str]:
     """Return what the printed zones lack."""
     signed = {key.domain for key in known.keys.values()}
-    notes = []
+    notes = [f"The records of {name} are missing: not reached." for name in unreached(site)]
     if not known.addresses:
         notes.append("The host has no address that the world reaches: set mail_dns_addresses.")
     elif not any("." in address for address in known.addresses):

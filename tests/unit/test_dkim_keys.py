@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from mailstack import dkim
+from mailstack import Settings, dkim
+from mailstack.components.component import site_of
+from mailstack.components.dkim import _first
 from mailstack.dkim import _waiting
 from mailstack.facts import dkim as facts
 from mailstack.facts.dkim import DkimKey, DkimKeys, RetiredKeys
 from mailstack.shell import script
 from mailstack.templates import render
+from mailstack.topology import Node, Topology
+from tests.support.sites import site
 
 #: Prints a record as rspamadm does, on two lines, and writes a key.
 RSPAMADM = """#!/bin/sh
@@ -46,6 +50,10 @@ class Host:
             (self._bin / name).chmod(0o755)
         self.hide(root / "none")
         self._script = root / "dkim-keys"
+        self.count_from(1)
+
+    def count_from(self, first: int) -> None:
+        """Install the script of a host whose keys begin with this number."""
         text = render(
             "rspamd/dkim-keys",
             keys=str(self.keys),
@@ -54,6 +62,7 @@ class Host:
             domains=["mail.example.org", "$unset", "/etc/mailname"],
             peer=False,
             environment="",
+            first=first,
         )
         self._script.write_text(text)
 
@@ -299,3 +308,33 @@ def test_the_probe_sees_what_is_missing(host: Host) -> None:
     assert host.probe() == "no key ed1 for example.com\n"
     (host.keys / "example.org/current").unlink()
     assert host.probe() == "no key for example.org\n"
+
+
+def test_of_several_mail_hosts_each_counts_from_a_number_of_its_own(host: Host) -> None:
+    host.run()
+    host.count_from(482910001)  # there is a second one now
+    assert host.run() == ""
+    assert host.read("example.org/current") == "rsa1\ned1\n", "the DNS has this key"
+    host.run("publish", "example.org")
+    host.run("publish", "example.org")
+    host.run("switch", "example.org")
+    assert host.read("example.org/current") == "rsa482910001\ned482910001\n"
+    assert dkim._old(host.facts("example.org")) == ["ed1", "rsa1"]
+    host.run("retire", "example.org")
+    assert {key.selector for key in host.facts("example.org").values()} == {"rsa482910001", "ed482910001"}
+    host.database(f"{DOMAINS},new.example")
+    assert host.run() == "made keys for new.example\n"
+    assert host.read("new.example/current") == "rsa482910001\ned482910001\n"
+    host.count_from(1)  # it is alone again
+    host.run("publish", "example.org")
+    assert _waiting(host.facts("example.org")) == ["ed482910002", "rsa482910002"]
+
+
+def test_two_mail_hosts_have_different_selectors() -> None:
+    nodes = [Node(f"mx{i}", ("mx", "imap"), f"192.0.2.{i}") for i in range(2, 202)]
+    topology = Topology(nodes[0], (Node("db", ("db",), "192.0.2.1"), *nodes))
+    settings = Settings(mail_hostname="mail.example.org")
+    firsts = {_first(site_of(settings, topology.of(node))) for node in nodes}
+    assert len(firsts) == len(nodes)
+    assert all(100_000_001 <= first < 2**30 and first % 1000 == 1 for first in firsts)
+    assert _first(site(settings)) == 1

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyinfra.api.exceptions import OperationError
 
-from mailstack import Settings, dns
+from mailstack import Settings, dns, hosts
+from mailstack.components.component import Site, site_of
 from mailstack.components.declarations import Record
-from mailstack.dns import commands
+from mailstack.dns import commands, known
 from mailstack.dns.asking import Answer, Asker, Server
 from mailstack.dns.checks import Check, Finding
 from mailstack.dns.domains import Domains, MailDomains
 from mailstack.dns.records import Known, Zone
 from mailstack.facts.addresses import HOST_ADDRESSES
+from mailstack.facts.dkim import RETIRED_KEYS, DkimKey
 from mailstack.facts.tlsa import TlsaKey, TlsaRecords
+from mailstack.topology import Node, Topology
 from tests.support.sites import site
 
 HOST = "mail.example.org"
@@ -39,17 +43,17 @@ def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Make a host with these addresses, which a test may change, and with the domain example.org."""
     found = list(ADDRESSES)
 
-    def read(question: Any) -> object:
+    def read(question: Any, host: object = None) -> object:
         if isinstance(question, Domains):
             return MailDomains(("example.org",), ("relayed.example",))
         return tuple(found) if question == HOST_ADDRESSES else {}
 
-    monkeypatch.setattr(commands, "read", read)
+    monkeypatch.setattr(known, "read", read)
     return found
 
 
 def chosen(*named: str) -> list[Zone]:
-    return commands._zones(SITE, commands._known(SITE, named), named)
+    return commands._zones(SITE, known.known_to(SITE, named), named)
 
 
 @pytest.mark.usefixtures("addresses")
@@ -104,19 +108,19 @@ def test_the_keys_that_belong_into_the_dns(
     names = ("current", "current-rsa", "next", "next-rsa")
     tlsa = {name: TlsaKey(name, datetime.now(UTC)) for name in names}
 
-    def read(question: Any) -> object:
+    def read(question: Any, host: object = None) -> object:
         if isinstance(question, Domains):
             return MailDomains(("example.org",))
         return tlsa if isinstance(question, TlsaRecords) else {}
 
-    monkeypatch.setattr(commands, "read", read)
+    monkeypatch.setattr(known, "read", read)
     here = site(Settings(mail_hostname=HOST, mail_dns_addresses=["192.0.2.1"], **given))
-    assert commands._known(here, ()).tlsa == used
+    assert known.known_to(here, ()).tlsa == used
 
 
 def test_a_host_behind_a_router_is_told_which_setting_is_for_it(addresses: list[str]) -> None:
     def notes() -> list[str]:
-        return [each for each in commands._notes(SITE, commands._known(SITE, ()), ()) if "DKIM" not in each]
+        return [each for each in commands._notes(SITE, known.known_to(SITE, ()), ()) if "DKIM" not in each]
 
     assert notes() == []
     addresses.remove("192.0.2.1")
@@ -173,7 +177,7 @@ def test_keys_of_a_certificate_of_ones_own_are_not_deleted(
         return Known(["example.org"], tlsa=[f"3 1 1 {'a' * 64}"])
 
     monkeypatch.setattr(Asker, "ask", ask)
-    monkeypatch.setattr(commands, "_known", known)
+    monkeypatch.setattr(commands, "known_to", known)
     some = commands._changed(here, "192.0.2.53", ())["example.org"]
     assert [change.record.data for change in some if change.sign == "-"] == ([] if own else [stale])
 
@@ -182,3 +186,70 @@ def test_a_silent_server_is_told_by_its_setting_after_one_question(silence: list
     with pytest.raises(OperationError, match=f"mail_dns_server = {SILENT}: does not answer"):
         commands._changed(SITE, SILENT, ("example.org",))
     assert len(silence) == 1
+
+
+MX1, MX2, BACK = (
+    Node("mx1", ("mx", "imap"), "192.0.2.1"),
+    Node("mx2", ("mx", "imap"), "192.0.2.2"),
+    Node("back", ("imap",), "192.0.2.3"),
+)
+
+
+def several(here: Node, *away: Node) -> Site:
+    """Return one of three mail hosts; those that are away are not in the run."""
+    nodes = (Node("db", ("db",), "192.0.2.9"), MX1, MX2, BACK)
+    reached = frozenset(node.name for node in nodes if node not in away)
+    return site_of(Settings(mail_hostname=HOST), Topology(here, nodes, reached))
+
+
+@pytest.fixture
+def known_on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Site], Known]:
+    """Make hosts that know their own address, certificate and DKIM keys, and return what a site knows."""
+
+    def read(here: Node, question: Any, host: Any = None) -> object:
+        node: Node = host or here
+        if isinstance(question, Domains):
+            return MailDomains(("example.org",))
+        if question == HOST_ADDRESSES:
+            return (node.address,)
+        if isinstance(question, TlsaRecords):
+            return {"current": TlsaKey(f"3 1 1 {node.name}", datetime.now(UTC))}
+        if question == RETIRED_KEYS:
+            return ("rsa1._domainkey.example.org",) if node == MX2 else ()
+        key = DkimKey("example.org", f"rsa{node.name}", f'"v=DKIM1; p={node.name}"', signs=True)
+        twice = DkimKey("example.org", "rsa9", f'"v=DKIM1; p={node.name == "mx2"}"', signs=False)
+        return {f"{each.selector}._domainkey.example.org": each for each in (key, twice)}
+
+    def known_on(site: Site) -> Known:
+        monkeypatch.setattr(known, "read", partial(read, site.here))
+        return known.known_to(site, ())
+
+    monkeypatch.setattr(hosts, "host_of", lambda node: node)
+    return known_on
+
+
+def test_the_zone_of_several_mail_hosts_is_that_of_each(
+    known_on: Callable[[Site], Known], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(known, "warn_once", warned.append)
+    found = [known_on(several(here)) for here in (MX1, MX2, BACK)]
+    assert found[0] == found[1] == found[2]
+    assert list(found[0].keys) == [f"rsa{name}._domainkey.example.org" for name in ("mx1", "mx2", "back")]
+    # mail comes in by those in mx alone
+    assert (found[0].addresses, found[0].tlsa) == (("192.0.2.1", "192.0.2.2"), ["3 1 1 mx1", "3 1 1 mx2"])
+    assert found[0].retired == ["rsa1._domainkey.example.org"]
+    assert warned[0].startswith("rsa9._domainkey.example.org is one key on mx1 and another on mx2")
+    assert known.unreached(several(MX1)) == []
+
+
+def test_a_mail_host_that_is_not_reached_is_told(
+    known_on: Callable[[Site], Known], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "warn_once", lambda text: None)
+    here = several(MX1, MX2)
+    found = known_on(here)
+    assert [name.partition(".")[0] for name in found.keys] == ["rsamx1", "rsa9", "rsaback"]
+    assert "The records of mx2 are missing: not reached." in commands._notes(here, found, ())
+    with pytest.raises(OperationError, match=r"^mx2: not reached, .*allowed: a run without --limit$"):
+        commands._changed(here, SILENT, ())
