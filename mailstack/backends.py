@@ -26,6 +26,10 @@ LMTP_PORT = 24
 """The port of LMTP on a backend, which IANA has for private mail systems. It has no login."""
 DOVEADM_PORT = 24245
 """The port of doveadm on a backend, by which mail moves, see ``service doveadm`` of Dovecot's manual."""
+SRS_SECRET = "srs-secret"
+"""The secret by which each mail host knows the senders that another one has rewritten: ``components.srs``."""
+SRS_FILE = "/etc/postsrsd.secret"
+"""The file with that secret; Debian's postsrsd makes one of its own there."""
 _LARGEST_WEIGHT = 1000
 
 

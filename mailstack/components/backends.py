@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mailstack import secrets
-from mailstack.backends import DOVEADM_PORT, LMTP_PORT, dns_name, label
-from mailstack.components.component import Component, Site, register
+from mailstack.backends import DOVEADM_PORT, LMTP_PORT, SRS_FILE, SRS_SECRET, dns_name, label
+from mailstack.components.component import Component, Requirement, Site, register
 from mailstack.components.declarations import DovecotAddition, Port, ServiceProbe
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
+from mailstack.engines import engine_of
+from mailstack.engines.postgresql.backends import NAMELESS
+from mailstack.facts.files import FileTexts
 from mailstack.files import Directory, Entry, File, Kept
-from mailstack.operations.backend_certificates import BackendCertificates
 from mailstack.operations.kept_secrets import Password
+from mailstack.operations.own_ca import Authority, HostCertificates
 from mailstack.shell import script
 from mailstack.templates import render
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from mailstack.backends import Backends
     from mailstack.facts.platform import Platform
     from mailstack.operations.created import Created
+    from mailstack.settings import Settings
 
 _CA = "backends-ca"
 _DOVEADM = "backends-doveadm"
@@ -28,6 +34,8 @@ _DIRECTORY = "/etc/mailstack/backends"
 AUTHORITY = f"{_DIRECTORY}/ca.pem"
 CERTIFICATE = f"{_DIRECTORY}/cert.pem"
 KEY = f"{_DIRECTORY}/key.pem"
+_FIRST = "/var/lib/mailstack/first-backend"
+"""The name of the host whose users need none in the database, at the last deploy."""
 
 
 class MailboxHosts(Component):
@@ -47,6 +55,12 @@ class MailboxHosts(Component):
         """See ``Component``."""
         return (site.here.has_mail or site.runs_database) and site.backends is not None
 
+    def requirements(self, site: Site) -> Sequence[Requirement]:
+        """See ``Component``: users without a name in the database must not be on another host by accident."""
+        if site.backends is None or not site.runs_primary:
+            return ()
+        return [Requirement(FileTexts.of([_FIRST]), partial(_other_first, site.settings, site.backends))]
+
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""
         return ("openssl",)
@@ -57,23 +71,25 @@ class MailboxHosts(Component):
         if several is None or not site.runs_primary:
             return ()
         names = tuple((label(node), dns_name(node), node.reachable_at) for node in several.nodes)
-        return [BackendCertificates(_CA, names), Password(_DOVEADM)]
+        secret = Password(SRS_SECRET, found=SRS_FILE)
+        return [Authority(_CA), HostCertificates(_CA, names), Password(_DOVEADM), secret]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
         several = site.backends
         if several is None:
             return ()
-        kept = [_CA, *map(label, several.nodes)]
-        names = [*(f"{name}-{what}" for name in kept for what in ("key", "cert")), _DOVEADM]
-        entries = [_kept(site, name) for name in names] if site.runs_database else []
+        certificates = [f"{label(node)}-{what}" for node in several.nodes for what in ("key", "cert")]
+        names = [_CA, *certificates, _DOVEADM, SRS_SECRET]
+        first = File(_FIRST, f"{several.nodes[0].name}\n", activation=None)
+        entries = [*(_kept(site, name) for name in names), first] if site.runs_database else []
         if not site.here.has_mail:
             return entries
         own = label(site.here) if site.here.has_role("imap") else None
         return [
             *entries,
             Directory(_DIRECTORY),
-            File(AUTHORITY, _pem(f"{_CA}-cert")),
+            File(AUTHORITY, f"{secrets.placeholder(_CA, 'certificate')}\n"),
             File(CERTIFICATE, own and _pem(f"{own}-cert")),
             File(KEY, own and _pem(f"{own}-key"), mode=0o600),
         ]
@@ -96,7 +112,7 @@ class MailboxHosts(Component):
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""
         if not site.here.has_mail:
-            kept = script("probe_files", f"{secrets.DIRECTORY}/{_CA}-key")
+            kept = script("probe_files", f"{secrets.DIRECTORY}/{_CA}")
             return [
                 ServiceProbe(
                     "the CA of the hosts with mailboxes is kept", kept, "pyinfra INVENTORY deploy.py"
@@ -134,6 +150,21 @@ def configuration(site: Site, generation: str) -> str | None:
         port=LMTP_PORT,
         doveadm=_DOVEADM,
         doveadm_port=DOVEADM_PORT,
+    )
+
+
+def _other_first(settings: Settings, several: Backends, texts: Mapping[str, str]) -> str | None:
+    """Return the error if the first host with mailboxes is another one, and users would go with it."""
+    before, now = texts.get(_FIRST, "").strip(), several.nodes[0].name
+    if (
+        before in ("", now)
+        or engine_of(settings).database(settings).query(settings.mail_db_name, NAMELESS) == 0
+    ):
+        return None
+    return (
+        f"imap: its first host is {now} now, and was {before}, which has the mail of users without a name in "
+        f"mail_users.backend; allowed: {before} first, or a name for each of them: UPDATE mail_users SET "
+        f"backend = '{before}' WHERE backend IS NULL"
     )
 
 

@@ -8,7 +8,7 @@ from mailstack import secrets
 from mailstack.components.component import Component, Site
 from mailstack.components.declarations import ServiceProbe
 from mailstack.files import Directory, Entry, File, Kept
-from mailstack.operations.database_certificates import Authority, ServerCertificate
+from mailstack.operations.own_ca import Authority, ServerCertificate
 from mailstack.replication import (
     AUTHORITY,
     CA,
@@ -44,7 +44,7 @@ class Replication(Component):
 
     def creates(self, site: Site, platform: Platform) -> Sequence[Created]:
         """See ``Component``: a standby makes its certificate once it has the primary's CA."""
-        return [Authority(), self.certificate(site)] if site.runs_primary else []
+        return [Authority(CA), self.certificate(site)] if site.runs_primary else []
 
     def certificate(self, site: Site) -> ServerCertificate:
         """Return the certificate of this host's PostgreSQL."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from mailstack import secrets
+from mailstack.backends import SRS_FILE, SRS_SECRET
 from mailstack.components import hardening, postfix_sql, systemd
 from mailstack.components.component import Component, Site
 from mailstack.components.converge import deployed
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from mailstack.files import Entry
 
 _FORWARD, _REVERSE, _DETOUR = 10001, 10002, 10030
-_SECRET = "/etc/postsrsd.secret"
 _TABLE = "foreign_senders.cf"
 
 _OPEN = {
@@ -60,7 +61,7 @@ class Srs(Component):
         return site.settings.mail_srs and site.here.has_mail
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
-        """See ``Component``: the package makes the secret."""
+        """See ``Component``: the package makes the secret, which serves if the server has one mail host."""
         return ("postsrsd",)
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
@@ -69,7 +70,7 @@ class Srs(Component):
         defaults = render(
             "srs/postsrsd",
             domain=settings.mail_hostname,
-            secret=_SECRET,
+            secret=SRS_FILE,
             forward=_FORWARD,
             reverse=_REVERSE,
         )
@@ -77,9 +78,13 @@ class Srs(Component):
         query = lookups.foreign_senders(f"srs:[127.0.0.1]:{_DETOUR}", settings.local_domains)
         comment = "sender_dependent_default_transport_maps: mail of others that leaves again takes a detour"
         table = postfix_sql.sql_cf(settings, site.endpoints, comment, query)
+        # a bounce may come in on another host than the mail that left
+        secret = f"{secrets.placeholder(SRS_SECRET)}\n"
+        shared = [File(SRS_FILE, secret, mode=0o600, activation="restart")] if site.backends else []
         return [
             *systemd.drop_in("postsrsd"),
             *hardening.drop_in(settings, "postsrsd"),
+            *shared,
             File("/etc/default/postsrsd", defaults, activation="restart"),
             File(f"{postfix_sql.SQL_DIRECTORY}/{_TABLE}", table, "root", "postfix", 0o640, activation=None),
         ]
@@ -105,7 +110,7 @@ class Srs(Component):
 
     def state(self, site: Site) -> Sequence[State]:
         """See ``Component``: without it, no bounce of mail that was forwarded finds its way back."""
-        return [State(_SECRET, "secrets")]
+        return [State(SRS_FILE, "secrets")]
 
     def probes(self, site: Site, platform: Platform) -> Sequence[ServiceProbe]:
         """See ``Component``."""

@@ -14,9 +14,13 @@ from mailstack.shell import shell
 
 
 class Password(NamedTuple):
-    """A password in a file that only root can read, generated if it does not exist."""
+    """A password in a file that only root can read, generated if it does not exist.
+
+    + found: a file; if the host has it, its first line is the password
+    """
 
     name: str
+    found: str = ""
 
     def announce(self) -> None:
         """See ``Created.announce``."""
@@ -27,7 +31,8 @@ class Password(NamedTuple):
         if read(secrets.KeptSecret.of(self.name)) is not None:
             return ()
         path = shlex.quote(f"{secrets.DIRECTORY}/{self.name}")
-        write = f"umask 077; mkdir -p {secrets.DIRECTORY} && cat > {path}.new && mv -fT {path}.new {path}"
+        text = f"{{ head -n 1 {shlex.quote(self.found)} | grep . || cat; }}" if self.found else "cat"
+        write = f"umask 077; mkdir -p {secrets.DIRECTORY} && {text} > {path}.new && mv -fT {path}.new {path}"
         return (Change([f"generate {self.name}"], shell(write, secrets.generate())),)
 
 

@@ -16,10 +16,13 @@ from mailstack.accounts.wanted import Accounts
 from mailstack.backends import Backends, backends, chosen, dns_name, weight
 from mailstack.components.backends import BACKENDS
 from mailstack.components.component import site_of
+from mailstack.components.srs import SRS
 from mailstack.engines.postgresql.backends import elsewhere, lives_here
+from mailstack.engines.postgresql.database import HostDatabase
 from mailstack.facts.platform import Platform
 from mailstack.files import File
 from mailstack.hosts import topology_of
+from mailstack.operations.kept_secrets import Password
 from mailstack.settings import Domain, User
 from mailstack.topology import Node
 from tests.unit.test_hosts import inventory, settings
@@ -142,3 +145,47 @@ def test_what_dovecot_asks(generation: str) -> None:
     assert "WHEN 'two'" not in asked and "COALESCE(u.backend, 'two')" in asked
     assert lives_here(several("three")).endswith("END = 'three'")
     assert "'doveadm'" in lives_here(several("three"), generation)
+
+
+def test_mail_hosts_know_the_senders_that_another_has_rewritten() -> None:
+    hosts, found = inventory(**LAYOUT), Platform("debian 13", "2.4", "3.10", "17")
+    sites = {name: site_of(settings(), topology_of(host)) for name, host in hosts.items()}
+    secret = f"{secrets.placeholder('srs-secret')}\n"
+    for site in sites.values():
+        (file,) = [each for each in SRS.files(site, found) if each.path == "/etc/postsrsd.secret"]
+        assert isinstance(file, File) and file.content == secret and file.mode == 0o600
+        makes = Password("srs-secret", found="/etc/postsrsd.secret") in BACKENDS.creates(site, found)
+        assert makes == (site.here.name == "one")
+
+
+@pytest.mark.parametrize(
+    ("before", "nameless", "refused"),
+    [
+        ("", 3, False),
+        ("two", 3, False),
+        ("three", 0, False),
+        ("three", 3, True),
+        ("three", None, True),
+    ],
+)
+def test_the_first_host_changes_only_if_all_users_have_a_name_of_one(
+    before: str, nameless: int | None, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HostDatabase, "query", lambda *_: nameless)
+    hosts = inventory(**LAYOUT)
+    (requirement,) = BACKENDS.requirements(site_of(settings(), topology_of(hosts["one"])))
+    said = requirement.problem({"/var/lib/mailstack/first-backend": f"{before}\n"} if before else {})
+    assert bool(said) == refused
+    if said:
+        assert said.startswith("imap: its first host is two now, and was three")
+        assert "allowed: three first, or" in said and "SET backend = 'three' WHERE" in said
+    assert BACKENDS.requirements(site_of(settings(), topology_of(hosts["two"]))) == ()
+
+
+def test_hosts_with_the_database_know_the_first_host() -> None:
+    hosts = inventory(db=["one", "two"], mx=["one"], proxy=["one"], imap=["two", "three"])
+    first = File("/var/lib/mailstack/first-backend", "two\n", activation=None)
+    for name, host in hosts.items():
+        site = site_of(settings(mail_db_primary="one"), topology_of(host))
+        entries = BACKENDS.files(site, Platform("debian 13", "2.4", "3.10", "17"))
+        assert (first in entries) == (name != "three")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mailstack import Settings
+from mailstack import Settings, secrets
 from mailstack.components.dovecot import DOVECOT
 from mailstack.components.dovecot_config import GUESSES_KEY
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.files import File, Kept
 from mailstack.operations import kept_secrets
-from mailstack.operations.kept_secrets import Key
+from mailstack.operations.kept_secrets import Key, Password
 from tests.support.sites import files, site
 
 
@@ -31,6 +31,25 @@ def test_a_key_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     text = place.read_text()
     assert len(text) > 16 and text.strip() in scripts[0] and text.strip() not in change.lines[0]
     assert key.changes() == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"), [(None, None), ("", None), ("from before=\nold\n", "from before=")]
+)
+def test_a_password_that_the_host_has_already_is_kept(
+    found: str | None, kept: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if found is not None:
+        (tmp_path / "there").write_text(found)
+    monkeypatch.setattr(kept_secrets, "read", lambda question: None)
+    monkeypatch.setattr(secrets, "DIRECTORY", str(tmp_path / "secrets"))
+    (change,) = Password("one", found=str(tmp_path / "there")).changes()
+    text = str(change.command.connector_arguments["_stdin"])
+    subprocess.run(["sh"], input=text, text=True, check=True, timeout=10)
+    file = tmp_path / "secrets/one"
+    assert file.stat().st_mode & 0o777 == 0o600
+    password = file.read_text().strip()
+    assert password == kept or (kept is None and len(password) == 32 and password in text)
 
 
 @pytest.mark.parametrize("platform", RELEASES)

@@ -151,15 +151,49 @@ def test_a_certificate_is_of_the_ca_and_for_its_address(tmp_path: Path) -> None:
     def is_good(address: str, ca: Path = authority) -> bool:
         return run("database_certificate", "check", ca, certificate, key, address) == "good\n"
 
-    run("database_ca", authority)
+    run("own_ca", authority, "one")
     assert authority.stat().st_mode & 0o777 == 0o600
     assert not is_good("192.0.2.1")
     run("database_certificate", "make", authority, certificate, key, "192.0.2.1", tmp_path / "marks/reload")
     assert is_good("192.0.2.1") and is_good("127.0.0.1") and not is_good("192.0.2.2")
     assert key.stat().st_mode & 0o777 == 0o640 and (tmp_path / "marks/reload").exists()
-    run("database_ca", tmp_path / "other")
+    run("own_ca", tmp_path / "other", "two")
     assert not is_good("192.0.2.1", tmp_path / "other")
     run("database_certificate", "make", authority, certificate, key, "2001:db8::1", tmp_path / "marks/reload")
     assert is_good("2001:db8::1")
     key.write_text((tmp_path / "other").read_text())
     assert not is_good("2001:db8::1")
+
+
+def test_each_host_with_mailboxes_has_a_certificate_of_the_ca(tmp_path: Path) -> None:
+    def run(name: str, *arguments: object) -> None:
+        subprocess.run(["sh"], input=script(name, *map(str, arguments)), text=True, check=True, timeout=30)
+
+    def verifies(label: str, address: str) -> bool:
+        command = [
+            "openssl",
+            "verify",
+            "-CAfile",
+            str(ca),
+            "-verify_ip",
+            address,
+            str(place / f"{label}-cert"),
+        ]
+        return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
+
+    ca, place = tmp_path / "ca", tmp_path / "secrets"
+    place.mkdir()
+    run("own_ca", ca, "backends-ca")
+    wanted = ("backend-one", "192.0.2.1", "backend-two", "2001:db8::2")
+    run("backend_certificates", ca, place, *wanted)
+    assert verifies("backend-one", "192.0.2.1") and verifies("backend-two", "2001:db8::2")
+    assert not verifies("backend-one", "192.0.2.2")
+    assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o600}
+    before = {path: path.read_bytes() for path in place.iterdir()}
+    (place / "backend-two-key").write_bytes(before[place / "backend-one-key"])
+    run("backend_certificates", ca, place, *wanted)
+    same = {path.name for path, text in before.items() if path.read_bytes() == text}
+    assert same == {"backend-one-key", "backend-one-cert"} and verifies("backend-two", "2001:db8::2")
+    run("own_ca", ca, "another")
+    run("backend_certificates", ca, place, *wanted)
+    assert verifies("backend-one", "192.0.2.1")

@@ -20,6 +20,9 @@ _DISCARD = 9
 _PATIENCE = 10
 """Seconds in which a backend must answer a login. A delivery may take longer."""
 
+NAMELESS = "SELECT count(*) FROM mail_users WHERE backend IS NULL"
+"""A query for the number of users who are on the first host, as they have no name of one."""
+
 
 def elsewhere(several: Backends, generation: str) -> str:
     """Return the passdb query for users of other hosts: where they are, without a check of the password.

@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 import imaplib
+import json
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from mailstack.on_host.verify.dkim import checked
 from tests.integration.conftest import Factory
-from tests.support import clients, managesieve, numbered_traffic, sample_accounts
+from tests.support import clients, dns, managesieve, numbered_traffic, sample_accounts, trust
 from tests.support.sample_accounts import ALICE, BOB, CAROL, PASSWORDS
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun, pyinfra
 from tests.targets.shell import docker
 
+#: It takes minutes, and is the same on either release; the environment names the other one.
+DEBIAN = int(os.environ.get("MAILSTACK_CLUSTER_DEBIAN", "13"))
+
 pytestmark = [
     pytest.mark.postgresql,
-    # it takes minutes, and the layout is the same on either release
-    pytest.mark.parametrize("debian", [13], ids=["debian13"], indirect=True, scope="session"),
+    pytest.mark.parametrize("debian", [DEBIAN], ids=[f"debian{DEBIAN}"], indirect=True, scope="session"),
 ]
 
 
 class Hosts(NamedTuple):
-    """The hosts: Alice's mailbox is on the first, Bob's on the second."""
+    """The hosts: Alice's mailbox is on the first, which receives mail too, and Bob's on the second."""
 
     front: Target
     first: Target
     second: Target
     inventory: Path
+
+    def lay_out(self, backends: Mapping[str, Target], **receiving: Any) -> None:
+        """Write the inventory, with the hosts of new users, and settings of the two that receive mail."""
+        users = [
+            {**user, "backend": f"@docker/{backends[user['email']].name}"}
+            if user["email"] in backends
+            else user
+            for user in sample_accounts.USERS
+        ]
+
+        def host(target: Target, **more: Any) -> tuple[str, dict[str, Any]]:
+            data = sample_accounts.data(mail_address=target.ip, mail_firewall=True, mail_pop3=True, **more)
+            return f"@docker/{target.name}", data
+
+        front, first, second = (
+            host(self.front, mail_users=users, **receiving),
+            host(self.first, **receiving),
+            host(self.second),
+        )
+        groups = {
+            "db": [front],
+            "proxy": [front[0]],
+            "mx": [front[0], first[0]],
+            "imap": [first, second],
+        }
+        self.inventory.touch(mode=0o600)
+        self.inventory.write_text("".join(f"{name} = {members!r}\n" for name, members in groups.items()))
 
     def run(self, *args: str) -> PyinfraRun:
         """Run pyinfra with all of them."""
@@ -43,24 +75,8 @@ def hosts(
 ) -> Iterator[Hosts]:
     """Yield deployed hosts."""
     front, first, second = (module_factory(name, image=installed) for name in ("front", "first", "second"))
-    backends = {ALICE: first, BOB: second}
-    users = [
-        {**user, "backend": f"@docker/{backends[user['email']].name}"} if user["email"] in backends else user
-        for user in sample_accounts.USERS
-    ]
-
-    def host(target: Target, **more: Any) -> tuple[str, dict[str, Any]]:
-        data = sample_accounts.data(mail_address=target.ip, mail_firewall=True, mail_pop3=True, **more)
-        return f"@docker/{target.name}", data
-
-    inventory = tmp_path_factory.mktemp("hosts") / "inventory.py"
-    inventory.touch(mode=0o600)
-    inventory.write_text(
-        f"db = [{host(front, mail_users=users)!r}]\n"
-        f"mx = proxy = ['@docker/{front.name}']\n"
-        f"imap = [{host(first)!r}, {host(second)!r}]\n"
-    )
-    made = Hosts(front, first, second, inventory)
+    made = Hosts(front, first, second, tmp_path_factory.mktemp("hosts") / "inventory.py")
+    made.lay_out({ALICE: first, BOB: second})
     made.run("deploy.py")
     yield made
 
@@ -184,3 +200,54 @@ def test_mail_moves_while_it_arrives(hosts: Hosts) -> None:
     hosts.first.exec("systemctl start dovecot")
     assert run.returncode == 1 and "Connection refused" in run.stderr
     assert (where(), kept()) == (second, before)
+
+
+def test_mail_hosts_sign_and_forward_alike(hosts: Hosts, tmp_path: Path) -> None:
+    """What one signs passes with the zone that the other prints; a bounce comes in by either."""
+    strangers = [hosts.front.network.subnet]  # without a DNS, the filter knows nothing of them
+    hosts.lay_out({}, mail_rspamd=True, mail_srs=True, mail_spam_allowed_networks=strangers)
+    hosts.run("deploy.py")
+    for host in (hosts.front, hosts.first):
+        dns.keys(host, "example.org")
+    assert hosts.run("deploy.py").changed == []
+    shown = pyinfra(hosts.inventory, "-y", "mailstack.dns.zone", "example.org", "format=json").check().stdout
+    zones = {each["host"]: each["zones"] for each in map(json.loads, shown.splitlines())}
+    zone, other = (zones[f"@docker/{host.name}"] for host in (hosts.first, hosts.front))
+    assert zone == other
+    keys = [record for record in zone["example.org"] if record["name"].endswith("._domainkey.example.org")]
+    assert len(keys) == 4
+    (tmp_path / "example.org").mkdir()
+    for key in keys:
+        selector = key["name"].partition(".")[0]
+        (tmp_path / "example.org" / f"{selector}.txt").write_text(key["data"])
+    signed = [_sent(host) for host in (hosts.front, hosts.first)]
+    selectors = {each for message in signed for each in trust.signers(message)}
+    assert len(selectors) == 4, "each host has two of its own"
+    for message in signed:
+        assert checked(message, "example.org", str(tmp_path)).endswith(" of example.org")
+
+    author = sample_accounts.STRANGER
+    path = hosts.front.exec(["postmap", "-q", author, "tcp:127.0.0.1:10001"]).stdout.strip()
+    assert path.startswith("SRS0=")
+    forged = f"SRS0=abcd={path.split('=', 2)[2]}"
+    assert clients.replies(hosts.first, forged, sender="") == 550
+    bounce = clients.message("mailer-daemon@elsewhere.example", path, "Undeliverable")
+    clients.send(hosts.first, bounce, sender="")
+    sent_back = f"to=<{author}>, orig_to=<SRS0="
+    clients.eventually(lambda: clients.log(hosts.first, sent_back), "it does not go back", 60)
+
+
+def test_users_without_a_name_of_a_host_do_not_change_hosts(hosts: Hosts) -> None:
+    clients.sql(hosts.front, f"UPDATE mail_users SET backend = NULL WHERE email = '{CAROL}'")
+    hosts._replace(first=hosts.second, second=hosts.first).lay_out({})
+    refused = pyinfra(hosts.inventory, "-y", "deploy.py")
+    hosts.lay_out({})
+    assert refused.returncode == 1
+    assert f"imap: its first host is @docker/{hosts.second.name} now, and was" in refused.stderr
+    assert clients.sql(hosts.front, "SELECT count(*) FROM mail_users WHERE backend IS NULL") == "1"
+
+
+def _sent(host: Target) -> bytes:
+    """Return a message of Alice to Bob, submitted to this host."""
+    message_id = clients.send(host, trust.letter(ALICE, BOB), sender=ALICE, port=587, user=ALICE)
+    return clients.received(host, BOB, message_id, timeout=60)
