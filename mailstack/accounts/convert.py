@@ -86,7 +86,7 @@ def convert(
     + delete_old: whether the old mail is deleted. Without it, it stays in ``Maildir.old`` or ``sdbox.old``
     + format: ``json`` also prints, on standard output, what the host has noted about these users: when the
       mail of each was last carried over, between which drivers, and ``messages`` and ``locked`` (seconds), or
-      ``failed``
+      ``failed``; ``left`` if old mail could not be deleted
 
     Raises ``OperationValueError`` for an unknown driver, format or user.
 
@@ -179,9 +179,7 @@ def _convert(
         if as_json:
             _print_record(users)
         if failed:
-            raise OperationError(
-                f"{len(failed)} of {len(moving)} could not be carried over, and stay as they were: see above"
-            )
+            raise OperationError(f"{len(failed)} of {len(moving)} failed: see above")
 
     yield local_command(carry)
 
@@ -204,7 +202,7 @@ def is_unfinished(last: Mapping[str, Any], driver: str) -> bool:
 
     + last: the record of the user
     """
-    return last.get("after") == driver and not {"messages", "failed"} & last.keys()
+    return last.get("after") == driver and ("left" in last or not {"messages", "failed"} & last.keys())
 
 
 def last_time(last: Mapping[str, Any]) -> str:
@@ -212,10 +210,11 @@ def last_time(last: Mapping[str, Any]) -> str:
 
     + last: the record of the user
     """
-    if not last or "messages" in last:
+    if not last or ("messages" in last and "left" not in last):
         return ""
     when = str(last["at"]).replace("T", " ").rstrip("Z")
-    how = f"failed: {last['failed']}" if "failed" in last else "was cut off"
+    problem = last.get("failed") or last.get("left")
+    how = f"failed: {problem}" if problem else "was cut off"
     return f"the last attempt, of {when} UTC, {how}"
 
 
@@ -252,7 +251,7 @@ def users_of(settings: Settings, wanted: str) -> list[User]:
 def _carried(
     settings: Settings, user: User, driver: str, generation: str, delete_old: bool, which: str
 ) -> bool:
-    """Carry the mail of one user over, say how it went, and return whether it is."""
+    """Carry the mail of one user over, say how it went, and return whether all was done."""
     engine, name = engine_of(settings), settings.mail_db_name
     sql = switching(engine.dialect, user, driver, settings.mail_db_owner)
     plan = {
@@ -268,15 +267,16 @@ def _carried(
     try:
         said = json.loads(done.output.strip().rpartition("\n")[2])
         text = f"{said['messages']} messages, locked for {said['locked']} s"
-    except (ValueError, TypeError, KeyError):
-        said = None
+        left = said.get("left", "")
+    except (ValueError, TypeError, KeyError, AttributeError):
         text = " ".join((done.errors or done.output).split()) or "it ended without a word"
-    line = f"{which}: {user.email}: {text}"
-    if said is None:
+        left = "the mail stays as it was"
+    line = f"{which}: {user.email}: {'; '.join(filter(None, [text, left]))}"
+    if left:
         host.log_styled(line, fg="red", log_func=logger.error)
     else:
         host.log(line)
-    return said is not None
+    return not left
 
 
 def other_than(driver: str) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mailstack.accounts.convert import is_unfinished, last_time
 from mailstack.on_host.convert import __main__ as program
 from mailstack.on_host.convert import checks
-from mailstack.on_host.convert.move import Move, Problem
+from mailstack.on_host.convert.move import LOCKED, Move, Problem
+from mailstack.shell import script
 
 CUT_OFF = {"at": "2026-11-30T05:02:25Z", "before": "maildir", "after": "sdbox"}
 
@@ -106,6 +111,82 @@ def test_the_record_says_how_it_ended() -> None:
     assert last_time(failed) == "the last attempt, of 2026-11-30 05:02:25 UTC, failed: no room"
     done = {**CUT_OFF, "messages": 3, "locked": 0.4}
     assert not is_unfinished(done, "sdbox") and not last_time(done) and not last_time({})
+    left = {**done, "left": "Maildir.old is not deleted: no"}
+    assert is_unfinished(left, "sdbox")  # so the next run deletes it
+    assert last_time(left) == (
+        "the last attempt, of 2026-11-30 05:02:25 UTC, failed: Maildir.old is not deleted: no"
+    )
+
+
+def test_old_mail_that_can_not_be_deleted_is_no_failed_move(
+    move: Move, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    move.old.mkdir()
+    noted: list[dict[str, Any]] = []
+    undone: list[Move] = []
+    plan = tmp_path / "plan"
+    plan.write_text(json.dumps({"delete_old": True}))
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(1, "Operation not permitted", f"{path}/cur")
+
+    monkeypatch.setattr(program, "Move", lambda _: move)
+    monkeypatch.setattr(program, "carry", lambda _: {"messages": 2, "locked": 0.5})
+    monkeypatch.setattr(program, "undo", undone.append)
+    monkeypatch.setattr(program, "note", lambda _, **about: noted.append(about))
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    monkeypatch.setattr("sys.argv", ["program", str(plan), program.INSIDE])
+    program.main()
+    left = f"{move.old} is not deleted: Operation not permitted: {move.old}/cur"
+    assert json.loads(capsys.readouterr().out) == {"messages": 2, "locked": 0.5, "left": left}
+    assert noted[-1]["left"] == left and noted[-1]["messages"] == 2 and not undone
+
+
+def test_copies_that_keep_backups_waiting_have_a_short_limit(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[bool] = []
+    limits: list[tuple[bool, float]] = []
+
+    @contextmanager
+    def no_backup() -> Iterator[None]:
+        waiting.append(True)
+        yield
+        waiting.clear()
+
+    def copy(within: float) -> bool:
+        limits.append((bool(waiting), within))
+        return True
+
+    move.copy = copy  # type: ignore[method-assign]
+    move.driver = lambda: "maildir"  # type: ignore[method-assign]
+    monkeypatch.setattr(program, "no_backup", no_backup)
+    for name in ("tidy", "check", "written", "lock", "unlock"):
+        monkeypatch.setattr(program, name, lambda *_: None)
+    monkeypatch.setattr(program, "switch", lambda _: 2)
+    program.carry(move)
+    assert limits == [(False, program.COPYING), (True, LOCKED)]
+
+
+def delete_home(root: Path, home: Path, plan: str) -> subprocess.CompletedProcess[str]:
+    """Run ``delete_homes.sh`` on a host where the command with this plan is at work; it waits for no time."""
+    (root / "run/mailstack-convert").mkdir(parents=True, exist_ok=True)
+    (root / "run/mailstack-convert/plan").write_text(plan)
+    text = f"sleep() {{ :; }}\n{script('delete_homes', str(home))}"
+    environment = {**os.environ, "MAILSTACK_ROOT": str(root)}
+    return subprocess.run(["sh"], input=text, env=environment, text=True, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("name", ["alice", 'a"b', "a\\b", "a'b", "ä.b*c"])
+def test_no_home_is_deleted_under_a_command_that_works_on_it(tmp_path: Path, name: str) -> None:
+    home = tmp_path / name
+    home.mkdir()
+    plan, other = (
+        json.dumps({"email": "a@example.org", "home": str(path), "before": "sdbox"}, ensure_ascii=False)
+        for path in (home, tmp_path / "other")
+    )
+    assert f"works on {home};" in delete_home(tmp_path, home, plan).stderr and home.exists()
+    assert delete_home(tmp_path, home, other).returncode == 0 and not home.exists()
 
 
 def test_a_client_of_the_database_that_waits_ends_with_the_shell(

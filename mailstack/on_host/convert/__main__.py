@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from .checks import check
 from .lock import exchange, lock, unlock
@@ -36,7 +37,7 @@ _BACKUP_ENDS = 6
 """The hours in which it must end."""
 
 
-def carry(move: Move) -> dict[str, float]:
+def carry(move: Move) -> dict[str, Any]:
     """Carry the mail over; return the number of messages, and for how many seconds the mailbox was locked."""
     driver = move.driver()
     if driver not in (move.before, move.after):
@@ -47,9 +48,9 @@ def carry(move: Move) -> dict[str, float]:
     if not os.path.lexists(move.source):
         move.counted(move.before, move.source)  # makes a mailbox that has never been used
     check(move)
-    copy_open(move)
+    copy_open(move, COPYING)
     with no_backup():
-        copy_open(move)
+        copy_open(move, LOCKED)  # no backup can begin meanwhile
         began = time.monotonic()
         try:
             lock(move)
@@ -59,11 +60,14 @@ def carry(move: Move) -> dict[str, float]:
     return {"messages": messages, "locked": round(time.monotonic() - began, 2)}
 
 
-def copy_open(move: Move) -> None:
-    """Copy while the mailbox is open, until little is left."""
+def copy_open(move: Move, within: float) -> None:
+    """Copy while the mailbox is open, until little is left.
+
+    + within: the seconds that one copy may take
+    """
     for _ in range(5):
         began = time.monotonic()
-        move.copy(COPYING)
+        move.copy(within)
         if time.monotonic() - began < SHORT:
             break
     written(move)
@@ -135,6 +139,16 @@ def undo(move: Move) -> None:
         tidy(move, move.driver())
 
 
+def delete(old: Path) -> str:
+    """Delete the old mail, which nobody reads any more; return why it is not all gone, or nothing."""
+    try:
+        if old.is_dir():
+            shutil.rmtree(old)
+    except OSError as error:
+        return f"{old} is not deleted: {error.strerror}: {error.filename}"
+    return ""
+
+
 def written(move: Move) -> None:
     """Wait until all of it is on the disk."""
     subprocess.run(["sync", "--file-system", str(move.home)], check=True, timeout=LOCKED, capture_output=True)
@@ -170,12 +184,12 @@ def main() -> None:
     note(move.email, **about)
     try:
         done = carry(move)
-        if plan["delete_old"] and move.old.is_dir():
-            shutil.rmtree(move.old)
     except (Problem, OSError, subprocess.SubprocessError) as error:
         undo(move)
         note(move.email, **about, failed=str(error))
         sys.exit(str(error))
+    if plan["delete_old"] and (left := delete(move.old)):
+        done["left"] = left
     note(move.email, **about, **done)
     print(json.dumps(done), flush=True)
 

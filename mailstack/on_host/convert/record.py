@@ -14,7 +14,8 @@ RECORD = Path("/var/lib/mailstack/convert.json")
 def note(email: str, **about: Any) -> None:
     """Replace what the record has about a user, on the disk before it returns.
 
-    + about: ``before`` and ``after``; ``messages`` and ``locked``, or ``failed``, once it has ended
+    + about: ``before`` and ``after``; once it has ended, ``messages`` and ``locked``, or ``failed``; and
+      ``left``: why the old mail is not deleted
     """
     try:
         known = json.loads(RECORD.read_text("utf-8"))
