@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mailstack.on_host.backup import given, parts, restore
-from mailstack.on_host.backup.database import Database, PostgreSQL
+from mailstack.on_host.backup import given, parts, restore, run, users
+from mailstack.on_host.backup.database import Account, Database, MariaDB, PostgreSQL
 from mailstack.on_host.backup.placing import Placer
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError
@@ -197,6 +201,96 @@ def test_a_database_that_can_not_be_written_changes_nothing(
 
 
 DATABASE = {"engine": "postgresql", "name": "mail", "port": 5432}
+
+
+class KilledError(BaseException):
+    """Ends a run at once, as a loss of power does."""
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, "postsuper", "its end"])
+def test_no_message_is_in_the_queue_twice(
+    host: Host, monkeypatch: pytest.MonkeyPatch, places: Path, step: int | str
+) -> None:
+    queue = places / "postfix"
+    (queue / "hold").mkdir(parents=True)
+    write(queue, "hold/0NEW", "of this host")
+    kept = {f"queue/{name}/{number}": name for number, name in enumerate(("active", "hold", "deferred"))}
+    for path, text in {**kept, "queue/maildrop/9": "of a program"}.items():
+        write(places / "kept/aaaa1111", path, text)
+    moved = 0
+
+    def postsuper(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+        if step == "postsuper":
+            raise KilledError
+        for path in queue.glob("hold/[0-9]"):  # their names are those of their inodes
+            path.rename(path.with_name(f"inode-{path.stat().st_ino}"))
+        if step == "its end":
+            raise KilledError
+        return subprocess.CompletedProcess([], 0)
+
+    def rename(path: Path, target: Path) -> Path:
+        nonlocal moved
+        moved += target.parent.name == "hold"
+        if moved == step:
+            raise KilledError
+        return whole(path, target)
+
+    whole = Path.rename
+    owner = SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid())
+    monkeypatch.setattr("pwd.getpwnam", lambda _: owner)
+    monkeypatch.setattr(restore, "DROPPED", places / "maildrop")
+    monkeypatch.setattr("subprocess.run", postsuper)
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "rename", rename)
+        with pytest.raises(KilledError):
+            host.job(queue=str(queue)).run()
+    step = ""
+    result = host.job(queue=str(queue)).run()
+    found = sorted(path.read_text() for path in queue.rglob("*") if path.is_file())
+    assert found == ["active", "deferred", "hold", "of this host"]
+    assert (result["held"], result["dropped"]) == (3, 1) and not (queue / "mailstack-restore").exists()
+
+
+class Answers(MariaDB):
+    """One that notes its databases."""
+
+    def __init__(self, found: set[str]) -> None:
+        super().__init__({"engine": "mysql", "name": "mail", "port": 3306})
+        self.found = found
+
+    def _say(self, statements: str) -> None:
+        for name in re.findall("DROP DATABASE IF EXISTS `(.*?)`", statements):
+            self.found.discard(name)
+
+    def dump(self, directory: Path) -> None:
+        """See ``Database``."""
+
+    def accounts(self, root: str) -> dict[str, Account]:
+        """See ``Database``."""
+        return {}
+
+
+def test_the_database_of_a_killed_restore_goes_with_the_next_backup_or_restore(
+    host: Host, monkeypatch: pytest.MonkeyPatch, places: Path
+) -> None:
+    found: set[str] = set()
+    wanted = {**configured(host.root), "database": DATABASE, "redis": None}
+    for module in (run, users):
+        monkeypatch.setattr(module, "database", lambda _: Answers(found))
+    monkeypatch.setattr("mailstack.on_host.backup.homes.homes", lambda _: {})
+    monkeypatch.setattr(users, "PLACE", places)
+    monkeypatch.setattr(users, "WHOLE_RESTORE", places / "restore")
+    (places / "stage").mkdir()
+    left = {"mail_restored", "mail_replaced"}
+    found |= {"mail", *left}
+    Backup(wanted, host.repository, Progress())._others()  # type: ignore[arg-type]
+    assert found == {"mail"}
+    found |= left
+    asked = {"user": "alice@example.org", "at": ""}
+    write(places / "kept/aaaa1111", "homes.json", json.dumps({"": str(host.root)}))
+    with pytest.raises(FailureError, match=r"no user alice@example\.org"):
+        users.UserRestore(wanted, host.repository, Progress(), asked).run()  # type: ignore[arg-type]
+    assert found == {"mail"}
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,10 @@ class Database(ABC):
         """
 
     @abstractmethod
+    def tidy(self) -> None:
+        """Drop what a restore that was killed has left beside the database. Raises ``FailureError``."""
+
+    @abstractmethod
     def _client(self, query: str) -> list[str]:
         """Return the command that prints the rows of a query, with tabs between the columns."""
 
@@ -105,6 +109,9 @@ class PostgreSQL(Database):
         with (directory / DUMP).open("rb") as file:
             _run(command, "the database can't be written", before=before, given=file)
 
+    def tidy(self) -> None:
+        """See ``Database``: a transaction leaves nothing."""
+
     def _client(self, query: str) -> list[str]:
         command = [*_as_postgres("psql"), "-XqAtw", "-F", "\t", "-p", self.port, "-d", self.name]
         return [*command, "-c", query]
@@ -124,16 +131,16 @@ class MariaDB(Database):
 
     def load(self, directory: Path, begin: Callable[[], None]) -> None:
         """See ``Database``: what is left half done, the next call replaces."""
-        beside, former = f"{self.name}_restored", f"{self.name}_replaced"
+        beside, former = self._beside()
         programs = directory / "programs.sql"
-        drop = f"DROP DATABASE IF EXISTS `{beside}`; DROP DATABASE IF EXISTS `{former}`;"
         try:
-            self._say(f"{drop} {_made(beside)}; {_made(former)}")
+            self.tidy()
+            self._say(f"{_made(beside)}; {_made(former)}")
             with (directory / DUMP).open("rb") as file:
                 _run(["mariadb", beside], "the database can't be written", given=file)
             self._dump_programs(beside, programs)
         except FailureError:
-            self._say(drop)
+            self.tidy()
             raise
         begin()
         for name in (beside, self.name):
@@ -148,7 +155,15 @@ class MariaDB(Database):
             self._say(f"RENAME TABLE {', '.join(tables)}")
         with programs.open("rb") as file:
             _run(["mariadb", self.name], "the database can't be written", given=file)
-        self._say(drop)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """See ``Database``."""
+        self._say("".join(f"DROP DATABASE IF EXISTS `{name}`;" for name in self._beside()))
+
+    def _beside(self) -> tuple[str, str]:
+        """Return the names of the databases for the new tables and for the former ones."""
+        return f"{self.name}_restored", f"{self.name}_replaced"
 
     def _dump_programs(self, name: str, path: Path) -> None:
         """Write all that RENAME TABLE can't move: triggers, functions, events and views."""

@@ -101,7 +101,9 @@ class Restore:
         self.progress.step("write keys and secrets")
         self._paths(self.rest, known)
         if self.wanted["queue"] and (self.rest / "queue").is_dir():
-            self._once("queue", "fill the queue", lambda: self._queue(self.rest / "queue"))
+            queue = Path(self.wanted["queue"])
+            self._once("queued", "read the queue", lambda: self._copy_queue(queue))
+            self._once("queue", "fill the queue", lambda: state.fill_queue(queue))
 
     def _failed(self, failure: Exception, *, stopped: bool) -> str:
         """Start what runs on as before, or return what a host that is half restored needs."""
@@ -254,10 +256,8 @@ class Restore:
             if path not in self.wanted["only_kept"] and os.path.lexists(rest / path.lstrip("/")):
                 state.put(rest / path.lstrip("/"), Path(path), known)
 
-    def _queue(self, messages: Path) -> None:
-        self.counts["held"], self.counts["dropped"] = state.put_queue(
-            Path(self.wanted["queue"]), messages, DROPPED
-        )
+    def _copy_queue(self, queue: Path) -> None:
+        self.counts["held"], self.counts["dropped"] = state.copy_queue(queue, self.rest / "queue", DROPPED)
 
     def _resync(self) -> None:
         self.progress.step("let Dovecot find messages whose index was damaged")

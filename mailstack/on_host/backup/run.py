@@ -201,7 +201,9 @@ class Backup:
         if root := self.wanted["mail"]:
             self._homes(root)
         if self.wanted["database"]:
-            database(self.wanted["database"]).dump(STAGE)
+            here = database(self.wanted["database"])
+            here.dump(STAGE)
+            here.tidy()
         if self.wanted["queue"]:
             self.counts["queued"] = state.keep_queue(Path(self.wanted["queue"]), STAGE / "queue")
         if self.wanted["redis"]:

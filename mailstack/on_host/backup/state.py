@@ -5,6 +5,7 @@ from __future__ import annotations
 import grp
 import os
 import pwd
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
@@ -14,6 +15,8 @@ from .folders import copy
 from .restic import FailureError
 
 _QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
+_COPIED = "mailstack-restore"
+"""The directory beside the queues from which a restore moves messages, as a copy could be repeated."""
 
 
 def keep_queue(queue: Path, directory: Path) -> int:
@@ -42,19 +45,17 @@ def keep_queue(queue: Path, directory: Path) -> int:
     return len(found)
 
 
-def put_queue(queue: Path, directory: Path, aside: Path) -> tuple[int, int]:
-    """Put messages into the queue, on hold, and return their number, and that of those put aside.
-
-    The backup can't know which of them were delivered since. Names belong to inodes, so postsuper(1) gives
-    them others.
+def copy_queue(queue: Path, directory: Path, aside: Path) -> tuple[int, int]:
+    """Copy messages to the disk of the queue, and return their number, and that of those put aside.
 
     + aside: the directory for messages that Postfix had not yet taken up from a program (``maildrop``): in
       the queue, they would be delivered at once
     """
     owner = pwd.getpwnam("postfix")
     counts = Counter[str]()
+    shutil.rmtree(queue / _COPIED, ignore_errors=True)
     for name in _QUEUES:
-        target = aside if name == "maildrop" else queue / "hold"
+        target = aside if name == "maildrop" else queue / _COPIED
         for path in sorted((directory / name).glob("*")):
             target.mkdir(mode=0o700, exist_ok=True)
             there = target / path.name
@@ -62,10 +63,22 @@ def put_queue(queue: Path, directory: Path, aside: Path) -> tuple[int, int]:
             os.chown(there, owner.pw_uid, owner.pw_gid)
             there.chmod(0o700)
             counts[target.name] += 1
+    return counts[_COPIED], counts[aside.name]
+
+
+def fill_queue(queue: Path) -> None:
+    """Move the copied messages into the queue, on hold. If it is cut off, the next call moves the rest.
+
+    The backup can't know which of them were delivered since. Names belong to inodes, so postsuper(1) gives
+    them others.
+    """
+    copied = queue / _COPIED
+    for path in sorted(copied.glob("*")):
+        path.rename(queue / "hold" / path.name)
+    shutil.rmtree(copied, ignore_errors=True)
     done = subprocess.run(["postsuper", "-s"], capture_output=True, text=True, timeout=600)
     if done.returncode:
         raise FailureError(f"postsuper -s: {done.stderr.strip()[:300]}")
-    return counts["hold"], counts[aside.name]
 
 
 def owners() -> dict[str, dict[str, str]]:

@@ -51,7 +51,7 @@ class UserRestore:
         found, root = chosen(self.repository, str(self.at or "")), Path(self.wanted["mail"])
         if (WHOLE_RESTORE / "changed").exists():
             raise FailureError("this host is half restored: mailstack.restore goes on with all of it first")
-        shutil.rmtree(WHOLE_RESTORE, ignore_errors=True)  # one that has only read: its work is in WORK, too
+        self._end_whole()
         rest, live = PLACE / "user", root / WORK
         for place in (rest, live):
             shutil.rmtree(place, ignore_errors=True)
@@ -63,6 +63,12 @@ class UserRestore:
             shutil.rmtree(live, ignore_errors=True)
         result = {"at": int(begun), "snapshot": str(found["id"])[:8], "made": in_utc(str(found["time"]))}
         return {**result, **counts, "failed": self.failed, "seconds": round(time.time() - begun)}
+
+    def _end_whole(self) -> None:
+        """Forget a restore of the whole host that was cut off as it read: its work is in ``WORK``, too."""
+        shutil.rmtree(WHOLE_RESTORE, ignore_errors=True)
+        if self.wanted["database"]:
+            database(self.wanted["database"]).tidy()
 
     def _account(self) -> Account:
         """Return where the mail of the user is now. Raises ``FailureError``."""
