@@ -89,6 +89,11 @@ def test_a_renamed_user_keeps_all_and_the_next_one_of_that_address_gets_nothing(
         rename = ("-y", "mailstack.accounts.rename", USER, RENAMED)
         webmail_server.pyinfra(*rename, data=sample_accounts.data(**DATA)).check()
         insert(webmail_server)
+        rows = "SELECT json_agg(row(username, mail_host) ORDER BY user_id) FROM mailwebmail.users"
+        names = clients.sql(webmail_server, rows)
+        for user in (USER, RENAMED):
+            assert not roundcube.is_logged_in(webmail_server, user, "wrong")
+        assert clients.sql(webmail_server, rows) == names  # nothing is written for strangers
         # whoever comes first
         assert AUNT not in roundcube.opened(webmail_server, USER, PASSWORD).contacts()
         assert AUNT in roundcube.opened(webmail_server, RENAMED, PASSWORD).contacts()

@@ -64,9 +64,21 @@ class mailstack extends rcube_plugin
     public function email2user($about)
     {
         $login = rcube_utils::idn_to_ascii($about['email']);
-        $host = rcube_utils::parse_host_uri((string) rcmail::get_instance()->config->get('imap_host'))[0];
+        $server = rcube_utils::parse_host_uri((string) rcmail::get_instance()->config->get('imap_host'), 143, 993);
+        [$host] = $server;
         $this->directory = self::directory($login);
         $own = '(SELECT user_id FROM mailstack_owners WHERE directory = ?)';
+        $differ = mailstack_ask("SELECT (EXISTS (SELECT FROM users WHERE username = ? AND user_id NOT IN $own)"
+            . " OR EXISTS (SELECT FROM users WHERE (username, mail_host) <> (?, ?) AND user_id IN $own)"
+            . ' OR EXISTS (SELECT FROM mailstack_owners WHERE directory = ? AND email <> ?))::int',
+            [$login, $this->directory, $login, $host, $this->directory, $this->directory, $login]);
+        if (!$differ) {
+            return $about;
+        }
+        if (!$this->is_password_right($login, $server)) {
+            $about['user'] = '~'; // no row has this name: also a password that becomes right just now opens none
+            return $about;
+        }
         // no address begins so
         mailstack_ask("UPDATE users SET username = '~' || user_id WHERE username = ? AND user_id NOT IN $own",
             [$login, $this->directory]);
@@ -77,6 +89,17 @@ class mailstack extends rcube_plugin
             [$login, $this->directory, $login]);
         mailstack_ask('UPDATE mailstack_owners SET email = ? WHERE directory = ?', [$login, $this->directory]);
         return $about;
+    }
+
+    /** Return whether Dovecot lets in who sent the form: until then, nothing is written for a stranger. */
+    private function is_password_right(string $login, array $server): bool
+    {
+        [$host, $scheme, $port] = $server;
+        $password = rcube_utils::get_input_string('_pass', rcube_utils::INPUT_POST, true);
+        $storage = rcmail::get_instance()->get_storage();
+        $is_right = $storage->connect($host, $login, $password, $port, $scheme);
+        $storage->close();
+        return $is_right;
     }
 
     public function login_failed($about)
