@@ -38,7 +38,7 @@ def export(address: str, *, to: str, **pyinfras: Unpack[GlobalArguments]) -> Ope
     what ``mailstack.accounts.show`` says: aliases, quota, rights. It has no password.
 
     + address: the user
-    + to: the path of the new archive on that host, ending in ``.tar.gz``
+    + to: the path of the new archive on that host, ending in ``.tar.gz``, where root alone can change files
 
     Raises ``OperationValueError`` for a malformed address or path; fails if there is no such user, or if the
     file exists.

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,9 @@ COPYING = 24 * 3600
 """The seconds that doveadm may take."""
 CHANGED, TIMES = 2, 5
 """doveadm's exit code if a mailbox changed meanwhile (doveadm-sync(1)), and how often it is tried then."""
+OWNERS = {0}
+"""The users who may own the directory of the archive, and those above it."""
+WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 SIEVE = ("sieve", ".dovecot.sieve")
 
 
@@ -56,6 +60,16 @@ def counted(email: str) -> tuple[int, int]:
     _, said = doveadm(*ask, accepted=(0, 68))  # 68: also if a folder has only subfolders
     rows = [line.rsplit("\t", 2) for line in said.split("\n")[1:] if line and not line.startswith("shared/")]
     return sum(int(messages) for _, messages, _ in rows), sum(int(size) for _, _, size in rows)
+
+
+def check_place(archive: Path) -> None:
+    """Raise ``Problem`` if another user could put a link where root writes, or replace what it wrote."""
+    for place in sorted({*archive.parents, *archive.resolve().parents}):
+        state = place.stat()
+        if state.st_uid not in OWNERS or (state.st_mode & WRITABLE and not state.st_mode & stat.S_ISVTX):
+            raise Problem(
+                f"{place}: other users can change what is there; allowed: a directory such as /root"
+            )
 
 
 def check_space(archive: Path, size: int) -> None:
@@ -131,6 +145,7 @@ def main() -> None:
         return
     os.umask(0o077)
     try:
+        check_place(archive)
         if archive.exists():
             raise Problem(f"{archive} exists already")
         print(f"{export(plan):,} messages, {archive.stat().st_size >> 10:,} KiB", flush=True)
