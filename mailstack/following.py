@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyinfra.api.exceptions import OperationError
 
-from mailstack.run import current_host, run_script
+from mailstack.run import again, current_host, run_script
 from mailstack.shell import script
 from mailstack.text import lines_of
+
+if TYPE_CHECKING:
+    from pyinfra.api.host import Host
 
 _PAUSE = 1.0
 _LOST = 120.0
@@ -59,6 +62,27 @@ def followed(unit: str, record: str, directory: str) -> Mapping[str, Any]:
         if time.monotonic() - last > _LOST:
             raise OperationError(f"{unit}: the host gives no answer any more; the unit goes on there")
         time.sleep(_PAUSE)
+
+
+@contextmanager
+def shown(on: Host, progress: str) -> Iterator[None]:
+    """Show on a terminal what a host is doing, while the body waits for it.
+
+    + progress: a script that prints it, in one line
+    """
+    last = ""
+
+    def show() -> None:
+        nonlocal last
+        with suppress(OperationError):
+            last = _show(run_script(on, progress, _LOST).output.strip(), last)
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    with again(show, _PAUSE):
+        yield
+    _show("", last)
 
 
 def _seen(unit: str, record: str, directory: str) -> _Seen:

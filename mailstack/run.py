@@ -7,10 +7,11 @@ in a minor release, and the next major release replaces gevent and paramiko.
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
-from gevent import Greenlet, GreenletExit, Timeout, getcurrent
+from gevent import Greenlet, GreenletExit, Timeout, getcurrent, sleep, spawn
 from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
@@ -24,7 +25,7 @@ from pyinfra.context import host, state
 from mailstack.settings.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pyinfra.api.host import Host
 
@@ -151,6 +152,25 @@ def run_script(on: Host, script: str, within: float | None = None, *, shows: boo
     Raises ``OperationError`` if the host can't be reached, or sudo asks for a password.
     """
     return _run_script(on, on.run_shell_command, script, within, shows)
+
+
+@contextmanager
+def again(do: Callable[[], None], pause: float) -> Iterator[None]:
+    """Call a function again and again while the body waits for a host.
+
+    + pause: the seconds between two calls
+    """
+
+    def loop() -> None:
+        while True:
+            do()
+            sleep(pause)
+
+    calls = spawn(loop)
+    try:
+        yield
+    finally:
+        calls.kill()
 
 
 def connects_anew(to: Host) -> bool:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from mailstack.components.postfix_sql import SQL_DIRECTORY
-from mailstack.engines import engine_of
 from mailstack.engines.lookups import MAIL_DOMAINS
 from mailstack.facts.fact import Question
+from mailstack.facts.lookups import Connection, asking, connection_of
 
 if TYPE_CHECKING:
     from mailstack.components.component import Site
-
-_TABLE = f"{SQL_DIRECTORY}/virtual_domains.cf"
 
 
 class MailDomains(NamedTuple):
@@ -28,34 +24,18 @@ class MailDomains(NamedTuple):
     relayed: tuple[str, ...] = ()
 
 
-class _How(NamedTuple):
-    """The driver of Postfix's tables, libpq's variables, and whether only Postfix's user may connect."""
-
-    driver: str
-    environment: str
-    peer: bool
-
-
 class Domains(Question["MailDomains | None"]):
-    """Return the domains in the database, or ``None`` while it does not answer.
+    """Return the domains in the database, or ``None`` while it does not answer."""
 
-    The question is asked with the connection of a table that Postfix has. So it works where the database is
-    on another host, and with any engine.
-    """
-
-    def command(self, driver: str, environment: str, peer: bool) -> str:
-        """Ask by this driver."""
-        return self.asking([_How(driver, environment, peer)])
+    def command(self, by: Connection) -> str:
+        """Ask by this connection."""
+        return self.asking([by])
 
     @staticmethod
-    def ask(about: Sequence[_How]) -> str:
+    def ask(about: Sequence[Connection]) -> str:
         """See ``Question.ask``."""
-        ((driver, environment, peer),) = about
-        run = "runuser -u postfix -- " if peer else ""
-        query = shlex.quote(f"query = {MAIL_DOMAINS}")
-        return f"""[ -e {_TABLE} ] && table=$(mktemp) && trap 'rm -f "$table"' EXIT &&
-{{ sed '/^query *=/,$d' {_TABLE}; printf '%s\\n' {query}; }} > "$table" && chgrp postfix "$table" &&
-chmod 640 "$table" && {run}env {environment} timeout 20 postmap -q all "{driver}:$table" """
+        (by,) = about
+        return asking(by, MAIL_DOMAINS)
 
     def parse(self, output: str) -> MailDomains | None:
         """See ``Question.parse``: the first of the names is a dot, which is always there."""
@@ -68,6 +48,4 @@ chmod 640 "$table" && {run}env {environment} timeout 20 postmap -q all "{driver}
 
 def domains_of(site: Site) -> Domains:
     """Return the question for this host."""
-    settings = site.settings
-    environment = engine_of(settings).postfix_environment(site.endpoints)
-    return Domains.of(settings.db_driver, environment, settings.mail_db_auth == "peer")
+    return Domains.of(connection_of(site))

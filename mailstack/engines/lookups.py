@@ -44,6 +44,15 @@ MAIL_DOMAINS = (
 )
 """The same, and after a ``+`` each domain whose mail is relayed. In SQL of both engines."""
 
+USERS_MAIL = (
+    f"{_ANSWER} UNION ALL SELECT CONCAT(MIN(u.email), ' ', COALESCE(u.backend, '-'), ' ', COUNT(*), ' ')"
+    " FROM mail_users u WHERE '%s' = 'all' GROUP BY u.backend"
+    " UNION ALL SELECT CONCAT(u.email, ' ', COALESCE(u.backend, '-'), ' ', u.home_directory, ' ')"
+    " FROM mail_users u WHERE '%s' = 'all' AND u.home_directory IS NOT NULL"
+)
+"""The number of users on each host, with one of them; and all users with a ``home_directory``, also disabled
+ones. The first row is always there. The space at the end of a row is in none of its parts."""
+
 _limits = [f"' ', COALESCE(u.{name}, -1)" for name in tables.USER_LIMITS]
 USER_LIMITS = (
     f"{_ANSWER} UNION ALL SELECT CONCAT(u.email, {', '.join(_limits)}) FROM mail_users u"

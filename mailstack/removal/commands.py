@@ -17,9 +17,11 @@ from mailstack.components.component import site_of
 from mailstack.facts.files import FileStates
 from mailstack.facts.platform import PLATFORM
 from mailstack.facts.reading import read
+from mailstack.following import shown
 from mailstack.operation import local_command, naming_the_host, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.removal.plan import ALL, Removal, removal, text
+from mailstack.removal.users import elsewhere, users_of
 from mailstack.run import current_host, run_script
 from mailstack.settings import Settings
 from mailstack.shell import script, with_input
@@ -75,13 +77,15 @@ def remove(
         if _RECORD not in read(FileStates.of([_RECORD])):
             host.log("nothing of mailstack is here")
             return
+        mail = read(users_of(site)) if component == ALL else None
+        stays = [*elsewhere(site, mail)] if data != "keep" else []
         there, _ = _run("describe", wishes, planned)
         if data is None:
-            said = "; ".join(there) or "there is none"
+            said = "; ".join([*there, *stays]) or "there is none"
             raise OperationValueError(f"data: say what becomes of it ({said}); allowed: {_choices()}")
     if component != ALL:
         mail_server.deploy(settings)  # what others say to the component must end first
-    _remove(wishes=wishes, planned=planned, name=f"Remove {component}")
+    _remove(wishes=wishes, planned=planned, stays=stays, name=f"Remove {component}")
 
 
 def is_directory(path: str) -> bool:
@@ -94,15 +98,17 @@ def _choices() -> str:
 
 
 @operation
-def _remove(wishes: Sequence[str], planned: Removal) -> Generator[PyinfraCommand]:
+def _remove(wishes: Sequence[str], planned: Removal, stays: Sequence[str]) -> Generator[PyinfraCommand]:
     wanted, remarks = _run("look", wishes, planned)
-    _log([*wanted, *remarks])
     if not wanted:
+        _log(remarks)
         host.noop("nothing of it is left")
         return
+    _log([*wanted, *stays, *remarks])
 
     def go() -> None:
-        _, told = _run("go", wishes, planned)
+        with shown(current_host(), script("remove_progress")):
+            _, told = _run("go", wishes, planned)
         _log([line for line in told if line not in remarks])
 
     yield local_command(go)

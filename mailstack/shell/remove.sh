@@ -106,13 +106,16 @@ case $mode in
     flock -w 5 9 || refuse 'another run is at work on this host: try again after it'
     note
     check
-    trap resume EXIT
+    trap 'resume; rm -f /run/mailstack-remove' EXIT
+    doing 'stop the services'
     stop
     case $choice in
-      archive) is_archived || archive ;;
+      archive)
+        doing "archive the state, and /etc, in $directory"
+        is_archived || archive ;;
       delete) is_begun || begin_with 'no archive' ;;
     esac
-    trap - EXIT
+    trap 'rm -f /run/mailstack-remove' EXIT
     everything
     rm -f "$begun"
     rmdir "$own" 2>/dev/null || : ;;

@@ -19,9 +19,13 @@ of() { printf '%s\n' "$plan" | sed -n "s/^$1$tab//p"; }  # KIND: the values
 
 act() {  # TITLE COMMAND...
   echo "$1"
+  [ "$mode" = go ] || return 0
+  doing "$1"
   shift
-  [ "$mode" != go ] || "$@"
+  "$@"
 }
+
+doing() { echo "$1" > "${MAILSTACK_ROOT:-}/run/mailstack-remove"; }  # for the one who waits
 
 tell() { echo "# $1" >&2; }  # what is no change
 

@@ -30,20 +30,40 @@ databases() {
   case $engine in
     mysql) ask 'SHOW DATABASES' ;;
     *) ask 'SELECT datname FROM pg_database' ;;
-  esac || refuse 'the database server does not answer: start it first'
+  esac 2>/dev/null || unanswered
+}
+
+unanswered() {  # end the run, with the reason
+  said=$(ask 'SELECT 1' 2>&1 >/dev/null) || :
+  case $said in
+    *pg_hba.conf* | *'authentication failed'* | *'no password supplied'* | *'Access denied'*)
+      refuse "the database server refuses its superuser: $(printf '%s' "$said" | inline); \
+allowed: a server that lets the system user $(superuser) in by its socket, without a password" ;;
+  esac
+  refuse "the database server does not answer: start it first${said:+ ($(printf '%s' "$said" | inline))}"
+}
+
+superuser() { case $engine in mysql) echo root ;; *) echo postgres ;; esac; }
+
+is_there() {  # DATABASE
+  names=$(databases) || exit 1
+  printf '%s\n' "$names" | grep -qxF -e "$1"
 }
 
 has_database() {
   has_server || return 1
-  names=$(databases) || exit 1
-  printf '%s\n' "$names" | grep -qxF -e "$database"
+  is_there "$database"
+}
+
+beside() {  # databases of a restore that was killed, see MariaDB in on_host/backup/database.py
+  [ "$engine" != mysql ] || printf '%s\n' "${database}_restored" "${database}_replaced"
 }
 
 others() {  # databases of others, and other clusters, which go with the packages of PostgreSQL
   names=$(databases) || exit 1
   case $engine in
     mysql) printf '%s\n' "$names" |
-      grep -vxF -e information_schema -e mysql -e performance_schema -e sys -e "$database" || : ;;
+      grep -vxF -e information_schema -e mysql -e performance_schema -e sys -e "$database" -e "$(beside)" || : ;;
     *)
       printf '%s\n' "$names" | grep -vxF -e postgres -e template0 -e template1 -e "$database" || :
       pg_lsclusters -h | awk -v port="$port" '$3 != port || $4 !~ /^online/ { print $1 "/" $2 }' ;;
@@ -69,7 +89,7 @@ foreign() {  # tables in the mail database that are no part of it
   esac
 }
 
-is_standby() { [ "$engine" != mysql ] && [ "$(ask 'SELECT pg_is_in_recovery()')" = t ]; }
+is_standby() { [ "$engine" != mysql ] && [ "$(ask 'SELECT pg_is_in_recovery()' 2>/dev/null)" = t ]; }
 
 followers() {  # standbys, also those that are away, and others that read all changes
   [ "$engine" = mysql ] ||
@@ -102,7 +122,9 @@ accounts_of() {  # ROLE: its accounts that nothing outside of the mail database 
 
 drop() {  # the database and its roles
   has_server || return 0
-  ! has_database || act "drop database $database" drop_database
+  for name in "$database" $(beside); do
+    ! is_there "$name" || act "drop database $name" drop_database "$name"
+  done
   for role in $(of role); do
     for account in $(accounts_of "$role"); do
       case $engine in
@@ -113,9 +135,9 @@ drop() {  # the database and its roles
   done
 }
 
-drop_database() {
+drop_database() {  # NAME
   case $engine in
-    mysql) ask "DROP DATABASE \`$database\`" ;;
-    *) ask "DROP DATABASE \"$database\" WITH (FORCE)" ;;
+    mysql) ask "DROP DATABASE \`$1\`" ;;
+    *) ask "DROP DATABASE \"$1\" WITH (FORCE)" ;;
   esac
 }

@@ -68,11 +68,18 @@ check_place() {  # the archive must outlive the removal
       "$(realpath -m "$path")"/*) refuse "to = $directory: is in $path; allowed: a directory that stays, such as /var/backups" ;;
     esac
   done
+  unsafe=$(changeable)
+  [ -z "$unsafe" ] || refuse "to = $directory: other users can change what is there: $(printf '%s' "$unsafe" | inline); \
+allowed: a directory that root alone can write, as all above it"
+}
+
+changeable() {  # directories on the way to the archive in which another user may make a link, also by an ACL
+  namei -l "$directory" | awk '$1 ~ /^d/ && ($2 != "root" || $1 ~ /^.....w/ || $1 ~ /^........w/) { print $4, "(" $1, $2, $3 ")" }'
 }
 
 check_copies() {  # of several hosts in the group `db`
   ! is_standby || refuse "the database here is a copy of another host's, and can't be dropped; allowed: option data keep"
-  copies=$(followers) || refuse 'the database server does not answer: start it first'
+  copies=$(followers 2>/dev/null) || unanswered
   [ -z "$copies" ] || refuse "others have copies of the database, and would lose it too: \
 $(printf '%s' "$copies" | inline); allowed: option data keep, or first a deploy without these hosts in the group db"
 }

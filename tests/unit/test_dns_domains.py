@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from mailstack import Settings
 from mailstack.dns.domains import Domains, MailDomains, domains_of
+from mailstack.facts.lookups import Connection
 from tests.support.sites import site
 
 
 def test_the_answer() -> None:
-    question = Domains.of("pgsql", "PGSSLMODE=prefer", peer=False)
+    question = Domains.of(Connection("pgsql", "PGSSLMODE=prefer", peer=False))
     every = MailDomains(("a.example", "b.example"), ("relayed.example",))
     assert question.parse(".,b.example,+relayed.example,a.example\n") == every
     assert question.parse(".\n") == MailDomains()
 
 
 def test_a_database_that_does_not_answer_is_not_an_empty_one() -> None:
-    question = Domains.of("pgsql", "", peer=False)
+    question = Domains.of(Connection("pgsql", "", peer=False))
     assert question.parse("") is None
     assert question.parse("a.example\n") is None
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 
 import pytest
+from gevent.event import Event
 from pyinfra.api.exceptions import OperationError
 
 from mailstack import following
@@ -33,6 +35,44 @@ def follow(monkeypatch: pytest.MonkeyPatch, *answers: str | OperationError) -> d
     monkeypatch.setattr("mailstack.following.time.sleep", lambda _: None)
     monkeypatch.setattr("mailstack.following.time.monotonic", lambda: next(clock))
     return dict(following.followed("unit", "record", "/run/unit"))
+
+
+class Stream(io.StringIO):
+    """Standard error, which may be a terminal."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__()
+        self.terminal = terminal
+
+    def isatty(self) -> bool:
+        """See ``io.StringIO``."""
+        return self.terminal
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_host_does_is_shown_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    answers = iter(("stop the services\n", "stop the services\n", OperationError("busy"), "drop it\n"))
+    asked = Event()
+
+    def run_script(*_: object) -> Said:
+        answer = next(answers, None)
+        if answer is None:
+            asked.set()
+        if isinstance(answer, OperationError):
+            raise answer
+        return Said(True, answer or "", "")
+
+    monkeypatch.setattr(following, "run_script", run_script)
+    monkeypatch.setattr(following, "_PAUSE", 0)
+    stream = Stream(terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    with following.shown(None, "progress"):  # type: ignore[arg-type]
+        assert not terminal or asked.wait(60)
+    clear = "\r\033[K"
+    shown = f"{clear}stop the services{clear}drop it{clear}"
+    assert stream.getvalue() == (shown if terminal else "")
 
 
 def test_the_result(monkeypatch: pytest.MonkeyPatch) -> None:

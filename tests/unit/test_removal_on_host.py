@@ -58,6 +58,7 @@ class Host:
         (self.own / "brought").mkdir(parents=True)
         self.bin = root / "bin"
         self.bin.mkdir()
+        (root / "run").mkdir()
         self.packages: Mapping[str, Sequence[str]] = {}
         self.auto = ""
         self.conffiles = ""
@@ -331,6 +332,28 @@ check"""
         assert host.run(f"{flags}{answers}", choice="keep").returncode == 0
 
 
+REFUSED = "psql: error: FATAL:  no pg_hba.conf entry for host [local], user postgres, database postgres"
+
+
+def test_a_server_that_refuses_its_superuser_is_no_stopped_one(host: Host) -> None:
+    host.plan = [("database", "mail"), ("engine", "postgresql"), ("port", "5432")]
+    for question in ("has_database", "check_copies"):
+        done = host.run(f"has_server() {{ true; }}\nask() {{ echo '{REFUSED}' >&2; false; }}\n{question}")
+        why = f"the database server refuses its superuser: {REFUSED}; allowed: a server that lets the system"
+        assert done.returncode and done.stderr.startswith(why)
+
+
+def test_databases_of_a_killed_restore_go_too(host: Host) -> None:
+    host.plan = [("database", "mail"), ("engine", "mysql"), ("port", "3306")]
+    names = "mail\\nmail_restored\\nmysql\\n"
+    ask = f"ask() {{ case $1 in SHOW*) printf '{names}' ;; *) echo \"$1\" >&2 ;; esac; }}"
+    fakes = f"has_server() {{ true; }}\n{ask}"
+    assert host.run(f"{fakes}\nothers").stdout == ""
+    done = host.run(f"{fakes}\ndrop", mode="go")
+    assert done.stdout == "drop database mail\ndrop database mail_restored\n"
+    assert done.stderr == "DROP DATABASE `mail`\nDROP DATABASE `mail_restored`\n"
+
+
 @pytest.mark.parametrize("unit", ["restore", "upgrade"])
 def test_what_is_at_work_is_not_stopped(host: Host, unit: str) -> None:
     done = host.run(f'runs() {{ [ "$1" = mailstack-{unit} ]; }}\ncheck', choice="keep")
@@ -452,7 +475,37 @@ def test_the_place_of_the_archive_stays(host: Host) -> None:
     for place, where in [*inside.items(), *more.items()]:
         done = host.run("check_place", to=str(place))
         assert done.returncode and f"to = {place}: is in {where};" in done.stderr, place
-    assert host.run("check_place", to="/srv/archive").returncode == 0
+    assert host.run("changeable() { :; }\ncheck_place", to="/srv/archive").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"),
+    [
+        ("drwxr-xr-x root root srv", False),
+        ("drwxr-xr-x bob root srv", True),
+        ("drwxrwxr-x root staff srv", True),  # or an ACL: its users are in the bits of the group
+        ("drwxrwxrwt root root srv", True),
+        ("lrwxrwxrwx root root srv -> disk", False),
+        ("                     archive - No such file or directory", False),
+    ],
+)
+def test_the_archive_is_where_root_alone_can_make_a_link(host: Host, line: str, refused: bool) -> None:
+    listed = f"f: /srv/archive\ndrwxr-xr-x root root /\n{line}\n"
+    done = host.run(
+        f"namei() {{ [ $2 = /srv/archive ] && printf '%s' '{listed}'; }}\ncheck_place",
+        to="/srv/archive",
+    )
+    assert bool(done.returncode) == refused
+    if refused:
+        mode, user, group = line.split()[:3]
+        assert f"other users can change what is there: srv ({mode} {user} {group});" in done.stderr
+
+
+def test_a_link_on_the_way_to_the_archive_is_followed(host: Host) -> None:
+    (host.root / "link").symlink_to(host.root / "theirs")
+    (host.root / "theirs").mkdir()
+    (host.root / "theirs").chmod(0o777)
+    assert "theirs (drwxrwxrwx" in host.run("changeable", to=str(host.root / "link/archive")).stdout
 
 
 def test_a_mount_in_the_state_is_refused(host: Host) -> None:

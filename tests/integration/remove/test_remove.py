@@ -69,8 +69,11 @@ def host(module_factory: Factory, filtering: str) -> Target:
 
 
 def test_without_a_choice_it_says_what_there_is(host: Target) -> None:
+    change = "UPDATE mail_users SET home_directory = {} WHERE email = $$bob@example.org$$"
+    host.exec(f"{SQL} '{change.format('$$/srv/bob$$')}' mail")
     run = remove(host, "component=all")
-    assert run.returncode
+    host.exec(f"{SQL} '{change.format('NULL')}' mail")
+    assert run.returncode and "the mail of bob@example.org stays in /srv/bob" in run.stderr
     assert "database mail: 5 users" in run.stderr and "/var/vmail: mail, " in run.stderr
     assert all(f" {choice} (" in run.stderr for choice in ("keep", "archive", "delete"))
 
@@ -85,6 +88,18 @@ def test_what_can_not_be_done_is_refused_before_anything_is_changed(host: Target
     run = remove(host, "component=all", "data=archive", "to=/srv/link/archive")
     host.exec("rm /srv/link")
     assert run.returncode and "to = /srv/link/archive: is in /var/vmail" in run.stderr
+    host.exec("mkdir -m 775 /srv/open && chgrp adm /srv/open")
+    run = remove(host, "component=all", "data=archive", "to=/srv/open/archive")
+    host.exec("rmdir /srv/open")  # it is empty
+    assert run.returncode and "can change what is there: open (drwxrwxr-x root adm)" in run.stderr
+    hba = host.exec(f"{SQL} 'SHOW hba_file'").stdout.strip()
+    host.exec(f"cp -p {hba} /root/hba && sed -i '1i local all postgres reject' {hba}")
+    host.exec("pkill -HUP -o -x postgres")
+    try:
+        run = remove(host, "component=all", "data=archive")
+        assert run.returncode and "the database server refuses its superuser: psql: error: " in run.stderr
+    finally:
+        host.exec(f"mv /root/hba {hba} && pkill -HUP -o -x postgres")
     host.exec("systemctl is-active dovecot postfix mailstack-recover && ls /var/vmail/x/letter")
 
 

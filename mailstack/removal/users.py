@@ -1,0 +1,96 @@
+"""The users whose mail a removal would leave where nobody looks for it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from mailstack.engines.lookups import USERS_MAIL
+from mailstack.facts.fact import Question
+from mailstack.facts.lookups import TABLE, Connection, asking, connection_of
+
+if TYPE_CHECKING:
+    from mailstack.components.component import Site
+
+_NAMED = 20
+"""How many users are named."""
+
+
+class Home(NamedTuple):
+    """A user with a ``home_directory``.
+
+    + backend: as in ``mail_users``
+    """
+
+    email: str
+    backend: str | None
+    path: str
+
+
+class UsersMail(NamedTuple):
+    """Where the mail of users is.
+
+    + numbers: the number of users by their backend, as in ``mail_users``, and the address of one of them
+    """
+
+    numbers: dict[str | None, tuple[int, str]]
+    homes: tuple[Home, ...] = ()
+
+
+class Users(Question["UsersMail | None"]):
+    """Return where the mail of users is, or ``None`` if the database does not answer.
+
+    A host without mail has none, and one whose removal has begun: it was asked then.
+    """
+
+    def command(self, by: Connection) -> str:
+        """Ask by this connection."""
+        return self.asking([by])
+
+    @staticmethod
+    def ask(about: Sequence[Connection]) -> str:
+        """See ``Question.ask``."""
+        (by,) = about
+        return f"if [ -e {TABLE} ]; then\n{asking(by, USERS_MAIL)}\nelse echo .; fi"
+
+    def parse(self, output: str) -> UsersMail | None:
+        """See ``Question.parse``: the first row is a dot."""
+        answered, _, rest = output.rstrip("\n").partition(",")
+        if answered != ".":
+            return None
+        numbers: dict[str | None, tuple[int, str]] = {}
+        homes = []
+        for row in rest.removesuffix(" ").split(" ,") if rest else ():
+            email, stored, what = row.split(" ", 2)
+            backend = None if stored == "-" else stored
+            if what.startswith("/"):
+                homes.append(Home(email, backend, what))
+            else:
+                numbers[backend] = int(what), email
+        return UsersMail(numbers, tuple(sorted(homes, key=lambda home: home.email)))
+
+
+def users_of(site: Site) -> Users:
+    """Return the question for this host."""
+    return Users.of(connection_of(site))
+
+
+def elsewhere(site: Site, mail: UsersMail | None) -> Iterator[str]:
+    """Yield a line for each directory outside ``mail_home_root`` that has a user's mail, and stays."""
+    root = posixpath.normpath(site.settings.mail_home_root)
+    found = [
+        home
+        for home in (mail.homes if mail else ())
+        if not posixpath.normpath(home.path).startswith(f"{root}/") and _is_here(site, home.backend)
+    ]
+    for home in found[:_NAMED]:
+        yield f"the mail of {home.email} stays in {home.path}"
+    if more := len(found[_NAMED:]):
+        yield f"the mail of {more} more users stays outside {root}"
+
+
+def _is_here(site: Site, backend: str | None) -> bool:
+    """Return whether mail of this backend is on the host, or moves from it or to it."""
+    several = site.backends
+    return several is None or several.here.name in (backend or several.nodes[0].name).split(">")
