@@ -33,9 +33,9 @@ def certificates(
     for name, end in ends.items():
         kind = " (self-signed)" if name == hostname and own.self_signed else ""
         left = None if end is None else _days(now, end)
-        lines.append(f"{name}: {'none' if left is None else f'{left} days left'}{kind}")
+        lines.append(f"{name}: {_left(left)}{kind}")
         if left is None or left < DAYS:
-            text = f"{name} has no certificate" if left is None else f"that of {name} has {left} days left"
+            text = f"{name} has no certificate" if left is None else f"that of {name} has {_left(left)}"
             troubles.append(Trouble(text, advice))
     if own.expires is not None and not own.matches_hostname:
         troubles.append(Trouble(f"it is not for {hostname}", advice))
@@ -49,6 +49,12 @@ def certificates(
         for name, end in ends.items()
     ]
     return Section("certificates", lines, data, troubles)
+
+
+def _left(days: int | None) -> str:
+    if days is None:
+        return "none"
+    return f"{days} days left" if days >= 0 else "expired"
 
 
 def _days(now: int, end: datetime) -> int:

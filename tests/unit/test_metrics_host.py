@@ -226,9 +226,12 @@ def test_bans_without_effect(
 
 def test_certificates_end_and_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "CERTIFICATES", tmp_path)
-    (tmp_path / "domains" / "a.example").mkdir(parents=True)
+    monkeypatch.setattr(host, "KEPT", tmp_path / "certificates.json")
+    host.KEPT.write_text('{"mail.example.org": {}, "a.example": {}}')
     (tmp_path / "cert.pem").touch()
-    (tmp_path / "domains" / "a.example" / "cert.pem").touch()
+    for domain in ("a.example", "gone.example"):
+        (tmp_path / "domains" / domain).mkdir(parents=True)
+        (tmp_path / "domains" / domain / "cert.pem").touch()
     asked: list[list[str]] = []
 
     def openssl(command: list[str]) -> str:

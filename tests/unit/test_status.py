@@ -218,6 +218,7 @@ def certificate(days: int, **more: bool) -> CertificateState:
         (certificate(40), ""),
         (certificate(14), ""),
         (certificate(13), "that of mail has 13 days left"),
+        (certificate(-1), "that of mail has expired"),
         (CertificateState(), "mail has no certificate"),
         (certificate(40, name=False), "it is not for mail"),
         (certificate(40, key=False), "it does not belong to the key beside it"),

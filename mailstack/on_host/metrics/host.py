@@ -20,7 +20,8 @@ CHECKS = {
     "dns": Path("/var/lib/mailstack/dns-check.json"),
     "verify": Path("/var/lib/mailstack/verify.json"),
 }
-_PATTERNS = ("cert.pem", "rsa-cert.pem", "domains/*/cert.pem")
+KEPT = Path("/var/lib/mailstack/certificates.json")
+"""Written by the program that keeps the certificates: those of the host, and of the domains that it has."""
 _AT_ONCE = 200
 
 
@@ -49,7 +50,7 @@ def certificates(known: dict[str, list[float]]) -> Iterator[Metric]:
     + known: the end by path, with the time of its file; it is changed
     """
     found: dict[str, list[float]] = {}
-    for path in (path for pattern in _PATTERNS for path in sorted(CERTIFICATES.glob(pattern))):
+    for path in filter(Path.exists, _in_use()):
         name, changed = str(path.relative_to(CERTIFICATES)), path.stat().st_mtime
         if name in known and known[name][0] == changed:
             found[name] = known[name]
@@ -60,6 +61,16 @@ def certificates(known: dict[str, list[float]]) -> Iterator[Metric]:
     samples = [({"file": name}, end) for name, (_, end) in found.items()]
     text = "When a certificate ends; the file is in /etc/ssl/mailstack."
     yield gauge("certificate_not_after_timestamp_seconds", text, samples)
+
+
+def _in_use() -> Iterator[Path]:
+    """Yield where certificates are; not of domains that are gone, whose files stay."""
+    yield from (CERTIFICATES / name for name in ("cert.pem", "rsa-cert.pem"))
+    try:
+        kept = json.loads(KEPT.read_text("utf-8"))
+    except (OSError, ValueError):
+        return
+    yield from (CERTIFICATES / "domains" / domain / "cert.pem" for domain in sorted(kept))
 
 
 def _end(path: Path) -> float:
