@@ -56,7 +56,8 @@ has_database() {
 }
 
 beside() {  # databases of a restore that was killed, see MariaDB in on_host/backup/database.py
-  [ "$engine" != mysql ] || printf '%s\n' "${database}_restored" "${database}_replaced"
+  [ "$engine" != mysql ] || [ ! -e "$own/backup/beside" ] ||
+    printf '%s\n' "${database}_restored" "${database}_replaced"
 }
 
 others() {  # databases of others, and other clusters, which go with the packages of PostgreSQL

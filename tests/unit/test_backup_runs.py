@@ -62,6 +62,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(restore, "DUMPS", tmp_path / "before-restore")
     monkeypatch.setattr(run, "HALF", tmp_path / "restore" / "changed")
     monkeypatch.setattr(run, "STAGE", tmp_path / "stage")
+    monkeypatch.setattr(database, "BESIDE", tmp_path / "beside")
     return tmp_path
 
 

@@ -348,6 +348,10 @@ def test_databases_of_a_killed_restore_go_too(host: Host) -> None:
     names = "mail\\nmail_restored\\nmysql\\n"
     ask = f"ask() {{ case $1 in SHOW*) printf '{names}' ;; *) echo \"$1\" >&2 ;; esac; }}"
     fakes = f"has_server() {{ true; }}\n{ask}"
+    assert host.run(f"{fakes}\nothers").stdout == "mail_restored\n"  # the administrator's own
+    assert "mail_restored" not in host.run(f"{fakes}\ndrop", mode="go").stdout
+    (host.own / "backup").mkdir()
+    (host.own / "backup/beside").touch()
     assert host.run(f"{fakes}\nothers").stdout == ""
     done = host.run(f"{fakes}\ndrop", mode="go")
     assert done.stdout == "drop database mail\ndrop database mail_restored\n"

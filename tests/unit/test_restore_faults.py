@@ -261,6 +261,12 @@ class Answers(MariaDB):
     def _say(self, statements: str) -> None:
         for name in re.findall("DROP DATABASE IF EXISTS `(.*?)`", statements):
             self.found.discard(name)
+        for name in re.findall("CREATE DATABASE `(.*?)`", statements):
+            self.found.add(name)
+            raise KilledError
+
+    def _rows(self, query: str) -> list[list[str]]:
+        return [[name] for name in sorted(self.found) if f"'{name}'" in query]
 
     def dump(self, directory: Path) -> None:
         """See ``Database``."""
@@ -281,16 +287,33 @@ def test_the_database_of_a_killed_restore_goes_with_the_next_backup_or_restore(
     monkeypatch.setattr(users, "PLACE", places)
     monkeypatch.setattr(users, "WHOLE_RESTORE", places / "restore")
     (places / "stage").mkdir()
-    left = {"mail_restored", "mail_replaced"}
-    found |= {"mail", *left}
+
+    def cut_off() -> None:
+        with pytest.raises(KilledError):
+            Answers(found).load(places, lambda: None)
+        assert found == {"mail", "mail_restored"}
+
+    found.add("mail")
+    cut_off()
+    cut_off()  # a restore drops it, too
     Backup(wanted, host.repository, Progress())._others()  # type: ignore[arg-type]
     assert found == {"mail"}
-    found |= left
+    cut_off()
     asked = {"user": "alice@example.org", "at": ""}
     write(places / "kept/aaaa1111", "homes.json", json.dumps({"": str(host.root)}))
     with pytest.raises(FailureError, match=r"no user alice@example\.org"):
         users.UserRestore(wanted, host.repository, Progress(), asked).run()  # type: ignore[arg-type]
     assert found == {"mail"}
+
+
+@pytest.mark.parametrize("name", ["mail_restored", "mail_replaced"])
+def test_a_database_of_the_administrator_beside_that_of_the_mail_stays(places: Path, name: str) -> None:
+    found = {"mail", name}
+    Answers(found).tidy()
+    with pytest.raises(FailureError, match=f"the name of the database {name}: drop or rename it"):
+        Answers(found).load(places, lambda: None)
+    Answers(found).tidy()
+    assert found == {"mail", name}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from abc import ABC, abstractmethod
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 from .restic import FailureError
 
 DUMP = "database.sql"
+BESIDE = Path("/var/lib/mailstack/backup/beside")
+"""A mark that the databases beside that of MariaDB are a restore's, and not the administrator's."""
 _WITHIN = 6 * 3600
 _NAMES_ROLE = re.compile(
     r"(?:ALTER [A-Z].* (?:OWNER|TABLES|SEQUENCES|FUNCTIONS|TYPES|SCHEMAS) TO|GRANT .* TO|REVOKE .* FROM)"
@@ -133,8 +136,9 @@ class MariaDB(Database):
         """See ``Database``: what is left half done, the next call replaces."""
         beside, former = self._beside()
         programs = directory / "programs.sql"
+        self.tidy()
+        self._mark()
         try:
-            self.tidy()
             self._say(f"{_made(beside)}; {_made(former)}")
             with (directory / DUMP).open("rb") as file:
                 _run(["mariadb", beside], "the database can't be written", given=file)
@@ -159,7 +163,18 @@ class MariaDB(Database):
 
     def tidy(self) -> None:
         """See ``Database``."""
-        self._say("".join(f"DROP DATABASE IF EXISTS `{name}`;" for name in self._beside()))
+        if BESIDE.exists():
+            self._say("".join(f"DROP DATABASE IF EXISTS `{name}`;" for name in self._beside()))
+            BESIDE.unlink()
+
+    def _mark(self) -> None:
+        """Leave the mark, on the disk. Raises ``FailureError`` if others have a database of these names."""
+        names = "', '".join(self._beside())
+        query = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('{names}')"
+        if taken := self._rows(query):
+            raise FailureError(f"a restore needs the name of the database {taken[0][0]}: drop or rename it")
+        BESIDE.touch()
+        os.sync()
 
     def _beside(self) -> tuple[str, str]:
         """Return the names of the databases for the new tables and for the former ones."""
