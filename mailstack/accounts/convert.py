@@ -148,7 +148,7 @@ def _convert(
     found = []
     for user in users:
         last = record.get(user.email, {})
-        if user.driver != mail_driver or is_unfinished(last, mail_driver):
+        if user.driver != mail_driver or is_unfinished(last, mail_driver, delete_old):
             found.append(user._replace(driver=other_than(mail_driver)))
             if text := last_time(last):
                 host.log(f"{user.email}: {text}")
@@ -197,12 +197,13 @@ def _print_record(users: Sequence[User]) -> None:
     answer(json.dumps({"host": host.name, "users": about}, indent=2) + "\n")
 
 
-def is_unfinished(last: Mapping[str, Any], driver: str) -> bool:
-    """Return whether a run to this driver was cut off, so that it may have left something to do.
+def is_unfinished(last: Mapping[str, Any], driver: str, delete_old: bool) -> bool:
+    """Return whether a run to this driver has left something to do, as it was cut off, or could not delete.
 
-    + last: the record of the user
+    + last: the record of the user, which a run without ``delete_old`` must keep if old mail is to be deleted
     """
-    return last.get("after") == driver and ("left" in last or not {"messages", "failed"} & last.keys())
+    left = delete_old and "left" in last
+    return last.get("after") == driver and (left or not {"messages", "failed"} & last.keys())
 
 
 def last_time(last: Mapping[str, Any]) -> str:

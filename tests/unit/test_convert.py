@@ -104,15 +104,17 @@ def test_a_part_that_was_copied_needs_no_more_room(move: Move, monkeypatch: pyte
 
 
 def test_the_record_says_how_it_ended() -> None:
-    assert is_unfinished(CUT_OFF, "sdbox") and not is_unfinished(CUT_OFF, "maildir")
+    assert is_unfinished(CUT_OFF, "sdbox", delete_old=False)
+    assert not is_unfinished(CUT_OFF, "maildir", delete_old=True)
     assert last_time(CUT_OFF) == "the last attempt, of 2026-11-30 05:02:25 UTC, was cut off"
     failed = {**CUT_OFF, "failed": "no room"}
-    assert not is_unfinished(failed, "sdbox")
+    assert not is_unfinished(failed, "sdbox", delete_old=False)
     assert last_time(failed) == "the last attempt, of 2026-11-30 05:02:25 UTC, failed: no room"
     done = {**CUT_OFF, "messages": 3, "locked": 0.4}
-    assert not is_unfinished(done, "sdbox") and not last_time(done) and not last_time({})
+    assert not is_unfinished(done, "sdbox", delete_old=False) and not last_time(done) and not last_time({})
     left = {**done, "left": "Maildir.old is not deleted: no"}
-    assert is_unfinished(left, "sdbox")  # so the next run deletes it
+    assert is_unfinished(left, "sdbox", delete_old=True)  # so the next run deletes it
+    assert not is_unfinished(left, "sdbox", delete_old=False)  # it would only forget what is left
     assert last_time(left) == (
         "the last attempt, of 2026-11-30 05:02:25 UTC, failed: Maildir.old is not deleted: no"
     )
