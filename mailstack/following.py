@@ -80,9 +80,11 @@ def shown(on: Host, progress: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    with again(show, _PAUSE):
-        yield
-    _show("", last)
+    try:
+        with again(show, _PAUSE):
+            yield
+    finally:
+        _show("", last)
 
 
 def _seen(unit: str, record: str, directory: str) -> _Seen:

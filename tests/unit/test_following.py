@@ -62,14 +62,15 @@ def test_what_a_host_does_is_shown_on_a_terminal_alone(
             asked.set()
         if isinstance(answer, OperationError):
             raise answer
-        return Said(True, answer or "", "")
+        return Said(True, answer or "drop it\n", "")
 
     monkeypatch.setattr(following, "run_script", run_script)
     monkeypatch.setattr(following, "_PAUSE", 0)
     stream = Stream(terminal)
     monkeypatch.setattr("sys.stderr", stream)
-    with following.shown(None, "progress"):  # type: ignore[arg-type]
+    with pytest.raises(OperationError), following.shown(None, "progress"):  # type: ignore[arg-type]
         assert not terminal or asked.wait(60)
+        raise OperationError("its message begins a line")
     clear = "\r\033[K"
     shown = f"{clear}stop the services{clear}drop it{clear}"
     assert stream.getvalue() == (shown if terminal else "")
