@@ -21,7 +21,7 @@ from mailstack.following import shown
 from mailstack.operation import local_command, naming_the_host, operation
 from mailstack.operations.sql import deployed_with
 from mailstack.removal.plan import ALL, Removal, removal, text
-from mailstack.removal.users import elsewhere, users_of
+from mailstack.removal.users import elsewhere, problem, users_of
 from mailstack.run import current_host, run_script
 from mailstack.settings import Settings
 from mailstack.shell import script, with_input
@@ -55,8 +55,9 @@ def remove(
       it, the command names them, and removes nothing
     + to: the directory of the archive, an absolute path
 
-    Raises ``OperationValueError`` for a component that the settings ask for, naming those that need it, and
-    without ``data``, naming what there is.
+    Raises ``OperationValueError`` for a component that the settings ask for, naming those that need it;
+    without ``data``, naming what there is; and for mail to delete of users who live on this host, while other
+    hosts of the server stay.
 
     **Example:**
 
@@ -83,6 +84,8 @@ def remove(
         if data is None:
             said = "; ".join([*there, *stays]) or "there is none"
             raise OperationValueError(f"data: say what becomes of it ({said}); allowed: {_choices()}")
+        if component == ALL and data == "delete" and (why := problem(site, mail)):
+            raise OperationValueError(f"data = {data!r}: {why}")
     if component != ALL:
         mail_server.deploy(settings)  # what others say to the component must end first
     _remove(wishes=wishes, planned=planned, stays=stays, name=f"Remove {component}")

@@ -1,4 +1,4 @@
-"""The users whose mail a removal would leave where nobody looks for it."""
+"""The users whose mail a removal would take, or leave where nobody looks for it."""
 
 from __future__ import annotations
 
@@ -74,6 +74,29 @@ class Users(Question["UsersMail | None"]):
 def users_of(site: Site) -> Users:
     """Return the question for this host."""
     return Users.of(connection_of(site))
+
+
+def problem(site: Site, mail: UsersMail | None) -> str | None:
+    """Return why the mail of this host can't be deleted while others of its server stay, or ``None``.
+
+    A run with all hosts of the server removes it as a whole.
+    """
+    several = site.backends
+    if several is None or {node.name for node in several.mail_hosts} <= site.topology.reached:
+        return None
+    if mail is None:
+        return (
+            "the database does not answer, and it alone knows whose mail is here; allowed meanwhile: "
+            "option data archive or keep"
+        )
+    found = [number for backend, number in mail.numbers.items() if _is_here(site, backend)]
+    if not found:
+        return None
+    number, one = sum(number for number, _ in found), min(email for _, email in found)
+    return (
+        f"users with their mail here: {number}, such as {one}; allowed: `mailstack accounts move` first, "
+        "which leaves out disabled ones, a run with all hosts of the server, or option data archive or keep"
+    )
 
 
 def elsewhere(site: Site, mail: UsersMail | None) -> Iterator[str]:

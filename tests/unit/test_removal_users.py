@@ -1,11 +1,13 @@
-"""Whose mail a removal would leave behind."""
+"""Whose mail a removal would take, and whose it would leave behind."""
 
 from __future__ import annotations
+
+import pytest
 
 from mailstack import Settings
 from mailstack.components.component import Site, site_of
 from mailstack.facts.lookups import Connection
-from mailstack.removal.users import Home, Users, UsersMail, elsewhere, users_of
+from mailstack.removal.users import Home, Users, UsersMail, elsewhere, problem, users_of
 from mailstack.topology import Node, Topology
 from tests.support.sites import site
 
@@ -37,6 +39,24 @@ def test_the_answer() -> None:
 def test_a_host_without_postfix_has_no_users() -> None:
     question = users_of(ALONE)
     assert question.ask(question.about).endswith("else echo .; fi")
+
+
+@pytest.mark.parametrize("stored", ["second", "first>second", "second>>first"])
+def test_mail_of_users_who_live_here_is_not_deleted(stored: str) -> None:
+    mail = UsersMail({None: (7, "a@example.org"), stored: (2, "b@example.org")})
+    why = problem(backend("first"), mail)
+    assert why and why.startswith("users with their mail here: 2, such as b@example.org; allowed: `mailstack")
+    assert (
+        problem(backend("first"), UsersMail({None: (7, "a@example.org"), "first": (1, "c@example.org")}))
+        is None
+    )
+    assert problem(backend("first", "front"), mail) is None  # the whole server goes
+    assert problem(ALONE, mail) is None
+
+
+def test_without_an_answer_nobody_knows_whose_mail_is_here() -> None:
+    assert "the database does not answer" in str(problem(backend("first"), None))
+    assert problem(backend("first", "front"), None) is None and problem(ALONE, None) is None
 
 
 def test_mail_elsewhere_is_named() -> None:

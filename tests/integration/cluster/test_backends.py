@@ -119,6 +119,13 @@ def test_passwords_are_checked_where_the_mailbox_is(hosts: Hosts) -> None:
     assert not clients.log(hosts.second, "nobody@example.org")
 
 
+def test_mail_of_users_who_live_on_a_host_is_not_deleted_with_it(hosts: Hosts) -> None:
+    limit = ("--limit", f"@docker/{hosts.second.name}")
+    run = pyinfra(hosts.inventory, "-y", *limit, "mailstack.remove", "component=all", "data=delete")
+    assert run.returncode and f"users with their mail here: 1, such as {BOB};" in run.stderr
+    assert hosts.second.exec("systemctl is-active dovecot postfix && ls -d /var/vmail").returncode == 0
+
+
 def test_strangers_do_not_reach_lmtp(hosts: Hosts) -> None:
     for host in (hosts.first, hosts.second):
         assert host.exec("ss -tlnH sport = :24").stdout
