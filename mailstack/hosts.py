@@ -68,4 +68,5 @@ def _node(host: Host) -> Node:
         {name: data[name] for name in data if name.startswith("mail_db_")},
         host.data.get("mail_backend_weight"),
         host.data.get("mail_db_primary"),
+        host.data.get("mail_hostname"),
     )

@@ -32,6 +32,7 @@ class Node:
     + database: its ``mail_db_…`` data, as given, if it names a server
     + weight: its share of new users among hosts with mailboxes: ``mail_backend_weight``, as given
     + primary: its ``mail_db_primary``, as given
+    + hostname: its ``mail_hostname``, as given
     """
 
     name: str
@@ -40,6 +41,7 @@ class Node:
     database: Mapping[str, object] = field(default_factory=dict, hash=False, repr=False)
     weight: object = None
     primary: object = None
+    hostname: object = None
 
     def has_role(self, role: Role) -> bool:
         """Return whether the inventory gives it this role."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mailstack.components.declarations import Record
@@ -40,10 +40,13 @@ class Check:
     """The check of one host's zones.
 
     + addresses: the addresses by which the world reaches the host
+    + others: the names of the server's other mail hosts
     """
 
-    def __init__(self, asker: Asker, hostname: str, addresses: Sequence[str]) -> None:
-        self.asker, self.hostname, self.addresses = asker, hostname, addresses
+    def __init__(
+        self, asker: Asker, hostname: str, addresses: Sequence[str], others: Collection[str] = ()
+    ) -> None:
+        self.asker, self.hostname, self.addresses, self.others = asker, hostname, addresses, others
 
     def zone(self, zone: Zone) -> Iterator[Finding]:
         """Check the records of a domain, at its own name servers and at the resolver."""
@@ -111,7 +114,7 @@ class Check:
         if answer.alias and group.name == self.hostname and group.type in ("A", "AAAA"):
             text = f"it is a CNAME for {answer.alias}, which the host of MX records can't be (RFC 2181, 10.3)"
             return Verdict("different", text)
-        verdict = compared(group, answer, relayed=relayed)
+        verdict = compared(group, answer, relayed=relayed, others=self.others)
         if verdict.kind == "missing" and group.type == "CNAME":
             return self._no_cname(group.name, server, verdict)
         if group.tag == "v=spf1" and verdict.kind in ("right", "different"):

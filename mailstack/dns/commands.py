@@ -17,7 +17,7 @@ from mailstack.components.component import Site, site_of
 from mailstack.dns import updates
 from mailstack.dns.asking import Answer, Asker, Server, zone_at
 from mailstack.dns.checks import NO_IPV4, Check, Finding
-from mailstack.dns.known import known_to, unreached
+from mailstack.dns.known import known_to, unreached, unreached_of_name
 from mailstack.dns.printed import FORMATS, printed
 from mailstack.dns.records import Known, Zone, host_zone, reverse, zones
 from mailstack.dns.updates import Change
@@ -194,7 +194,7 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
     if away := unreached(site):
         raise OperationError(
             f"{' and '.join(away)}: not reached, and the records of all mail hosts are published together; "
-            "allowed: a run without --limit"
+            "allowed: a run that reaches all mail hosts, or an inventory without those that are gone"
         )
     # it has a name, so that it is not asked to ask others
     asker, at = Asker(server), Server("mail_dns_server", server)
@@ -207,7 +207,8 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
     others = updates.OTHERS | ({"TLSA"} if site.settings.mail_tls_certificate else set())
     changed: dict[str, list[Change]] = {}
     problems: list[str] = []
-    for each in _zones(site, known_to(site, domains), domains):
+    known = known_to(site, domains)
+    for each in _zones(site, known, domains):
         apex = zone_at(each.name, ask)
         if apex.is_silence:
             raise OperationError(f"mail_dns_server = {server}: does not answer")
@@ -219,7 +220,7 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
         for text in away:
             warn_once(text)
         for name, part in parts.items():
-            some, wrong = updates.changes(part.records, ask, hostname, part.former, others)
+            some, wrong = updates.changes(part.records, ask, hostname, part.former, others, known.others)
             problems += wrong
             changed.setdefault(name, []).extend(some)
     if problems:
@@ -231,8 +232,13 @@ def _changed(site: Site, server: str, domains: Sequence[str]) -> dict[str, list[
 
 def _findings(site: Site, domains: Sequence[str]) -> dict[str, list[Finding]]:
     """Return the findings of each domain, and of the host if it or nothing is named."""
-    known = known_to(site, domains)
     hostname = site.settings.mail_hostname
+    if away := unreached_of_name(site):
+        raise OperationError(
+            f"{' and '.join(away)}: not reached, and {hostname} leads there too; allowed: a run that reaches "
+            "all mail hosts, or an inventory without those that are gone"
+        )
+    known = known_to(site, domains)
     asker = Asker(site.settings.mail_dns_resolver)
     if asker.ask("localhost", "A").is_silence:  # a name that it knows by itself (RFC 6761)
         address = asker.resolver.address
@@ -243,7 +249,7 @@ def _findings(site: Site, domains: Sequence[str]) -> dict[str, list[Finding]]:
         )
     if away := unreached(site):
         warn_once(f"the records of {' and '.join(away)} are not checked: not reached")
-    asking = Check(asker, hostname, known.addresses)
+    asking = Check(asker, hostname, known.addresses, known.others)
     found = {each.name: list(asking.zone(each)) for each in _zones(site, known, domains)}
     if not domains or hostname in domains:
         found.setdefault(hostname, []).extend(asking.host())
@@ -271,9 +277,10 @@ def _notes(site: Site, known: Known, named: Sequence[str]) -> list[str]:
     """Return what the printed zones lack."""
     signed = {key.domain for key in known.keys.values()}
     notes = [f"The records of {name} are missing: not reached." for name in unreached(site)]
-    if not known.addresses:
+    away = unreached_of_name(site)
+    if not (known.addresses or away):
         notes.append("The host has no address that the world reaches: set mail_dns_addresses.")
-    elif not any("." in address for address in known.addresses):
+    elif not (away or any("." in address for address in known.addresses)):
         notes.append(f"The {NO_IPV4}.")
     if not site.settings.mail_rspamd:
         notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from operator import ge
 from typing import Literal, NamedTuple
 
@@ -16,6 +16,8 @@ _POLICIES = ("none", "quarantine", "reject")
 _KEY = "v=dkim1"
 _LISTS = {"MX", "TLSA", "CAA"}
 """Types of which others may have records beside these, at the same name."""
+_LEADING = {"MX", "SRV"}
+"""Types of which each mail host of a server may have a record, at the same name."""
 
 
 class Verdict(NamedTuple):
@@ -56,10 +58,16 @@ def groups(records: Iterable[Record]) -> list[Group]:
     return [Group(name, kind, tuple(some)) for (name, kind, _), some in found.items()]
 
 
-def compared(group: Group, answer: Answer, *, relayed: bool = False) -> Verdict:
+def leads_to(kind: str, data: str, hosts: Collection[str]) -> bool:
+    """Return whether a record is that of one of these hosts."""
+    return kind in _LEADING and data.split()[-1].rstrip(".") in hosts
+
+
+def compared(group: Group, answer: Answer, *, relayed: bool = False, others: Collection[str] = ()) -> Verdict:
     """Return whether a server has these records.
 
     + relayed: whether the domain is somebody else's, who has MX records of their own
+    + others: the names of the server's other mail hosts, whose records may be there too
     """
     have = [data for data in answer.data if not group.tag or group.has_kind_of(data)]
     if not have:
@@ -70,7 +78,8 @@ def compared(group: Group, answer: Answer, *, relayed: bool = False) -> Verdict:
     lacking = set(group.wanted) - set(have)
     if lacking:
         return Verdict("different", f"there is {listed(have)}")
-    more = sorted(set(have) - set(group.wanted))
+    found = set(have) - set(group.wanted)
+    more = sorted(data for data in found if not leads_to(group.type, data, others))
     if not more or relayed:
         return Verdict("right")
     if group.type == "MX":

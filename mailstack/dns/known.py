@@ -1,7 +1,7 @@
 """Read what only the mail hosts and their database know of the DNS records.
 
-If a server has several mail hosts, each has DKIM keys, addresses and a certificate of its own, and the zone
-has those of all. So it is the same, whichever of them prints it.
+If a server has several mail hosts, each has DKIM keys, addresses and a certificate of its own. A domain has
+the keys of all, and a host's name what belongs to the hosts of that name.
 """
 
 from __future__ import annotations
@@ -44,19 +44,28 @@ def known_to(site: Site, named: Sequence[str]) -> Known:
     declared += [each.alias_domain for each in settings.mail_alias_domains]
     own = sorted({*database.local, *declared, *(set(named) - {settings.mail_hostname} - relayed)})
     mail_hosts = {node: None if node == site.here else hosts.host_of(node) for node in _reached(site)}
-    receiving = [host for node, host in mail_hosts.items() if node.has_role("mx")] or [None]
+    named_alike = [mail_hosts[node] for node in _named_alike(site) if node in mail_hosts]
     addresses = settings.mail_dns_addresses or dict.fromkeys(
-        each for host in receiving for each in public(read(HOST_ADDRESSES, host))
+        each for host in named_alike for each in public(read(HOST_ADDRESSES, host))
     )
     tlsa = {
         key.data
-        for host in receiving
+        for host in named_alike
         for name, key in read(TlsaRecords.of(), host).items()
         if _is_used(name, settings)
     }
-    keys = together({node.name: read(DkimKeys.of(), host) for node, host in mail_hosts.items()})
+    found = {node.name: read(DkimKeys.of(), host) for node, host in mail_hosts.items()}
     retired = {name for host in mail_hosts.values() for name in read(RETIRED_KEYS, host)}
-    return Known(own, sorted(relayed), tuple(addresses), keys, sorted(tlsa), sorted(retired - keys.keys()))
+    return Known(
+        own,
+        sorted(relayed),
+        tuple(addresses),
+        together(found),
+        sorted(tlsa),
+        sorted(retired.difference(*found.values())),
+        _other_names(site),
+        has_aliases=_has_aliases(site),
+    )
 
 
 def unreached(site: Site) -> list[str]:
@@ -64,6 +73,12 @@ def unreached(site: Site) -> list[str]:
     several = site.backends.mail_hosts if site.backends else ()
     reached = _reached(site)
     return [node.name for node in several if node not in reached]
+
+
+def unreached_of_name(site: Site) -> list[str]:
+    """Return the names of the mail hosts not in the run to which the current one's own name leads too."""
+    reached = _reached(site)
+    return [node.name for node in _named_alike(site) if node not in reached]
 
 
 def together(found: Mapping[str, Mapping[str, DkimKey]]) -> dict[str, DkimKey]:
@@ -80,7 +95,7 @@ def together(found: Mapping[str, Mapping[str, DkimKey]]) -> dict[str, DkimKey]:
                 differ[name] = None
                 warn_once(
                     f"{name} is one key on {other} and another on {host}, so that it is left alone: "
-                    "mailstack.dkim.publish and mailstack.dkim.switch give them keys of different names"
+                    "mailstack.dkim.publish makes keys of different names, to switch to once the DNS has them"
                 )
     return {name: found[host][name] for name, host in first.items() if name not in differ}
 
@@ -91,6 +106,28 @@ def _reached(site: Site) -> list[Node]:
         return [site.here]
     reached = {site.here.name, *site.topology.reached}
     return [node for node in site.backends.mail_hosts if node.name in reached]
+
+
+def _named_alike(site: Site) -> list[Node]:
+    """Return the hosts to which the name of the current one leads: of several with one name, those in mx."""
+    if site.backends is None:
+        return [site.here]
+    alike = [node for node in site.backends.mail_hosts if node.hostname == site.here.hostname]
+    return [node for node in alike if node.has_role("mx")] or alike
+
+
+def _other_names(site: Site) -> list[str]:
+    """Return the names of the server's mail hosts without that of the current one."""
+    several = site.backends.mail_hosts if site.backends else ()
+    found = {str(node.hostname).lower() for node in several if node.hostname}
+    return sorted(found - {site.settings.mail_hostname})
+
+
+def _has_aliases(site: Site) -> bool:
+    """Return whether a name that can lead to one host alone leads to that of the current one."""
+    several = site.backends.mail_hosts if site.backends else (site.here,)
+    first = next((node for node in several if node.has_role("mx")), site.here)
+    return first.hostname == site.here.hostname
 
 
 def _is_used(key: str, settings: Settings) -> bool:

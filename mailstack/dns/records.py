@@ -32,6 +32,8 @@ class Known(NamedTuple):
     + keys: the DKIM keys by the names of their records
     + tlsa: the data of the host's TLSA records (RFC 6698)
     + retired: the names of the records of DKIM keys that the host had, and deleted
+    + others: the names of the server's other mail hosts, if they have others
+    + has_aliases: whether a CNAME leads to this host, and not to another one of the server
     """
 
     domains: Sequence[str] = ()
@@ -40,6 +42,8 @@ class Known(NamedTuple):
     keys: Mapping[str, DkimKey] = {}
     tlsa: Sequence[str] = ()
     retired: Sequence[str] = ()
+    others: Sequence[str] = ()
+    has_aliases: bool = True
 
 
 class Zone(NamedTuple):
@@ -116,7 +120,12 @@ def kind_of(text: str) -> str:
 
 
 def _of_domain(site: Site, domain: str, known: Known) -> list[Record]:
-    declared = [record for component in site.components for record in component.records(site, domain)]
+    declared = [
+        record
+        for component in site.components
+        for record in component.records(site, domain)
+        if known.has_aliases or record.type != "CNAME"
+    ]
     return declared + _keys(known, domain)
 
 

@@ -16,7 +16,7 @@ from pyinfra.api.exceptions import OperationError
 
 from mailstack.components.declarations import FormerRecord, Record
 from mailstack.dns.asking import Answer, Ask, beside, own, zone_at
-from mailstack.dns.compare import Group, groups
+from mailstack.dns.compare import Group, groups, leads_to
 from mailstack.dns.printed import TTL
 from mailstack.dns.records import Zone, text_data
 
@@ -76,12 +76,14 @@ def changes(
     hostname: str,
     former: Iterable[FormerRecord] = (),
     others: Collection[str] = OTHERS,
+    hosts: Collection[str] = (),
 ) -> tuple[list[Change], list[str]]:
     """Return the changes that bring these records into the DNS, and what is in the way.
 
     + ask: returns what the name server has of a name and type
     + former: the records of before, with other settings or keys
     + others: the types of which none is deleted
+    + hosts: the names of the server's other mail hosts, whose records stay
 
     A record that is there and not wanted is deleted only if it is one of ours from before. Of TXT that is one
     of the same kind, such as ``v=spf1``; of MX one that names this host. Of addresses, SRV, TLSA and CNAME it
@@ -102,7 +104,7 @@ def changes(
             has = f"{group.name} has {' and '.join(kinds)} records"
             problems[f"{has}, so that it can't be a CNAME: delete them first"] = None
         owned = [data for data in answer.data if group.type not in others and _is_ours(group, data, hostname)]
-        stale = [data for data in owned if data not in group.wanted]
+        stale = [data for data in owned if data not in group.wanted and not leads_to(group.type, data, hosts)]
         found += [Change("-", Record(group.name, group.type, _data(group.type, data))) for data in stale]
         new = zip(group.records, group.wanted, strict=True)
         found += [Change("+", record) for record, data in new if data not in answer.data]

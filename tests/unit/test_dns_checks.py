@@ -104,6 +104,17 @@ def test_an_mx_elsewhere() -> None:
     assert {each.kind for each in findings(Dns(*only))} >= {"different"}
 
 
+def test_the_other_mail_hosts_of_a_server_are_not_too_much() -> None:
+    service, other = "_imaps._tcp.example.org", "mx2.example.org"
+    more = Record("example.org", "MX", f"10 {other}."), Record(service, "SRV", f"0 1 993 {other}.")
+    dns = Dns(*wanted()[1], *more)
+    assert {each.kind for each in findings(dns)} == {"extra"}
+    assert list(Check(dns, HOST, KNOWN.addresses, [other]).zone(wanted()[0])) == []
+    dns = Dns(*without((service, "SRV")), *more)
+    (found,) = Check(dns, HOST, KNOWN.addresses, [other]).zone(wanted()[0])
+    assert found.subject == f"SRV {service}"
+
+
 def test_the_mx_hosts_of_a_relayed_domain_are_its_own() -> None:
     zone = Zone("relayed.example", (Record("relayed.example", "MX", f"20 {HOST}."),), relayed=True)
     primary = Record("relayed.example", "MX", "10 mx.relayed.example.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def test_the_host_is_checked_if_it_or_nothing_is_named(monkeypatch: pytest.Monke
 
 
 ACME = {"mail_acme": True, "mail_acme_email": "admin@example.net"}
-ON_HOST = {"mail_tls_certificate": "host:/etc/c.pem", "mail_tls_key": "host:/etc/k.pem"}
+ON_HOST: dict[str, Any] = {"mail_tls_certificate": "host:/etc/c.pem", "mail_tls_key": "host:/etc/k.pem"}
 
 
 @pytest.mark.parametrize(
@@ -251,5 +252,65 @@ def test_a_mail_host_that_is_not_reached_is_told(
     found = known_on(here)
     assert [name.partition(".")[0] for name in found.keys] == ["rsamx1", "rsa9", "rsaback"]
     assert "The records of mx2 are missing: not reached." in commands._notes(here, found, ())
-    with pytest.raises(OperationError, match=r"^mx2: not reached, .*allowed: a run without --limit$"):
+    with pytest.raises(
+        OperationError, match=r"^mx2: not reached, .*allowed: a run that reaches all mail hosts, or "
+    ):
         commands._changed(here, SILENT, ())
+
+
+def test_hosts_with_names_of_their_own_have_their_own_records(
+    known_on: Callable[[Site], Known], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "warn_once", lambda text: None)
+    names = [replace(node, hostname=f"{node.name}.example.org") for node in (MX1, MX2, BACK)]
+    nodes = (Node("db", ("db",), "192.0.2.9"), *names)
+    sites = [
+        site_of(
+            Settings(mail_hostname=str(node.hostname), mail_web=True, **ON_HOST),
+            Topology(node, nodes, frozenset(each.name for each in nodes)),
+        )
+        for node in names
+    ]
+    for node, here in zip(names, sites, strict=True):
+        found = known_on(here)
+        assert (found.addresses, found.tlsa) == ((node.address,), [f"3 1 1 {node.name}"])
+        assert len(found.keys) == 3
+        (zone,) = commands._zones(here, found, ["example.org"])
+        assert {each.name for each in zone.records if each.type == "A"} == {node.hostname}
+        aliases = {each.data for each in zone.records if each.type == "CNAME"}
+        assert aliases == ({"mx1.example.org."} if node.name == "mx1" else set())
+    assert known_on(sites[0]).others == ["back.example.org", "mx2.example.org"]
+
+
+def test_a_name_that_leads_to_a_host_that_is_not_reached_is_not_checked(
+    known_on: Callable[[Site], Known], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its address would be one too much. A host that takes no mail is not in the place of one that does."""
+    monkeypatch.setattr(known, "warn_once", lambda text: None)
+    with pytest.raises(OperationError, match=rf"^mx2: not reached, and {HOST} leads there too; allowed: "):
+        commands._findings(several(MX1, MX2), ())
+    alone = several(BACK, MX1, MX2)
+    found = known_on(alone)
+    assert (found.addresses, found.tlsa) == ((), [])
+    assert not any("address" in note for note in commands._notes(alone, found, ()))
+
+
+def test_a_key_that_one_host_has_deleted_is_not_that_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MX2 and BACK sign with different keys of one name, of which the DNS has one."""
+
+    def read(question: Any, host: Any = None) -> object:
+        if isinstance(question, Domains):
+            return MailDomains(("example.org",))
+        if question == RETIRED_KEYS:
+            return () if host in (MX2, BACK) else ("rsa1._domainkey.example.org",)
+        if host not in (MX2, BACK) or isinstance(question, TlsaRecords) or question == HOST_ADDRESSES:
+            return {}
+        return {"rsa1._domainkey.example.org": DkimKey("example.org", "rsa1", f'"p={host.name}"', True)}
+
+    monkeypatch.setattr(known, "read", read)
+    monkeypatch.setattr(known, "warn_once", lambda text: None)
+    monkeypatch.setattr(hosts, "host_of", lambda node: node)
+    found = known.known_to(several(MX1), ())
+    assert (found.keys, found.retired) == ({}, [])

@@ -29,6 +29,7 @@ def changed(
     there: list[Record],
     former: Sequence[FormerRecord] = (),
     others: Collection[str] = OTHERS,
+    hosts: Collection[str] = (),
 ) -> tuple[list[Change], list[str]]:
     """Return the changes on a server that knows wildcards, and only the next name of an alias."""
 
@@ -41,7 +42,7 @@ def changed(
         alias = "" if kind == "CNAME" else next((r.data for r in there if r[:2] == (name, "CNAME")), "")
         return Answer(tuple(data), alias, "NOERROR" if data else "NXDOMAIN")
 
-    return changes(wanted, answer, HOST, former, others)
+    return changes(wanted, answer, HOST, former, others, hosts)
 
 
 def found(wanted: list[Record], there: list[Record]) -> list[Change]:
@@ -79,6 +80,13 @@ def test_a_stale_record_of_ours_is_replaced() -> None:
 )
 def test_records_of_others_stay(wanted: Record, others: Record) -> None:
     assert found([wanted], [others]) == [Change("+", wanted)]
+
+
+def test_each_mail_host_of_a_server_leaves_the_records_of_the_others() -> None:
+    other = SRV._replace(data="0 1 993 mx2.example.org.")
+    assert changed([SRV], [other], hosts=["mx2.example.org"]) == ([Change("+", SRV)], [])
+    assert changed([SRV], [SRV, other], hosts=["mx2.example.org"]) == ([], [])
+    assert changed([SRV], [SRV, other]) == ([Change("-", other)], [])
 
 
 def test_the_key_of_a_next_certificate_of_ones_own_stays() -> None:

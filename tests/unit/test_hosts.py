@@ -44,6 +44,11 @@ def test_without_groups_a_host_has_all_roles() -> None:
     assert topology_of(host).database_node(settings()) == topology_of(host).here
 
 
+def test_a_host_has_the_name_that_the_inventory_gives_it() -> None:
+    hosts = inventory(data={"mail_hostname": "mail.example.org"})
+    assert [node.hostname for node in topology_of(hosts["one"]).nodes] == ["mail.example.org"] * 3
+
+
 def test_other_groups_are_no_roles() -> None:
     assert topology_of(inventory(web=["one"])["one"]).here.has_role("db")
 
