@@ -160,9 +160,10 @@ def _is_here() -> bool:
 
 
 def _waiting(keys: Mapping[str, DkimKey]) -> list[str]:
-    """Return the selectors that are newer than those that sign."""
+    """Return the selectors that are newer than those that sign. The key for RSA is the last that is made."""
     signing = max((_number(key) for key in keys.values() if key.signs), default=0)
-    return sorted(key.selector for key in keys.values() if _number(key) > signing)
+    complete = {_number(key) for key in keys.values() if key.selector.startswith("rsa")}
+    return sorted(key.selector for key in keys.values() if signing < _number(key) <= max(complete, default=0))
 
 
 def _old(keys: Mapping[str, DkimKey]) -> list[str]:

@@ -54,6 +54,7 @@ class DkimKeys(Fact[dict[str, DkimKey]]):
         return f"""cd {KEYS} && for domain in {places}; do
   for record in "$domain"/rsa[0-9]*.txt "$domain"/ed[0-9]*.txt; do
     selector=${{record#*/}} selector=${{selector%.txt}}
+    [ -s "$domain/$selector.key" ] || continue
     grep -qxF "$selector" "$domain/current" && signs=yes || signs=no
     printf '%s\\t%s\\t%s\\t%s\\t' "$domain" "$selector" "$signs" "$(stat -c %Y "$domain/current")"
     head -n 1 "$record" | grep '^"v=DKIM1' || echo

@@ -260,6 +260,23 @@ def test_publish_is_for_domains_of_the_database(host: Host) -> None:
     assert "made keys for mail.example.org" in host.run("publish", "Mail.Example.ORG")
 
 
+@pytest.mark.parametrize("last", ["ed2.txt", "ed2.key", "rsa2.txt", "rsa2.key"])
+def test_keys_that_a_killed_run_has_half_made_are_made_again(host: Host, last: str) -> None:
+    host.run()
+    stub = host.keys.parent / "bin/mv"
+    stub.write_text(f'#!/bin/sh\n/bin/mv "$@"\ncase $1 in */{last}) kill -9 $PPID ;; esac\n')
+    stub.chmod(0o755)
+    host.run("publish", "example.org")
+    stub.unlink()
+    assert (host.keys / "example.org" / last).exists()
+    keys = host.facts("example.org")
+    assert _waiting(keys) == (["ed2", "rsa2"] if last == "rsa2.key" else [])
+    host.run("publish", "example.org")
+    assert _waiting(host.facts("example.org")) == ["ed2", "rsa2"]
+    assert host.run() == ""
+    assert not list(host.keys.glob(".new.*"))
+
+
 @pytest.mark.parametrize("arguments", [["publish"], ["switch", ""], ["--help"], ["pubilsh", "example.org"]])
 def test_a_wrong_command_is_not_the_service(host: Host, arguments: list[str]) -> None:
     assert host.run(*arguments).startswith("usage: ")
