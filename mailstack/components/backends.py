@@ -161,10 +161,18 @@ def _other_first(settings: Settings, several: Backends, texts: Mapping[str, str]
         or engine_of(settings).database(settings).query(settings.mail_db_name, NAMELESS) == 0
     ):
         return None
+    if before in (node.name for node in several.nodes):
+        named = (
+            f"or a name for each of them: UPDATE mail_users SET backend = '{before}' WHERE backend IS NULL"
+        )
+    else:
+        named = (
+            f"or, if {now} is that host under another name: UPDATE mail_users SET backend = '{now}' WHERE "
+            f"backend IS NULL OR backend = '{before}'"
+        )
     return (
         f"imap: its first host is {now} now, and was {before}, which has the mail of users without a name in "
-        f"mail_users.backend; allowed: {before} first, or a name for each of them: UPDATE mail_users SET "
-        f"backend = '{before}' WHERE backend IS NULL"
+        f"mail_users.backend; allowed: {before} first, {named}"
     )
 
 

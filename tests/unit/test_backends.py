@@ -182,6 +182,14 @@ def test_the_first_host_changes_only_if_all_users_have_a_name_of_one(
     assert BACKENDS.requirements(site_of(settings(), topology_of(hosts["two"]))) == ()
 
 
+def test_a_first_host_that_was_renamed_keeps_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HostDatabase, "query", lambda *_: 3)
+    site = site_of(settings(), topology_of(inventory(**LAYOUT)["one"]))
+    (requirement,) = BACKENDS.requirements(site)
+    said = str(requirement.problem({"/var/lib/mailstack/first-backend": "old\n"}))
+    assert "SET backend = 'two' WHERE backend IS NULL OR backend = 'old'" in said, "no host is called old"
+
+
 def test_hosts_with_the_database_know_the_first_host() -> None:
     hosts = inventory(db=["one", "two"], mx=["one"], proxy=["one"], imap=["two", "three"])
     first = File("/var/lib/mailstack/first-backend", "two\n", activation=None)
