@@ -55,6 +55,12 @@ class Backends:
         """The addresses of the hosts that pass mail and connections on to this one."""
         return tuple(node.reachable_at for node in self.mail_hosts if node != self.here)
 
+    @property
+    def has_aliases(self) -> bool:
+        """Whether names that can lead to one host alone lead here, which is the first that receives mail."""
+        first = next((node for node in self.mail_hosts if node.has_role("mx")), self.here)
+        return first.hostname == self.here.hostname
+
 
 def backends(settings: Settings, topology: Topology) -> Backends | None:
     """Return the mail hosts of this host's server, or ``None`` if it is only one.

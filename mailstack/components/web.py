@@ -127,14 +127,18 @@ class Web(Component):
         return [Port(80, "http"), Port(443, "https")]
 
     def certificate_names(self, site: Site, domain: str) -> Sequence[str]:
-        """See ``Component``."""
+        """See ``Component``: of several mail hosts, one has these names, as a CNAME leads to one host."""
+        if site.backends and not site.backends.has_aliases:
+            return []
         return [f"{label}.{domain}" for label in LABELS]
 
     def records(self, site: Site, domain: str) -> Sequence[Record]:
         """See ``Component``: RFC 8461, 3.1, and the names that mail programs make of a domain."""
+        if not (names := self.certificate_names(site, domain)):
+            return []  # also as the policy of MTA-STS is another one on each host
         host = f"{site.settings.mail_hostname}."
         return [
-            *(Record(name, "CNAME", host) for name in self.certificate_names(site, domain)),
+            *(Record(name, "CNAME", host) for name in names),
             Record(f"_mta-sts.{domain}", "TXT", f'"v=STSv1; id={policy_id(site.settings)};"'),
             Record(f"_autodiscover._tcp.{domain}", "SRV", f"0 1 443 {host}"),
         ]

@@ -64,7 +64,6 @@ def known_to(site: Site, named: Sequence[str]) -> Known:
         sorted(tlsa),
         sorted(retired.difference(*found.values())),
         _other_names(site),
-        has_aliases=_has_aliases(site),
     )
 
 
@@ -121,13 +120,6 @@ def _other_names(site: Site) -> list[str]:
     several = site.backends.mail_hosts if site.backends else ()
     found = {str(node.hostname).lower() for node in several if node.hostname}
     return sorted(found - {site.settings.mail_hostname})
-
-
-def _has_aliases(site: Site) -> bool:
-    """Return whether a name that can lead to one host alone leads to that of the current one."""
-    several = site.backends.mail_hosts if site.backends else (site.here,)
-    first = next((node for node in several if node.has_role("mx")), site.here)
-    return first.hostname == site.here.hostname
 
 
 def _is_used(key: str, settings: Settings) -> bool:

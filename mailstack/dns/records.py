@@ -33,7 +33,6 @@ class Known(NamedTuple):
     + tlsa: the data of the host's TLSA records (RFC 6698)
     + retired: the names of the records of DKIM keys that the host had, and deleted
     + others: the names of the server's other mail hosts, if they have others
-    + has_aliases: whether a CNAME leads to this host, and not to another one of the server
     """
 
     domains: Sequence[str] = ()
@@ -43,7 +42,6 @@ class Known(NamedTuple):
     tlsa: Sequence[str] = ()
     retired: Sequence[str] = ()
     others: Sequence[str] = ()
-    has_aliases: bool = True
 
 
 class Zone(NamedTuple):
@@ -120,12 +118,7 @@ def kind_of(text: str) -> str:
 
 
 def _of_domain(site: Site, domain: str, known: Known) -> list[Record]:
-    declared = [
-        record
-        for component in site.components
-        for record in component.records(site, domain)
-        if known.has_aliases or record.type != "CNAME"
-    ]
+    declared = [record for component in site.components for record in component.records(site, domain)]
     return declared + _keys(known, domain)
 
 

@@ -6,6 +6,7 @@ import plistlib
 import re
 import string
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,7 @@ import pytest
 from mailstack import Settings
 from mailstack.addresses import MAILBOX_LOCAL_PART
 from mailstack.components import web_pages
+from mailstack.components.component import site_of
 from mailstack.components.web import WEB, policy_id, problem
 from mailstack.facts.platform import RELEASES, Platform
 from mailstack.facts.port_owners import WEB_SERVERS
@@ -23,6 +25,7 @@ from mailstack.files import File
 from mailstack.operations.packages import _services
 from mailstack.settings import SettingsError
 from mailstack.templates import render
+from mailstack.topology import Node, Topology
 from tests.support.certificates import Authority, self_signed
 from tests.support.sites import site, whole
 
@@ -97,6 +100,25 @@ def test_records_of_a_domain() -> None:
         ("_mta-sts.example.net", "TXT", f'"v=STSv1; id={policy_id(here.settings)};"'),
         ("_autodiscover._tcp.example.net", "SRV", "0 1 443 mail.example.org."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "having"),
+    [(("mx1.example.org", "mx2.example.org"), [True, False]), (("mail.example.org",) * 2, [True, True])],
+)
+def test_of_several_mail_hosts_a_domain_has_the_names_of_one(
+    names: Sequence[str], having: list[bool]
+) -> None:
+    """A CNAME leads to one host, whose policy of MTA-STS the other would replace."""
+    nodes = [
+        Node(name, ("mx", "imap"), f"192.0.2.{number}", hostname=hostname)
+        for number, (name, hostname) in enumerate(zip(("mx1", "mx2"), names, strict=True), 1)
+    ]
+    topology = Topology(nodes[0], (Node("db", ("db",), "192.0.2.9"), *nodes))
+    for node, has in zip(nodes, having, strict=True):
+        here = site_of(Settings(mail_hostname=str(node.hostname), mail_web=True), topology.of(node))
+        assert bool(WEB.certificate_names(here, "example.net")) == has
+        assert bool(WEB.records(here, "example.net")) == has
 
 
 def test_it_listens_to_the_versions_of_ip_in_use() -> None:
