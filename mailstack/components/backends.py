@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mailstack import secrets
+from mailstack import hosts, secrets
 from mailstack.backends import DOVEADM_PORT, LMTP_PORT, SRS_FILE, SRS_SECRET, dns_name, label
 from mailstack.components.component import Component, Requirement, Site, register
 from mailstack.components.declarations import DovecotAddition, Port, ServiceProbe
 from mailstack.components.passwords import PASSWORDS_OF_DATABASE
 from mailstack.engines import engine_of
 from mailstack.engines.postgresql.backends import NAMELESS
-from mailstack.facts.files import FileTexts
+from mailstack.facts.files import FileStates, FileTexts
+from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.kept_secrets import Password
 from mailstack.operations.own_ca import Authority, HostCertificates
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from mailstack.backends import Backends
     from mailstack.facts.platform import Platform
     from mailstack.operations.created import Created
-    from mailstack.settings import Settings
 
 _CA = "backends-ca"
 _DOVEADM = "backends-doveadm"
@@ -59,7 +59,7 @@ class MailboxHosts(Component):
         """See ``Component``: users without a name in the database must not be on another host by accident."""
         if site.backends is None or not site.runs_primary:
             return ()
-        return [Requirement(FileTexts.of([_FIRST]), partial(_other_first, site.settings, site.backends))]
+        return [Requirement(FileTexts.of([_FIRST]), partial(_other_first, site, site.backends))]
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:
         """See ``Component``."""
@@ -153,13 +153,16 @@ def configuration(site: Site, generation: str) -> str | None:
     )
 
 
-def _other_first(settings: Settings, several: Backends, texts: Mapping[str, str]) -> str | None:
+def _other_first(site: Site, several: Backends, texts: Mapping[str, str]) -> str | None:
     """Return the error if the first host with mailboxes is another one, and users would go with it."""
     before, now = texts.get(_FIRST, "").strip(), several.nodes[0].name
-    if (
-        before in ("", now)
-        or engine_of(settings).database(settings).query(settings.mail_db_name, NAMELESS) == 0
-    ):
+    recorded = bool(before)
+    before = before or _alone_before(site, several)
+    if before in ("", now):
+        return None
+    database, name = engine_of(site.settings).database(site.settings), site.settings.mail_db_name
+    nameless = database.query(name, NAMELESS)
+    if nameless == 0 or (nameless is None and not recorded):  # there may be no database yet
         return None
     if before in (node.name for node in several.nodes):
         named = (
@@ -174,6 +177,20 @@ def _other_first(settings: Settings, several: Backends, texts: Mapping[str, str]
         f"imap: its first host is {now} now, and was {before}, which has the mail of users without a name in "
         f"mail_users.backend; allowed: {before} first, {named}"
     )
+
+
+def _alone_before(site: Site, several: Backends) -> str:
+    """Return the host that had all mailboxes before: it has a directory for them, and the first has none."""
+    if several.nodes[0].name not in site.topology.reached:
+        return ""
+    question = FileStates.of([site.settings.mail_home_root])
+    having = [
+        node.name
+        for node in several.nodes
+        if node.name in site.topology.reached
+        and read(question, None if node == site.here else hosts.host_of(node))
+    ]
+    return "" if several.nodes[0].name in having or not having else having[0]
 
 
 def _kept(site: Site, name: str) -> Entry:

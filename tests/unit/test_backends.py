@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack import secrets
+from mailstack import hosts, secrets
 from mailstack.accounts.plan import PlanError, plan
 from mailstack.accounts.rows import READ, Current, Rows
 from mailstack.accounts.rules import Given
 from mailstack.accounts.wanted import Accounts
 from mailstack.backends import Backends, backends, chosen, dns_name, weight
+from mailstack.components import backends as component
 from mailstack.components.backends import BACKENDS
 from mailstack.components.component import site_of
 from mailstack.components.srs import SRS
@@ -197,3 +199,32 @@ def test_hosts_with_the_database_know_the_first_host() -> None:
         site = site_of(settings(mail_db_primary="one"), topology_of(host))
         entries = BACKENDS.files(site, Platform("debian 13", "2.4", "3.10", "17"))
         assert (first in entries) == (name != "three")
+
+
+@pytest.mark.parametrize(
+    ("having", "nameless", "refused"),
+    [
+        (["three"], 2, True),
+        (["three"], None, False),  # there is no database yet
+        (["three"], 0, False),
+        (["two", "three"], 2, False),
+        ([], 2, False),
+    ],
+)
+def test_a_second_host_does_not_take_the_users_of_the_only_one(
+    having: list[str], nameless: int | None, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No deploy has recorded which host is the first."""
+    made = inventory(**LAYOUT)
+    monkeypatch.setattr(HostDatabase, "query", lambda *_: nameless)
+    monkeypatch.setattr(hosts, "host_of", lambda node: node)
+    monkeypatch.setattr(component, "read", lambda _, host: {"/": 1} if host.name in having else {})
+    topology = replace(topology_of(made["one"]), reached=frozenset(made))
+    (requirement,) = BACKENDS.requirements(site_of(settings(), topology))
+    said = requirement.problem({})
+    assert bool(said) == refused
+    if said:
+        assert said.startswith("imap: its first host is two now, and was three") and "three first, or" in said
+    unreached = replace(topology, reached=frozenset({"one", "three"}))
+    (requirement,) = BACKENDS.requirements(site_of(settings(), unreached))
+    assert requirement.problem({}) is None

@@ -20,8 +20,11 @@ _DISCARD = 9
 _PATIENCE = 10
 """Seconds in which a backend must answer a login. A delivery may take longer."""
 
-NAMELESS = "SELECT count(*) FROM mail_users WHERE backend IS NULL"
-"""A query for the number of users who are on the first host, as they have no name of one."""
+NAMELESS = "SELECT count(*) FROM mail_users u WHERE to_jsonb(u) ->> 'backend' IS NULL"
+"""A query for the number of users who are on the first host, as they have no name of one.
+
+The column may be missing: a version before knew one host with mailboxes.
+"""
 
 
 def elsewhere(several: Backends, generation: str) -> str:
