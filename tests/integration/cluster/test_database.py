@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import os
+import smtplib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,10 +119,12 @@ def test_a_copy_that_was_cut_off_is_put_in_place_or_made_again(hosts: Hosts) -> 
 
 
 def logs_in(mail: Target) -> bool:
-    """Return whether a login works; for a moment one may be refused or cut off, and clients try again."""
+    """Return whether logins work; for a moment one may be refused or cut off, and clients try again."""
     try:
         logins.imap(mail, ALICE, PASSWORDS[ALICE])
-    except (imaplib.IMAP4.error, OSError):
+        with clients.smtp(mail, 587, ALICE):
+            pass
+    except (imaplib.IMAP4.error, smtplib.SMTPException, OSError):
         return False
     return True
 
