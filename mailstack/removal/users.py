@@ -94,7 +94,7 @@ def problem(site: Site, mail: UsersMail | None) -> str | None:
         return None
     number, one = sum(number for number, _ in found), min(email for _, email in found)
     return (
-        f"users with their mail here: {number}, such as {one}; allowed: `mailstack accounts move` first, "
+        f"users with their mail here: {number}, such as {one}; allowed: `mailstack move` first, "
         "which leaves out disabled ones, a run with all hosts of the server, or option data archive or keep"
     )
 

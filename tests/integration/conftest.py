@@ -82,7 +82,8 @@ def pytest_runtest_makereport(
     report = yield
     if report.failed and call.when == "call":
         given = getattr(item, "funcargs", {}).values()
-        for host in {host.name: host for host in given if isinstance(host, Target)}.values():
+        within = [each for value in given for each in getattr(value, "__dict__", {}).values()]
+        for host in {host.name: host for host in [*given, *within] if isinstance(host, Target)}.values():
             if host.running():
                 last = host.exec("journalctl -q --no-pager -n 30 -o short-precise", check=False)
                 report.sections.append((f"the log of {host.name}", last.stdout))

@@ -136,7 +136,8 @@ def test_mail_and_logins_go_on_without_the_primary(hosts: Hosts) -> None:
         taken = []
         for _ in range(4):
             began = time.monotonic()
-            assert clients.replies(mail, ALICE) == 250
+            # 451 if a process has found the standby away a moment ago, too
+            clients.eventually(lambda: clients.replies(mail, ALICE) == 250, "no mail", 30)
             taken.append(time.monotonic() - began)
         began = time.monotonic()
         clients.eventually(lambda: logs_in(mail), "no login", 30)
