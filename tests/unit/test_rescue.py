@@ -249,6 +249,20 @@ def test_what_is_no_message_stays(hosts: dict[str, Spool]) -> None:
     assert (one.path / spool.OUT / "deferred/ABCDEF0123").read_bytes() == b"C\x05no"
 
 
+@pytest.mark.parametrize("time", ["1700000000 1\n2", "170000\xe9", "", "yesterday"])
+def test_a_time_that_is_none_is_damage(hosts: dict[str, Spool], time: str) -> None:
+    """It must not be lost, as no line of the record fits it, and must not keep all others back."""
+    one, two = hosts["one"], hosts["two"]
+    one.add(1, "incoming")
+    bad = one.path / "incoming/ABCDEF0123"
+    bad.write_bytes(record("T", time) + record("E", ""))
+    bad.chmod(0o700)
+    tally = moving.from_host(ONE, TWO)
+    assert tally.left == ["ABCDEF0123"]
+    assert [*two.files("incoming").values()] == [content(1)]
+    assert (one.path / spool.OUT / "incoming/ABCDEF0123").exists()
+
+
 def test_no_link_is_followed(hosts: dict[str, Spool], tmp_path: Path) -> None:
     """Root reads the queue, and Postfix may have been taken over."""
     one, two = hosts["one"], hosts["two"]

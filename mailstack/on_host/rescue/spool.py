@@ -19,6 +19,8 @@ _ID = re.compile(r"[0-9A-Za-z]{6,40}\Z")
 _SHORT = re.compile(r"[0-9A-F]{6,}\Z")
 _TIME = ord("T")
 """The type of the record with the time of arrival, see rec_type(3) in Postfix's source."""
+_ARRIVED = re.compile(rb"[0-9]{1,20}(?: [0-9]{1,6})?")
+"""That time: seconds, and microseconds (REC_TYPE_TIME_FORMAT)."""
 
 
 class Problem(Exception):  # noqa: N818 - it is a line for people
@@ -103,7 +105,9 @@ def arrived(content: bytes) -> str:
         length, at = _length(content, at + 1)
     except IndexError:
         raise Problem("it has no time of arrival") from None
-    return content[at : at + length].decode("ascii", "replace").strip()
+    if not _ARRIVED.fullmatch(time := content[at : at + length]):  # else no line of the record would fit it
+        raise Problem("its time of arrival is none")
+    return time.decode()
 
 
 def _length(content: bytes, at: int) -> tuple[int, int]:
