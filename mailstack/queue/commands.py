@@ -80,7 +80,7 @@ def moved(origin: Node | str, target: Node) -> None:
             log_func=logger.warning,
         )
     if tally.left:
-        raise OperationError(f"damaged, and left in {where}: {', '.join(tally.left[:20])}")
+        raise OperationError(f"damaged or not readable, and left in {where}: {', '.join(tally.left[:20])}")
 
 
 def checked_target(settings: Settings, topology: Topology, name: str) -> Node:

@@ -38,7 +38,7 @@ class Tally:
     + known: the number of those that an earlier run had put there
     + unfinished: the number of those that Postfix had not yet taken over from the client
     + damaged: the IDs of those that are no messages
-    + unreadable: the IDs of those that the disk does not give
+    + unreadable: the IDs of those that the disk does not give, and the paths of such directories
     """
 
     put: Counter[str] = field(default_factory=Counter)
@@ -57,7 +57,7 @@ class Tally:
 
     @property
     def left(self) -> list[str]:
-        """The IDs of those that are in no queue."""
+        """What is in no queue."""
         return [*self.damaged, *self.unreadable]
 
     def lines(self) -> Iterator[str]:
@@ -95,7 +95,7 @@ def from_host(source: Node, target: Node) -> Tally:
     _step(target, "ready")
     tally = Tally()
     taken = _step(source, "take")
-    tally.add({"unfinished": taken["unfinished"]})
+    tally.add({kind: taken[kind] for kind in ("unfinished", "unreadable")})
     for batch in batches([(queue, name, size) for queue, name, size in taken["messages"]]):
         names = [(queue, name) for queue, name, _ in batch]
         read = _step(source, "read", data=json.dumps(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -261,6 +262,26 @@ def test_a_time_that_is_none_is_damage(hosts: dict[str, Spool], time: str) -> No
     assert tally.left == ["ABCDEF0123"]
     assert [*two.files("incoming").values()] == [content(1)]
     assert (one.path / spool.OUT / "incoming/ABCDEF0123").exists()
+
+
+@pytest.mark.parametrize("act", [moving.from_directory, moving.from_host])
+def test_a_directory_that_can_not_be_read_is_named(
+    hosts: dict[str, Spool], monkeypatch: pytest.MonkeyPatch, act: Any
+) -> None:
+    """Of a disk that fails, or one of the network that root may not read."""
+    one, two = hosts["one"], hosts["two"]
+    one.add(1, "incoming")
+    one.add(2, "deferred", hashed="0")
+    real, bad = os.scandir, str(one.path / "deferred/0")
+
+    def scandir(path: str) -> Any:
+        if str(path) == bad:
+            raise OSError(errno.EIO, "Input/output error", bad)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert act(ONE if act is moving.from_host else str(one.path), TWO).left == [bad]
+    assert [*two.files("incoming").values()] == [content(1)]
 
 
 def test_no_link_is_followed(hosts: dict[str, Spool], tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def bring(path: str) -> dict[str, Any]:
     target.ready()
     total: Counter[str] = Counter()
     lists: dict[str, list[str]] = {"damaged": [], "unreadable": []}
-    found = [message for below in ("", OUT) for message in spool.messages(other, below)]
+    found = [message for below in ("", OUT) for message in spool.messages(other, lists["unreadable"], below)]
     complete = [message for message in found if message.is_complete]
     for batch in _batches(complete):
         read = source.readable(batch)

@@ -27,19 +27,19 @@ def take() -> dict[str, Any]:
     stop()
     target.finish()
     out = spool.SPOOL / OUT
-    unfinished = 0
-    for message in messages(spool.SPOOL):
+    unfinished, unreadable = 0, list[str]()
+    for message in messages(spool.SPOOL, unreadable):
         if not message.is_complete:
             unfinished += 1
             continue
         _move(message.path, out / message.queue / message.id)
-    taken_out = [*messages(spool.SPOOL, OUT)]
+    taken_out = [*messages(spool.SPOOL, unreadable, OUT)]
     for message in taken_out:
         for kind in LOGS:
             if (log := spool.SPOOL / kind / message.id).exists():
                 _move(log, message.log(kind))
     listed = [[message.queue, message.id, message.path.stat().st_size] for message in taken_out]
-    return {"messages": listed, "unfinished": unfinished}
+    return {"messages": listed, "unfinished": unfinished, "unreadable": unreadable}
 
 
 def stop() -> None:

@@ -58,18 +58,28 @@ class Message(NamedTuple):
         return self.root / kind / self.id
 
 
-def messages(spool: Path, below: str = "") -> Iterator[Message]:
+def messages(spool: Path, unreadable: list[str], below: str = "") -> Iterator[Message]:
     """Find all messages below a spool directory, also in queues that are hashed.
 
+    + unreadable: gets the paths that the disk does not give
     + below: the directory in it that has the queues, if it is not the spool directory itself
     """
     root = spool / below
+
+    def failed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # a queue without messages may not exist
+            unreadable.append(str(error.filename))
+
     for queue in QUEUES:
-        for folder, _, names in os.walk(root / queue):
-            for name in sorted(names):
-                path = Path(folder, name)
-                if is_id(name) and stat.S_ISREG(path.lstat().st_mode):
-                    yield Message(spool, root, queue, name, path)
+        for folder, _, names in os.walk(root / queue, onerror=failed):
+            for path in (Path(folder, name) for name in sorted(names) if is_id(name)):
+                try:
+                    is_file = stat.S_ISREG(path.lstat().st_mode)
+                except OSError as error:
+                    failed(error)
+                    continue
+                if is_file:
+                    yield Message(spool, root, queue, path.name, path)
 
 
 def read(path: Path) -> bytes:
