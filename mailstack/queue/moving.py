@@ -83,7 +83,7 @@ def from_directory(path: str, target: Node) -> Tally:
     Raises ``OperationError`` if that can't be done.
     """
     tally = Tally()
-    tally.add(_step(target, "bring", path))
+    tally.add(_step(target, "bring", path, target.name))
     return tally
 
 
@@ -94,11 +94,11 @@ def from_host(source: Node, target: Node) -> Tally:
     """
     _step(target, "ready")
     tally = Tally()
-    taken = _step(source, "take")
+    taken = _step(source, "take", target.name)
     tally.add({kind: taken[kind] for kind in ("unfinished", "unreadable")})
     for batch in batches([(queue, name, size) for queue, name, size in taken["messages"]]):
         names = [(queue, name) for queue, name, _ in batch]
-        read = _step(source, "read", data=json.dumps(names))
+        read = _step(source, "read", target.name, data=json.dumps(names))
         put = _step(target, "put", data=json.dumps({"messages": read["messages"]}))
         tally.add(put)
         tally.add({"unreadable": read["unreadable"]})

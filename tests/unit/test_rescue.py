@@ -24,7 +24,7 @@ from mailstack.on_host.rescue import source, spool, target
 from mailstack.queue import commands, moving
 from mailstack.topology import Node, Topology
 
-ONE, TWO = Node("one", ("mx",), "192.0.2.1"), Node("two", ("mx",), "192.0.2.2")
+ONE, TWO, THREE = (Node(name, ("mx",), f"192.0.2.{i}") for i, name in enumerate(("one", "two", "three"), 1))
 
 
 class Killed(BaseException):
@@ -83,7 +83,7 @@ class Spool:
 @pytest.fixture
 def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Spool]:
     """Return two hosts whose Postfix does not run; steps are done with this process's rights."""
-    made = {name: Spool(tmp_path / name) for name in ("one", "two")}
+    made = {name: Spool(tmp_path / name) for name in ("one", "two", "three")}
     monkeypatch.setattr(source, "stop", lambda: None)
     monkeypatch.setattr(target, "wake", lambda: None)
     monkeypatch.setattr(os, "fsync", lambda handle: None)
@@ -195,6 +195,35 @@ def test_a_killed_run_loses_nothing_and_doubles_nothing(
             break
         number += 1
     assert number > 40
+
+
+def test_a_third_host_gets_nothing_that_the_second_may_have(
+    hosts: dict[str, Spool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the run to the second one was killed: all is delivered once, or the third one is refused."""
+    refused = number = 0
+    while True:
+        for each in hosts.values():
+            shutil.rmtree(each.path.parent)
+            each.__init__(each.path.parent)  # type: ignore[misc]
+        wanted = filled(hosts["one"])
+        was_killed = killed_at(number, monkeypatch, lambda: moving.from_host(ONE, TWO))
+        try:
+            moving.from_host(ONE, THREE)
+        except spool.Problem as problem:
+            assert "into the queue of two; allowed: to = 'two' first" in str(problem)
+            with pytest.raises(spool.Problem, match="into the queue of two"):
+                moving.from_directory(str(hosts["one"].path), THREE)
+            moving.from_host(ONE, TWO)
+            refused += 1
+        moving.from_host(ONE, THREE)  # nothing is refused any more
+        moving._step(TWO, "ready")
+        delivered = [text for each in hosts.values() for text in each.deliver()]
+        assert Counter(delivered) == Counter(wanted), number
+        if not was_killed:
+            break
+        number += 1
+    assert 0 < refused < number
 
 
 def test_a_host_that_comes_back_after_its_disk_was_copied(hosts: dict[str, Spool]) -> None:

@@ -18,16 +18,19 @@ _BATCH = 4 << 20
 """The bytes after which the messages of a copied spool directory are put into the queue."""
 
 
-def bring(path: str) -> dict[str, Any]:
+def bring(path: str, here: str) -> dict[str, Any]:
     """Copy all messages of another host's spool directory into the queue; nothing changes there.
 
-    Raises ``Problem`` if it is none.
+    + here: the name of this host
+
+    Raises ``Problem`` if it is none, and as ``source.check`` does.
     """
     other = Path(path)
     if not all((other / queue).is_dir() for queue in ("incoming", "deferred")):
         raise Problem(f"{path} has no queue of Postfix: no directories incoming and deferred")
     if other.samefile(spool.SPOOL):
         raise Problem(f"{path} is the queue of this host itself")
+    source.check(other, here)
     target.ready()
     total: Counter[str] = Counter()
     lists: dict[str, list[str]] = {"damaged": [], "unreadable": []}
@@ -61,11 +64,11 @@ def step(name: str, *arguments: str) -> dict[str, Any]:
     if name == "ready":
         return target.ready()
     if name == "take":
-        return source.take()
+        return source.take(*arguments)
     given = json.load(sys.stdin)
     if name == "put":
         return target.put(given["messages"])
-    return {"read": source.read, "drop": source.drop}[name](given)
+    return source.drop(given) if name == "drop" else source.read(given, *arguments)
 
 
 def main() -> None:

@@ -17,15 +17,22 @@ from .spool import LOGS, OUT, QUEUES, Message, Problem, arrived, messages
 _STOPPING = 120
 """The seconds in which deliveries that are under way must end."""
 _PROGRAMS = "/usr/lib/postfix/sbin/"
+_SENT = "mailstack-rescue/sent"
+"""The file below the spool with the name of the host that may have messages which are still in ``OUT``."""
 
 
-def take() -> dict[str, Any]:
+def take(to: str) -> dict[str, Any]:
     """Stop Postfix, take all complete messages out of its queue, and list them.
 
-    A delivery that is under way ends first: so its recipient is marked as done in the message.
+    + to: the host that gets them
+
+    Raises ``Problem`` as ``check`` does, and then Postfix goes on.
     """
+    check(spool.SPOOL, to)
     stop()
     target.finish()
+    if not any(messages(spool.SPOOL, [], OUT)):
+        (spool.SPOOL / _SENT).unlink(missing_ok=True)
     out = spool.SPOOL / OUT
     unfinished, unreadable = 0, list[str]()
     for message in messages(spool.SPOOL, unreadable):
@@ -40,6 +47,20 @@ def take() -> dict[str, Any]:
                 _move(log, message.log(kind))
     listed = [[message.queue, message.id, message.path.stat().st_size] for message in taken_out]
     return {"messages": listed, "unfinished": unfinished, "unreadable": unreadable}
+
+
+def check(root: Path, to: str) -> None:
+    """Raise ``Problem`` if a killed run may have put messages into the queue of another host.
+
+    + root: the spool directory with the messages
+    + to: the host that gets them now
+    """
+    sent = root / _SENT
+    if any(messages(root, [], OUT)) and sent.exists() and (other := spool.read(sent).decode()) != to:
+        raise Problem(
+            f"a run that was killed may have put some of these messages into the queue of {other}; allowed: "
+            f"to = {other!r} first, or without the file {sent}: then these may be delivered twice"
+        )
 
 
 def stop() -> None:
@@ -67,8 +88,15 @@ def _move(path: Path, to: Path) -> None:
     path.rename(to)
 
 
-def read(wanted: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Return messages that were taken, with their content, and the IDs of those that can't be read."""
+def read(wanted: Sequence[Sequence[str]], to: str) -> dict[str, Any]:
+    """Return messages that were taken, with their content, and the IDs of those that can't be read.
+
+    + to: the host that gets them. Until they are dropped, no other one does
+
+    Raises ``Problem`` as ``check`` does.
+    """
+    check(spool.SPOOL, to)
+    target.keep(spool.SPOOL / _SENT, to)
     return readable([taken(queue, name) for queue, name in wanted])
 
 
@@ -118,6 +146,7 @@ def drop(wanted: Sequence[Sequence[str]]) -> dict[str, Any]:
         for kind in LOGS:
             message.log(kind).unlink(missing_ok=True)
         message.path.unlink(missing_ok=True)
+    (spool.SPOOL / _SENT).unlink(missing_ok=True)
     for folder, _, _ in os.walk(spool.SPOOL / "mailstack-rescue", topdown=False):
         with suppress(OSError):  # it is not empty
             Path(folder).rmdir()

@@ -145,14 +145,18 @@ def _lines() -> list[str]:
 
 
 def _record(lines: Iterable[str]) -> None:
-    """Replace the record, on the disk."""
-    new = RECORD.with_suffix(".new")
-    with new.open("w", encoding="ascii") as file:
-        file.writelines(f"{line}\n" for line in lines)
+    keep(RECORD, "".join(f"{line}\n" for line in lines))
+
+
+def keep(path: Path, text: str) -> None:
+    """Replace a file, on the disk."""
+    new = path.with_suffix(".new")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    new.replace(RECORD)
-    written(RECORD.parent)
+    new.replace(path)
+    written(path.parent)
 
 
 def written(folder: Path) -> None:
