@@ -15,7 +15,7 @@ from . import spool, target
 from .spool import LOGS, OUT, QUEUES, Message, Problem, arrived, messages
 
 _STOPPING = 120
-"""The seconds in which deliveries that are under way must end."""
+"""The seconds in which the processes of Postfix must end."""
 _PROGRAMS = "/usr/lib/postfix/sbin/"
 _SENT = "mailstack-rescue/sent"
 """The file below the spool with the name of the host that may have messages which are still in ``OUT``."""
@@ -64,7 +64,11 @@ def check(root: Path, to: str) -> None:
 
 
 def stop() -> None:
-    """Stop Postfix and wait for its processes. Raises ``Problem`` if they do not end."""
+    """Stop Postfix and wait for its processes. Raises ``Problem`` if they do not end.
+
+    master(8) ends deliveries that are under way. A server that has taken the message, and not yet answered,
+    gets it again.
+    """
     units = ("postfix.service", "postfix@*.service")  # of Debian 13, and of 12
     subprocess.run(["systemctl", "stop", *units], check=True, capture_output=True, timeout=300)
     deadline = time.monotonic() + _STOPPING
