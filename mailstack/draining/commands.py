@@ -13,7 +13,7 @@ from mailstack.accounts.arguments import arguments_checked
 from mailstack.accounts.convert import ALL
 from mailstack.accounts.move import carry, placed
 from mailstack.backends import shares
-from mailstack.draining.plan import Draining, checked, leaving
+from mailstack.draining.plan import Draining, checked, leaving, moves_to
 from mailstack.facts.reading import forget
 from mailstack.operation import local_command, naming_the_host, operation
 from mailstack.operations.sql import deployed_with
@@ -71,7 +71,8 @@ def _drain(settings: Settings, draining: Draining) -> Generator[PyinfraCommand]:
     def act() -> None:
         carry(settings, moving, several, delete_old=False)
         forget()  # the answer of before
-        if left := [user.email for user in placed(settings, ALL, several) if user.at == node]:
+        users = placed(settings, ALL, several)
+        if left := [user.email for user in users if user.at == node or moves_to(user, node)]:
             raise OperationError(f"these came to {node.name} meanwhile: {', '.join(left)}; drain it again")
         moved(node, draining.heir)
         rest = "take it out of the inventory, deploy the others, and switch it off"

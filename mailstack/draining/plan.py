@@ -72,7 +72,6 @@ def leaving(
 
     Raises ``OperationError`` if there are users on it that can't move.
     """
-    name = draining.node.name
     nodes = {node.name: node for node in draining.several.nodes}
     on_it = [user for user in users if user.at == draining.node]
     if fixed := [user.email for user in on_it if not user.can_move]:
@@ -87,5 +86,10 @@ def leaving(
             raise OperationError(f"{user.email}: backend = {target!r}; allowed: {', '.join(nodes)}")
         found.append(Moving(user.email, user.home, user.stored, user.at, nodes[target]))
     # a killed run has begun to move these to it: they stay where they are
-    back = [user for user in users if user.at != draining.node and (user.stored or "").endswith(f">{name}")]
+    back = [user for user in users if user.at != draining.node and moves_to(user, draining.node)]
     return [*found, *(Moving(user.email, user.home, user.stored, user.at, user.at) for user in back)]
+
+
+def moves_to(user: Placed, node: Node) -> bool:
+    """Return whether a move of a user to a host has begun and not ended."""
+    return (user.stored or "").endswith(f">{node.name}")

@@ -115,10 +115,13 @@ def test_a_declared_host_without_mailboxes_is_refused() -> None:
         plan(placed(A, "imap1", EMPTY), declared={A: "gone"})
 
 
-@pytest.mark.parametrize("failing", ["carry", "a late user", None])
+LATE = {"a late user": placed(B, "imap1", EMPTY), "a late move": placed(B, "imap2>imap1", TWO)}
+
+
+@pytest.mark.parametrize("failing", ["carry", *LATE, None])
 def test_the_queue_moves_after_all_users(monkeypatch: pytest.MonkeyPatch, failing: str | None) -> None:
     done: list[str] = []
-    answers = [[placed(A, "imap1", EMPTY)], [placed(B, "imap1", EMPTY)] if failing == "a late user" else []]
+    answers = [[placed(A, "imap1", EMPTY)], [LATE[failing]] if failing in LATE else []]
 
     def carry(*_: object, **__: object) -> None:
         done.append("users")
