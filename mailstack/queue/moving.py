@@ -96,15 +96,24 @@ def from_host(source: Node, target: Node) -> Tally:
     tally = Tally()
     taken = _step(source, "take", target.name)
     tally.add({kind: taken[kind] for kind in ("unfinished", "unreadable")})
-    for batch in batches([(queue, name, size) for queue, name, size in taken["messages"]]):
-        names = [(queue, name) for queue, name, _ in batch]
-        read = _step(source, "read", target.name, data=json.dumps(names))
-        put = _step(target, "put", data=json.dumps({"messages": read["messages"]}))
-        tally.add(put)
-        tally.add({"unreadable": read["unreadable"]})
-        left = {*put["damaged"], *read["unreadable"]}
-        _step(source, "drop", data=json.dumps([each for each in names if each[1] not in left]))
+    try:
+        for batch in batches([(queue, name, size) for queue, name, size in taken["messages"]]):
+            _move([(queue, name) for queue, name, _ in batch], source, target, tally)
+    except OperationError as error:
+        raise OperationError(
+            f"{error}; until a run has moved the rest, it is in no queue, but in "
+            f"/var/spool/postfix/mailstack-rescue of {source.name}, whose Postfix is stopped"
+        ) from None
     return tally
+
+
+def _move(names: Sequence[tuple[str, str]], source: Node, target: Node, tally: Tally) -> None:
+    read = _step(source, "read", target.name, data=json.dumps(names))
+    put = _step(target, "put", data=json.dumps({"messages": read["messages"]}))
+    tally.add(put)
+    tally.add({"unreadable": read["unreadable"]})
+    left = {*put["damaged"], *read["unreadable"]}
+    _step(source, "drop", data=json.dumps([each for each in names if each[1] not in left]))
 
 
 def batches(listed: Sequence[Listed]) -> Iterator[list[Listed]]:

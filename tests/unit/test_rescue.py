@@ -197,6 +197,23 @@ def test_a_killed_run_loses_nothing_and_doubles_nothing(
     assert number > 40
 
 
+def test_a_run_that_fails_half_way_says_where_the_mail_is(
+    hosts: dict[str, Spool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(hosts["one"])
+    step = moving._step
+
+    def failing(node: Node, name: str, *arguments: str, data: str | None = None) -> dict[str, Any]:
+        if name == "put":
+            raise OperationError("two: No space left on device")
+        return step(node, name, *arguments, data=data)
+
+    monkeypatch.setattr(moving, "_step", failing)
+    said = "^two: No space left on device; .* in no queue, but in .*/mailstack-rescue of one, .* stopped$"
+    with pytest.raises(OperationError, match=said):
+        moving.from_host(ONE, TWO)
+
+
 def test_a_third_host_gets_nothing_that_the_second_may_have(
     hosts: dict[str, Spool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
