@@ -14,9 +14,11 @@ states() { state | cut -f 2; }  # its paths
 
 queue() { state | sed -n "s/^queue$tab\([^$tab]*\).*/\1/p"; }
 
-queued() {  # how many messages wait
+queued() {  # how many messages wait; mailstack-rescue has those that mailstack.queue.rescue was about to move
   for path in $(queue); do
-    find "$path"/maildrop "$path"/incoming "$path"/active "$path"/deferred "$path"/hold -type f 2>/dev/null || :
+    for root in "$path" "$path"/mailstack-rescue/*; do
+      find "$root"/maildrop "$root"/incoming "$root"/active "$root"/deferred "$root"/hold -type f 2>/dev/null || :
+    done
   done | wc -l
 }
 
@@ -38,7 +40,8 @@ check() {  # refuse what would fail half-way, before anything is changed
   case $choice in
     keep)
       if [ "$(queued)" -gt 0 ] && is_installed postfix; then
-        refuse "mail waits in the queue: $(queued) messages; allowed: option data archive or delete, or wait: postqueue -p"
+        refuse "mail waits in the queue: $(queued) messages; allowed: option data archive or delete, or wait: postqueue -p, \
+or mailstack.queue.rescue, for what it has begun to move"
       fi ;;
     archive | delete)
       check_mounts
@@ -167,6 +170,11 @@ wipe() {  # OWNER PATH; what others have in it stays, and what a package or a mo
   fi
 }
 
+empty_queue() {
+  postsuper -d ALL
+  rm -rf "$(queue)"/mailstack-rescue
+}
+
 erase() {  # what is left of the state
   for line in $(state); do
     path=$(printf '%s\n' "$line" | cut -f 2) owner=$(printf '%s\n' "$line" | cut -f 3)
@@ -174,7 +182,7 @@ erase() {  # what is left of the state
       /var/mail) continue ;;  # local users' mail, which may be older than mailstack
       "$(queue)")
         if is_installed postfix; then  # it is one of the host's own
-          [ "$(queued)" -eq 0 ] || act 'delete the mail that waits' postsuper -d ALL
+          [ "$(queued)" -eq 0 ] || act 'delete the mail that waits' empty_queue
           continue
         fi ;;
     esac

@@ -463,6 +463,21 @@ def test_the_archive_has_what_links_lead_to(host: Host) -> None:
     assert {str(mail / "bob/letter"), str(secret), str(host.own / "database.sql")} <= names
 
 
+def test_messages_between_two_queues_wait_too(host: Host) -> None:
+    """A purge of Postfix deletes them, and `postqueue -p` does not show them."""
+    spool = host.root / "spool"
+    for path in ("hold/A", "mailstack-rescue/out/deferred/B", "mailstack-rescue/in/incoming/C/message"):
+        (spool / path).parent.mkdir(parents=True, exist_ok=True)
+        (spool / path).touch()
+    (spool / "bounce").mkdir()
+    (spool / "bounce/A").touch()
+    host.plan = [("state", f"queue\t{spool}\t")]
+    assert host.run("queued").stdout.strip() == "3"
+    delete = f"postsuper() {{ rm {spool}/hold/A; }}\nis_installed() {{ :; }}\nerase"
+    assert host.run(delete, mode="go").stdout == "delete the mail that waits\n"
+    assert host.run(delete, mode="go").stdout == ""
+
+
 def test_the_place_of_the_archive_stays(host: Host) -> None:
     mail, link = host.root / "mail", host.root / "link"
     mail.mkdir()
