@@ -330,6 +330,15 @@ def test_a_directory_that_can_not_be_read_is_named(
     assert [*two.files("incoming").values()] == [content(1)]
 
 
+@pytest.mark.parametrize(
+    ("byte", "said"), [(b"\0", "no time of arrival"), (b"\xff", "a record that is too long")]
+)
+def test_a_file_that_a_disk_has_overwritten(byte: bytes, said: str) -> None:
+    """To read a length without an end would take hours."""
+    with pytest.raises(spool.Problem, match=said):
+        spool.arrived(byte * 100_000)
+
+
 def test_no_link_is_followed(hosts: dict[str, Spool], tmp_path: Path) -> None:
     """Root reads the queue, and Postfix may have been taken over."""
     one, two = hosts["one"], hosts["two"]

@@ -121,12 +121,15 @@ def arrived(content: bytes) -> str:
 
 
 def _length(content: bytes, at: int) -> tuple[int, int]:
-    """Return the length of a record's data, and where they begin."""
-    length = shift = 0
-    while True:
+    """Return the length of a record's data, and where they begin.
+
+    Raises ``Problem`` for one of more than 28 bits, as rec_get(3) does.
+    """
+    length = 0
+    for shift in (0, 7, 14, 21):
         byte = content[at]
         at += 1
         length |= (byte & 0x7F) << shift
-        shift += 7
         if byte < 0x80:
             return length, at
+    raise Problem("it has a record that is too long")
