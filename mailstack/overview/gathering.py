@@ -110,7 +110,7 @@ class _Gathering:
         yield services.services(state.now, ((unit, state_of(unit)) for unit in units), state.failed)
         mail = self.settings.mail_home_root if self.site.here.has_mail else ""
         if mail:
-            yield queue.queue(state.now, state.queue)
+            yield queue.queue(state.now, state.queue, state.rescued)
             yield _section("mail", self._mail)
         yield storage.disks(state.disks, state.store, mail)
         if self._counts_quotas():

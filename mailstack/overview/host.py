@@ -66,6 +66,7 @@ class Host:
     + queue: the messages in the queue, as postqueue(1) prints them; ``None`` if it did not
     + deployed: when a deploy changed its files last, in seconds since 1970; 0 if none did
     + records: what earlier commands have found, by name: ``dns-check``, ``verify``, ``backup``
+    + rescued: the number of messages that a killed ``mailstack.queue.rescue`` has left in no queue
     """
 
     now: int
@@ -77,6 +78,7 @@ class Host:
     signing: Sequence[Signing] = ()
     deployed: int = 0
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rescued: int = 0
 
 
 class HostState(Question[Host]):
@@ -111,6 +113,7 @@ class HostState(Question[Host]):
             _signing(parts.get("signing", "")),
             int(parts.get("deployed", "").strip() or 0),
             {name: record for name in _RECORDS if (record := _record(parts.get(name, "")))},
+            int(parts.get("rescued", "").strip() or 0),
         )
 
 

@@ -21,10 +21,11 @@ _MANY = 500
 """So many messages of one sender in the queue are a sign of a stolen password."""
 
 
-def queue(now: int, messages: Sequence[Mapping[str, Any]] | None) -> Section:
+def queue(now: int, messages: Sequence[Mapping[str, Any]] | None, rescued: int = 0) -> Section:
     """Return the section about the queue.
 
     + messages: as postqueue(1) prints them, ``None`` if it did not
+    + rescued: see ``Host``
     """
     if messages is None:
         trouble = Trouble("postqueue does not answer", "`postqueue -p` on the host says why")
@@ -49,7 +50,11 @@ def queue(now: int, messages: Sequence[Mapping[str, Any]] | None) -> Section:
         "by_place": dict(by_place),
         "by_reason": dict(reasons.most_common()),
     }
-    return Section("queue", lines, data, _troubles(now, messages))
+    troubles = _troubles(now, messages)
+    if rescued:
+        text = f"{counted(rescued, 'message')} in /var/spool/postfix/mailstack-rescue, and in no queue"
+        troubles.append(Trouble(text, "mailstack.queue.rescue goes on with it, to the host of the last time"))
+    return Section("queue", lines, data, troubles)
 
 
 def _troubles(now: int, messages: Sequence[Mapping[str, Any]]) -> list[Trouble]:

@@ -26,6 +26,8 @@ if [ "$store" ]; then
   timeout 5 du -sk "$store" | cut -f 1  # nothing if it takes longer
   part queue
   timeout 30 postqueue -j && echo whole
+  part rescued  # messages that mailstack.queue.rescue has taken out of the queue, and not yet put into another
+  find /var/spool/postfix/mailstack-rescue -type f ! -path '*/bounce*' ! -path '*/trace*' ! -name 'sent*' | wc -l
 fi
 if [ "$keys" ] && cd "$keys"; then
   part keys

@@ -142,6 +142,13 @@ def test_a_queue_that_needs_a_person(messages: Sequence[Mapping[str, Any]] | Non
     assert texts(queue.queue(NOW, messages)) == expected
 
 
+def test_mail_that_a_killed_rescue_has_left_in_no_queue() -> None:
+    state = HostState.of("/var/vmail", "", ["/"]).parse("\fqueue\nwhole\n\frescued\n2\n")
+    section = queue.queue(NOW, state.queue, state.rescued)
+    assert section.lines == ["empty"]
+    assert texts(section) == "2 messages in /var/spool/postfix/mailstack-rescue, and in no queue"
+
+
 LMTP = "relay=mail.example.org[private/dovecot-lmtp], delay=1, dsn=2.0.0, status=sent (250 2.0.0 <x> s Saved)"
 JOURNAL = f"""\
 1.0 postfix/smtpd[1]: 4F1C22E0A1: client=stranger.example[192.0.2.1]
