@@ -38,7 +38,7 @@ class Tally:
     + known: the number of those that an earlier run had put there
     + unfinished: the number of those that Postfix had not yet taken over from the client
     + damaged: the IDs of those that are no messages
-    + unreadable: the IDs of those that the disk does not give, and the paths of such directories
+    + unreadable: the IDs of those that the disk does not give, and paths, see ``rescue.spool.messages``
     """
 
     put: Counter[str] = field(default_factory=Counter)

@@ -61,7 +61,7 @@ class Message(NamedTuple):
 def messages(spool: Path, unreadable: list[str], below: str = "") -> Iterator[Message]:
     """Find all messages below a spool directory, also in queues that are hashed.
 
-    + unreadable: gets the paths that the disk does not give
+    + unreadable: gets the paths that the disk does not give, and those of messages without a queue ID
     + below: the directory in it that has the queues, if it is not the spool directory itself
     """
     root = spool / below
@@ -72,14 +72,16 @@ def messages(spool: Path, unreadable: list[str], below: str = "") -> Iterator[Me
 
     for queue in QUEUES:
         for folder, _, names in os.walk(root / queue, onerror=failed):
-            for path in (Path(folder, name) for name in sorted(names) if is_id(name)):
+            for path in (Path(folder, name) for name in sorted(names)):
                 try:
-                    is_file = stat.S_ISREG(path.lstat().st_mode)
+                    mode = path.lstat().st_mode
                 except OSError as error:
                     failed(error)
                     continue
-                if is_file:
+                if stat.S_ISREG(mode) and is_id(path.name):
                     yield Message(spool, root, queue, path.name, path)
+                elif stat.S_ISREG(mode) and mode & stat.S_IXUSR:  # postsuper(1) was killed: ID#FIX
+                    unreadable.append(str(path))
 
 
 def read(path: Path) -> bytes:
