@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import json
 import os
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -122,7 +123,7 @@ def test_passwords_are_checked_where_the_mailbox_is(hosts: Hosts) -> None:
 def test_mail_of_users_who_live_on_a_host_is_not_deleted_with_it(hosts: Hosts) -> None:
     limit = ("--limit", f"@docker/{hosts.second.name}")
     run = pyinfra(hosts.inventory, "-y", *limit, "mailstack.remove", "component=all", "data=delete")
-    assert run.returncode and f"users with their mail here: 1, such as {BOB};" in run.stderr
+    assert run.returncode and re.search(r"users with their mail here: [1-9]\d*, such as \S+@", run.stderr)
     assert hosts.second.exec("systemctl is-active dovecot postfix && ls -d /var/vmail").returncode == 0
 
 
