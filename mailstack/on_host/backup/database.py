@@ -173,6 +173,7 @@ class MariaDB(Database):
         query = f"SELECT schema_name FROM information_schema.schemata WHERE schema_name IN ('{names}')"
         if taken := self._rows(query):
             raise FailureError(f"a restore needs the name of the database {taken[0][0]}: drop or rename it")
+        BESIDE.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         BESIDE.touch()
         os.sync()
 
