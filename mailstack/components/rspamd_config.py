@@ -81,6 +81,7 @@ def files(site: Site) -> list[Entry]:
         "origin": settings.expanded(settings.mail_myorigin),
         "sealers": settings.mail_trusted_sealers,
         "resolver": site.link("dns").host if site.offers("dns") else None,
+        "own_from": settings.mail_own_from_only,
         "antivirus": site.link("antivirus").host if site.offers("antivirus") else None,
         "waits_for_antivirus": settings.mail_antivirus_unavailable == "wait",
         "allowed_senders": settings.mail_spam_allowed_senders,
@@ -92,6 +93,7 @@ def files(site: Site) -> list[Entry]:
         "redis": link.host if link.is_socket else f"{link.host}:{link.port}",
     }
     forbidden = "".join(f"{extension}\n" for extension in settings.mail_forbidden_attachments)
+    own_from = render("rspamd/own-from.lua") if settings.mail_own_from_only else None
     antivirus = render("rspamd/antivirus.conf", **values) if values["antivirus"] else None
     return [
         # of Debian's users, only Postfix may enter
@@ -107,6 +109,7 @@ def files(site: Site) -> list[Entry]:
         *hardening.drop_in(settings, "rspamd"),
         File(_PATTERNS, render("rspamd/patterns"), mode=0o755, activation=None),
         File("/etc/rspamd/mailstack/senders.lua", render("rspamd/senders.lua", **values)),
+        File("/etc/rspamd/mailstack/own-from.lua", own_from),
         File("/etc/rspamd/mailstack/attachments.map", forbidden),
         *(File(f"{_DIRECTORY}/{name}", render(f"rspamd/{name}", **values)) for name in _TEMPLATES),
         File(f"{_DIRECTORY}/antivirus.conf", antivirus),

@@ -99,6 +99,7 @@ class GivenSettings(TypedDict, total=False):
     mail_mynetworks: List
     mail_myorigin: str
     mail_namespace_separator: Literal["/", "."]
+    mail_own_from_only: bool
     mail_password_upgrade: bool
     mail_pop3: bool
     mail_postfix_main: Mapping[str, Any]

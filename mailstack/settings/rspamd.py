@@ -104,6 +104,12 @@ class RspamdSettings(Model):
         default=True,
         description="Whether archives with a password are accepted. Otherwise such mail is refused with 554.",
     )
+    mail_own_from_only: bool = Field(
+        default=False,
+        description="Whether a message of a user is refused with 554 if `From` has another address than the "
+        "envelope sender, which is always one of the user's own. Then users can't resend the messages of "
+        "others, or write in the name of another with `Sender`.",
+    )
     mail_user_message_rate_limit: Messages = Field(
         default=300,
         description="Messages that a user may send in an hour, unless it has a `message_rate_limit` of its "

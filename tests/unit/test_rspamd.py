@@ -159,6 +159,16 @@ def test_lists_come_to_rspamd() -> None:
     assert "per_user = <<EOD" in files["/etc/rspamd/local.d/classifier-bayes.conf"]
 
 
+def test_the_from_of_users_is_checked_if_the_setting_says_so() -> None:
+    checked = written(Settings(mail_hostname="mail.example.org", mail_own_from_only=True))
+    free = written(Settings(mail_hostname="mail.example.org"))
+    path, loads = "/etc/rspamd/mailstack/own-from.lua", 'dofile(directory .. "own-from.lua")'
+    for files, on in ((checked, True), (free, False)):
+        assert (files.get(path) is not None) == on
+        assert (loads in files["/etc/rspamd/local.d/rspamd.lua"]) == on
+        assert ('"OTHER_FROM"' in files["/etc/rspamd/local.d/settings.conf"]) == on
+
+
 @pytest.mark.parametrize(("said", "again"), [("", False), ("cannot compile tld patterns", True)])
 @pytest.mark.parametrize("code", [0, 1, 124])
 def test_damaged_patterns_are_compiled_again(tmp_path: Path, said: str, code: int, again: bool) -> None:

@@ -1,4 +1,4 @@
-"""The lists of the administrator: senders and networks that are blocked or allowed, and attachments."""
+"""What the administrator forbids or allows: senders, networks, attachments, and users' `From`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.support import clients, trust
 from tests.support.deploys import run
 from tests.support.managesieve import install, logged_in
-from tests.support.sample_accounts import BOB
+from tests.support.sample_accounts import ALICE, BOB, CAROL
 from tests.support.temporary_users import PASSWORD, guests
 from tests.support.trust import QUARANTINE, REJECT, SILENT, Protected, folder_of, letter, somebody
 from tests.targets.shell import ROOT
@@ -38,6 +38,7 @@ def lists(protected: Protected) -> dict[str, object]:
         "mail_spam_blocked_networks": [f"[{protected.server.network.subnet6}]"],
         "mail_forbidden_attachments": ["scr", "js"],
         "mail_encrypted_archives": False,
+        "mail_own_from_only": True,
     }
 
 
@@ -139,6 +140,31 @@ def test_forbidden_attachments_are_refused(strict: Protected) -> None:
     refused(strict, with_file(sender, "files.zip", encrypted()), sender, "Encrypted archives")
     message_id = clients.send(strict.server, with_file(sender, "files.zip", archive("a.txt")), sender=sender)
     assert folder_of(strict.server, BOB, message_id) == "INBOX"
+
+
+def by_alice(strict: Protected, authors: str, sender: str = ALICE, **fields: str) -> str:
+    """Send a message of Alice's with this `From`; return "" or how it is refused."""
+    mail = letter(ALICE, BOB)
+    mail.replace_header("From", authors)
+    for name, value in fields.items():
+        mail[name.replace("_", "-")] = value
+    try:
+        clients.send(strict.server, mail, BOB, sender=sender, port=587, user=ALICE)
+    except smtplib.SMTPDataError as refusal:
+        return f"{refusal.smtp_code} {refusal.smtp_error!r}"
+    return ""
+
+
+def test_users_write_their_own_from_alone(strict: Protected) -> None:
+    for own in (ALICE, f"Bob <{ALICE}>", "ALICE@Example.org", "alice+list@example.org"):
+        assert by_alice(strict, own) == "", own
+    assert by_alice(strict, ALICE, sender="") == "", "a receipt"
+    for other in (BOB, CAROL, f'"{ALICE}" <{BOB}>', f"{ALICE}, {BOB}", f"{BOB} <{ALICE}>, x@b.example"):
+        assert by_alice(strict, other).startswith("554 "), other
+    assert by_alice(strict, BOB, Sender=ALICE).startswith("554 ")
+    assert by_alice(strict, BOB, Resent_From=ALICE).startswith("554 ")
+    assert by_alice(strict, BOB, sender="").startswith("554 ")
+    assert f"From must be {ALICE}" in by_alice(strict, BOB)
 
 
 def test_allowed_networks_are_not_filtered(protected: Protected) -> None:
