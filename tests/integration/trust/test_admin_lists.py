@@ -156,11 +156,15 @@ def by_alice(strict: Protected, authors: str, sender: str = ALICE, **fields: str
 
 
 def test_users_write_their_own_from_alone(strict: Protected) -> None:
-    for own in (ALICE, f"Bob <{ALICE}>", "ALICE@Example.org", "alice+list@example.org"):
+    named = (f"Bob <{ALICE}>", f'"{BOB}" <{ALICE}>', f'"Bob (\\"work\\")" <{ALICE}>')
+    for own in (ALICE, *named, "ALICE@Example.org", "alice+list@example.org"):
         assert by_alice(strict, own) == "", own
     assert by_alice(strict, ALICE, sender="") == "", "a receipt"
     for other in (BOB, CAROL, f'"{ALICE}" <{BOB}>', f"{ALICE}, {BOB}", f"{BOB} <{ALICE}>, x@b.example"):
         assert by_alice(strict, other).startswith("554 "), other
+    # programs show the first address
+    for first in (f"{BOB} <{ALICE}>", f'{BOB} "" <{ALICE}>', f"{BOB} (Alice) <{ALICE}>"):
+        assert by_alice(strict, first).startswith("554 "), first
     assert by_alice(strict, BOB, Sender=ALICE).startswith("554 ")
     assert by_alice(strict, BOB, Resent_From=ALICE).startswith("554 ")
     assert by_alice(strict, BOB, sender="").startswith("554 ")
