@@ -26,9 +26,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         leave_out(config, items, lambda item: item.get_closest_marker("long") is not None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def others(network: Network, debian: int) -> Iterator[Target]:
-    """Yield the servers of others: the MX of remote.example.net and of example.net, and smtp.example.net."""
+    """Yield the servers of others: the MX of remote.example.net and of example.net, and smtp.example.net.
+
+    Docker finds hosts by their hostnames, too: for later tests, the peer alone is remote.example.net.
+    """
     target = Target(
         f"{networks.WORKER_NAME}-others-{debian}",
         13,
@@ -44,7 +47,7 @@ def others(network: Network, debian: int) -> Iterator[Target]:
     target.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def names(network: Network, debian: int, others: Target) -> Iterator[Target]:
     """Yield the DNS, which knows the others, and this machine as the stranger that it is to the hosts."""
     here = str(next(ipaddress.ip_network(network.subnet).hosts()))
