@@ -40,6 +40,7 @@ def test_time_tells_nothing(abused: Target) -> None:
     """Compare answers about a user with a real hash and about unknown users, two by two at the same moment.
 
     A loaded machine delays both alike. Dovecot's pause of two seconds (`auth_failure_delay`) hides the hash.
+    Without the pause the first assertion fails; Dovecot's one auth process makes both of a pair wait.
     """
     names = [name for _ in range(PAIRS) for name in PROTOCOLS]
     # to check a real hash takes a while: those of the sample accounts are quick
