@@ -1,18 +1,22 @@
-"""How long a backup, a restore and the import of a Maildir take."""
+"""How long a backup, a restore, the import of a Maildir and a page of webmail take."""
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections import defaultdict
 
 from bench import servers
 from bench.report import Table
+from tests.support import roundcube
 from tests.targets.containers import Target
 from tests.targets.shell import TargetError
 
-PART = "Backup, restore and import"
+PART = "Backup, restore, import and webmail"
 DEBIAN = 13
 MESSAGES, MAILBOXES = 10_000, 20
 IMPORTED = 2_000
+PAGES = 7
 _REPOSITORY = "/srv/backup"
 _SOURCE = "/srv/old"
 #: For Python: makes a Maildir with so many messages of 1 to 16 KiB whose texts are all different.
@@ -47,6 +51,7 @@ def measure() -> list[Table]:
             host.exec(["sh", "-c", _IMPORT, "sh", user, "/var/vmail/fill"], timeout=1800)
         size = int(host.exec("du -sm /var/vmail").stdout.split()[0])
         servers.settle(host)
+        pages = _pages(host, users[0])
         rows = [*_backups(host), *_restores(host, users), _import(host, users[0])]
     finally:
         host.remove()
@@ -56,8 +61,31 @@ def measure() -> list[Table]:
             ("what", "messages", "time"),
             [[what, f"{messages:,}", f"{seconds:.1f} s"] for what, messages, seconds in rows],
             "The repository is a directory of the same disk. A restore of all deploys the host at its end.",
-        )
+        ),
+        Table(
+            f"Webmail with {MESSAGES // MAILBOXES:,} messages in the mailbox, Debian {DEBIAN}",
+            ("what", f"median of {PAGES}"),
+            [[what, f"{seconds * 1000:.0f} ms"] for what, seconds in pages.items()],
+            "Each is the time until the client has the whole page, without its pictures and programs.",
+        ),
     ]
+
+
+def _pages(host: Target, user: str) -> dict[str, float]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for _ in range(PAGES):
+        began = time.monotonic()
+        roundcube.ask(host)
+        found["the first page, with the form of the login"].append(time.monotonic() - began)
+        began = time.monotonic()
+        session = roundcube.opened(host, user, servers.PASSWORD)
+        found["that page and a login, whose password is checked"].append(time.monotonic() - began)
+        began = time.monotonic()
+        page = roundcube.ask(host, f"{roundcube.PATH}?_task=mail", cookies=session.cookies)
+        found["the page of the mailbox"].append(time.monotonic() - began)
+        if "messagelist" not in page.text:
+            raise TargetError(f"no mailbox: {page.status} {page.text[:500]}")
+    return {what: statistics.median(times) for what, times in found.items()}
 
 
 def _backups(host: Target) -> list[tuple[str, int, float]]:
@@ -113,4 +141,4 @@ def _assert_messages(host: Target, users: str, wanted: int) -> None:
 
 
 def _data() -> dict[str, object]:
-    return servers.data(mail_backup_repository=_REPOSITORY)
+    return servers.data(mail_backup_repository=_REPOSITORY, mail_webmail=True)
