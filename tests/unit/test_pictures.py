@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from bench import bars
 from bench.bars import CHARTS, Chart
 from bench.report import RESULTS
-from docs import drawings
+from docs import drawings, screens
 from tests.targets.shell import ROOT
 
 SOURCES = sorted(drawings.PICTURES.glob("*.txt"))
@@ -53,6 +55,14 @@ def test_what_can_not_be_drawn(line: str, problem: str) -> None:
 def test_arrows_to_and_fro_are_apart() -> None:
     lines = re.findall(r'"arrow" d="M[\d.]+ ([-\d.]+)L', drawings.draw(f"{ROWS}\na -> b\nb -> a\n"))
     assert len({*lines}) == len(lines) == 2
+
+
+def test_a_screen_has_the_lines_of_its_command() -> None:
+    picture = ElementTree.fromstring(screens.draw("mailstack status", "queue  empty\n\n<&> 5 %\n"))
+    lines = [each for each in picture.iter() if each.tag.endswith("text")]
+    assert [each.text for each in lines] == ["$ mailstack status", "queue  empty", "<&> 5 %"]
+    heights = [float(each.attrib["y"]) for each in lines]
+    assert [after - before for before, after in pairwise(heights)] == [36, 36], "empty lines have their place"
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)

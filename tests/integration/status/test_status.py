@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docs import screens
 from tests.integration.conftest import Factory
-from tests.support import clients, sample_accounts
-from tests.support.sample_accounts import ALICE, BOB
+from tests.support import clients, pictures, sample_accounts
+from tests.support.sample_accounts import ALICE, BOB, HOSTNAME
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
@@ -73,7 +75,7 @@ def troubles(found: dict[str, Any]) -> dict[str, list[str]]:
     return by_section
 
 
-def test_a_server_that_needs_nobody(host: Target) -> None:
+def test_a_server_that_needs_nobody(host: Target, db_engine: str, tmp_path: Path) -> None:
     mail = clients.message(ALICE, BOB)
     with clients.smtp(host, 587, ALICE) as session:
         session.send_message(mail, ALICE, [BOB])
@@ -97,6 +99,9 @@ def test_a_server_that_needs_nobody(host: Target) -> None:
     assert found["dns"] is None and "dkim" not in found and "bans" not in found
     said = call(host).stdout
     assert said.startswith(f"{found['host']}, 20") and "deploy" in said and "\x1b" not in said
+    if db_engine == "postgresql":
+        screen = screens.draw("mailstack status", said.replace(found["host"], HOSTNAME))
+        pictures.place("status.svg", tmp_path).write_text(screen)
 
 
 def test_each_trouble_is_named(host: Target, db_engine: str) -> None:

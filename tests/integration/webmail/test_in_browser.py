@@ -1,18 +1,14 @@
-"""Webmail in Chromium: users read, answer, filter, and change passwords. Pictures of the docs are made here.
-
-`MAILSTACK_PICTURES=docs/pictures` writes them there; otherwise they are dropped.
-"""
+"""Webmail in Chromium: users read, answer, filter, and change passwords. It makes pictures of the docs."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support import clients
+from tests.support import clients, pictures
 from tests.support.browser import Browser
 from tests.support.logins import logged_in
 from tests.support.sample_accounts import ALICE, BOB, PASSWORDS
@@ -52,7 +48,7 @@ def letter(webmail_server: Target) -> Iterator[str]:
 
 def picture(browser: Browser, name: str, folder: Path) -> None:
     """Write a picture to the folder of the docs, or to that of the test."""
-    browser.picture(Path(os.environ.get("MAILSTACK_PICTURES", folder)) / f"webmail-{name}.png")
+    browser.picture(pictures.place(f"webmail-{name}.png", folder))
 
 
 def fill(browser: Browser, fields: dict[str, str], document: str = "document") -> None:
