@@ -224,7 +224,7 @@ def _local_aliases(table: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ..
 
 def _local_target(text: str) -> str:
     """Check an address, a local name, or a ``/file``, ``|command`` or ``:include:`` of aliases(5)."""
-    if re.fullmatch(r"(/|:include:/|\|\s*\S)[^\"\x00-\x1f]*", text):
+    if re.fullmatch(r"(/|:include:/|\| *[^ \"\x00-\x1f])[^\"\x00-\x1f]*", text):
         return text
     return addresses.local_name_or_address(text)
 

@@ -140,6 +140,7 @@ IMPOSSIBLE: list[tuple[str, object, str]] = [
     ("mail_virtual", {"anna@example.org": []}, "must not be empty"),
     ("mail_local_aliases", {"anna@example.org": "root"}, "not the name of a local account"),
     ("mail_local_aliases", {"root": 'x"y'}, "not the name of a local account"),
+    ("mail_local_aliases", {"root": "|\nmallory: /bin/x"}, "not the name of a local account"),
     ("mail_postfix_main", {"smtpd_banr": "x"}, "'smtpd_banr'; did you mean 'smtpd_banner'?"),
     ("mail_postfix_main", {"smtpd_banner": "x\nmynetworks = 0.0.0.0/0"}, "one line of text"),
     ("mail_postfix_main", {"smtpd_banner": 1.5}, "mail_postfix_main.smtpd_banner = 1.5: must be text"),
