@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -213,3 +215,36 @@ def test_folders_of_sdbox_with_names_of_a_maildir(root: Path, tmp_path: Path) ->
     assert keep(root, tmp_path / "stage", kept).found["messages"] == 9
     assert (tmp_path / "stage/tree" / boxes / "cur/dbox-Mails/dovecot.index").exists()
     assert Placer(live, tmp_path / "stage").place() == {"messages": 9, "missing": []}
+
+
+def test_a_directory_that_can_not_be_read_costs_no_other(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk of its own has ``lost+found`` of fsck(8), for root alone; others are named."""
+    scandir, closed = os.scandir, [root / "lost+found", root / "old"]
+
+    def refuse(directory: Path) -> Iterator[os.DirEntry[str]]:
+        if directory in closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), directory)
+        return scandir(directory)
+
+    for each in closed:
+        each.mkdir()
+    kept = snapshot(root, tmp_path / "live")
+    monkeypatch.setattr(os, "scandir", refuse)
+    (tmp_path / "stage").mkdir()
+    found = Keeper(root, tmp_path / "stage", kept, 0).keep()
+    assert (found["messages"], found["failed"]) == (5, ["old: Permission denied"])
+    monkeypatch.undo()
+    assert Placer(tmp_path / "live", tmp_path / "stage").place() == {"messages": 5, "missing": []}
+
+
+def test_names_may_be_as_long_as_a_file_system_allows(root: Path, tmp_path: Path) -> None:
+    name = f"{'ä' * 124}x.sieve"
+    assert len(name.encode()) == 255
+    write(root, f"example.org/alice.1/sieve/{name}", "stop;")
+    live = tmp_path / "live"
+    kept = snapshot(root, live)
+    keep(root, tmp_path / "stage", kept)
+    assert Placer(live, tmp_path / "stage").place() == {"messages": 5, "missing": []}
+    assert tree(live) == tree(root)

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,12 +151,21 @@ class Folder:
                     yield f"{directory}/{each.name}"
 
 
-def folders(root: Path, path: str = "") -> Iterator[Folder]:
-    """Yield all directories below ``root``, each before those in it, sorted by name."""
-    here = Folder(root, path)
+def folders(root: Path, path: str = "", onerror: Callable[[OSError], None] | None = None) -> Iterator[Folder]:
+    """Yield all directories below ``root``, each before those in it, sorted by name.
+
+    + onerror: is called for one that can't be read, which is left out; without it, the error is raised
+    """
+    try:
+        here = Folder(root, path)
+    except OSError as error:
+        if onerror is None:
+            raise
+        onerror(error)
+        return
     yield here
     for name in here.folders:
-        yield from folders(root, f"{path}/{name}" if path else name)
+        yield from folders(root, f"{path}/{name}" if path else name, onerror)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -173,7 +182,7 @@ def copy(source: Path, target: Path) -> None:
         state = os.fstat(opened)
         if not stat.S_ISREG(state.st_mode):
             return
-        new = target.with_name(f".{target.name[:200]}.new")
+        new = target.with_name(".copied.new")  # a name of its own may be too long
         with new.open("wb") as written:
             while block := read.read(1 << 20):
                 written.write(block)

@@ -17,6 +17,7 @@ from typing import Any
 
 from .folders import Folder, Message, copy, fingerprint, folders
 
+_FSCK = "lost+found"
 _ROUNDS = 20
 _PAUSE = 0.05
 _DEPTH = 2
@@ -39,12 +40,20 @@ class Keeper:
     def keep(self) -> dict[str, Any]:
         """Copy all, and return the counts and the failures."""
         self.tree.mkdir(exist_ok=True)
-        for folder in folders(self.root):
+        for folder in folders(self.root, onerror=self._unread):
             try:
                 self._write(folder, self._folder(folder))
             except FileNotFoundError:
                 continue  # the folder was removed meanwhile
+            except PermissionError as error:
+                self._unread(error)
         return {**self.found, "failed": self.failed[:100]}
+
+    def _unread(self, error: OSError) -> None:
+        """Note a directory that can't be read, such as one of root; but each disk has one of fsck(8)."""
+        path = os.path.relpath(error.filename, self.root)
+        if Path(path).name != _FSCK:
+            self.failed.append(f"{path}: {error.strerror}")
 
     def _folder(self, folder: Folder) -> list[Message]:
         """Copy what is missing of a folder, and its other files after that; return its messages.
