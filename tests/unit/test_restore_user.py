@@ -104,6 +104,39 @@ def test_mail_that_comes_meanwhile_is_put_aside(host: Host, monkeypatch: pytest.
     assert (aside / "Maildir/new/9.M9.host").read_text() == "came" and aside.parent.name == ".before-restore"
 
 
+def test_what_a_killed_restore_had_put_aside_stays_and_the_next_one_does_all(
+    host: Host, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(places / "kept/mmmm", f"{HOME}/sieve/mine.sieve", "keep;")
+    write(places / "kept/aaaa1111bbbb", f"mail/tree/{HOME}/sieve/mine.sieve", "keep;")
+    write(host.home, "sieve/other.sieve", "stop;")
+    rename = Path.rename
+
+    def killed(self: Path, target: Path) -> Path:
+        if self.parts[-2:] == ("alice", "Maildir"):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            host.run()
+    assert [each.read_text() for each in host.root.rglob("other.sieve")] == ["stop;"]
+    assert host.run()["messages"] == 1
+    assert (host.home / "Maildir/cur/1.M1.host:2,S").exists()
+    assert (host.home / "sieve/mine.sieve").read_text() == "keep;"
+    assert [each.read_text() for each in host.root.rglob("other.sieve")] == ["stop;"]
+
+
+def test_dovecot_may_enter_the_directory_of_a_domain(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+    shutil.rmtree(host.root / "example.org")
+    monkeypatch.setattr(shutil, "chown", lambda path, *_: given.append(str(path)))
+    host.run()
+    parents = [str(each) for each in (host.root / "example.org", host.root / "example.org/a", host.home)]
+    assert given[-3:] == parents
+
+
 def test_filters_are_put_aside_if_they_are_others(host: Host, places: Path) -> None:
     keep_aside = host.root / ".before-restore"
     for text, aside in (("keep;", False), ("stop;", True)):

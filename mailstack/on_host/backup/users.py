@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,7 +109,7 @@ class UserRestore:
         self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]
         home, source = Path(account.home), live / directory
         if not self.folder and not has_mail(home) and _fits(source, account.driver):
-            self._whole(source, home, live / "before")
+            self._whole(source, home)
             if self.failed and self.enabled:
                 resynced("-u", self.user)
             return {**counts, "missing": len(missing), "into": "", "aside": self.aside}
@@ -128,25 +130,37 @@ class UserRestore:
             raise FailureError(f"the backup has no mail of {self.user}, whose home was {home}")
         return home.removeprefix(root)
 
-    def _whole(self, source: Path, home: Path, before: Path) -> None:
-        """Put a whole home there: the user has no mail, so messages keep their UIDs."""
+    def _whole(self, source: Path, home: Path) -> None:
+        """Put a whole home there: the user has no mail, so messages keep their UIDs.
+
+        What is there is put aside first, and the mail comes last: a run that is killed loses nothing, and
+        the next one does all again.
+        """
         self.progress.step("put the mail there")
-        if not home.exists():
-            home.mkdir(parents=True)
-            shutil.chown(home, self.wanted["owner"], self.wanted["owner"])
-        before.mkdir()
+        self._make(home)
+        place = Path(self.wanted["mail"]) / ASIDE
+        place.mkdir(mode=0o700, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=place))
         subprocess.run(["doveadm", "kick", self.user], capture_output=True, timeout=60)
-        for each in source.iterdir():
+        for each in sorted(source.iterdir(), key=lambda each: each.name in _FORMATS):
             there = home / each.name
             if os.path.lexists(there):
-                there.rename(before / each.name)
+                there.rename(aside / each.name)
             each.rename(there)
         # the user may have got mail, or made a filter, in the meantime
-        if has_mail(before) or _has_others(before, home):
-            aside = Path(self.wanted["mail"]) / ASIDE / time.strftime("%Y%m%d-%H%M%S")
-            aside.parent.mkdir(mode=0o700, exist_ok=True)
-            before.rename(aside)
+        if has_mail(aside) or _has_others(aside, home):
             self.aside = str(aside)
+            return
+        shutil.rmtree(aside)
+        with contextlib.suppress(OSError):  # of another restore, too
+            place.rmdir()
+
+    def _make(self, home: Path) -> None:
+        """Make a home, and the directory of its domain, which Dovecot enters as the user of the mail."""
+        for each in (*reversed(home.parents), home):
+            if not each.exists():
+                each.mkdir()
+                shutil.chown(each, self.wanted["owner"], self.wanted["owner"])
 
     def _beside(self, into: str) -> list[str]:
         """Return masks for the folders that come from the backup."""
