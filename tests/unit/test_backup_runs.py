@@ -63,6 +63,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(run, "HALF", tmp_path / "restore" / "changed")
     monkeypatch.setattr(run, "STAGE", tmp_path / "stage")
     monkeypatch.setattr(database, "BESIDE", tmp_path / "beside")
+    monkeypatch.setattr(parts, "_tomorrow", lambda: "2026-12-01T02:00:00")
     return tmp_path
 
 

@@ -374,6 +374,14 @@ def test_a_last_backup_with_less_mail_is_not_taken_by_itself(host: Host) -> None
     assert host.job(at="aaaa").run()["snapshot"] == "aaaa1111"
 
 
+def test_a_backup_of_the_future_is_not_taken_by_itself(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made while the clock was wrong, and others are newer."""
+    monkeypatch.setattr(parts, "_tomorrow", lambda: "2026-11-30T01:59:59")
+    with pytest.raises(FailureError, match="aaaa1111, is of 2026-11-30T02:00:00, which is to come: a clock"):
+        host.job().run()
+    assert host.job(at="aaaa").run()["snapshot"] == "aaaa1111"
+
+
 def test_an_id_that_fits_several_backups(host: Host) -> None:
     host.repository.found.append(snapshot("aaaa2222", "mailstack"))
     with pytest.raises(FailureError, match="may be one of several backups: aaaa1111, aaaa2222"):

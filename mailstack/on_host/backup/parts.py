@@ -6,12 +6,13 @@ import json
 import os
 import pwd
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from .folders import ASIDE, WORK
 from .restic import FailureError, Repository
-from .run import WHOLE, as_pattern, as_user
+from .run import WHOLE, as_pattern, as_user, in_utc
 
 
 def chosen(repository: Repository, at: str) -> dict[str, Any]:
@@ -23,7 +24,18 @@ def chosen(repository: Repository, at: str) -> dict[str, Any]:
     if at and len(wanted) > 1:
         names = ", ".join(str(each["id"])[:12] for each in wanted)
         raise FailureError(f"at={at} may be one of several backups: {names}")
+    if not at and (time := in_utc(str(wanted[-1]["time"]))) > _tomorrow():
+        name = str(wanted[-1]["id"])[:8]
+        raise FailureError(
+            f"the last backup, {name}, is of {time}, which is to come: a clock is or was wrong; the option at"
+            f" ID takes this one, or another"
+        )
     return wanted[-1]
+
+
+def _tomorrow() -> str:
+    """Return the time in a day from now, in UTC."""
+    return (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 
 def backups(repository: Repository) -> list[dict[str, Any]]:
