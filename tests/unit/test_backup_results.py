@@ -142,3 +142,35 @@ def test_a_run_is_known_by_its_begin(places: Path) -> None:
     progress.begin("backup")
     assert (places / "backup.begun").exists()
     assert Progress()
+
+
+def test_a_check_of_the_future_does_not_put_off_the_next_one(
+    places: Path, monkeypatch: pytest.MonkeyPatch, results: Path
+) -> None:
+    """The clock was wrong, as by the battery of a host without NTP."""
+    (results / "backup.json").write_text(json.dumps({"checked": 4_000_000_000}))
+    assert backup(places, monkeypatch, "") == 0
+    assert any(call.startswith("check ") for call in calls(places))
+    assert kept(results)["checked"] < 4_000_000_000
+
+
+def begin(root: Path, state: str, wishes: str) -> subprocess.CompletedProcess[str]:
+    """Begin a restore on a host whose unit has this state."""
+    (root / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
+    (root / "systemctl").chmod(0o755)
+    env = {"PATH": f"{root}:/usr/bin:/bin", "MAILSTACK_ROOT": str(root)}
+    text = script("restore_begin", wishes, "")
+    return subprocess.run(["sh"], input=text, env=env, text=True, capture_output=True, check=False)
+
+
+def test_a_restore_is_no_other_one_that_runs(tmp_path: Path) -> None:
+    """It would wait for that one, and say that its own mail is back."""
+    assert begin(tmp_path, "inactive", '{"user": "alice@example.org"}').returncode == 0
+    assert begin(tmp_path, "activating", '{"user": "alice@example.org"}').returncode == 0
+    refused = begin(tmp_path, "activating", '{"user": "bob@example.org"}')
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        "another restore is at work on this host: try again after it\n",
+    )
+    wishes = tmp_path / "var/lib/mailstack/backup/wishes.json"
+    assert wishes.read_text() == '{"user": "alice@example.org"}\n'
