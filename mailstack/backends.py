@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
@@ -122,8 +123,13 @@ def label(node: Node) -> str:
 
     With another address a host has another one, as its certificate is for the address too.
     """
-    short = re.sub("[^a-z0-9]+", "-", node.name.lower()).strip("-")[:40]
-    digest = hashlib.sha256(f"{node.name} {node.address}".encode()).hexdigest()
+    return _label(node.name, node.address)
+
+
+@cache  # each host has those of all others
+def _label(name: str, address: str | None) -> str:
+    short = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    digest = hashlib.sha256(f"{name} {address}".encode()).hexdigest()
     return f"backend-{short}-{digest[:8]}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pyinfra.api.exceptions import OperationValueError
@@ -82,9 +83,17 @@ class Topology:
     nodes: tuple[Node, ...]
     reached: frozenset[str] = frozenset()
 
+    @cached_property
+    def group(self) -> tuple[Node, ...]:
+        """The hosts in the group ``db``, in the order of the inventory."""
+        return tuple(node for node in self.nodes if "db" in node.groups)
+
     def of(self, node: Node) -> Topology:
         """Return the same inventory, seen from another host."""
-        return Topology(node, self.nodes, self.reached)
+        other = Topology(node, self.nodes, self.reached)
+        # each host looks at all others: with hundreds of them, to find the group again would take a minute
+        vars(other)["group"] = self.group
+        return other
 
     def database_nodes(self, settings: Settings) -> tuple[Node, ...]:
         """Return the hosts with the database: the primary, then its standbys; none for a server outside.
@@ -96,7 +105,7 @@ class Topology:
         """
         if settings.mail_db_dsn is not None or settings.mail_db_host is not None:
             return ()
-        group = [node for node in self.nodes if "db" in node.groups]
+        group = self.group
         primary = settings.mail_db_primary
         if primary is not None and primary not in (node.name for node in group):
             names = ", ".join(node.name for node in group) or "none"
@@ -146,11 +155,8 @@ class Topology:
             return (Endpoint(settings.mail_db_host or "", settings.db_port),)
         replicated = len(nodes) > 1
         here = [_verified(local_endpoint(settings), replicated)]
-        others = [
-            self._remote(node, settings, replicated)
-            for node in self.nodes
-            if node in nodes and node != self.here
-        ]
+        in_order = [node for node in self.group if node in nodes] or nodes
+        others = [self._remote(node, settings, replicated) for node in in_order if node != self.here]
         return (*(here if self.here in nodes else ()), *others)
 
     def _remote(self, node: Node, settings: Settings, replicated: bool) -> Endpoint:

@@ -45,7 +45,10 @@ def check(settings: Settings, topology: Topology) -> None:
     sharing = list(mail_nodes(settings, topology))
     _mail_hosts(settings, topology, sharing)
     _replicable(settings, topology)
+    alike: dict[tuple[Role, ...], Node] = {}
     for node in sharing:
+        alike.setdefault(node.groups, node)
+    for node in alike.values():
         topology.of(node).database_endpoints(settings)
     _own_database_asked(settings, topology.here)
     _passwords_known(settings, topology.here)
@@ -126,7 +129,9 @@ def does_accounts(settings: Settings, topology: Topology) -> bool:
 def mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
     """Find the hosts that receive mail for the accounts in the database of the current one."""
     server = _server(settings)
-    owner = topology.database_node(settings)
+    own = topology.database_nodes(settings)
+    owner = next(iter(own), None)
+    asked: tuple[Node, ...] = ()  # by each host that has no database
     for node in topology.nodes:
         if not node.has_mail:
             continue
@@ -135,10 +140,12 @@ def mail_nodes(settings: Settings, topology: Topology) -> Iterator[Node]:
         elif server is not None:
             shares = _server_of(node) == server
         elif node.has_role("db"):  # the usual case, in which no other host's data is read
-            shares = node in topology.database_nodes(settings)
+            shares = node in own
+        elif _server_of(node):
+            shares = False
         else:
-            used = None if _server_of(node) else topology.of(node).database_node(settings)
-            shares = used is not None and used == owner
+            asked = asked or topology.of(node).database_nodes(settings)
+            shares = asked[0] == owner
         if shares:
             yield node
 
@@ -164,7 +171,7 @@ def _server_of(node: Node) -> _Server | None:
 
 def _one_primary(settings: Settings, topology: Topology) -> None:
     """Check that all hosts with one database, and those that ask it, agree on its primary."""
-    group = [node for node in topology.nodes if "db" in node.groups]
+    group = topology.group
     if len(group) < 2 or settings.mail_db_dsn is not None or settings.mail_db_host is not None:
         return
     asking = [] if topology.here.has_role("db") else [topology.here]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from mailstack import run
@@ -178,8 +179,11 @@ def openings(site: Site) -> list[Opening]:
     ]
 
 
+_network = cache(ipaddress.ip_network)  # each host names all others
+
+
 def _matches(clients: Iterable[str]) -> tuple[str, ...]:
-    networks = [ipaddress.ip_network(each) for each in clients]
+    networks = [_network(each) for each in clients]
     if not networks:
         return ("",)
     # nft(8) takes no network twice

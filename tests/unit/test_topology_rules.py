@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pyinfra.api.inventory import Inventory
 from mailstack import Settings
 from mailstack.hosts import topology_of
 from mailstack.settings import SettingsError
-from mailstack.topology import Node, Topology
+from mailstack.topology import Node, Role, Topology
 from mailstack.topology_rules import check, does_accounts
 from tests.support.snippets import python_blocks
 from tests.targets.shell import ROOT
@@ -256,3 +257,29 @@ def test_accounts_of_a_host_that_is_not_in_the_run() -> None:
         does_accounts(elsewhere, topology_of(hosts["two"]))
     hosts["one"].connected = True
     assert does_accounts(elsewhere, topology_of(hosts["two"])) is False
+
+
+@pytest.mark.parametrize("role", ["db", "proxy", "imap"])
+def test_a_check_takes_a_time_in_proportion_to_the_hosts(role: Role) -> None:
+    """Each host checks all others: with 200 of them, a square of it takes a minute for the run."""
+
+    def calls(number: int) -> int:
+        pair: list[tuple[Role, ...]] = [("mx", "proxy"), ("imap",)]
+        groups: list[tuple[Role, ...]] = [("db",), ("db",), *pair * (number // 2)]
+        nodes = tuple(Node(f"host{i}", group, f"192.0.2.{i}") for i, group in enumerate(groups))
+        here = next(node for node in nodes if node.has_role(role))
+        settings = Settings(mail_hostname="mail.example.org", mail_firewall=True)
+        count = 0
+
+        def counting(frame: object, event: str, argument: object) -> None:
+            nonlocal count
+            count += event == "call"
+
+        sys.setprofile(counting)
+        try:
+            check(settings, Topology(here, nodes))
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert calls(160) < 6 * calls(40)
