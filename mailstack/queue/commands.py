@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 def rescue(source: str, to: str, **pyinfras: Unpack[GlobalArguments]) -> None:
     """Move all mail in the queue of a host into the queue of another, which delivers it at once.
 
-    What is on hold stays on hold. A message has another ID in the other queue. On the host that loses its
-    queue, Postfix is stopped until the next deploy, ``systemctl start postfix`` or a boot. A run that was
-    killed is continued by the next one to the same host, and nothing is delivered twice by that. A server
-    that has taken a message, and not yet answered as Postfix stops, gets it again.
+    What is on hold stays on hold, and what is to expire (``postsuper -e``) still does. A message has another
+    ID in the other queue. On the host that loses its queue, Postfix is stopped until the next deploy,
+    ``systemctl start postfix`` or a boot. A run that was killed is continued by the next one to the same
+    host, and nothing is delivered twice by that. A server that has taken a message, and not yet answered as
+    Postfix stops, gets it again.
 
     + source: the host that loses its queue, by its name in the inventory. Or the path of a directory on the
       host ``to``: ``/var/spool/postfix`` of a host that does not run any more, mounted, or copied with

@@ -270,6 +270,22 @@ def test_who_submitted_a_message_stays_known(
     assert seen == {content(1): (0o744, 0), content(2): (0o700, 1)}
 
 
+def test_a_message_that_shall_expire_does(hosts: dict[str, Spool]) -> None:
+    """As by `postsuper -e`, also if the run to the other host and back is of a copied disk."""
+    one, two = hosts["one"], hosts["two"]
+    for number, queue in enumerate(("deferred", "hold"), 1):
+        one.add(number, queue, mode=0o710)
+    one.add(3, "deferred")
+    moving.from_host(ONE, TWO)
+    moving.from_directory(str(two.path), ONE)
+    found = one.files("incoming", "hold")
+    assert {text: path.stat().st_mode & 0o777 for path, text in found.items()} == {
+        content(1): 0o710,
+        content(2): 0o710,
+        content(3): 0o700,
+    }
+
+
 def test_there_and_back_again(hosts: dict[str, Spool]) -> None:
     """A message that has been in a queue before is no known one, if it was moved away since."""
     wanted = [*filled(hosts["one"]), content(7)]
@@ -368,7 +384,7 @@ def test_no_link_is_followed(hosts: dict[str, Spool], tmp_path: Path) -> None:
     ],
 )
 def test_a_host_can_not_write_elsewhere_on_another(hosts: dict[str, Spool], message: dict[str, str]) -> None:
-    given = {**message, "requeued": False, "files": {"message": ""}}
+    given = {**message, "requeued": False, "expired": False, "files": {"message": ""}}
     with pytest.raises(spool.Problem, match="no message"):
         moving._step(TWO, "put", data=json.dumps({"messages": [given]}))
 

@@ -131,6 +131,7 @@ def content(message: Message) -> dict[str, Any]:
         "queue": message.queue,
         "id": message.id,
         "requeued": message.is_requeued,
+        "expired": message.is_expired,
         "files": {kind: base64.b64encode(spool.read(path)).decode() for kind, path in files.items()},
     }
 

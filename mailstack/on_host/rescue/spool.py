@@ -15,6 +15,8 @@ OUT = "mailstack-rescue/out"
 QUEUES = ("maildrop", "incoming", "active", "deferred", "hold")
 LOGS = ("bounce", "trace")
 """Reports that a sender will still get about a message. Postfix makes those in ``defer`` again."""
+EXPIRED = stat.S_IXGRP
+"""The bit of the mode by which Postfix knows a message of ``postsuper -e`` (``MAIL_QUEUE_STAT_EXPIRE``)."""
 _ID = re.compile(r"[0-9A-Za-z]{6,40}\Z")
 _SHORT = re.compile(r"[0-9A-F]{6,}\Z")
 _TIME = ord("T")
@@ -47,6 +49,11 @@ class Message(NamedTuple):
         state = self.path.stat()
         own = state.st_uid == (self.spool / "incoming").stat().st_uid
         return own and not state.st_mode & stat.S_IROTH
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether ``postsuper -e`` wants it returned to its sender, unless it can be delivered now."""
+        return bool(self.path.stat().st_mode & EXPIRED)
 
     @property
     def is_complete(self) -> bool:

@@ -64,7 +64,8 @@ def put(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             known += 1
             continue
         place = _PLACES.get(message["queue"], _NEW)
-        _stage(place, message["id"], files, own=place != "maildrop" or message["requeued"])
+        own = place != "maildrop" or message["requeued"]
+        _stage(place, message["id"], files, own=own, expired=message["expired"])
         recorded.add(line)
         lines.append(line)
         new[place] += 1
@@ -73,18 +74,20 @@ def put(given: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {"put": new, "known": known, "damaged": damaged}
 
 
-def _stage(place: str, name: str, files: Mapping[str, bytes], *, own: bool) -> None:
+def _stage(place: str, name: str, files: Mapping[str, bytes], *, own: bool, expired: bool) -> None:
     """Write a message beside the queue, with its final owner and mode.
 
     + own: whether Postfix owns it. A message that a user has submitted gets root as its owner
+    + expired: see ``spool.Message.is_expired``
     """
     user = pwd.getpwnam(_USER)
+    ready = 0o700 | (spool.EXPIRED if expired else 0)
     folder = spool.SPOOL / _STAGE / place / name
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for kind, content in files.items():
         if kind not in ("message", *LOGS):
             raise Problem(f"no file of a message: {kind!r}")
-        mode = 0o600 if kind in LOGS else 0o700 if own else 0o744
+        mode = 0o600 if kind in LOGS else ready if own else 0o744
         with (folder / kind).open("wb") as file:
             os.fchmod(file.fileno(), mode)
             os.fchown(file.fileno(), user.pw_uid if own else 0, user.pw_gid)
