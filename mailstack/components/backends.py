@@ -16,7 +16,7 @@ from mailstack.facts.files import FileStates, FileTexts
 from mailstack.facts.reading import read
 from mailstack.files import Directory, Entry, File, Kept
 from mailstack.operations.kept_secrets import Password
-from mailstack.operations.own_ca import Authority, HostCertificates
+from mailstack.operations.own_ca import Authority, OwnCertificate
 from mailstack.shell import script
 from mailstack.templates import render
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mailstack.backends import Backends
     from mailstack.facts.platform import Platform
     from mailstack.operations.created import Created
+    from mailstack.topology import Node
 
 _CA = "backends-ca"
 _DOVEADM = "backends-doveadm"
@@ -70,9 +71,8 @@ class MailboxHosts(Component):
         several = site.backends
         if several is None or not site.runs_primary:
             return ()
-        names = tuple((label(node), dns_name(node), node.reachable_at) for node in several.nodes)
-        secret = Password(SRS_SECRET, found=SRS_FILE)
-        return [Authority(_CA), HostCertificates(_CA, names), Password(_DOVEADM), secret]
+        certificates = [_certificate(node) for node in several.nodes]
+        return [Authority(_CA), *certificates, Password(_DOVEADM), Password(SRS_SECRET, found=SRS_FILE)]
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
@@ -191,6 +191,12 @@ def _alone_before(site: Site, several: Backends) -> str:
         and read(question, None if node == site.here else hosts.host_of(node))
     ]
     return "" if several.nodes[0].name in having or not having else having[0]
+
+
+def _certificate(node: Node) -> OwnCertificate:
+    """Return the certificate of a host with mailboxes, which the host with the database makes and keeps."""
+    path, name = f"{secrets.DIRECTORY}/{label(node)}", dns_name(node)
+    return OwnCertificate(_CA, f"for {name}", f"{path}-cert", f"{path}-key", name, node.reachable_at)
 
 
 def _kept(site: Site, name: str) -> Entry:

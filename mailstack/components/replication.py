@@ -8,7 +8,8 @@ from mailstack import secrets
 from mailstack.components.component import Component, Site
 from mailstack.components.declarations import ServiceProbe
 from mailstack.files import Directory, Entry, File, Kept
-from mailstack.operations.own_ca import Authority, ServerCertificate
+from mailstack.operations.own_ca import Authority, OwnCertificate
+from mailstack.operations.units import mark
 from mailstack.replication import (
     AUTHORITY,
     CA,
@@ -46,9 +47,20 @@ class Replication(Component):
         """See ``Component``: a standby makes its certificate once it has the primary's CA."""
         return [Authority(CA), self.certificate(site)] if site.runs_primary else []
 
-    def certificate(self, site: Site) -> ServerCertificate:
+    def certificate(self, site: Site) -> OwnCertificate:
         """Return the certificate of this host's PostgreSQL."""
-        return ServerCertificate(site.here.reachable_at)
+        address = site.here.reachable_at
+        return OwnCertificate(
+            CA,
+            f"of PostgreSQL for {address}",
+            CERTIFICATE,
+            KEY,
+            "localhost",
+            address,
+            "IP:127.0.0.1,IP:::1",
+            "postgres",
+            mark("postgresql", "reload"),
+        )
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""

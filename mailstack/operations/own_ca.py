@@ -11,12 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mailstack import secrets
-from mailstack.facts.certificates import Certificate
 from mailstack.facts.fact import Question
 from mailstack.facts.reading import announce, read
 from mailstack.operations.stages import Change
-from mailstack.operations.units import mark
-from mailstack.replication import CA, CERTIFICATE, KEY
 from mailstack.shell import script, shell
 
 
@@ -39,85 +36,62 @@ class Authority(NamedTuple):
         return (Change([f"make the CA {self.name}"], shell(script("own_ca", _file(self.name), self.name))),)
 
 
-class HostCertificates(NamedTuple):
-    """A certificate for each of several hosts, made on the host with the CA unless there is a valid one.
-
-    It comes after the CA.
+class OwnCertificate(NamedTuple):
+    """A certificate of a CA, made on a host with the CA unless there is a good one. It comes after the CA.
 
     + authority: the name of the CA
-    + hosts: the name of the secrets of each certificate, with the DNS name and the IP address in it
+    + purpose: what it is for, in a message
+    + certificate, key: paths
+    + name, address: the DNS name and the IP address in it, by which others know the host
+    + more: further names in it, as in ``subjectAltName`` of x509v3_config(5)
+    + group: the group that may read the key; by default only root may
+    + mark: the path of a mark that is left with a new one, see ``units.mark``
     """
 
     authority: str
-    hosts: tuple[tuple[str, str, str], ...]
+    purpose: str
+    certificate: str
+    key: str
+    name: str
+    address: str
+    more: str = ""
+    group: str = ""
+    mark: str = ""
 
     def announce(self) -> None:
         """See ``Created.announce``."""
-        announce(secrets.KeptSecret.of(self.authority))
-        announce(*(self._question(label, name) for label, name, _ in self.hosts))
+        announce(_IsGood.of(self))
 
     def changes(self) -> Sequence[Change]:
         """See ``Created.changes``."""
-        has_ca = read(secrets.KeptSecret.of(self.authority)) is not None
-        missing = [
-            name
-            for label, name, _ in self.hosts
-            if not (has_ca and read(self._question(label, name)).serves())
-        ]
-        if not missing:
+        if read(_IsGood.of(self)):
             return ()
-        wanted = (text for label, _, address in self.hosts for text in (label, address))
-        run = script("backend_certificates", _file(self.authority), secrets.DIRECTORY, *wanted)
-        return (Change([f"make a certificate for {name}" for name in missing], shell(run)),)
+        return (Change([f"make a certificate {self.purpose}"], shell(self.script("make"))),)
 
-    @staticmethod
-    def _question(label: str, name: str) -> Certificate:
-        return Certificate.of(name, f"{secrets.DIRECTORY}/{label}-cert", f"{secrets.DIRECTORY}/{label}-key")
+    def script(self, what: str) -> str:
+        """Return the script that does ``what`` with it: ``check`` or ``make``."""
+        of, names = _file(self.authority), (self.name, self.address, self.more)
+        return script("own_certificate", what, of, self.certificate, self.key, *names, self.group, self.mark)
 
 
 class _IsGood(Question[bool]):
-    """Return whether the host's certificate is of the CA, for this address, and valid for long."""
+    """Return whether a certificate is of its CA, for its names and its key, and valid for long."""
 
-    def command(self, address: str) -> str:
+    def command(self, certificate: OwnCertificate) -> str:
         """Ask openssl."""
-        return self.asking([address])
+        return self.asking([certificate])
 
     @staticmethod
-    def ask(about: Sequence[str]) -> str:
+    def ask(about: Sequence[OwnCertificate]) -> str:
         """See ``Question.ask``."""
-        checks = (_script("check", address) for address in about)
-        shown = zip(about, checks, strict=True)
         return "\n".join(
-            f"printf '%s ' {shlex.quote(address)}; (\n{check}\n); echo" for address, check in shown
+            f"printf '%s ' {shlex.quote(each.certificate)}; (\n{each.script('check')}\n); echo"
+            for each in about
         )
 
     def parse(self, output: str) -> bool:
         """See ``Question.parse``."""
-        return f"{self.about[0]} good\n" in output
-
-
-class ServerCertificate(NamedTuple):
-    """The certificate of this host's PostgreSQL, for other hosts.
-
-    + address: the address at which they reach it
-    """
-
-    address: str
-
-    def announce(self) -> None:
-        """See ``Created.announce``."""
-        announce(_IsGood.of(self.address))
-
-    def changes(self) -> Sequence[Change]:
-        """See ``Created.changes``."""
-        if read(_IsGood.of(self.address)):
-            return ()
-        title = f"make a certificate of PostgreSQL for {self.address}"
-        return (Change([title], shell(_script("make", self.address, mark("postgresql", "reload")))),)
-
-
-def _script(what: str, address: str, *more: str) -> str:
-    return script("database_certificate", what, _file(CA), CERTIFICATE, KEY, address, *more)
+        return f"{self.about[0].certificate} good\n" in output
 
 
 def _file(authority: str) -> str:

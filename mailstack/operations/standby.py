@@ -17,7 +17,7 @@ from mailstack.facts.reading import announce, read
 from mailstack.files import Group
 from mailstack.operation import operation
 from mailstack.operations.config_files import announce_files, file_changes
-from mailstack.operations.own_ca import ServerCertificate
+from mailstack.operations.own_ca import OwnCertificate
 from mailstack.operations.sql import Server, deploying
 from mailstack.operations.stages import Change, in_stages
 from mailstack.operations.units import announce_units, changes
@@ -44,7 +44,7 @@ class Standby(NamedTuple):
     slot: str
     conninfo: str
     trust: ByPlatform[Sequence[Group]]
-    certificate: ServerCertificate
+    certificate: OwnCertificate
     server: Server
 
 

@@ -1,8 +1,7 @@
-"""A primary's role and slots for its standbys, and what its hosts trust."""
+"""A primary's role and slots for its standbys."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,62 +137,3 @@ def test_a_standby_that_follows_none_is_found(tmp_path: Path, looks: int, status
     text = f"echo 0 > n\n{server}{script('probe_standby', '5432', 'mail')}".replace("cd / ", ": ")
     done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30, cwd=tmp_path)
     assert (done.returncode, "old data" in done.stderr) == (status, bool(status))
-
-
-def test_a_certificate_is_of_the_ca_and_for_its_address(tmp_path: Path) -> None:
-    authority, certificate, key = tmp_path / "ca", tmp_path / "cert.pem", tmp_path / "key.pem"
-
-    def run(name: str, *arguments: object) -> str:
-        text = script(name, *map(str, arguments)).replace("chgrp postgres", f"chgrp {os.getgid()}")
-        done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30)
-        return done.stdout
-
-    def is_good(address: str, ca: Path = authority) -> bool:
-        return run("database_certificate", "check", ca, certificate, key, address) == "good\n"
-
-    run("own_ca", authority, "one")
-    assert authority.stat().st_mode & 0o777 == 0o600
-    assert not is_good("192.0.2.1")
-    run("database_certificate", "make", authority, certificate, key, "192.0.2.1", tmp_path / "marks/reload")
-    assert is_good("192.0.2.1") and is_good("127.0.0.1") and not is_good("192.0.2.2")
-    assert key.stat().st_mode & 0o777 == 0o640 and (tmp_path / "marks/reload").exists()
-    run("own_ca", tmp_path / "other", "two")
-    assert not is_good("192.0.2.1", tmp_path / "other")
-    run("database_certificate", "make", authority, certificate, key, "2001:db8::1", tmp_path / "marks/reload")
-    assert is_good("2001:db8::1")
-    key.write_text((tmp_path / "other").read_text())
-    assert not is_good("2001:db8::1")
-
-
-def test_each_host_with_mailboxes_has_a_certificate_of_the_ca(tmp_path: Path) -> None:
-    def run(name: str, *arguments: object) -> None:
-        subprocess.run(["sh"], input=script(name, *map(str, arguments)), text=True, check=True, timeout=30)
-
-    def verifies(label: str, address: str) -> bool:
-        command = [
-            "openssl",
-            "verify",
-            "-CAfile",
-            str(ca),
-            "-verify_ip",
-            address,
-            str(place / f"{label}-cert"),
-        ]
-        return subprocess.run(command, capture_output=True, timeout=30).returncode == 0
-
-    ca, place = tmp_path / "ca", tmp_path / "secrets"
-    place.mkdir()
-    run("own_ca", ca, "backends-ca")
-    wanted = ("backend-one", "192.0.2.1", "backend-two", "2001:db8::2")
-    run("backend_certificates", ca, place, *wanted)
-    assert verifies("backend-one", "192.0.2.1") and verifies("backend-two", "2001:db8::2")
-    assert not verifies("backend-one", "192.0.2.2")
-    assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o600}
-    before = {path: path.read_bytes() for path in place.iterdir()}
-    (place / "backend-two-key").write_bytes(before[place / "backend-one-key"])
-    run("backend_certificates", ca, place, *wanted)
-    same = {path.name for path, text in before.items() if path.read_bytes() == text}
-    assert same == {"backend-one-key", "backend-one-cert"} and verifies("backend-two", "2001:db8::2")
-    run("own_ca", ca, "another")
-    run("backend_certificates", ca, place, *wanted)
-    assert verifies("backend-one", "192.0.2.1")
