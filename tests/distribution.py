@@ -2,7 +2,8 @@
 
 A folder's tests share servers that take a while to start, and pytest stops them when the next test wants
 another Debian or another engine. One worker alone does those that mostly wait, from the beginning: several at
-once would leave the processors idle.
+once would leave the processors idle. Tests without a host come last: their files are short, so that all
+workers end together.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-#: Where the tests are that mostly wait.
+#: Where the tests are that use hosts, and those of them that mostly wait.
+ON_HOSTS = "tests/integration"
 WAITING = "tests/integration/systemd"
 
 
@@ -46,6 +48,11 @@ class Scope:
         return f"{self.file} {self.debian} {self.engine}"
 
     @property
+    def on_hosts(self) -> bool:
+        """Whether the tests use hosts, or may."""
+        return self.file.startswith(f"{ON_HOSTS}/")
+
+    @property
     def group(self) -> tuple[str, str, str]:
         """The folder, the Debian and the engine, whose servers all its files share."""
         return str(PurePosixPath(self.file).parent), self.debian, self.engine
@@ -59,8 +66,9 @@ def waits(group: tuple[str, str, str]) -> bool:
 def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[str, str, str]]) -> Scope:
     """Return what a worker does next, the first in the queue of what is best.
 
-    Best is the group that it is at. Then one that mostly waits, unless another worker is at such a one: then
-    one that does not. Then one that no other worker is at; and one of the same Debian and engine, or of none.
+    Best is the group that it is at. Then one on hosts. Then one that mostly waits, unless another worker is
+    at such a one: then one that does not. Then one that no other worker is at; and one of the same Debian and
+    engine, or of none.
 
     + last: what it did before
     + others: the groups that other workers are at
@@ -70,6 +78,7 @@ def choice(queue: Iterable[Scope], last: Scope | None, others: Collection[tuple[
         own = last is not None and scope.group == last.group
         return (
             not own,
+            not scope.on_hosts,
             waits(scope.group) == any(map(waits, others)),
             scope.group in others,
             last is not None and scope.debian not in ("", last.debian),

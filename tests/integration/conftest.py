@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 import pytest
 
 from tests.conftest import KEEP, leave_out, params
-from tests.distribution import WAITING
+from tests.distribution import ON_HOSTS, WAITING
 from tests.support import dns, logins, sample_accounts, trust
 from tests.support.trust import Protected
 from tests.targets import containers, images, networks
@@ -46,15 +46,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Order the tests, and deselect unmarked ones for the second engine on Debian 12.
 
     Those that mostly wait come first: others run beside them. Then come tests with their own hosts, as they
-    take longest, and of these first those without an image; then those that share a server, server by server.
+    take longest, and of these first those without an image; then those that share a server, server by server;
+    and those without a host.
     """
 
-    def order(item: pytest.Item) -> tuple[bool, bool, bool, str]:
+    def order(item: pytest.Item) -> tuple[bool, bool, bool, bool, str]:
         given, fixtures = params(item), getattr(item, "fixturenames", ())
         # a unit test may have a parameter named server
         shares = "server" in fixtures and "db_engine" in given
         name = f"{given['db_engine']}-{given['debian']}" if shares else item.nodeid.split("::")[0]
-        return not item.nodeid.startswith(f"{WAITING}/"), shares, "bare" not in fixtures, name
+        on_hosts, waits = (item.nodeid.startswith(f"{folder}/") for folder in (ON_HOSTS, WAITING))
+        return not waits, not on_hosts, shares, "bare" not in fixtures, name
 
     def unwanted(item: pytest.Item) -> bool:
         return bool(
