@@ -72,14 +72,14 @@ def test_installed_services_without_configuration_do_not_run(factory: Factory, i
 
 @pytest.mark.parametrize(
     ("debian", "moments"),
-    [(12, ("after",)), (13, ("after",)), (13, ("cut", "during"))],
-    ids=["debian12-after", "debian13-after", "debian13-cut-during"],
+    [(12, ("after",)), (13, ("cut", "during"))],
+    ids=["debian12-after", "debian13-cut-during"],
     indirect=["debian"],
 )
 def test_a_first_deploy_that_dies_again_and_again(
     factory: Factory, installed: str, moments: tuple[str, ...]
 ) -> None:
-    """Every run gets one command further than the last."""
+    """Every run gets one command further than the last. Both releases have the same commands."""
     target = factory("killed", image=installed, hostname="mail1.example.org")
     runs = 0
     while killed(target, variant(1), f"{moments[runs % len(moments)]}:1"):

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.conftest import Factory
 from tests.support import clients, deploys, sample_accounts
 from tests.support.certificates import self_signed
+from tests.support.releases import on_debian_13
 from tests.support.secret_watch import Seen, watched
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
@@ -85,9 +86,9 @@ def assert_nowhere(target: Target, secrets: list[str], seen: Seen, *runs: Pyinfr
     assert [secret for secret in secrets if secret in log] == []
     places = "/etc /var /run /tmp /home /root /srv /opt /usr/local /dev/shm"
     find = ["grep", "-rlaF", "-D", "skip", "-f", "-", *places.split()]
-    nobody = target.exec(["runuser", "-u", "nobody", "--", *find], input=patterns, check=False)
+    nobody = target.exec(["runuser", "-u", "nobody", "--", *find], input=patterns, check=False, timeout=300)
     assert nobody.stdout == ""
-    root = target.exec(find, input=patterns, check=False).stdout
+    root = target.exec(find, input=patterns, check=False, timeout=300).stdout
     assert "/etc/postfix/sql/virtual_domains.cf" in root, "the search finds what is there"
 
 
@@ -103,6 +104,8 @@ def host(module_factory: Factory, installed: str) -> Target:
     return module_factory("secrets", image=installed)
 
 
+# on Debian 12 the next test has the first deploy
+@on_debian_13
 def test_a_first_deploy_and_a_change_of_passwords(host: Target, tmp_path: Path) -> None:
     settings = data(tmp_path)
     secrets = secrets_of(settings)
