@@ -7,6 +7,7 @@ import pytest
 from tests.integration.conftest import Factory
 from tests.support import backups, clients, deploys
 from tests.support.backups import DATA, PASSWORD, REPOSITORY
+from tests.support.releases import on_debian_13
 from tests.support.sample_accounts import ALICE, CAROL, STRANGER
 from tests.targets.containers import Target
 
@@ -24,6 +25,8 @@ def refused(target: Target, *args: str, **env: str) -> str:
     return " ".join(run.stderr.split())
 
 
+# test_backup.py and test_undelete.py restore on both releases
+@on_debian_13
 def test_a_restore_that_fails_loses_nothing(clone: Factory) -> None:
     target = clone("cut")
     target.pyinfra("-y", "deploy.py", data=DATA, timeout=900).check()

@@ -13,6 +13,7 @@ from mailstack.components.acme_files import PROGRAM
 from tests.integration.conftest import Factory
 from tests.support import backups, clients, deploys, s3, sample_accounts
 from tests.support.backups import PASSWORD
+from tests.support.releases import on_debian_13
 from tests.support.sample_accounts import CAROL
 from tests.support.secret_watch import watched
 from tests.targets.containers import Target
@@ -87,6 +88,8 @@ def assert_all_is_back(server: Target, data: dict[str, Any]) -> None:
     assert backups.mailboxes(server, CAROL, PASSWORD) == before
 
 
+# test_storage_that_speaks_s3 has both releases
+@on_debian_13
 def test_a_host_that_is_reached_by_ssh(server: Target, vault: Target) -> None:
     data = by_sftp(vault)
     deployed(server, data)

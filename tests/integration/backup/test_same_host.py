@@ -7,11 +7,14 @@ import pytest
 from tests.integration.conftest import Factory
 from tests.support import backups, clients, deploys, sample_accounts
 from tests.support.backups import PASSWORD, REPOSITORY
+from tests.support.releases import on_debian_13
 from tests.support.sample_accounts import CAROL, STRANGER
 
 pytestmark = pytest.mark.both_engines
 
 
+# test_backup.py brings a whole backup back on both releases
+@on_debian_13
 def test_what_came_after_the_backup_is_put_aside(clone: Factory) -> None:
     data = sample_accounts.data(
         mail_backup_repository=REPOSITORY, mail_postfix_main={"defer_transports": "smtp"}
