@@ -16,7 +16,7 @@ from tests.support import clients, sample_accounts
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
-pytestmark = pytest.mark.both_engines_everywhere
+pytestmark = pytest.mark.both_engines
 
 PASSWORD = 'it\'s "se cret" \\ 5'
 EVE = "eve@new.example"

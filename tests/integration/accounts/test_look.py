@@ -14,7 +14,7 @@ from tests.support.sample_accounts import ALICE, BOB, CAROL, DAVE, ERIN, REMOTE
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
-pytestmark = pytest.mark.both_engines_everywhere
+pytestmark = pytest.mark.both_engines
 
 #: Has used nearly all of its quota; has no mail.
 FULL, NEW = "full@crowd.example", "new@crowd.example"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.conftest import Factory
 from tests.support import clients, sample_accounts
+from tests.support.releases import on_debian_13
 from tests.targets.containers import Target
 from tests.targets.pyinfra import PyinfraRun
 
@@ -48,6 +49,8 @@ def run(target: Target, directory: Path, first: str, *args: str, **options: Any)
     return target.pyinfra(*args, str(script), env={**os.environ, "PW": "anna's word"}, **options)
 
 
+# operations plan here, and not on the host: the last test has both releases
+@on_debian_13
 def test_on_a_bare_host_a_dry_run_shows_all_of_it(bare: Factory, db_engine: str, tmp_path: Path) -> None:
     target = bare("compose")
     dry = run(target, tmp_path, SETTINGS, "--dry", "--json").check()
@@ -68,6 +71,7 @@ def test_on_a_bare_host_a_dry_run_shows_all_of_it(bare: Factory, db_engine: str,
     assert target.exec("command -v psql mariadb", check=False).stdout == ""
 
 
+@on_debian_13
 def test_the_deploy_and_then_accounts(
     factory: Factory, installed: str, db_engine: str, tmp_path: Path
 ) -> None:

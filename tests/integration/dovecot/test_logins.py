@@ -194,6 +194,8 @@ def answer(service: str, target: Target, user: str, password: str) -> tuple[obje
     raise AssertionError(f"{user} is in")
 
 
+# Dovecot makes the pause, whatever the engine
+@pytest.mark.postgresql
 @pytest.mark.parametrize("service", LOGIN)
 def test_a_failed_login_tells_nothing(host: Target, service: str) -> None:
     """Neither text nor time of the answer shows whether the user exists: the pause hides the rest."""
@@ -224,6 +226,7 @@ def session_of(target: Target, user: str) -> imaplib.IMAP4:
     return session
 
 
+@pytest.mark.postgresql
 def test_one_user_has_only_so_many_connections(host: Target) -> None:
     with ThreadPoolExecutor(10) as pool:
         sessions = list(pool.map(lambda _: session_of(host, BOB), range(10)))
