@@ -14,6 +14,7 @@ import pytest
 
 from tests.conftest import KEEP
 from tests.support import alert_scenarios, clients, deploys, logins, prometheus, sample_accounts
+from tests.support.releases import on_debian_13
 from tests.support.sample_accounts import ALICE, CAROL, STRANGER
 from tests.support.watched import Watched, value
 from tests.targets import networks
@@ -159,6 +160,8 @@ def test_a_stopped_service_fires_an_alert(watched: Watched) -> None:
     clients.eventually(lambda: not prometheus.query(watched.prometheus, firing), "the alert stays", 60)
 
 
+# the numbers are those of the backup itself
+@on_debian_13
 def test_a_backup_is_shown_and_one_that_fails_fires_an_alert(watched: Watched) -> None:
     server, firing = watched.server, 'ALERTS{alertstate="firing",alertname="MailBackupFailed"}'
     server.exec("systemctl start mailstack-backup", timeout=120)
@@ -181,7 +184,7 @@ def test_a_backup_is_shown_and_one_that_fails_fires_an_alert(watched: Watched) -
 
 
 # Prometheus is the same for a server of either release
-@pytest.mark.parametrize("debian", [13], ids=["debian13"], indirect=True)
+@on_debian_13
 def test_each_alert_fires_for_its_fault_alone(watched: Watched) -> None:
     names = re.findall(r"- alert: (\w+)", prometheus.ALERTS)
     assert names == [*alert_scenarios.BAD, *alert_scenarios.LATE]
@@ -263,6 +266,7 @@ def test_nobody_else_reads_them(watched: Watched, peer: Target) -> None:
         pass
 
 
+@on_debian_13
 def test_the_probe_finds_a_server_without_numbers(watched: Watched) -> None:
     probe = Path(prometheus.FILES.parent / "shell" / "probe_metrics.sh").read_text()
     watched.numbers()
@@ -275,6 +279,7 @@ def test_the_probe_finds_a_server_without_numbers(watched: Watched) -> None:
         watched.server.exec("systemctl start prometheus-node-exporter")
 
 
+@on_debian_13
 def test_without_clients_it_is_on_loopback(watched: Watched) -> None:
     data = watched.data(mail_metrics_clients=[])
     deploys.run(watched.server, data)
@@ -286,6 +291,7 @@ def test_without_clients_it_is_on_loopback(watched: Watched) -> None:
     deploys.run(watched.server, watched.data())
 
 
+@on_debian_13
 def test_switched_off_nothing_of_it_runs(watched: Watched) -> None:
     server, off = watched.server, sample_accounts.data()
     units = "mailstack-metrics.timer mailstack-metrics.service mailstack-metrics-gate " + EXPORTER
