@@ -255,10 +255,10 @@ def test_an_alias_whose_target_becomes_local_is_folded() -> None:
 
 def test_thousands_are_quick() -> None:
     users = tuple(user(email=f"user{n}@example.org", initial_password="x") for n in range(5000))
-    start = time.monotonic()
+    start = time.process_time()
     changes = plan(current("example.org"), Accounts(users=users))
     sql = account_sql.script(dialect, changes, "mailadmin", lambda _: "hash")
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert sql.count("INSERT") == 1
 
 
