@@ -12,7 +12,7 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack.accounts.mail_source import Login, Source, expanded, logins_in
 from mailstack.on_host.import_mail import files, imap
 from mailstack.on_host.import_mail.mbox import messages
-from mailstack.on_host.import_mail.plan import quoted
+from mailstack.on_host.import_mail.plan import Plan, quoted
 
 BEGIN = "From a@example.org Sat Feb  1 10:11:12 2020"
 
@@ -123,6 +123,16 @@ def test_values_of_dovecot_s_configuration(value: str, generation: str, result: 
     assert quoted(value, generation) == result
 
 
+@pytest.mark.parametrize("generation, user", [("2.3", '"a%%example.org"'), ("2.4", '"a%example.org"')])
+def test_a_login_may_have_a_percent_sign(generation: str, user: str) -> None:
+    """As those of Courier and cPanel; 2.3 said: Unknown variable '%e'."""
+    login = {"login": "a%example.org", "password": "100%u", "verify": True}
+    source = {"host": "old.example.net", "port": 993, "tls": "imaps", **login}
+    about = {"email": "a@example.org", "home": "/", "generation": generation, "which": "", "exclude": []}
+    found = imap.settings(Plan({**about, "source": source}), "")
+    assert (found["imapc_user"], found["imapc_password"]) == (user, '"100%u"')
+
+
 @pytest.mark.parametrize(
     "name, result", [("Grüße", "Gr&APwA3w-e"), ("a&b", "a&-b"), ("日本", "&ZeVnLA-"), ("plain", "plain")]
 )
@@ -217,6 +227,12 @@ def test_a_length_that_fits() -> None:
     assert first.endswith(body.encode()) and second.startswith(b"Subject: b")
     wrong = text.replace(f"Length: {len(body)}", "Length: 7")
     assert len(found_in(wrong)) == 3
+    cut = text.replace(f"Length: {len(body)}", "Length: 9999")
+    assert len(found_in(cut)) == 3
+
+
+def test_a_date_that_a_maildir_can_not_have() -> None:
+    assert found_in(f"{BEGIN.replace('2020', '1960')}\nSubject: a\n\nbody\n")[0][2] == 0
 
 
 def test_what_was_read_or_deleted_keeps_the_names_of_others() -> None:

@@ -79,18 +79,27 @@ def from_imap(plan: Plan) -> tuple[list[str], int]:
     finally:
         with suppress(OSError, imaplib.IMAP4.error):
             session.logout()
-    settings = {
+    configure(plan, settings(plan, prefix))
+    return ["imapc:"], sum(there.values())
+
+
+def settings(plan: Plan, prefix: str) -> dict[str, str]:
+    """Return Dovecot's settings for the other server, see ``namespace`` for the prefix."""
+    source = plan.source
+    user = source["login"]
+    if plan.generation == "2.3":  # it takes % for a variable here, and not in the password
+        user = user.replace("%", "%%")
+    found = {
         "imapc_host": quoted(source["host"], plan.generation),
         "imapc_port": str(source["port"]),
         "imapc_ssl": source["tls"],
-        "imapc_user": quoted(source["login"], plan.generation),
+        "imapc_user": quoted(user, plan.generation),
         "imapc_password": quoted(source["password"], plan.generation),
         "imapc_list_prefix": quoted(prefix, plan.generation),
         "ssl_client_ca_dir": "/etc/ssl/certs",
     }
     if not source["verify"]:
-        settings["imapc_ssl_verify" if plan.generation == "2.3" else "ssl_client_require_valid_cert"] = "no"
+        found["imapc_ssl_verify" if plan.generation == "2.3" else "ssl_client_require_valid_cert"] = "no"
     if plan.generation == "2.3":
-        settings["imapc_features"] = "rfc822.size fetch-headers"
-    configure(plan, settings)
-    return ["imapc:"], sum(there.values())
+        found["imapc_features"] = "rfc822.size fetch-headers"
+    return found
