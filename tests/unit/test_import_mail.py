@@ -10,9 +10,10 @@ import pytest
 from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.accounts.mail_source import Login, Source, expanded, logins_in
+from mailstack.on_host.import_mail import __main__ as program
 from mailstack.on_host.import_mail import files, imap
 from mailstack.on_host.import_mail.mbox import messages
-from mailstack.on_host.import_mail.plan import Plan, quoted
+from mailstack.on_host.import_mail.plan import Plan, Problem, quoted
 
 BEGIN = "From a@example.org Sat Feb  1 10:11:12 2020"
 
@@ -264,3 +265,42 @@ def test_only_regular_files_are_copied(tmp_path: Path) -> None:
     files.copy_maildir(plan, old, tmp_path / "new")
     assert [path.name for path in (tmp_path / "new").rglob("*:2,*")] == ["1:2,S"]
     plan.say.assert_called_once_with(f"{old}/cur/2:2,S is left out: it is no regular file")
+
+
+def test_folders_that_dovecot_would_pass_over(tmp_path: Path) -> None:
+    old, plan = tmp_path / "old", Mock()
+    for name in ("", ".~a", ".b.~c"):
+        files.new_folder(old / name)
+    (old / ".~a/cur/1:2,S").write_text("mail")
+    files.copy_maildir(plan, old, tmp_path / "new")
+    assert [path.parts[-3] for path in (tmp_path / "new").rglob("*:2,*")] == ["._a"]
+    assert (tmp_path / "new/.b.~c/cur").is_dir()
+    (tmp_path / "~d").write_text(f"{BEGIN}\nSubject: a\n\nbody\n")
+    files.copy_mbox(plan, tmp_path / "~d", tmp_path / "one")
+    (tmp_path / "mbox").mkdir()
+    (tmp_path / "~d").rename(tmp_path / "mbox/~d")
+    files.copy_mbox(plan, tmp_path / "mbox", tmp_path / "many")
+    assert [path.parts[-3] for path in (tmp_path / "many").rglob("*:2,*")] == ["._d"]
+
+
+def test_a_name_that_is_too_long_is_that_of_the_source(tmp_path: Path) -> None:
+    place = tmp_path / "mbox" / ("\u0416" * 100)
+    place.parent.mkdir()
+    place.write_text(f"{BEGIN}\nSubject: a\n\nbody\n")
+    with pytest.raises(Problem, match=f"^{place}: the name of its folder has 270 letters .* allowed: 255"):
+        files.copy_mbox(Mock(), place.parent, tmp_path / "new")
+
+
+@pytest.mark.parametrize("here, exclude, said", [(16, [], True), (17, [], False), (16, ["Sent"], False)])
+def test_messages_that_did_not_come_are_named(
+    monkeypatch: pytest.MonkeyPatch, here: int, exclude: list[str], said: bool
+) -> None:
+    plan = Mock(source={"kind": "mbox"}, exclude=exclude)
+    counts = iter(({}, {"INBOX": here}))
+    monkeypatch.setattr(program, "configure", lambda _: None)
+    monkeypatch.setattr(program, "counted", lambda _: next(counts))
+    monkeypatch.setattr(program, "stage", lambda _: (["maildir:/copy"], 17))
+    monkeypatch.setattr(program, "synchronise", lambda *_: None)
+    program.bring(plan)
+    lines = [str(call.args[0]) for call in plan.say.call_args_list]
+    assert any("not all is here: 17 messages in the source, 16 here" in line for line in lines) is said

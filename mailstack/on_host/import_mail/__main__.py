@@ -41,6 +41,9 @@ def bring(plan: Plan) -> None:
         watching.join()
     after = counted(plan)
     new = {folder: count - before.get(folder, 0) for folder, count in after.items()}
+    here = sum(after.values())
+    if here < number and not plan.exclude:
+        plan.say(f"not all is here: {number:,} messages in the source, {here:,} here; compare their folders")
     full = sum(1 for count in new.values() if count > 0)
     plan.say(f"{sum(new.values()):,} new messages in {full} folders, {time.monotonic() - began:.0f} s")
 

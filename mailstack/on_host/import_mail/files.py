@@ -18,6 +18,8 @@ from .mbox import first_line, messages
 from .plan import Plan, Problem
 
 STAGE = Path("/var/lib/mailstack-import_mail")
+_LONGEST = 255
+"""The longest name that a file system has."""
 _KEPT = ("dovecot-uidlist", "dovecot-keywords", "dovecot-uidvalidity", "subscriptions", "maildirfolder")
 
 
@@ -86,6 +88,11 @@ def is_folder(directory: Path) -> bool:
     return all(part.is_dir() and not part.is_symlink() for part in parts)
 
 
+def opened_name(directory: str) -> str:
+    """Return a name like that of a folder's directory: Dovecot passes one over that begins with ``~``."""
+    return re.sub("^[.]~", "._", directory)
+
+
 def new_folder(path: Path) -> None:
     """Make an empty Maildir."""
     for name in ("cur", "new", "tmp"):
@@ -99,7 +106,7 @@ def copy_maildir(plan: Plan, source: Path, target: Path) -> None:
     for directory in [source, *sorted(source.glob(".*"))]:
         if not is_folder(directory):
             continue
-        new = target if directory == source else target / directory.name
+        new = target if directory == source else target / opened_name(directory.name)
         new_folder(new)
         for name in ("cur", "new"):
             if (directory / name).is_dir() and not (directory / name).is_symlink():
@@ -120,7 +127,12 @@ def copy_mbox(plan: Plan, source: Path, target: Path) -> None:
     found = False
     for folder, file in mbox_files(source):
         found = True
-        new = target / folder if folder else target
+        if len(folder) > _LONGEST:
+            raise Problem(
+                f"{file}: the name of its folder has {len(folder)} letters as Dovecot writes it; "
+                f"allowed: {_LONGEST}; rename the file"
+            )
+        new = target / opened_name(folder) if folder else target
         new_folder(new)
         with file.open("rb") as opened:
             for name, content, date in messages(opened):
