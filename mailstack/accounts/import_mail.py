@@ -140,7 +140,8 @@ def _import_mail(
     if not bringing:
         raise OperationError(f"there is no user of {wanted} whose mail can be imported: see above")
     for user in bringing:
-        host.log(f"~ user {user.email}: what is new in {source.of(user.email).get('path', wanted)}")
+        about = source.of(user.email)
+        host.log(f"~ user {user.email}: what is new in {about.get('path') or about['host']}")
     generation = read(PLATFORM).dovecot
 
     def bring() -> None:
