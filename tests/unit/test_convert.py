@@ -16,7 +16,7 @@ import pytest
 
 from mailstack.accounts.convert import is_unfinished, last_time
 from mailstack.on_host.convert import __main__ as program
-from mailstack.on_host.convert import checks
+from mailstack.on_host.convert import checks, lock
 from mailstack.on_host.convert.move import LOCKED, Move, Problem
 from mailstack.shell import script
 
@@ -72,6 +72,63 @@ def test_messages_that_dovecot_does_not_show_are_not_left_behind(move: Move) -> 
     hidden.mkdir(parents=True)
     (hidden / "3.host:2,").write_bytes(b"x")
     assert f"{move.source} has 3 files of messages, and Dovecot shows 2" in problem(move)
+
+
+def test_what_dovecot_has_not_seen_is_not_left_behind(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail is still in the old place for the next run: the database is not told of the new one."""
+    changed: list[Move] = []
+    monkeypatch.setattr(move, "copy", lambda _: True)
+    move.new.mkdir()
+    monkeypatch.setattr(program, "change", changed.append)
+    monkeypatch.setattr(program, "written", lambda _: None)
+    (move.source / "new/3.host").write_bytes(b"x")
+    with pytest.raises(Problem, match="Maildir has 3 files of messages, and Dovecot has copied 2"):
+        program.switch(move)
+    assert not changed and move.new.is_dir()
+    (move.source / "new/3.host").unlink()
+    assert program.switch(move) == 2 and changed
+
+
+def test_the_mailbox_is_locked_between_two_deliveries(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [["lmtp (7)"], ["imap (8)", "lmtp (7)"], ["imap (8)"], []]
+    left_at_lock: list[int] = []
+    monkeypatch.setattr(lock, "_opened", lambda _: seen.pop(0))
+    monkeypatch.setattr(lock, "_processes", lambda: ["1"])
+    monkeypatch.setattr(lock, "_locked", lambda _: [])
+    monkeypatch.setattr(lock, "_among", lambda *_: left_at_lock.append(len(seen)))
+    monkeypatch.setattr(move, "sessions", list)
+    lock.lock(move)
+    assert left_at_lock == [1]
+
+
+def test_lock_files_of_who_was_locked_out_are_removed(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [move.source, move.source / ".Sent", move.source / ".dovecot lock"]
+    folders[-1].mkdir()
+    left = [folder / name for folder in folders for name in ("dovecot-uidlist.lock", "subscriptions.lock")]
+    left.append(move.source / "dovecot.index.log.newlock")
+    kept = [move.source / "dovecot-uidlist", move.source / "dovecot.index.log", folders[-1] / "cur"]
+    for file in (*left, *kept):
+        file.write_text("1:mail.example.org")
+    monkeypatch.setattr(lock, "_processes", list)
+    monkeypatch.setattr(move, "sessions", list)
+    lock.lock(move)
+    assert not any(file.exists() for file in left) and all(file.exists() for file in kept)
+
+
+def test_a_process_that_closes_files_still_has_the_others_open(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery is busy as the mailbox is locked: some of its files are gone as they are looked at."""
+    real = Path.readlink
+
+    def readlink(file: Path) -> Path:
+        if file.name == "0":
+            raise FileNotFoundError(2, "No such file or directory")
+        return real(file)
+
+    monkeypatch.setattr(Path, "readlink", readlink)
+    with (move.source / "cur/1.host:2,S").open():
+        assert any(f"({os.getpid()})" in each for each in lock._opened(move.source))
 
 
 @pytest.mark.parametrize(
@@ -163,8 +220,9 @@ def test_copies_that_keep_backups_waiting_have_a_short_limit(
     move.copy = copy  # type: ignore[method-assign]
     move.driver = lambda: "maildir"  # type: ignore[method-assign]
     monkeypatch.setattr(program, "no_backup", no_backup)
-    for name in ("tidy", "check", "written", "lock", "unlock"):
+    for name in ("tidy", "check", "written", "unlock"):
         monkeypatch.setattr(program, name, lambda *_: None)
+    monkeypatch.setattr(program, "lock", lambda _: time.monotonic())
     monkeypatch.setattr(program, "switch", lambda _: 2)
     program.carry(move)
     assert limits == [(False, program.COPYING), (True, LOCKED)]

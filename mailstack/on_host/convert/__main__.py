@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .checks import check
+from .checks import check, check_copied
 from .lock import exchange, lock, unlock
 from .move import LOCKED, Move, Problem, messages_of
 from .record import note
@@ -51,13 +51,12 @@ def carry(move: Move) -> dict[str, Any]:
     copy_open(move, COPYING)
     with no_backup():
         copy_open(move, LOCKED)  # no backup can begin meanwhile
-        began = time.monotonic()
         try:
-            lock(move)
+            locked = lock(move)
             messages = switch(move)
         finally:
             unlock()
-    return {"messages": messages, "locked": round(time.monotonic() - began, 2)}
+    return {"messages": messages, "locked": round(time.monotonic() - locked, 2)}
 
 
 def copy_open(move: Move, within: float) -> None:
@@ -80,6 +79,7 @@ def switch(move: Move) -> int:
     before, after = move.counted(move.before, move.source), move.counted(move.after, move.new)
     if differ := sorted({*before} ^ {*after}):
         raise Problem(f"the new mail has not the same numbers as the old: {'; '.join(differ)[:500]}")
+    check_copied(move, messages_of(before))
     move.mark.touch()
     move.target.unlink(missing_ok=True)  # the file in its place, if it was carried the other way before
     move.new.rename(move.target)

@@ -55,6 +55,17 @@ def check_complete(move: Move) -> None:
     )
 
 
+def check_copied(move: Move, shown: int) -> None:
+    """Raise ``Problem`` if a locked Maildir has messages that Dovecot does not show, and so has not copied.
+
+    In sdbox, Dovecot's index says what is a message. A file without an entry there has been expunged.
+
+    + shown: the number of messages that Dovecot shows
+    """
+    if move.before == "maildir" and (there := size(move.source).messages) != shown:
+        raise Problem(f"{move.source} has {there} files of messages, and Dovecot has copied {shown}")
+
+
 def size(place: Path) -> Size:
     """Return the size of a directory. Raises ``Problem`` for what can't be carried over."""
     total, files, messages = 0, 0, 0

@@ -12,6 +12,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from .move import NOT_FOUND, Move, Problem, doveadm
@@ -22,11 +23,21 @@ _EMPTY = "ro,mode=0,size=4k,nr_inodes=2"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 _END = 30
 """The seconds in which sessions and deliveries must end."""
+_GAP = 10
+"""The seconds in which there should be a moment without a delivery."""
+_LOCK_FILES = ("dovecot*lock", "subscriptions.lock")
+"""The names of Dovecot's lock files, in each folder."""
 
 
-def lock(move: Move) -> None:
-    """Let nobody open the mail any more, and wait until nobody has it open. Raises ``Problem``."""
-    for process in _processes():
+def lock(move: Move) -> float:
+    """Let nobody open the mail any more, and wait until nobody has it open. Raises ``Problem``.
+
+    Returns when it was locked, by the monotonic clock.
+    """
+    processes = _processes()
+    _wait_for_gap(move.source)
+    locked = time.monotonic()
+    for process in processes:
         if not _locked(process):
             try:
                 _among(process, "mount", "-t", "tmpfs", "-o", _EMPTY, NAME, str(move.source))
@@ -41,6 +52,8 @@ def lock(move: Move) -> None:
         if sessions:
             doveadm(["kick", move.email], 30, accepted=(0, NOT_FOUND))
         time.sleep(0.1)
+    _remove_lock_files(move.source)
+    return locked
 
 
 def unlock() -> None:
@@ -57,6 +70,28 @@ def exchange(one: Path, other: Path) -> None:
     if libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE):
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), str(one))
+
+
+def _wait_for_gap(place: Path) -> None:
+    """Wait for a moment without a delivery.
+
+    Postfix repeats one that is cut off. Its message may be in the mailbox already, and would be there twice.
+    """
+    deadline = time.monotonic() + _GAP
+    while time.monotonic() < deadline and any(each.startswith("lmtp ") for each in _opened(place)):
+        time.sleep(0.02)
+
+
+def _remove_lock_files(place: Path) -> None:
+    """Remove the lock files of processes that had one as the mount came, and so could not remove it.
+
+    As long as such a process lives, doveadm would wait for two minutes, and then succeed without the messages
+    that are not in Dovecot's index yet (maildir-sync.c).
+    """
+    for name in _LOCK_FILES:
+        for file in place.rglob(name):
+            if file.is_file():
+                file.unlink()
 
 
 def _processes() -> list[str]:
@@ -89,9 +124,13 @@ def _locked(process: str) -> list[str]:
 def _opened(place: Path) -> Iterator[str]:
     """Yield the processes that have a file below a directory open."""
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            paths = [str(file.readlink()) for file in (process / "fd").iterdir()]
-            if any(path.startswith(f"{place}/") for path in paths):
+        with suppress(OSError):  # it has ended
+            if any(_target(file).startswith(f"{place}/") for file in (process / "fd").iterdir()):
                 yield f"{(process / 'comm').read_text().strip()} ({process.name})"
-        except OSError:  # it has ended, or closed the file
-            continue
+
+
+def _target(file: Path) -> str:
+    """Return the path of a file that a process has open, or nothing if it has closed it by now."""
+    with suppress(OSError):
+        return str(file.readlink())
+    return ""

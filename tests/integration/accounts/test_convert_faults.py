@@ -44,6 +44,25 @@ def killed(*arguments):
 setattr(program, name, killed)
 program.main()
 """
+#: A delivery that is locked out half-way, as it has the lock of the folder: `caught.py MAILDIR ID`.
+CAUGHT = """
+import os, socket, sys, time
+maildir, number = os.open(sys.argv[1], os.O_RDONLY), sys.argv[2]
+def write(name, text):
+    owner = os.fstat(maildir)
+    file = os.open(name, os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=maildir)
+    os.fchown(file, owner.st_uid, owner.st_gid)
+    os.write(file, text.encode())
+    os.close(file)
+index = os.open("dovecot.index.log", os.O_RDONLY, dir_fd=maildir)
+print(os.getpid(), flush=True)
+while not os.path.ismount(sys.argv[1]):
+    time.sleep(0.01)
+write("new/1.caught", f"Message-ID: {number}\\nSubject: caught\\n\\nHello\\n")
+write("dovecot-uidlist.lock", f"{os.getpid()}:{socket.gethostname()}")
+os.close(index)
+time.sleep(900)
+"""
 #: When it is killed, by the user to whom that happens; with the driver that the database has then.
 MOMENTS = {
     "copied": ("after1 copy_open", "maildir"),
@@ -135,6 +154,20 @@ def test_what_else_works_on_the_mail(server: Target, user: str) -> None:
     assert ended
     running.join(60)
     assert driver(server, user) == "sdbox"
+
+
+def test_a_delivery_that_is_locked_out_loses_nothing(server: Target, user: str) -> None:
+    """Dovecot waits for the lock of a living process, and then goes on without what it has not seen yet."""
+    maildir, number = f"{clients.home(server, user)}/Maildir", "<caught@remote.example.net>"
+    server.write("/root/caught.py", CAUGHT.encode())
+    server.exec(f"setsid python3 /root/caught.py {maildir} '{number}' >/root/caught 2>&1 </dev/null &")
+    process = clients.eventually(lambda: server.exec("cat /root/caught").stdout.strip(), "it does not begin")
+    try:
+        said = convert(server, user).check().stderr
+    finally:
+        server.exec(["kill", process])
+    assert f"1 of 1: {user}: {COUNT + 1} messages" in said
+    assert clients.received(server, user, number, PASSWORD)
 
 
 def test_what_can_not_be_carried_is_said_and_recorded(server: Target, user: str) -> None:
