@@ -317,6 +317,31 @@ def test_only_the_work_of_restores_is_left_out(places: Path) -> None:
     assert not left_out & {".before-restore", ".restoring"}
 
 
+class Mailless(Backup):
+    """A run on a server whose first message comes after so many looks at its mail."""
+
+    def __init__(self, root: Path, comes_after: int) -> None:
+        super().__init__({}, Listed(), Progress())  # type: ignore[arg-type]
+        self.root, self.left = root, comes_after
+
+    def _live(self, root: str) -> str:
+        assert list(self.root.iterdir()), "restic refuses that"
+        return "bbbb2222"
+
+    def _complete(self, root: str, mail: str) -> None:
+        self.left -= 1
+        if not self.left:
+            (self.root / "example.org").mkdir()
+        self.counts = {"messages": int(self.left <= 0)}
+
+
+@pytest.mark.parametrize(("comes_after", "snapshot"), [(2, ""), (1, "bbbb2222")])
+def test_a_server_that_never_had_mail_is_kept(places: Path, comes_after: int, snapshot: str) -> None:
+    root = places / "vmail"
+    (root / ".restoring").mkdir(parents=True)
+    assert Mailless(root, comes_after)._mail(str(root)) == snapshot
+
+
 DUMP = """CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$
   GRANT SELECT ON TABLE x TO nobody_in_text;
 $$;

@@ -150,9 +150,8 @@ class Backup:
         """Make both snapshots, and return the ID of the one that completes the backup."""
         tags = ["--tag", WHOLE]
         if root := self.wanted["mail"]:
-            mail = self._live(root)
-            self._complete(root, mail)
-            tags += ["--tag", f"mail={mail}"]
+            mail = self._mail(root)
+            tags += ["--tag", f"mail={mail}"] if mail else []
         self._others()
         self.progress.step("keep the rest")
         tags += [text for name, count in self.counts.items() for text in ("--tag", f"{name}={count}")]
@@ -161,6 +160,19 @@ class Backup:
         if self.repository.unread:  # of the mail, the pass after it has all that vanished meanwhile
             self.failed.append(f"not kept: {self.repository.unread}")
         return made
+
+    def _mail(self, root: str) -> str:
+        """Keep the mail; return the ID of its snapshot, or nothing for a server that never had any.
+
+        restic refuses to make a snapshot without a file or directory.
+        """
+        for _ in range(2):
+            found = {each.name for each in Path(root).iterdir()}
+            mail = self._live(root) if found - {ASIDE, WORK} else ""
+            self._complete(root, mail)
+            if mail or not self.counts["messages"]:
+                break  # or the very first one came in this moment
+        return mail
 
     def _live(self, root: str) -> str:
         """Make a snapshot of the mail as it flows, and return its ID."""
@@ -180,6 +192,7 @@ class Backup:
         """Keep what that snapshot lacks; see ``keeping``."""
         self.progress.step("keep what came meanwhile")
         place = STAGE / "mail"
+        shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         owner = self.wanted["owner"]
         shutil.chown(place, owner, owner)
@@ -189,7 +202,7 @@ class Backup:
         self.counts |= found
 
     def _fingerprints(self, mail: str) -> Iterator[str]:
-        for node in self.repository.lines("ls", "--json", mail):
+        for node in self.repository.lines("ls", "--json", mail) if mail else ():
             path = str(node.get("path", "")).removeprefix("/")
             if node.get("type") == "file" and is_message(path):
                 mtime = datetime.fromisoformat(_seconds(str(node["mtime"])))

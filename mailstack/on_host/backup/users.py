@@ -92,7 +92,8 @@ class UserRestore:
         self.progress.step("read the mail")
         parts = (f"/mail/tree/{directory}", *lists_of(directory))
         bad = written(self.repository, str(found["id"]), rest, *parts)
-        bad += written(self.repository, mail_of(found), live, f"/{directory}")
+        if mail := mail_of(found):
+            bad += written(self.repository, mail, live, f"/{directory}")
         if bad:
             self.failed.append(f"the repository is damaged: {len(bad)} files can't be read, such as {bad[0]}")
         owner = self.wanted["owner"]

@@ -67,6 +67,7 @@ def test_one_vps(bare: Factory, names: Target, tmp_path: Path) -> None:
     host = bare()
     example = examples.prepared("one-vps", tmp_path, {HOSTNAME: host})
     example.deploy()
+    example.run("backup", "now", "-y")  # before there is any mail
     dns.use(host, names)
     example.add_alice()
     deploys.assert_mail_flows(host)
