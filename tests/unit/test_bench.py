@@ -12,7 +12,7 @@ from typing import cast
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from bench import history, report, servers
+from bench import groups, history, report, servers
 from bench.history import Point, Run
 from bench.kit import Kit
 from bench.report import GOAL_COLUMNS, Table, goal
@@ -104,3 +104,10 @@ def test_medians_take_turns() -> None:
     found = report.medians({"a": lambda: measure("a"), "b": lambda: measure("b")}, runs=3)
     assert found == {"a": 2.0, "b": 5.0}
     assert called == ["a", "b"] * 3
+
+
+def test_the_hosts_of_a_server_can_work_together() -> None:
+    """The rules of the inventory refuse others."""
+    (_, *seconds), _ = groups.table((4, 9)).rows
+    assert all(float(each) > 0 for each in seconds)
+    assert {node.groups for node in groups.nodes(9)} == {("db",), ("mx", "proxy"), ("imap",)}
