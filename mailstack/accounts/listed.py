@@ -19,8 +19,11 @@ SERVICES = ("imap", "pop3", "smtp", "sieve")
 """The services of which the last login is recorded."""
 
 _json = JSONEncoder().encode
+_NOT_READ = '"used_mb": null, "used_messages": null, "used_percent": null'
 _BOOLEANS = {True: "true", False: "false"}
 _BEGIN = date(1970, 1, 1).toordinal()
+_CLOCK = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60))
+_SECONDS = tuple(f"{second:02}" for second in range(60))
 
 _STATE = ("u.email", "u.active AND d.active", MEGABYTES, MESSAGES)
 USER = (*_STATE, "u.home_directory", "u.mail_directory")
@@ -106,19 +109,25 @@ class User(NamedTuple):
 
     def json(self) -> str:
         """Return it as JSON. It is written as text, as a dictionary for each of 100,000 users takes long."""
-        used = "null", "null", "null"
-        if self.used is not None:
-            share = self.share
-            percent = "null" if share is None else f"{round(share, 1)}"
-            used = f"{round(self.used.kilobytes / 1024, 1)}", f"{self.used.messages}", percent
         logins = zip(SERVICES, self.seen, strict=True)
-        seen = [f'"{name}": "{moment(at)}"' for name, at in logins if at is not None]
-        return (
-            f'{{"address": {_json(self.email)}, "active": {_BOOLEANS[self.active]},'
-            f' "quota_mb": {self.quota_mb or "null"}, "quota_messages": {self.quota_messages or "null"},'
-            f' "used_mb": {used[0]}, "used_messages": {used[1]}, "used_percent": {used[2]},'
-            f' "last_login": {{{", ".join(seen)}}}}}'
-        )
+        seen = ", ".join([f'"{name}": "{moment(at)}"' for name, at in logins if at is not None])
+        state = _state(self.active, self.quota_mb, self.quota_messages)
+        used = _NOT_READ if self.used is None else _used(self.used, self.share)
+        return f'{{"address": {_json(self.email)}, {state}, {used}, "last_login": {{{seen}}}}}'
+
+
+@cache
+def _state(active: bool, quota_mb: int, quota_messages: int) -> str:
+    return (
+        f'"active": {_BOOLEANS[active]}, "quota_mb": {quota_mb or "null"},'
+        f' "quota_messages": {quota_messages or "null"}'
+    )
+
+
+def _used(used: Used, share: float | None) -> str:
+    percent = "null" if share is None else round(share, 1)
+    megabytes = round(used.kilobytes / 1024, 1)
+    return f'"used_mb": {megabytes}, "used_messages": {used.messages}, "used_percent": {percent}'
 
 
 class Alias(NamedTuple):
@@ -161,24 +170,17 @@ class Domain(NamedTuple):
 
 def moment(seconds: int) -> str:
     """Return a time as in RFC 3339, in UTC."""
-    days, second = divmod(seconds, 86400)
-    return f"{_date(days)}T{_clock(second // 60)}:{second % 60:02}Z"
+    return f"{_date(seconds // 86400)}T{_CLOCK[seconds // 60 % 1440]}:{_SECONDS[seconds % 60]}Z"
 
 
 def minute(seconds: int) -> str:
     """Return a time to the minute, in UTC."""
-    days, second = divmod(seconds, 86400)
-    return f"{_date(days)} {_clock(second // 60)}"
+    return f"{_date(seconds // 86400)} {_CLOCK[seconds // 60 % 1440]}"
 
 
 @cache
 def _date(days: int) -> str:
     return date.fromordinal(_BEGIN + days).isoformat()
-
-
-@cache
-def _clock(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
 def user_of(row: Sequence[Any]) -> User:

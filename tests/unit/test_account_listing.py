@@ -11,6 +11,8 @@ from mailstack import text
 from mailstack.accounts.listed import KINDS, Used, user_of
 from mailstack.accounts.listing import Filters, Listing
 from mailstack.accounts.used import Mailbox, QuotasUsed
+from mailstack.engines.contract import Rows
+from mailstack.engines.postgresql import dialect
 
 SEEN = 1_700_000_000
 ANSWER: dict[str, Any] = {
@@ -108,6 +110,11 @@ def test_json_of_what_a_mailbox_has() -> None:
         "used_percent": 95.0,
         "last_login": {"sieve": "2023-11-15T22:13:19Z"},
     }
+    assert user_of(["a@b.example", 0, 10, 0, None, None, SEEN, None, None, 86399]).json() == (
+        '{"address": "a@b.example", "active": false, "quota_mb": 10, "quota_messages": null, "used_mb": null,'
+        ' "used_messages": null, "used_percent": null,'
+        ' "last_login": {"imap": "2023-11-14T22:13:20Z", "sieve": "1970-01-01T23:59:59Z"}}'
+    )
     without_quota = bob._replace(quota_mb=0, quota_messages=0, used=Used(0, 0))
     assert json.loads(without_quota.json())["used_percent"] is None
 
@@ -151,6 +158,13 @@ def test_what_mailboxes_have() -> None:
         "new@example.org": Used(0, 0),
     }
     assert question.parse("") == {}
+
+
+def test_a_column_without_values_is_not_sent() -> None:
+    asked = dialect.read_rows({"users": Rows(("u.email", "NULL", "u.active"), "FROM mail_users u")})
+    assert asked.count("json_agg") == 2
+    answer = {"users": [["a", "b"], None, [True, False]], "aliases": [[], None]}
+    assert dialect.rows(answer) == {"users": [("a", None, True), ("b", None, False)], "aliases": []}
 
 
 def test_a_hundred_thousand_accounts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 from mailstack.engines.contract import Rows
@@ -59,12 +60,13 @@ def read_rows(queries: Mapping[str, Rows]) -> str:
     """See ``Dialect.read_rows``.
 
     The answer has lists of columns: PostgreSQL looks up the type of each value in ``json_build_array``, and
-    once in an aggregate.
+    once in an aggregate. A column ``NULL`` has no list.
     """
 
     def columns_of(rows: Rows) -> str:
-        typed = ("NULL::text" if column == "NULL" else column for column in rows.columns)
-        lists = (f"coalesce(json_agg({column}), '[]')" for column in typed)
+        lists = (
+            column if column == "NULL" else f"coalesce(json_agg({column}), '[]')" for column in rows.columns
+        )
         return f"(SELECT json_build_array({', '.join(lists)}) {rows.source})"
 
     parts = ", ".join(f"'{name}', {columns_of(rows)}" for name, rows in queries.items())
@@ -73,7 +75,13 @@ def read_rows(queries: Mapping[str, Rows]) -> str:
 
 def rows(answer: Mapping[str, Any]) -> dict[str, list[tuple[Any, ...]]]:
     """See ``Dialect.rows``."""
-    return {name: list(zip(*columns, strict=True)) for name, columns in answer.items()}
+    return {name: _rows(columns) for name, columns in answer.items()}
+
+
+def _rows(columns: Sequence[Sequence[Any] | None]) -> list[tuple[Any, ...]]:
+    count = next(len(column) for column in columns if column is not None)
+    lists = (repeat(None, count) if column is None else column for column in columns)
+    return list(zip(*lists, strict=True))
 
 
 def health() -> str:
