@@ -44,14 +44,23 @@ MAIL_DOMAINS = (
 )
 """The same, and after a ``+`` each domain whose mail is relayed. In SQL of both engines."""
 
+
+def _word(column: str) -> str:
+    """Return SQL for text without spaces and commas, quoted as in RFC 2045, 6.7."""
+    for character in "= ,":
+        column = f"REPLACE({column}, '{character}', '={ord(character):02X}')"
+    return column
+
+
+_BACKEND = _word("COALESCE(u.backend, '-')")
 USERS_MAIL = (
-    f"{_ANSWER} UNION ALL SELECT CONCAT(MIN(u.email), ' ', COALESCE(u.backend, '-'), ' ', COUNT(*), ' ')"
+    f"{_ANSWER} UNION ALL SELECT CONCAT(MIN(u.email), ' ', {_BACKEND}, ' ', COUNT(*))"
     " FROM mail_users u WHERE '%s' = 'all' GROUP BY u.backend"
-    " UNION ALL SELECT CONCAT(u.email, ' ', COALESCE(u.backend, '-'), ' ', u.home_directory, ' ')"
+    f" UNION ALL SELECT CONCAT(u.email, ' ', {_BACKEND}, ' ', {_word('u.home_directory')})"
     " FROM mail_users u WHERE '%s' = 'all' AND u.home_directory IS NOT NULL"
 )
 """The number of users on each host, with one of them; and all users with a ``home_directory``, also disabled
-ones. The first row is always there. The space at the end of a row is in none of its parts."""
+ones. The first row is always there. Backends and directories are quoted-printable."""
 
 _limits = [f"' ', COALESCE(u.{name}, -1)" for name in tables.USER_LIMITS]
 USER_LIMITS = (

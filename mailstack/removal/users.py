@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import quopri
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -61,8 +62,9 @@ class Users(Question["UsersMail | None"]):
             return None
         numbers: dict[str | None, tuple[int, str]] = {}
         homes = []
-        for row in rest.removesuffix(" ").split(" ,") if rest else ():
-            email, stored, what = row.split(" ", 2)
+        for row in rest.split(",") if rest else ():
+            email, *words = row.split(" ")
+            stored, what = (quopri.decodestring(word.encode()).decode() for word in words)
             backend = None if stored == "-" else stored
             if what.startswith("/"):
                 homes.append(Home(email, backend, what))

@@ -26,11 +26,11 @@ def backend(*reached: str) -> Site:
 
 def test_the_answer() -> None:
     question = Users.of(Connection("pgsql", "", peer=False))
-    said = ".,a@example.org - 12 ,b@example.org second 1 ,z@example.org second /srv/a,b ,"
-    said += "c@example.org - /srv/c \n"
+    said = ".,a=3d@example.org - 12,b@example.org second 1,z@example.org second /srv/a=20=2Cb=3D20ä,"
+    said += "c@example.org - /srv/c\n"
     assert question.parse(said) == UsersMail(
-        {None: (12, "a@example.org"), "second": (1, "b@example.org")},
-        (Home("c@example.org", None, "/srv/c"), Home("z@example.org", "second", "/srv/a,b")),
+        {None: (12, "a=3d@example.org"), "second": (1, "b@example.org")},
+        (Home("c@example.org", None, "/srv/c"), Home("z@example.org", "second", "/srv/a ,b=20ä")),
     )
     assert question.parse(".\n") == UsersMail({})
     assert question.parse("") is None

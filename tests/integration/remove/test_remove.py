@@ -70,10 +70,10 @@ def host(module_factory: Factory, filtering: str) -> Target:
 
 def test_without_a_choice_it_says_what_there_is(host: Target) -> None:
     change = "UPDATE mail_users SET home_directory = {} WHERE email = $$bob@example.org$$"
-    host.exec(f"{SQL} '{change.format('$$/srv/bob$$')}' mail")
+    host.exec(f"{SQL} '{change.format('$$/srv/b ,o=20b$$')}' mail")
     run = remove(host, "component=all")
     host.exec(f"{SQL} '{change.format('NULL')}' mail")
-    assert run.returncode and "the mail of bob@example.org stays in /srv/bob" in run.stderr
+    assert run.returncode and "the mail of bob@example.org stays in /srv/b ,o=20b" in run.stderr
     assert "database mail: 5 users" in run.stderr and "/var/vmail: mail, " in run.stderr
     assert all(f" {choice} (" in run.stderr for choice in ("keep", "archive", "delete"))
 
