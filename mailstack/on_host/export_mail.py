@@ -22,6 +22,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,26 @@ def counted(email: str) -> tuple[int, int]:
 
 def check_place(archive: Path) -> None:
     """Raise ``Problem`` if another user could put a link where root writes, or replace what it wrote."""
-    for place in sorted({*archive.parents, *archive.resolve().parents}):
-        state = place.stat()
-        if state.st_uid not in OWNERS or (state.st_mode & WRITABLE and not state.st_mode & stat.S_ISVTX):
+    archive.parent.stat()  # fails for links in a circle
+    for place in passed(archive.parent):
+        state = place.lstat()
+        is_open = state.st_mode & WRITABLE and not state.st_mode & stat.S_ISVTX
+        if state.st_uid not in OWNERS or (is_open and not stat.S_ISLNK(state.st_mode)):
             raise Problem(
                 f"{place}: other users can change what is there; allowed: a directory such as /root"
             )
+
+
+def passed(path: Path) -> Iterator[Path]:
+    """Yield all directories and links that a path leads through, those of its links too."""
+    here, ahead = Path("/"), [*reversed(path.parts)]
+    while ahead:
+        here = here.parent if ahead[-1] == ".." else here / ahead[-1]
+        del ahead[-1]
+        yield here
+        if here.is_symlink():
+            ahead += reversed(here.readlink().parts)
+            here = here.parent
 
 
 def check_space(archive: Path, size: int) -> None:

@@ -48,3 +48,36 @@ def test_a_link_in_such_a_directory(place: Path, tmp_path: Path) -> None:
     for archive in (tmp_path / "open/link/a.tar.gz", tmp_path / "link/a.tar.gz"):
         with pytest.raises(program.Problem, match="other users can change"):
             program.check_place(archive)
+
+
+def test_a_link_on_the_way_in_such_a_directory(place: Path, tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open/second").symlink_to("../archives")
+    (tmp_path / "first").symlink_to("open/second")
+    program.check_place(tmp_path / "first/a.tar.gz")
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(program.Problem, match=f"{tmp_path}/open: other users can change what is there"):
+        program.check_place(tmp_path / "first/a.tar.gz")
+
+
+def test_a_link_of_another_user(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a directory such as /tmp, others can't replace a link, but its owner can."""
+    link = tmp_path / "link"
+    link.symlink_to(place)
+    real = Path.lstat
+
+    def owned(path: Path) -> os.stat_result:
+        state = real(path)
+        return os.stat_result((*state[:4], 4242, *state[5:])) if path == link else state
+
+    program.check_place(link / "a.tar.gz")
+    monkeypatch.setattr(Path, "lstat", owned)
+    with pytest.raises(program.Problem, match=f"{link}: other users can change what is there"):
+        program.check_place(link / "a.tar.gz")
+
+
+def test_links_in_a_circle(place: Path) -> None:
+    (place / "one").symlink_to("two")
+    (place / "two").symlink_to("one")
+    with pytest.raises(OSError, match="symbolic links"):
+        program.check_place(place / "one/a.tar.gz")
