@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from pyinfra import logger
-from pyinfra.api.exceptions import OperationError, OperationValueError
+from pyinfra.api.exceptions import OperationError, OperationValueError, PyinfraError
 from pyinfra.context import host
 
 from mailstack import addresses, hosts
@@ -198,12 +198,12 @@ def _print_record(users: Sequence[User]) -> None:
 
 
 def is_unfinished(last: Mapping[str, Any], driver: str, delete_old: bool) -> bool:
-    """Return whether a run to this driver has left something to do, as it was cut off, or could not delete.
+    """Return whether a run to this driver has left something to do, also if the database has the driver.
 
     + last: the record of the user, which a run without ``delete_old`` must keep if old mail is to be deleted
     """
     left = delete_old and "left" in last
-    return last.get("after") == driver and (left or not {"messages", "failed"} & last.keys())
+    return last.get("after") == driver and (left or "messages" not in last)
 
 
 def last_time(last: Mapping[str, Any]) -> str:
@@ -271,13 +271,26 @@ def _carried(
         left = said.get("left", "")
     except (ValueError, TypeError, KeyError, AttributeError):
         text = " ".join((done.errors or done.output).split()) or "it ended without a word"
-        left = "the mail stays as it was"
+        left = outcome(settings, user, driver)
     line = f"{which}: {user.email}: {'; '.join(filter(None, [text, left]))}"
     if left:
         host.log_styled(line, fg="red", log_func=logger.error)
     else:
         host.log(line)
     return not left
+
+
+def outcome(settings: Settings, user: User, driver: str) -> str:
+    """Return which mail a user has after an attempt that failed: it may have failed after the switch."""
+    dialect = engine_of(settings).dialect
+    rows = Rows(("mail_driver",), f"FROM mail_users WHERE email = {dialect.literal(user.email)}")
+    try:
+        now = ask(settings, {"now": rows})["now"]
+    except PyinfraError:
+        return "the database does not say which mail is in use; the same command completes it"
+    if now == [(driver,)]:
+        return f"the mail in {driver} is in use; the same command completes it"
+    return "the mail stays as it was"
 
 
 def other_than(driver: str) -> str:

@@ -8,18 +8,24 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.accounts.convert import is_unfinished, last_time
+from mailstack import Settings
+from mailstack.accounts.convert import User, is_unfinished, last_time
 from mailstack.on_host.convert import __main__ as program
 from mailstack.on_host.convert import checks, lock
 from mailstack.on_host.convert.move import LOCKED, Move, Problem
+from mailstack.run import Said
 from mailstack.shell import script
 
+# the command has the same name
+command: Any = import_module("mailstack.accounts.convert")
 CUT_OFF = {"at": "2026-11-30T05:02:25Z", "before": "maildir", "after": "sdbox"}
 
 
@@ -165,7 +171,7 @@ def test_the_record_says_how_it_ended() -> None:
     assert not is_unfinished(CUT_OFF, "maildir", delete_old=True)
     assert last_time(CUT_OFF) == "the last attempt, of 2026-11-30 05:02:25 UTC, was cut off"
     failed = {**CUT_OFF, "failed": "no room"}
-    assert not is_unfinished(failed, "sdbox", delete_old=False)
+    assert is_unfinished(failed, "sdbox", delete_old=False)  # it failed after the switch
     assert last_time(failed) == "the last attempt, of 2026-11-30 05:02:25 UTC, failed: no room"
     done = {**CUT_OFF, "messages": 3, "locked": 0.4}
     assert not is_unfinished(done, "sdbox", delete_old=False) and not last_time(done) and not last_time({})
@@ -175,6 +181,49 @@ def test_the_record_says_how_it_ended() -> None:
     assert last_time(left) == (
         "the last attempt, of 2026-11-30 05:02:25 UTC, failed: Maildir.old is not deleted: no"
     )
+
+
+@pytest.mark.parametrize(
+    ("drivers", "outcome"),
+    [
+        ([("maildir",)], "the mail stays as it was"),
+        ([("sdbox",)], "the mail in sdbox is in use; the same command completes it"),
+        (None, "the database does not say which mail is in use; the same command completes it"),
+    ],
+)
+def test_an_attempt_that_failed_says_which_mail_is_in_use(
+    monkeypatch: pytest.MonkeyPatch, drivers: list[tuple[str]] | None, outcome: str
+) -> None:
+    lines: list[str] = []
+
+    def ask(settings: Settings, queries: object) -> dict[str, list[tuple[str]]]:
+        if drivers is None:
+            raise OperationValueError("there is no mail database 'mail' that answers")
+        return {"now": drivers}
+
+    monkeypatch.setattr(command, "ask", ask)
+    monkeypatch.setattr(command, "host", SimpleNamespace(log_styled=lambda line, **_: lines.append(line)))
+    failed = Said(succeeded=False, output="", errors="[Errno 28] No space left on device: 'Maildir.old'\n")
+    monkeypatch.setattr(command.mailbox_program, "run", lambda *_: failed)
+    user = User("alice@example.org", "/var/vmail/a", "maildir", active=True)
+    settings = Settings(mail_hostname="mail.example.org")
+    assert not command._carried(settings, user, "sdbox", "2.4", delete_old=False, which="1 of 1")
+    said = "[Errno 28] No space left on device: 'Maildir.old'"
+    assert lines == [f"1 of 1: alice@example.org: {said}; {outcome}"]
+
+
+def test_a_last_step_that_fails_again_is_left_to_the_next_run(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move.mark.touch()
+    move.old.symlink_to("/dev/full")
+    monkeypatch.setattr(move, "driver", lambda: "sdbox")
+    monkeypatch.setattr(program, "unlock", lambda: None)
+    program.undo(move)
+    assert move.mark.exists() and move.source.is_dir()
+    move.old.unlink()
+    program.undo(move)
+    assert not move.mark.exists() and move.source.is_file() and move.old.is_dir()
 
 
 def test_old_mail_that_can_not_be_deleted_is_no_failed_move(

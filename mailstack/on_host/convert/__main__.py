@@ -133,9 +133,9 @@ def tidy(move: Move, driver: str) -> None:
 
 
 def undo(move: Move) -> None:
-    """Open a locked mailbox, whatever ended the run. Without a database, the next run does the rest."""
+    """Open a locked mailbox, whatever ended the run. What can't be done now, the next run does."""
     unlock()
-    with suppress(Problem):
+    with suppress(Problem, OSError):
         tidy(move, move.driver())
 
 
