@@ -196,6 +196,21 @@ def test_a_quota_does_not_stop_it(places: Path, monkeypatch: pytest.MonkeyPatch,
     assert ("mail_plugins = acl fts\n" if generation == "2.3" else "mail_plugins {\n  quota = no\n}") in text
 
 
+def test_a_folder_that_the_backup_does_not_have_is_no_error_of_doveadm(
+    places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doveadm, "DOVECOT", write(places, "server.conf", "dovecot_config_version = 2.4.1\n"))
+    monkeypatch.setattr(doveadm, "RUN", places)
+    said = f"doveconf: Warning: {'long ' * 100}\ndoveadm(alice): Error: Mailbox Lost: Mailbox doesn't exist\n"
+    failed = subprocess.CompletedProcess("", 68, "", said)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    doveadm.imported("alice@example.org", "sdbox:/b", "Restored x", ["mailbox", "Lost"])
+    with pytest.raises(
+        FailureError, match=r"^doveadm import: doveadm\(alice\): Error: Mailbox Lost: Mailbox"
+    ):
+        doveadm.imported("alice@example.org", "sdbox:/b", "Restored x", ["all"])
+
+
 def test_addresses_are_as_in_the_database() -> None:
     assert _address("Alice@Example.org") == "alice@example.org"
     for wrong in ("al*@example.org", "alice"):

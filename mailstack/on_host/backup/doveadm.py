@@ -11,11 +11,17 @@ from .restic import FailureError
 
 DOVECOT = Path("/etc/dovecot/dovecot.conf")
 _IMPORT, _COUNT = 6 * 3600, 600
+_NO_FOLDER = 68
+"""doveadm's exit code if there is no such folder."""
 
 
 def imported(user: str, source: str, into: str, query: list[str]) -> None:
-    """Copy messages from a directory into a folder of the user. Raises ``FailureError``."""
-    _say("import", "-u", user, source, into, *query, within=_IMPORT)
+    """Copy messages from a directory into a folder of the user. Raises ``FailureError``.
+
+    + query: ``all``, or ``mailbox`` and the name of a folder, which may be missing
+    """
+    accepted = (0,) if query == ["all"] else (0, _NO_FOLDER)
+    _say("import", "-u", user, source, into, *query, within=_IMPORT, accepted=accepted)
 
 
 def resynced(*which: str) -> None:
@@ -26,7 +32,7 @@ def resynced(*which: str) -> None:
 def counted(user: str, masks: list[str]) -> int:
     """Return the number of messages in folders of the user. Raises ``FailureError``."""
     command = ("-f", "tab", "mailbox", "status", "-u", user, "messages", *masks)
-    lines = _say(*command, within=_COUNT, accepted=(0, 68)).split("\n")[1:]  # 68: there is no such folder
+    lines = _say(*command, within=_COUNT, accepted=(0, _NO_FOLDER)).split("\n")[1:]
     return sum(int(line.rpartition("\t")[2]) for line in lines if line)
 
 
@@ -38,7 +44,8 @@ def _say(*arguments: str, within: float, accepted: tuple[int, ...] = (0,)) -> st
     except subprocess.TimeoutExpired:
         raise FailureError(f"doveadm {arguments[0]}: no end within {within:.0f} s") from None
     if done.returncode not in accepted:
-        raise FailureError(f"doveadm {arguments[0]}: {done.stderr.strip()[:400]}")
+        errors = "\n".join(line for line in done.stderr.split("\n") if "Warning: " not in line)
+        raise FailureError(f"doveadm {arguments[0]}: {errors.strip()[:400]}")
     return done.stdout
 
 

@@ -70,6 +70,7 @@ def test_what_can_not_be_is_said(kept: Target, lost: Lost) -> None:
         (["at=abcdef12"], "has no backup abcdef12"),
         (["at=yesterday"], "at = 'yesterday': allowed: the ID of a backup"),
         (["folder=Lists"], "folder: needs user"),
+        ([f"user={CAROL}", "folder=Lost"], "the backup has no folder Lost, or no message in it of"),
         ([], "has mail already; the option overwrite puts it aside"),
     ):
         run = kept.pyinfra("-y", "mailstack.restore", *args, data=DATA, timeout=300)
