@@ -94,6 +94,10 @@ def test_a_renamed_user_keeps_all_and_the_next_one_of_that_address_gets_nothing(
         for user in (USER, RENAMED):
             assert not roundcube.is_logged_in(webmail_server, user, "wrong")
         assert clients.sql(webmail_server, rows) == names  # nothing is written for strangers
+        refused = f"auth failed.*user=<{RENAMED}>"
+        clients.eventually(lambda: clients.log(webmail_server, refused), "no refusal", 60)
+        # each took one question to Dovecot, and so the time that it takes for any other address
+        assert not clients.log(webmail_server, "auth failed.*user=<~>")
         # whoever comes first
         assert AUNT not in roundcube.opened(webmail_server, USER, PASSWORD).contacts()
         assert AUNT in roundcube.opened(webmail_server, RENAMED, PASSWORD).contacts()

@@ -7,6 +7,7 @@ require_once '/usr/local/share/mailstack/webmail/proof.php';
 
 class mailstack extends rcube_plugin
 {
+    private const NOBODY = '~'; // no row of users has this name
     private $made = null;
     private $directory = '';
 
@@ -14,6 +15,7 @@ class mailstack extends rcube_plugin
     {
         $this->add_hook('startup', [$this, 'startup']);
         $this->add_hook('email2user', [$this, 'email2user']);
+        $this->add_hook('storage_connect', [$this, 'storage_connect']);
         $this->add_hook('login_failed', [$this, 'login_failed']);
         $this->add_hook('login_after', [$this, 'login_after']);
         if (rcmail::get_instance()->task == 'settings') {
@@ -76,7 +78,7 @@ class mailstack extends rcube_plugin
             return $about;
         }
         if (!$this->is_password_right($login, $server)) {
-            $about['user'] = '~'; // no row has this name: also a password that becomes right just now opens none
+            $about['user'] = self::NOBODY; // also a password that becomes right just now opens no row
             return $about;
         }
         // no address begins so
@@ -100,6 +102,16 @@ class mailstack extends rcube_plugin
         $is_right = $storage->connect($host, $login, $password, $port, $scheme);
         $storage->close();
         return $is_right;
+    }
+
+    /** Ask Dovecot once, as for all others: a second wait would tell that the address had another owner. Without a user, no question. */
+    public function storage_connect($about)
+    {
+        $is_refused = rcmail::get_instance()->get_storage()->get_error_code() === rcube_imap_generic::ERROR_NO;
+        if ($about['user'] === self::NOBODY && $is_refused) {
+            $about['user'] = '';
+        }
+        return $about;
     }
 
     public function login_failed($about)
