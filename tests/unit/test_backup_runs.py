@@ -142,6 +142,8 @@ def test_a_lock_of_another_host_is_waited_for(places: Path, monkeypatch: pytest.
     found = repository(places, monkeypatch, script)
     assert found.say("check") == "" and len(calls(places)) == 3
     (places / "calls").unlink()
+    assert [*found.lines("ls")] == [] and len(calls(places)) == 3
+    (places / "calls").unlink()
     monkeypatch.setattr(restic, "WAIT", -1)
     with pytest.raises(FailureError, match="already locked"):
         found.say("check")

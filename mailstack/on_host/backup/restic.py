@@ -87,6 +87,15 @@ class Repository:
 
         Raises ``FailureError``.
         """
+        until = time.monotonic() + WAIT
+        while True:
+            try:
+                yield from self._lines(arguments)
+                return
+            except FailureError as failure:  # of a lock, before there was a line
+                _wait(failure, until)
+
+    def _lines(self, arguments: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         with self._running(arguments, "/") as (process, errors):
             yield from objects(process.stdout)
             if process.wait(_LONG):
@@ -248,9 +257,14 @@ def _patient(call: Callable[[], T]) -> T:
         try:
             return call()
         except FailureError as failure:
-            if LOCKED not in str(failure) or time.monotonic() > until:
-                raise
-        time.sleep(_PAUSE)
+            _wait(failure, until)
+
+
+def _wait(failure: FailureError, until: float) -> None:
+    """Wait before the next attempt, or raise the failure: it is no lock of another host, or it is late."""
+    if LOCKED not in str(failure) or time.monotonic() > until:
+        raise failure
+    time.sleep(_PAUSE)
 
 
 def _output(process: subprocess.Popen[str]) -> str | None:
