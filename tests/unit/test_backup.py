@@ -176,6 +176,12 @@ def test_errors_are_one_line() -> None:
     assert said.told(io.StringIO(text)).startswith("Fatal: unable to open config file")
     assert restic.MISSING in said.told(io.StringIO(text))
     assert said.told(io.StringIO("")) == "it failed without a word"
+    locked = (
+        "unable to create lock in backend: repository is already locked exclusively by PID 8 on b by root\n"
+        "lock was created at 2026-11-30 17:27:15 (7s ago)\nstorage ID 068cab44\n"
+        "the `unlock` command can be used to remove stale locks\n"
+    )
+    assert restic.LOCKED in said.told(io.StringIO(locked))
     trace = (
         "write lock: no space left on device\ngithub.com/restic/x.F\n\t/build/x.go:7\nunable to create lock\n"
     )

@@ -11,6 +11,8 @@ from typing import IO, Any
 
 _TRACE = re.compile(r"\s|$|(?:github\.com|main|runtime|golang\.org)[/.]")
 """The lines of a stack trace, which restic prints with some errors."""
+_REASONS = ("Fatal:", "Is there", "/", "ssh:", "subprocess ssh:", "unable to create lock in backend")
+"""How a line begins that says why; what follows that of a lock is when it was made, and advice."""
 _VANISHED = "no such file"
 
 
@@ -18,9 +20,7 @@ def told(errors: IO[str]) -> str:
     """Return what restic said on standard error as one line."""
     errors.seek(0)
     lines = [said for line in errors for said in _said(line).split("\n") if not _TRACE.match(said)]
-    fatal = [
-        line for line in lines if line.startswith(("Fatal:", "Is there", "/", "ssh:", "subprocess ssh:"))
-    ]
+    fatal = [line for line in lines if line.startswith(_REASONS)]
     return " ".join(fatal or lines[-3:])[:600] or "it failed without a word"
 
 
