@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+import pytest
 
 from mailstack.templates import render
 
@@ -12,7 +15,17 @@ NO_PROCESS = 4194305
 """More than any process id."""
 
 
-def test_dovecots_processes_end_and_no_others(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "name", "signal"),
+    [
+        ("2.3.19.1 (9b53102964)", "auth", SIGTERM),
+        ("2.4.1-4 (7d8c0e5759)", "auth", SIGKILL),
+        # a delivery that is killed happens again
+        ("2.4.1-4 (7d8c0e5759)", "lmtp", SIGTERM),
+        ("2.4.1-4 (7d8c0e5759)", "quota-status", SIGTERM),
+    ],
+)
+def test_dovecots_processes_end_and_no_others(tmp_path: Path, version: str, name: str, signal: int) -> None:
     (tmp_path / "master.pid").write_text(f"{os.getpid()}\n")
     with (
         subprocess.Popen(["sleep", "60"]) as ours,
@@ -22,14 +35,16 @@ def test_dovecots_processes_end_and_no_others(tmp_path: Path) -> None:
     ):
         assert other.stdout
         theirs = other.stdout.readline().strip()
-        (tmp_path / "pidof").write_text(f"#!/bin/sh\necho {NO_PROCESS} {theirs} {ours.pid}\n")
-        (tmp_path / "pidof").chmod(0o755)
+        found = f"case \" $* \" in *' {name} '*) echo {NO_PROCESS} {theirs} {ours.pid};; esac"
+        for program, text in {"pidof": found, "dovecot": f"echo '{version}'"}.items():
+            (tmp_path / program).write_text(f"#!/bin/sh\n{text}\n")
+            (tmp_path / program).chmod(0o755)
         script = render("dovecot/new-auth").replace("/run/dovecot/", f"{tmp_path}/")
         env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
         done = subprocess.run(["sh"], input=script, env=env, capture_output=True, text=True, timeout=60)
         try:
             assert (done.returncode, done.stderr) == (0, "")
-            assert ours.wait(10) == -15
+            assert ours.wait(10) == -signal
             assert Path(f"/proc/{theirs}").exists()
         finally:
             ours.kill()
