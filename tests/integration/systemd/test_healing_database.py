@@ -84,7 +84,8 @@ def test_a_session_from_before_the_stop_is_told_to_come_again(host: Target) -> N
                 clients.login(session, ALICE, PASSWORDS[ALICE])
         finally:
             database(host, "start")
-    assert refused.value.smtp_code == (535 if host.debian == 12 else 454)
+    # 2.3 may also wait for the database
+    assert refused.value.smtp_code in ((454, 535) if host.debian == 12 else (454,))
 
 
 def test_it_recovers_without_a_journal(host: Target) -> None:
