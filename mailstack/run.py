@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from gevent import Greenlet, GreenletExit, Timeout, getcurrent, sleep, spawn
+from gevent.lock import RLock
 from paramiko import SSHException
 from pyinfra import logger
 from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS, pop_global_arguments
@@ -44,6 +45,10 @@ class Moment(NamedTuple):
 
     executing: bool
     changes: int
+
+
+Turn = RLock
+"""What one host's greenlet holds while the others wait."""
 
 
 class Said(NamedTuple):

@@ -128,7 +128,7 @@ class Store:
 
     @staticmethod
     def _is_reached(owner: Node) -> bool:
-        return owner.name in hosts.topology().reached
+        return bool(hosts.host_of(owner).connected)
 
     def announce(self, names: Iterable[str]) -> None:
         """Announce that an operation will need these values, so that one command can read them with others.
@@ -140,6 +140,8 @@ class Store:
             announce(*kept)
         elif kept and not self._is_reached(self.owner):
             leave_out(hosts.topology().not_reached(self.owner))
+        elif kept:
+            announce(*kept, of=hosts.host_of(self.owner))
 
     def with_given(self, values: Mapping[str, str]) -> Store:
         """Return the same store with these further secrets."""

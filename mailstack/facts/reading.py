@@ -34,7 +34,7 @@ from pyinfra.api.exceptions import FactProcessError, OperationError
 from mailstack import run
 from mailstack.facts.fact import Question
 from mailstack.operation import reason
-from mailstack.run import Moment, connector_arguments, current_host, run_script
+from mailstack.run import Moment, Turn, connector_arguments, current_host, run_script
 
 if TYPE_CHECKING:
     from pyinfra.api.host import Host
@@ -81,6 +81,9 @@ class _Readings:
     required: list[_Requirement] = field(default_factory=list)
     checked: tuple[bool, int] = (False, 0)
     """The phase, and the number of requirements that were checked in it."""
+    turn: Turn = field(default_factory=Turn)
+    """Held while the host is asked: hundreds of others may want to know something of it at once, and sshd(8)
+    has ten sessions for a connection (``MaxSessions``)."""
     refused: str | None = None
     """The error of a requirement, kept because with pyinfra's ``_ignore_errors`` operations go on reading."""
 
@@ -102,9 +105,12 @@ class _Readings:
 _of_hosts: WeakKeyDictionary[Host, _Readings] = WeakKeyDictionary()
 
 
-def announce(*questions: Question[Any]) -> None:
-    """Announce that an operation of this run will need these answers from the current host."""
-    readings = _of_hosts.setdefault(current_host(), _Readings())
+def announce(*questions: Question[Any], of: Host | None = None) -> None:
+    """Announce that an operation of this run will need these answers.
+
+    + of: the host that has them, by default the current one
+    """
+    readings = _of_hosts.setdefault(of or current_host(), _Readings())
     readings.announced.update(questions)
 
 
@@ -192,8 +198,10 @@ def _check(host: Host, readings: _Readings, wanted: Question[Any]) -> None:
 
 def _know(host: Host, readings: _Readings, questions: Iterable[Question[Any]]) -> None:
     """Read those that are not known, and in an operation all announced questions too."""
-    if unknown := [each for each in questions if readings.output_for(each) is None]:
-        readings.answers += _ask(host, [*(readings.announced if readings.moment.executing else ()), *unknown])
+    with readings.turn:
+        if unknown := [each for each in questions if readings.output_for(each) is None]:
+            announced = readings.announced if readings.moment.executing else ()
+            readings.answers += _ask(host, [*announced, *unknown])
 
 
 def _answer(host: Host, readings: _Readings, question: Question[A]) -> A:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import re
+from typing import Any
+
+import gevent
 import pytest
 from psycopg2.extensions import parse_dsn
+from pyinfra.connectors.util import CommandOutput, OutputLine
+from pyinfra.context import ctx_host
 
 from mailstack import secrets
 from mailstack.secrets import Store, fill_in, generate, mask, names_in, placeholder
+from mailstack.topology import Node
+from tests.unit.test_hosts import inventory
 
 HOSTILE = "q'uo\"tes \\ back\\\\slash # % %s $1 ${x} \\1 \\g<0> @mailstack-secret:db:raw@ ünï日本"
 
@@ -83,3 +93,44 @@ def test_a_kept_secret_that_is_not_there_is_none() -> None:
     assert parse("") is None
     assert parse("db:value\ndb-other:x\n") == "value"
     assert parse("db-other:x\n") is None
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_the_host_that_keeps_them_is_asked_once_for_all_others(
+    monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    """Or by one command at a time: sshd(8) refuses the eleventh session of a connection."""
+    hosts = inventory(db=["one"], mx=["two", "three"], imap=["two", "three"])
+    owner, others = hosts["one"], [hosts["two"], hosts["three"]]
+    owner.connected = True
+    asked: list[list[str]] = []
+    running = 0
+
+    def answer(*_: object, _stdin: str, **__: Any) -> tuple[bool, CommandOutput]:
+        nonlocal running
+        running += 1
+        assert running == 1
+        names = re.findall(r"of-[a-z]+|for-all", _stdin)
+        asked.append(sorted({*names}))
+        gevent.sleep(0.01)
+        running -= 1
+        text = "0\n\0" + "".join(f"{name}:secret {name}\n" for name in names) + "\0"
+        packed = base64.b64encode(gzip.compress(text.encode())).decode()
+        return True, CommandOutput([OutputLine("stdout", packed)])
+
+    monkeypatch.setattr(owner, "run_shell_command", answer)
+    store = Store({}, owner=Node("one"))
+    wanted = {host.name: {"for-all", f"of-{host.name}"} for host in others}
+    for host in others if announced else []:
+        with ctx_host.use(host):
+            store.announce(wanted[host.name])
+    owner.state.is_executing = True
+    found = {}
+
+    def look(host: Any) -> None:
+        with ctx_host.use(host):
+            found[host.name] = store.values(wanted[host.name])
+
+    gevent.joinall([gevent.spawn(look, host) for host in others], raise_error=True)
+    assert found == {name: {each: f"secret {each}" for each in names} for name, names in wanted.items()}
+    assert asked == [["for-all", "of-three", "of-two"]] if announced else len(asked) == 3
