@@ -322,8 +322,8 @@ def test_only_the_work_of_restores_is_left_out(places: Path) -> None:
 class Mailless(Backup):
     """A run on a server whose first message comes after so many looks at its mail."""
 
-    def __init__(self, root: Path, comes_after: int) -> None:
-        super().__init__({}, Listed(), Progress())  # type: ignore[arg-type]
+    def __init__(self, root: Path, comes_after: int, *before: Mapping[str, Any]) -> None:
+        super().__init__({}, Listed(*before), Progress())  # type: ignore[arg-type]
         self.root, self.left = root, comes_after
 
     def _live(self, root: str) -> str:
@@ -342,6 +342,16 @@ def test_a_server_that_never_had_mail_is_kept(places: Path, comes_after: int, sn
     root = places / "vmail"
     (root / ".restoring").mkdir(parents=True)
     assert Mailless(root, comes_after)._mail(str(root)) == snapshot
+
+
+def test_mail_on_a_disk_that_is_not_mounted_is_no_empty_mail(places: Path) -> None:
+    """Such backups would look right, and take the place of those with the mail."""
+    root, before = places / "vmail", snapshot("aaaa1111", "mailstack-mail")
+    root.mkdir()
+    with pytest.raises(FailureError, match=f"^{root} is empty, and earlier backups have mail: is its disk m"):
+        Mailless(root, 9, before)._mail(str(root))
+    (root / "example.org").mkdir()
+    assert Mailless(root, 9, before)._mail(str(root)) == "bbbb2222"
 
 
 DUMP = """CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$

@@ -164,11 +164,14 @@ class Backup:
     def _mail(self, root: str) -> str:
         """Keep the mail; return the ID of its snapshot, or nothing for a server that never had any.
 
-        restic refuses to make a snapshot without a file or directory.
+        restic refuses to make a snapshot without a file or directory. Raises ``FailureError`` for a server
+        that had mail.
         """
         for _ in range(2):
-            found = {each.name for each in Path(root).iterdir()}
-            mail = self._live(root) if found - {ASIDE, WORK} else ""
+            found = {each.name for each in Path(root).iterdir()} - {ASIDE, WORK}
+            if not found and any(MAIL in (each.get("tags") or []) for each in self.repository.snapshots()):
+                raise FailureError(f"{root} is empty, and earlier backups have mail: is its disk mounted?")
+            mail = self._live(root) if found else ""
             self._complete(root, mail)
             if mail or not self.counts["messages"]:
                 break  # or the very first one came in this moment
