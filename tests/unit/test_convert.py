@@ -226,6 +226,28 @@ def test_a_last_step_that_fails_again_is_left_to_the_next_run(
     assert not move.mark.exists() and move.source.is_file() and move.old.is_dir()
 
 
+def test_root_writes_no_file_that_a_link_of_dovecot_s_user_leads_to(move: Move, tmp_path: Path) -> None:
+    """Between the check and the last step, hours may have passed."""
+    shadow = tmp_path / "shadow"
+    shadow.write_text("root:*:1\n")
+    for file in (move.old, move.mark):
+        file.symlink_to(shadow)
+        with pytest.raises(OSError, match="symbolic links"):
+            program.write(file, "text")
+        file.unlink()
+        os.mkfifo(file)
+        with pytest.raises(OSError, match="No such device"):
+            program.write(file, "text")
+        file.unlink()
+    move.old.symlink_to(shadow)
+    with pytest.raises(OSError, match="symbolic links"):
+        program.retire(move)
+    assert shadow.read_text() == "root:*:1\n" and move.source.is_dir()
+    move.old.unlink()
+    program.retire(move)
+    assert str(move.target) in move.source.read_text() and move.old.is_dir()
+
+
 def test_old_mail_that_can_not_be_deleted_is_no_failed_move(
     move: Move, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -80,7 +80,7 @@ def switch(move: Move) -> int:
     if differ := sorted({*before} ^ {*after}):
         raise Problem(f"the new mail has not the same numbers as the old: {'; '.join(differ)[:500]}")
     check_copied(move, messages_of(before))
-    move.mark.touch()
+    write(move.mark, "")
     move.target.unlink(missing_ok=True)  # the file in its place, if it was carried the other way before
     move.new.rename(move.target)
     written(move)  # before the database says that it is there
@@ -105,7 +105,7 @@ def change(move: Move) -> None:
 
 def retire(move: Move) -> None:
     """Put a file in the place of the old mail, which nobody reads any more."""
-    move.old.write_text(NOTE.format(move.target))
+    write(move.old, NOTE.format(move.target))
     try:
         exchange(move.source, move.old)
     except OSError as error:
@@ -115,6 +115,13 @@ def retire(move: Move) -> None:
         move.source.rename(move.old)
         note_file.rename(move.source)
     move.mark.unlink(missing_ok=True)
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file where Dovecot's user may have put a pipe, or a link to a file of root's: follow none."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(file, flags, 0o644), "w") as opened:
+        opened.write(text)
 
 
 def tidy(move: Move, driver: str) -> None:
