@@ -285,12 +285,12 @@ def outcome(settings: Settings, user: User, driver: str) -> str:
     dialect = engine_of(settings).dialect
     rows = Rows(("mail_driver",), f"FROM mail_users WHERE email = {dialect.literal(user.email)}")
     try:
-        now = ask(settings, {"now": rows})["now"]
+        now = [found for (found,) in ask(settings, {"now": rows}).get("now", ())]
     except PyinfraError:
         return "the database does not say which mail is in use; the same command completes it"
-    if now == [(driver,)]:
+    if now == [driver]:
         return f"the mail in {driver} is in use; the same command completes it"
-    return "the mail stays as it was"
+    return "the mail stays as it was" if now else "the user is gone"
 
 
 def other_than(driver: str) -> str:

@@ -184,22 +184,25 @@ def test_the_record_says_how_it_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("drivers", "outcome"),
+    ("answer", "outcome"),
     [
-        ([("maildir",)], "the mail stays as it was"),
-        ([("sdbox",)], "the mail in sdbox is in use; the same command completes it"),
+        ({"now": [("maildir",)]}, "the mail stays as it was"),
+        ({"now": [("sdbox",)]}, "the mail in sdbox is in use; the same command completes it"),
+        ({"now": [["sdbox"]]}, "the mail in sdbox is in use; the same command completes it"),  # of MariaDB
+        ({"now": []}, "the user is gone"),
+        ({}, "the user is gone"),  # of MariaDB
         (None, "the database does not say which mail is in use; the same command completes it"),
     ],
 )
 def test_an_attempt_that_failed_says_which_mail_is_in_use(
-    monkeypatch: pytest.MonkeyPatch, drivers: list[tuple[str]] | None, outcome: str
+    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any] | None, outcome: str
 ) -> None:
     lines: list[str] = []
 
-    def ask(settings: Settings, queries: object) -> dict[str, list[tuple[str]]]:
-        if drivers is None:
+    def ask(settings: Settings, queries: object) -> dict[str, Any]:
+        if answer is None:
             raise OperationValueError("there is no mail database 'mail' that answers")
-        return {"now": drivers}
+        return answer
 
     monkeypatch.setattr(command, "ask", ask)
     monkeypatch.setattr(command, "host", SimpleNamespace(log_styled=lambda line, **_: lines.append(line)))
