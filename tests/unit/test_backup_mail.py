@@ -235,6 +235,9 @@ def test_a_directory_that_can_not_be_read_costs_no_other(
     (tmp_path / "stage").mkdir()
     found = Keeper(root, tmp_path / "stage", kept, 0).keep()
     assert (found["messages"], found["failed"]) == (5, ["old: Permission denied"])
+    closed.append(root)  # without any list of messages, there is no backup
+    with pytest.raises(PermissionError):
+        Keeper(root, tmp_path / "stage", kept, 0).keep()
     monkeypatch.undo()
     assert Placer(tmp_path / "live", tmp_path / "stage").place() == {"messages": 5, "missing": []}
 

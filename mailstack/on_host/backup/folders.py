@@ -154,12 +154,13 @@ class Folder:
 def folders(root: Path, path: str = "", onerror: Callable[[OSError], None] | None = None) -> Iterator[Folder]:
     """Yield all directories below ``root``, each before those in it, sorted by name.
 
-    + onerror: is called for one that can't be read, which is left out; without it, the error is raised
+    + onerror: is called for one that can't be read, which is left out; without it, and for ``root``, the
+      error is raised
     """
     try:
         here = Folder(root, path)
     except OSError as error:
-        if onerror is None:
+        if onerror is None or not path:
             raise
         onerror(error)
         return
