@@ -14,7 +14,7 @@ from mailstack.backup.printed import as_text, brought_back, made
 from mailstack.components.backup import BACKUP, CONFIGURATION
 from mailstack.facts.platform import RELEASES
 from mailstack.files import File
-from mailstack.on_host.backup import restic, run, said
+from mailstack.on_host.backup import restic, room, run, said
 from mailstack.overview import backups
 from mailstack.overview.backups import Wanted
 from tests.support.sites import files, site, whole
@@ -182,10 +182,11 @@ def test_errors_are_one_line() -> None:
         "the `unlock` command can be used to remove stale locks\n"
     )
     assert restic.LOCKED in said.told(io.StringIO(locked))
-    trace = (
-        "write lock: no space left on device\ngithub.com/restic/x.F\n\t/build/x.go:7\nunable to create lock\n"
-    )
-    assert said.told(io.StringIO(trace)) == "write lock: no space left on device unable to create lock"
+    trace = "write lock: no space left on device\ngithub.com/restic/x.F\n\t/build/x.go:7\n"
+    trace += "unable to create lock in backend\n"
+    full = said.told(io.StringIO(trace))
+    assert full == "write lock: no space left on device unable to create lock in backend"
+    assert room.is_missing(restic.FailureError(full))
 
 
 @pytest.mark.parametrize(

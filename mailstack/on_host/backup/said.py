@@ -11,8 +11,11 @@ from typing import IO, Any
 
 _TRACE = re.compile(r"\s|$|(?:github\.com|main|runtime|golang\.org)[/.]")
 """The lines of a stack trace, which restic prints with some errors."""
-_REASONS = ("Fatal:", "Is there", "/", "ssh:", "subprocess ssh:", "unable to create lock in backend")
-"""How a line begins that says why; what follows that of a lock is when it was made, and advice."""
+_REASONS = ("Fatal:", "Is there", "/", "ssh:", "subprocess ssh:", "unable to create lock in backend: ")
+"""How a line begins that says why; what follows that of a lock is when it was made, and advice.
+
+If restic of Debian 12 could not write a lock, the line of the lock has no reason: the lines before it have.
+"""
 _VANISHED = "no such file"
 
 
