@@ -75,7 +75,7 @@ class OwnCertificate(NamedTuple):
 
 
 class _IsGood(Question[bool]):
-    """Return whether a certificate is of its CA, for its names and its key, and valid for long."""
+    """Return whether a certificate is of its CA, for its names and its key, and valid now and for long."""
 
     def command(self, certificate: OwnCertificate) -> str:
         """Ask openssl."""

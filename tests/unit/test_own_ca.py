@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,24 @@ def test_one_that_ends_within_a_year_is_made_again(host: Path) -> None:
     soon = certificate(1).script("make").replace("-days 3650", "-days 364")
     subprocess.run(["sh"], input=soon, text=True, check=True, capture_output=True, timeout=60)
     assert deployed(certificate(1)) == 1
+
+
+def test_one_of_a_time_to_come_is_not_good(
+    host: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was a day ahead when it was made; its CA is of then too, so that a new one is no better."""
+    deployed(CA, certificate(1))
+    before = content(host)
+    earlier = f"verify) shift; set -- verify -attime {int(time.time()) - 86400}"
+    (tmp_path / "openssl").write_text(
+        f'#!/bin/sh\ncase $1 in {earlier} "$@";; esac\nexec {shutil.which("openssl")} "$@"\n'
+    )
+    (tmp_path / "openssl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        deployed(CA, certificate(1))
+    assert "not yet valid" in failed.value.stderr and f"remove {host / CA.name}" in failed.value.stderr
+    assert before.items() <= content(host).items()
 
 
 def test_a_group_may_read_the_key_and_the_daemon_is_told_first(host: Path) -> None:
