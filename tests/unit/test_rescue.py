@@ -286,6 +286,12 @@ def test_a_message_that_shall_expire_does(hosts: dict[str, Spool]) -> None:
     }
 
 
+def test_a_copy_that_has_lost_the_modes_lets_no_message_expire(hosts: dict[str, Spool]) -> None:
+    hosts["two"].add(1, "deferred", mode=0o755)
+    moving.from_directory(str(hosts["two"].path), ONE)
+    assert {path.stat().st_mode & 0o777 for path in hosts["one"].files("incoming")} == {0o700}
+
+
 def test_there_and_back_again(hosts: dict[str, Spool]) -> None:
     """A message that has been in a queue before is no known one, if it was moved away since."""
     wanted = [*filled(hosts["one"]), content(7)]

@@ -52,8 +52,11 @@ class Message(NamedTuple):
 
     @property
     def is_expired(self) -> bool:
-        """Whether ``postsuper -e`` wants it returned to its sender, unless it can be delivered now."""
-        return bool(self.path.stat().st_mode & EXPIRED)
+        """Whether ``postsuper -e`` wants it returned to its sender, unless it can be delivered now.
+
+        Not if the file is open to more than Postfix makes it: a copy has lost the modes of all files then.
+        """
+        return self.path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) == EXPIRED
 
     @property
     def is_complete(self) -> bool:
