@@ -62,7 +62,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if not KEEP and not hasattr(session.config, "workerinput") and docker_engine.answers():
         for image in images.named(f"{networks.TEST_NAME}-"):
             if image.endswith(f"-{os.environ['MAILSTACK_TEST_SESSION']}"):
-                docker("rmi", "--force", image, timeout=90)
+                docker("rmi", "--force", image)
 
 
 @pytest.fixture(scope="session")

@@ -185,6 +185,16 @@ def wait_at_peer(peer: Target, message_id: str, timeout: float = TIMEOUT) -> byt
     return eventually(lambda: peer_find(peer, message_id), f"{message_id} did not come", timeout)[0]
 
 
+def flush_to_peer(target: Target, peer: Target, message_id: str) -> bytes:
+    """Return the message once the peer has it; `target` tries again meanwhile what it has deferred."""
+
+    def look() -> list[bytes]:
+        target.exec("postqueue -f; sleep 1")
+        return peer_find(peer, message_id)
+
+    return eventually(look, f"{message_id} did not come", 3 * TIMEOUT)[0]
+
+
 #: Where the peer has the certificate that `introduce` gave it.
 CERTIFICATE = "/root/server.pem"
 
@@ -201,7 +211,7 @@ def introduce(peer: Target, target: Target) -> None:
 def swaks(peer: Target, target: Target, *args: str, ipv6: bool = False) -> subprocess.CompletedProcess[str]:
     """Run swaks on the peer, against `target`; its exit code is not checked, `stdout` is its transcript."""
     server = f"[{target.ip6}]" if ipv6 else target.ip
-    return peer.exec(["swaks", "--server", server, *args], check=False, timeout=60)
+    return peer.exec(["swaks", "--server", server, *args], check=False)
 
 
 def codes(transcript: str) -> list[int]:

@@ -88,12 +88,7 @@ class Receiver:
 
         Each process of Postfix keeps a TLSA record as long as its TTL says.
         """
-
-        def look() -> list[bytes]:
-            self.sender.exec("postqueue -f; sleep 1")
-            return clients.peer_find(self.peer, message_id)
-
-        return clients.eventually(look, f"{message_id} did not come", 60)[0]
+        return clients.flush_to_peer(self.sender, self.peer, message_id)
 
     def waits(self, domain: str) -> str:
         """Return the reason why mail to this domain waits."""

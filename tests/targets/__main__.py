@@ -54,9 +54,9 @@ def clean(prefix: str = "mailstack") -> None:
         return
     with step(f"removing what is named {prefix}…"):
         for name in _named(prefix, "ps", "--all", "--format", "{{.Names}}"):
-            docker("rm", "--force", "--volumes", name, timeout=90)
+            docker("rm", "--force", "--volumes", name)
         for name in images.named(prefix):
-            docker("rmi", "--force", name, timeout=90)
+            docker("rmi", "--force", name)
         for kind in ("network", "volume"):
             for name in _named(prefix, kind, "ls", "--format", "{{.Name}}"):
                 docker(kind, "rm", name)

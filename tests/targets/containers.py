@@ -14,7 +14,7 @@ from typing import Any
 from tests.targets import images, session
 from tests.targets.networks import Network
 from tests.targets.pyinfra import PyinfraRun, run_pyinfra
-from tests.targets.shell import TargetError, bounded, checked, docker
+from tests.targets.shell import LIMIT, TargetError, bounded, checked, docker
 
 #: systemd without --privileged, which some hosts refuse; on cgroup v1 and v2 alike. No tmpfs on /tmp:
 #: `docker cp`, which pyinfra's @docker uses, would write underneath it.
@@ -103,7 +103,7 @@ class Target:
 
     def stop(self) -> None:
         """Shut the host down cleanly."""
-        docker("stop", "--time", "60", self.name, timeout=90)
+        docker("stop", "--time", "60", self.name)
 
     def limit_memory(self, limit: str) -> None:
         """Limit the memory of all processes together, without swap."""
@@ -111,7 +111,7 @@ class Target:
 
     def remove(self) -> None:
         """Remove the container, if there is one."""
-        docker("rm", "--force", "--volumes", self.name, check=False, timeout=90)
+        docker("rm", "--force", "--volumes", self.name, check=False)
 
     def wait(self, timeout: float = 180) -> None:
         """Wait until systemd has finished its start jobs. Tests find failed units themselves."""
@@ -131,7 +131,12 @@ class Target:
             time.sleep(0.2)
 
     def exec(
-        self, cmd: Sequence[str] | str, *, input: str | None = None, check: bool = True, timeout: float = 60
+        self,
+        cmd: Sequence[str] | str,
+        *,
+        input: str | None = None,
+        check: bool = True,
+        timeout: float = LIMIT,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command (a str: by the shell) as root in the container; `TargetError` if it fails."""
         argv = ["sh", "-c", cmd] if isinstance(cmd, str) else list(cmd)
@@ -146,14 +151,14 @@ class Target:
 
     def read(self, path: str) -> bytes:
         """Return the content of a file in the container, as it is."""
-        done = session.execute(self.name, ["cat", path], timeout=60)
+        done = session.execute(self.name, ["cat", path], LIMIT)
         if done.returncode:
             raise TargetError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout
 
     def write(self, path: str, content: bytes) -> None:
         """Write a file in the container, mode and owner as the shell makes them."""
-        done = session.execute(self.name, ["sh", "-c", 'cat > "$1"', "sh", path], 60, content)
+        done = session.execute(self.name, ["sh", "-c", 'cat > "$1"', "sh", path], LIMIT, content)
         if done.returncode:
             raise TargetError(f"{self.name}: {done.stderr.decode(errors='replace').strip()}")
 

@@ -31,7 +31,7 @@ def answers() -> bool:
     """Return whether `docker` is installed and its engine can be reached."""
     if shutil.which("docker") is None:
         return False
-    return docker("version", "--format", "{{.Server.Version}}", check=False, timeout=30).returncode == 0
+    return docker("version", "--format", "{{.Server.Version}}", check=False).returncode == 0
 
 
 def install() -> None:
@@ -71,4 +71,4 @@ def start() -> None:
 def _complaint() -> str:
     if shutil.which("docker") is None:
         return "docker is not installed"
-    return docker("version", check=False, timeout=30).stderr.strip()
+    return docker("version", check=False).stderr.strip()

@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 #: The targets' files on this machine: locks, keys, the demo's passwords. Git ignores it.
 STATE = ROOT / ".targets"
+#: Seconds for a command: many more than any takes, as machines may be busy.
+LIMIT = 180.0
 
 
 class TargetError(RuntimeError):
@@ -20,7 +22,7 @@ class TargetError(RuntimeError):
 
 
 def run(
-    argv: Sequence[str], *, input: str | None = None, check: bool = True, timeout: float = 60
+    argv: Sequence[str], *, input: str | None = None, check: bool = True, timeout: float = LIMIT
 ) -> subprocess.CompletedProcess[str]:
     """Run `argv` and return its output as text; raise `TargetError` if it fails or takes over `timeout` s."""
     with bounded(argv, timeout):
@@ -56,7 +58,7 @@ def checked(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProce
 
 
 def docker(
-    *args: str, input: str | None = None, check: bool = True, timeout: float = 60
+    *args: str, input: str | None = None, check: bool = True, timeout: float = LIMIT
 ) -> subprocess.CompletedProcess[str]:
     """Run `docker …`, as `run` does."""
     return run(["docker", *args], input=input, check=check, timeout=timeout)
