@@ -59,7 +59,7 @@ def fill(server: Target, user: str) -> bool:
 def session(server: Target, user: str) -> Iterator[imaplib.IMAP4_SSL]:
     """Yield an IMAP session of a user with the old server."""
     context = ssl._create_unverified_context()
-    with imaplib.IMAP4_SSL(server.ip, PORTS[user], ssl_context=context, timeout=30) as old:
+    with imaplib.IMAP4_SSL(server.ip, PORTS[user], ssl_context=context, timeout=clients.TIMEOUT) as old:
         secret = f"\0{user}\0{PASSWORD}".encode()
         old.authenticate("PLAIN", lambda _: secret)
         yield old

@@ -129,8 +129,8 @@ def test_mail_arrives_meanwhile(server: Target, user: str) -> None:
         clients.eventually(lambda: len(sent) > 5, "nothing is sent")
         convert(server, user).check()
         enough = len(sent) + 5
-        clients.eventually(lambda: len(sent) > enough, "nothing is sent afterwards", 60)
-    clients.wait_for_empty_queue(server, 60)
+        clients.eventually(lambda: len(sent) > enough, "nothing is sent afterwards", 180)
+    clients.wait_for_empty_queue(server, 180)
     after = seen(server, user)
     assert {folder: after[folder] for folder in FOLDERS[1:3]} == {
         folder: before[folder] for folder in FOLDERS[1:3]
@@ -156,11 +156,11 @@ def test_a_run_that_is_killed_while_the_mailbox_is_locked(server: Target, user: 
         running = threading.Thread(target=convert, args=(server, user))
         running.start()
         note = f"mountpoint -q {clients.home(server, user)}/Maildir"
-        clients.eventually(lambda: not server.exec(note, check=False).returncode, "not locked", 60)
+        clients.eventually(lambda: not server.exec(note, check=False).returncode, "not locked")
         waiting = clients.send(server, clients.message(STRANGER, user))
         clients.eventually(lambda: user in str(clients.queue(server)), "it does not wait")
         server.exec(["systemctl", "kill", "-s", "KILL", "mailstack-convert"])
-        running.join(60)
+        running.join(3 * clients.TIMEOUT)
         clients.eventually(lambda: server.exec(note, check=False).returncode, "still locked")
     finally:
         clients.sql(server, GO_ON)

@@ -6,7 +6,6 @@ import imaplib
 import json
 import signal
 import threading
-import time
 from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import suppress
@@ -62,6 +61,12 @@ write("new/1.caught", f"Message-ID: {number}\\nSubject: caught\\n\\nHello\\n")
 write("dovecot-uidlist.lock", f"{os.getpid()}:{socket.gethostname()}")
 os.close(index)
 time.sleep(900)
+"""
+#: In place of a backup that goes on until a file is removed.
+BACKUP = """
+mkdir -p /run/mailstack-backup && touch /root/backup
+go_on='while test -e /root/backup; do sleep 0.2; done'
+flock /run/mailstack-backup/mail timeout 300 sh -c "$go_on" >/dev/null 2>&1 &
 """
 #: When it is killed, by the user to whom that happens; with the driver that the database has then.
 MOMENTS = {
@@ -135,24 +140,25 @@ def test_a_loss_of_power_locks_nobody_out(clone: Factory) -> None:
 
 def test_what_else_works_on_the_mail(server: Target, user: str) -> None:
     """Two commands are one too many; a backup is waited for; a session ends."""
-    backup = "mkdir -p /run/mailstack-backup && flock /run/mailstack-backup/mail"
-    server.exec(f"{backup} sleep 20 >/dev/null 2>&1 &")
+    server.exec(BACKUP)
+    converts = ["systemctl", "is-active", "mailstack-convert"]
     running, ended = threading.Thread(target=convert, args=(server, user)), False
     # the session is not there any more to be closed
     with suppress(imaplib.IMAP4.abort, OSError), clients.imap(server, user, password=PASSWORD) as session:
         session.send(b"x IDLE\r\n")
         running.start()
-        time.sleep(6)
+        clients.eventually(lambda: not server.exec(converts, check=False).returncode, "it does not begin")
         second = convert(server, user)
         assert second.returncode != 0
         assert "another mailstack.accounts.convert runs on this host" in second.stdout + second.stderr
         assert driver(server, user) == "Maildir", "the backup has not ended"
-        session.sock.settimeout(60)
-        while not session.readline().startswith(b"* BYE"):
+        server.exec(["rm", "/root/backup"])
+        session.sock.settimeout(3 * clients.TIMEOUT)
+        while (line := session.readline()) and not line.startswith(b"* BYE"):
             pass
-        ended = True
+        ended = line != b""
     assert ended
-    running.join(60)
+    running.join(3 * clients.TIMEOUT)
     assert driver(server, user) == "sdbox"
 
 
