@@ -60,7 +60,7 @@ def listen(target: Target) -> None:
 def reached(target: Target, port: int, *, ipv6: bool = False) -> bool:
     """Return whether this machine can connect; without that, it is told so at once."""
     try:
-        socket.create_connection((target.ip6 if ipv6 else target.ip, port), timeout=10).close()
+        socket.create_connection((target.ip6 if ipv6 else target.ip, port), clients.TIMEOUT).close()
     except ConnectionRefusedError:
         return False
     return True
@@ -124,7 +124,9 @@ def test_a_run_that_would_lock_itself_out_takes_its_rules_back(guarded: Target) 
 
 
 def test_a_host_takes_rules_back_if_the_run_is_cut(guarded: Target) -> None:
-    guarded.exec(f"sed 's/--on-active=60/--on-active=3/' {PROGRAM} > /root/firewall; chmod +x /root/firewall")
+    guarded.exec(
+        f"sed 's/--on-active=60/--on-active=15/' {PROGRAM} > /root/firewall; chmod +x /root/firewall"
+    )
     guarded.exec("cp /etc/mailstack/firewall.nft /root/; sed -i '/@ssh/d' /etc/mailstack/firewall.nft")
     guarded.exec("/root/firewall try")
     assert not reached(guarded, 22) and reached(guarded, 25)
