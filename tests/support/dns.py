@@ -113,7 +113,7 @@ def keys(target: Target, domain: str) -> list[DkimKey]:
     def made() -> list[str]:
         return target.exec(f"cd {directory} && ls *.txt", check=False).stdout.split()
 
-    files = clients.eventually(made, f"no key for {domain}", 60)
+    files = clients.eventually(made, f"no key for {domain}", 180)
     texts = [target.exec(f"cat {directory}/{file}").stdout.strip() for file in files]
     names = [file.removesuffix(".txt") for file in files]
     return [DkimKey(domain, name, text, signs=True) for name, text in zip(names, texts, strict=True)]

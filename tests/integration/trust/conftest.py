@@ -15,7 +15,7 @@ def quick(protected: Protected) -> Iterator[Protected]:
     """Yield the server, which greylists for a second only."""
     path = "/etc/rspamd/override.d/greylist.conf"
     protected.server.exec(f"echo 'timeout = 1s;' > {path}")
-    protected.server.exec("systemctl reload rspamd")
+    protected.server.exec("systemctl restart rspamd")  # a reload takes some seconds
     yield protected
     protected.server.exec(f"rm {path}; redis-cli -s /run/redis-mailstack/redis.sock flushdb")
     protected.server.exec("systemctl reload rspamd")

@@ -156,7 +156,7 @@ def test_while_redis_can_not_write_its_file_messages_count(protected: Protected)
     try:
         failed = f"{redis} info persistence | grep -q rdb_last_bgsave_status:err"
         clients.eventually(
-            lambda: protected.server.exec(failed, check=False).returncode == 0, "Redis writes its file", 30
+            lambda: protected.server.exec(failed, check=False).returncode == 0, "Redis writes its file"
         )
         send(protected)
         assert counted() == before + 1

@@ -146,7 +146,7 @@ def test_a_domain_that_sql_adds_is_signed_within_a_minute(protected: Protected) 
         "DELETE FROM mail_domain WHERE domain_name = 'new.example'",
     )
     idle = f"test -s {there}/idle && test ! -e {there}/current && test -s {there}/rsa1.key"
-    clients.eventually(lambda: not server.exec(idle, check=False).returncode, "it is signed for still", 60)
+    clients.eventually(lambda: not server.exec(idle, check=False).returncode, "it is signed for still", 180)
     text = "From: amy@new.example\nSubject: After the domain\n\nHello\n"
     message = by_sendmail(server, text, "amy@new.example", BOB, "<after@new.example>")
     assert signers(message) == []
