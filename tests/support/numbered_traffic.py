@@ -103,7 +103,7 @@ class Watch:
             answers = [answer.kind for answer in self.answers if answer.began >= settled]
             return set(answers) == {"25", "587", "993"}
 
-        clients.eventually(kinds, f"not all answer: {self.answers[-6:]}", 30)
+        clients.eventually(kinds, f"not all answer: {self.answers[-6:]}", 180)
         assert self.refusals(settled) == []
 
     def report(self, case: str, host: Target, gone: float) -> None:
@@ -138,12 +138,12 @@ def traffic(host: Target, pause: float = 0.3, senders: int = 2) -> Iterator[Watc
     for job in jobs:
         job.start()
     try:
-        watching.recovered(time.monotonic(), timeout=60)
+        watching.recovered(time.monotonic(), timeout=180)
         yield watching
     finally:
         watching.stopping.set()
         for job in jobs:
-            job.join(60)
+            job.join(3 * clients.TIMEOUT)
 
 
 @contextmanager

@@ -96,5 +96,5 @@ def test_healing_may_be_switched_off(host: Target) -> None:
 @pytest.mark.parametrize("unit", ["mailstack-flush", "mailstack-recover"])
 def test_services_of_mailstack_may_be_started_often(host: Target, unit: str) -> None:
     """As when many mailboxes are converted. systemd alone allows five starts in ten seconds."""
-    host.exec(f"for each in 1 2 3 4 5 6 7 8; do systemctl restart {unit} || exit; done")
+    host.exec(f"for each in 1 2 3 4 5 6 7 8; do systemctl restart {unit} || exit; done", timeout=300)
     assert state(host, unit) == "active"

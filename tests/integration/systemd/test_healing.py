@@ -40,8 +40,9 @@ def test_mail_waits_for_dovecot_and_no_longer(host: Target, seconds: int) -> Non
         with clients.smtp(host) as session:
             for _ in range(100):
                 session.send_message(clients.message(STRANGER, BOB), STRANGER, [BOB])
+        # now, as they are delivered once Dovecot starts; one that moves between queues may not be listed
+        clients.eventually(lambda: len(clients.queue(host)) >= 100, "not queued")
         back = dovecot_away(host, seconds)
-        assert len(clients.queue(host)) >= 100
         clients.wait_for_empty_queue(host, EMPTY)
         empty = time.monotonic() - back
         # logins too: master(8) throttles a service whose processes exited because Dovecot was down
@@ -102,7 +103,7 @@ def test_a_service_that_can_not_start_does_not_spin_and_starts_later(host: Targe
     host.exec("mv /root/dovecot.conf /etc/dovecot/dovecot.conf")
     mended = time.monotonic()
     clients.eventually(
-        lambda: not host.exec("systemctl is-active dovecot", check=False).returncode, "dead", 90
+        lambda: not host.exec("systemctl is-active dovecot", check=False).returncode, "dead", 180
     )
     print("started after", time.monotonic() - mended)
 
@@ -130,7 +131,8 @@ def test_the_kernel_ends_one_process_alone(host: Target) -> None:
             # largest
             host.exec(f"echo 1000 > /proc/{victim}/oom_score_adj")
             host.exec("perl -e 'push @all, \"x\" x 1e7 while 1'", check=False)
-            assert clients.log(host, rf"imap.* {victim} killed with signal 9")
+            killed = rf"imap.* {victim} killed with signal 9"
+            clients.eventually(lambda: clients.log(host, killed), "it is not killed")
         assert other.noop()[0] == "OK"
     assert host.exec(f"echo {master('dovecot')}").stdout == before
     assert host.exec(["systemctl", "is-active", *units]).stdout.split() == ["active"] * 2
