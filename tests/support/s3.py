@@ -32,4 +32,4 @@ def server(network: Network) -> Iterator[str]:
         yield f"http://{address}:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

@@ -110,7 +110,7 @@ def watched(target: Target, secrets: Sequence[str]) -> Iterator[Seen]:
             over_here.touch()
             target.exec(["touch", over])
             for watcher in watchers:
-                assert watcher.wait(timeout=30) == 0
+                assert watcher.wait(timeout=180) == 0
             for output in (commands, files):
                 output.seek(0)
             seen.commands.update(commands.read().splitlines())

@@ -71,17 +71,17 @@ def test_each_is_refused_or_arrives_and_is_read(
     expected = list(codes.values()).count(250)
     monkeypatch.setattr(imaplib, "_MAXLINE", 100_000_000)  # of a line of an answer
     with clients.imap(unharmed, victim, password=PASSWORD) as session:
-        session.sock.settimeout(120)
+        session.sock.settimeout(300)
 
         def arrived() -> bool:
             session.noop()
             return session.select()[1] == [str(expected).encode()]
 
-        clients.eventually(arrived, f"not all of {codes}", 120)
+        clients.eventually(arrived, f"not all of {codes}", 300)
         for number in range(1, expected + 1):
             said, _ = session.fetch(str(number), "(ENVELOPE BODYSTRUCTURE BODY.PEEK[1.MIME])")
             assert said == "OK", number
         assert session.sort("(FROM SUBJECT)", "UTF-8", "ALL")[0] == "OK"
         assert session.thread("REFERENCES", "UTF-8", "ALL")[0] == "OK"
         assert session.search(None, "TEXT", "needle") == ("OK", [b""])
-    clients.wait_for_empty_queue(unharmed, 60, to=(victim,))
+    clients.wait_for_empty_queue(unharmed, 180, to=(victim,))

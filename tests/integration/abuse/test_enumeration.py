@@ -28,7 +28,7 @@ def seconds(target: Target, name: str, user: str, together: Barrier) -> float:
         if protocol is SMTP:
             connection.say(*protocol.ask)
         login = protocol.login % plain(user, "wrong")
-        together.wait(60)
+        together.wait(180)
         start = time.monotonic()
         said = connection.say(login, protocol.answered)
         took = time.monotonic() - start

@@ -32,7 +32,8 @@ def half_open(halves: dict[int, bytes], addresses: tuple[str, ...]) -> Iterator[
     with ExitStack() as stack:
         for port, half in halves.items():
             for address in addresses * MANY:
-                connection = stack.enter_context(socket.create_connection((address, port), 5))
+                connection = stack.enter_context(socket.create_connection((address, port), clients.TIMEOUT))
+                connection.settimeout(5)
                 with suppress(OSError):
                     if half is not HELLO:
                         connection.recv(4096)  # until then, the server may have no process for it

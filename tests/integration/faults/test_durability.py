@@ -41,8 +41,10 @@ def traced(host: Target) -> Iterator[None]:
     options = f"-f -y -s 80 -e trace={','.join(_PUT + _SAY + _START)} -o {_TRACE} {masters}"
     host.exec(f"systemctl reset-failed trace; rm -f {_TRACE}", check=False)
     host.exec(f"systemd-run -q --unit trace -- strace {options}")
-    clients.eventually(lambda: host.exec(f"test -e {_TRACE}", check=False).returncode == 0, "no trace")
-    host.exec("postfix reload 2>&1; doveadm reload; sleep 2")
+    files = " ".join(f"/proc/$(echo {faults.master(each)})/status" for each in ("postfix", "dovecot"))
+    traced = f"cat {files} | grep -c 'TracerPid:.*[1-9]'"
+    clients.eventually(lambda: host.exec(traced, check=False).stdout == "2\n", "no trace")
+    host.exec("postfix reload 2>&1; doveadm reload; sleep 5")
     try:
         yield
     finally:
@@ -128,7 +130,7 @@ def test_what_a_message_costs(host: Target) -> None:
 def send_and_count(host: Target) -> Counter[str]:
     """Send messages, and count the traced calls until the queue is empty."""
     before = len(host.read(_TRACE).splitlines())
-    host.exec(f"smtp-source -s 1 -m {MANY} -f {STRANGER} -t {ALICE} 127.0.0.1:25", timeout=60)
+    host.exec(f"smtp-source -s 1 -m {MANY} -f {STRANGER} -t {ALICE} 127.0.0.1:25")
     clients.wait_for_empty_queue(host)
     trace = host.read(_TRACE).decode(errors="replace").splitlines()[before:]
     return Counter(line.split(maxsplit=1)[1].partition("(")[0] for line in trace if " <... " not in line)
