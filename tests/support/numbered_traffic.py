@@ -151,7 +151,7 @@ def watch(host: Target, pause: float = 0.3) -> Iterator[Watch]:
     """Send and probe while the block runs; then assert that no accepted message is lost, or damaged."""
     with traffic(host, pause) as watching:
         yield watching
-    counted = tally.take(host, watching.accepted, timeout=15 * ROOM)
+    counted = tally.take(host, watching.accepted, timeout=180)
     print(f"accepted {len(counted.accepted)}, lost {counted.lost}, doubled {counted.doubled}")
     assert counted.accepted
     assert not counted.queued
