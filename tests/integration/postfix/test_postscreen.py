@@ -45,6 +45,7 @@ def dns(guarded: Target, peer: Target) -> Iterator[None]:
     """Yield the list, on the peer; the server asks there, and nothing is known of any client."""
     peer.write("/tmp/dns.py", DNS.encode())
     peer.exec(["systemd-run", "--unit=dns", "python3", "/tmp/dns.py"])
+    clients.eventually(lambda: peer.exec("ss -ulnH sport = :53").stdout, "the list does not answer")
     forget(guarded, f"nameserver {peer.ip}\n")
     yield
     peer.exec(["systemctl", "stop", "dns"], check=False)

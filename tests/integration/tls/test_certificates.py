@@ -33,7 +33,7 @@ def handshake(peer: Target, port: int, options: str) -> str:
     """Return the cipher suite that s_client on the peer agrees on with the server, or nothing."""
     server = f"{sample_accounts.HOSTNAME}:{port} {PORTS[port]}"
     command = f"openssl s_client -connect {server} -brief {options} </dev/null"
-    done = peer.exec(f"timeout 10 {command} 2>&1", check=False)
+    done = peer.exec(f"timeout 60 {command} 2>&1", check=False)
     if "CONNECTION ESTABLISHED" in done.stdout:
         return done.stdout.partition("Ciphersuite: ")[2].split()[0]
     # refused by the server, and not because the client could not even ask

@@ -43,7 +43,7 @@ def renew(target: Target, number: int, name: str = HOSTNAME) -> str:
 
 def shown(target: Target, port: int) -> str:
     """Return the certificate that a client sees."""
-    return ssl.get_server_certificate((target.ip, port), timeout=20).strip()
+    return ssl.get_server_certificate((target.ip, port), timeout=clients.TIMEOUT).strip()
 
 
 def wait_until_shown(target: Target, pem: str) -> None:

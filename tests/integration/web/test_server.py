@@ -79,7 +79,7 @@ def test_a_certificate_authority_finds_its_challenge_and_no_directory(web_server
 
 def handshake(server: Target, options: str) -> str:
     """Return what s_client says, on the host itself."""
-    command = f"timeout 20 openssl s_client -connect 127.0.0.1:443 -servername {HOSTNAME} -brief {options}"
+    command = f"timeout 60 openssl s_client -connect 127.0.0.1:443 -servername {HOSTNAME} -brief {options}"
     return server.exec(f"{command} </dev/null 2>&1", check=False).stdout
 
 

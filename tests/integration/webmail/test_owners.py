@@ -140,8 +140,10 @@ def test_a_session_ends_with_the_password_or_the_user(webmail_server: Target, ch
         assert session.is_open()  # it was checked less than a minute ago
         check_now(webmail_server)
         assert not session.is_open()
-        said = webmail_server.exec("journalctl -q -o cat --no-pager -t mailstack-webmail-login").stdout
-        assert f"session ended: user=<{USER}>" in said
+        journal = "journalctl -q -o cat --no-pager -t mailstack-webmail-login"
+        clients.eventually(
+            lambda: f"session ended: user=<{USER}>" in webmail_server.exec(journal).stdout, "no word of it"
+        )
     finally:
         delete(webmail_server, USER, RENAMED)
 

@@ -92,9 +92,10 @@ def test_too_many_guesses_shut_the_address_out(webmail_server: Target) -> None:
         for number in range(LIMIT):
             user = f"guess{number}@example.org"
             assert roundcube.log_in(webmail_server, user, "a guess", ipv6=True).status == 401
-        clients.eventually(lambda: is_shut_out(webmail_server), "it is not shut out", 60)
+        clients.eventually(lambda: is_shut_out(webmail_server), "it is not shut out", 180)
     finally:
         webmail_server.exec("fail2ban-client unban --all")
+    clients.eventually(lambda: not is_shut_out(webmail_server), "it stays shut out")
     assert roundcube.ask(webmail_server, ipv6=True).status == 200
 
 
@@ -109,8 +110,10 @@ def is_shut_out(target: Target) -> bool:
 
 def test_one_user_can_be_guessed_three_times_a_minute(webmail_server: Target) -> None:
     assert roundcube.is_logged_in(webmail_server, BOB, PASSWORDS[BOB])  # known to Roundcube from now on
+    no_time_passes = "UPDATE mailwebmail.users SET failed_login = now() WHERE failed_login IS NOT NULL"
     for _ in range(3):
         assert not roundcube.is_logged_in(webmail_server, BOB, "the same guess")
+        clients.sql(webmail_server, no_time_passes)  # on a loaded machine it may be more than that minute
     assert not roundcube.is_logged_in(webmail_server, BOB, PASSWORDS[BOB])
     forget = "UPDATE mailwebmail.users SET failed_login = NULL, failed_login_counter = NULL"
     clients.sql(webmail_server, forget)
@@ -250,9 +253,13 @@ def test_one_wrong_telephone_shuts_no_household_out(webmail_server: Target) -> N
                 assert roundcube.is_logged_in(
                     webmail_server, (ALICE, BOB)[number], PASSWORDS[(ALICE, BOB)[number]]
                 )
-        said = webmail_server.exec("journalctl -q -o cat --no-pager -t mailstack-webmail-login").stdout
-        lines = [line for line in said.split("\n") if "wrong login: user=<phone@example.org>" in line]
-        assert len(lines) == LIMIT + 2 and len(set(lines)) == 1
+
+        def lines() -> list[str]:
+            said = webmail_server.exec("journalctl -q -o cat --no-pager -t mailstack-webmail-login").stdout
+            return [line for line in said.split("\n") if "wrong login: user=<phone@example.org>" in line]
+
+        clients.eventually(lambda: len(lines()) >= LIMIT + 2, "not all are in the journal")
+        assert len(lines()) == LIMIT + 2 and len(set(lines())) == 1
         time.sleep(5)  # fail2ban reads the journal at once
         assert roundcube.is_logged_in(webmail_server, BOB, PASSWORDS[BOB])
     finally:
