@@ -23,7 +23,7 @@ class Watched(NamedTuple):
 
     def numbers(self) -> str:
         """Return what the server shows, read at this moment."""
-        self.server.exec(COLLECT, timeout=120)
+        self.server.exec(COLLECT, timeout=300)
         return self.shown()
 
     def shown(self, port: int = 9100) -> str:

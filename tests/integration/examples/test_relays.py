@@ -79,6 +79,5 @@ def test_backup_mx(factory: Factory, installed: str, names: Target, others: Targ
         assert clients.replies(host, "unknown@example.org") == 550
     finally:
         others.exec("postfix start")
-    host.exec("postqueue -f")
-    assert f"Delivered-To: {ALICE}\n" in clients.wait_at_peer(others, sent).decode()
+    assert f"Delivered-To: {ALICE}\n" in clients.flush_to_peer(host, others, sent).decode()
     assert example.deploy() == []

@@ -56,7 +56,7 @@ def test_the_demo_works_on_loopback_only_and_a_second_one_changes_nothing_and_th
     assert second.count("issuer=CN = Pebble") + second.count("issuer=CN=Pebble") == 2
 
     password = re.findall(rf"{demo.ALICE}, password (\S+)", second)[0]
-    with imaplib.IMAP4_SSL("127.0.0.1", 2993, ssl_context=clients.tls(), timeout=30) as session:
+    with imaplib.IMAP4_SSL("127.0.0.1", 2993, ssl_context=clients.tls(), timeout=clients.TIMEOUT) as session:
         session.login(demo.ALICE, password)
         assert int((session.select()[1][0] or b"0").decode()) >= 4
     assert demo.PASSWORDS.stat().st_mode & 0o777 == 0o600

@@ -68,7 +68,7 @@ def test_each_component_alone(bare: Factory, pyinfra: Path, tmp_path: Path) -> N
         assert session.noop()[0] == 250
     # rspamd came with it, and has asked the database by TCP
     keys = "test -s /var/lib/rspamd/dkim/example.org/current"
-    clients.eventually(lambda: not target.exec(keys, check=False).returncode, "no keys were made", 60)
+    clients.eventually(lambda: not target.exec(keys, check=False).returncode, "no keys were made", 180)
 
     run("dovecot", DEPLOY.format(component="dovecot", settings=elsewhere))
     with clients.imap(target, sample_accounts.ALICE) as mailbox:

@@ -115,7 +115,7 @@ def test_a_first_deploy_and_a_change_of_passwords(host: Target, tmp_path: Path) 
             host.pyinfra("--dry", "--json", "-vvv", "--diff", "deploy.py", data=settings),
             host.pyinfra("-y", "-vvv", "--diff", "--debug", "deploy.py", data=settings),
         ]
-        clients.eventually(lambda: keys_are_made(host), "no keys were made", 60)
+        clients.eventually(lambda: keys_are_made(host), "no keys were made", 180)
         first = kept(host)
         changed = {name: f"{value}-2" for name, value in GIVEN.items()}
         settings = data(tmp_path, **changed)

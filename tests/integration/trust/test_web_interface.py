@@ -16,7 +16,7 @@ pytestmark = pytest.mark.postgresql
 #: As in docs/spam.md; it ends with its last connection, once `sleep` has.
 TUNNEL = (
     "ssh -f -o StrictHostKeyChecking=accept-new -o ExitOnForwardFailure=yes"
-    " -L 8080:127.0.0.1:11334 root@localhost sleep 30"
+    " -L 8080:127.0.0.1:11334 root@localhost sleep 120"
 )
 SECRET = "/var/lib/mailstack/secrets/rspamd-web-password"
 HASHED = "/etc/rspamd/mailstack/web-password.inc"
