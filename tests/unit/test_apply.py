@@ -68,7 +68,7 @@ class Host:
         }
         text = command.connector_arguments["_stdin"]
         assert isinstance(text, str)
-        return subprocess.run(["sh"], input=text, env=env, capture_output=True, text=True, timeout=30)
+        return subprocess.run(["sh"], input=text, env=env, capture_output=True, text=True, timeout=60)
 
     def path(self, path: str) -> Path:
         """Return the real path of a path of the host."""

@@ -89,7 +89,7 @@ def test_the_script_counts_the_guesses_of_bans(users: bool, tmp_path: Path) -> N
     fakes = (
         f"timeout() {{ [ $2 = nft ] || printf '%s' '{bans}'; }}; date() {{ echo zone=+0200; echo now=0; }}\n"
     )
-    done = subprocess.run(["sh"], input=(fakes + asks).encode(), capture_output=True, timeout=10)
+    done = subprocess.run(["sh"], input=(fakes + asks).encode(), capture_output=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, b"")
     output = done.stdout.decode(errors="surrogateescape")
     found = GuessedUsers.of().parse(output)

@@ -326,10 +326,12 @@ def test_no_home_is_deleted_under_a_command_that_works_on_it(tmp_path: Path, nam
 def test_a_client_of_the_database_that_waits_ends_with_the_shell(
     move: Move, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    late = tmp_path / "late"
-    move.switch = f"(sleep 2; touch {late}) & wait"
+    held = tmp_path / "held"
+    move.switch = f"(flock 9; sleep 300) 9>{held} >/dev/null 2>&1 & wait"
     monkeypatch.setattr(program, "SWITCHING", 1)
     with pytest.raises(Problem, match="the database gave no answer within 1 s"):
         program.change(move)
-    subprocess.run(["sleep", "1.5"], check=True)
-    assert not late.exists()
+    deadline = time.monotonic() + 60
+    while subprocess.run(["flock", "-n", held, "true"]).returncode:
+        assert time.monotonic() < deadline, "it works on"
+        time.sleep(0.05)

@@ -102,7 +102,7 @@ def test_a_former_primary_does_not_start(tmp_path: Path, own: str, answer: str, 
         text=True,
         capture_output=True,
         env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
-        timeout=30,
+        timeout=60,
     )
     assert (done.returncode, "192.0.2.2 was promoted" in done.stderr) == (int(stops), stops)
 
@@ -184,5 +184,5 @@ def test_later_data_are_not_replaced(
     text = script("same_database", "17", "7", "2")
     text = text.replace("/usr/lib/postgresql/$1/bin", str(tmp_path))
     text = text.replace("/etc/postgresql/$1/main", str(tmp_path))
-    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30)
+    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=60)
     assert (done.returncode != 0, said in done.stderr) == (said != "", True)

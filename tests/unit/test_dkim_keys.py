@@ -93,7 +93,7 @@ class Host:
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         env = {"PATH": f"{self._bin}:{os.environ['PATH']}", "BROKEN": str(self.broken)}
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=20, check=False)
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
 
     def read(self, path: str) -> str:
         """Return a file below the directory of the keys."""

@@ -93,7 +93,7 @@ esac
     file.parent.mkdir(exist_ok=True)
     file.touch()
     text = f"set -eu\n(\n{script('end_units', str(file), f'{tmp_path}/b.path')}\n)"
-    ran = subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=20)
+    ran = subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=60)
     assert done.read_text().splitlines() == [
         "disable --quiet a.timer",
         "stop a.timer",

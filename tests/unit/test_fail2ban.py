@@ -229,14 +229,14 @@ def test_switched_off_its_jail_and_its_bans_end(tmp_path: Path) -> None:
     for each in own:
         each.touch()
     asks = script("end_fail2ban", "mailstack-bans", *map(str, own))
-    subprocess.run(["sh"], input=asks, text=True, env=fake(tmp_path), check=True, timeout=10)
+    subprocess.run(["sh"], input=asks, text=True, env=fake(tmp_path), check=True, timeout=60)
     assert not any(each.exists() for each in own)
     ran = (tmp_path / "ran").read_text().splitlines()
     assert "fail2ban-client reload" in ran and ran[-1] == "nft delete table inet mailstack-bans"
     assert "systemctl restart fail2ban" not in ran
     asks = script("end_fail2ban", "mailstack-bans")
     env = fake(tmp_path, systemctl='[ "$1" != is-active ]', nft="false")  # where there is none
-    subprocess.run(["sh"], input=asks, text=True, env=env, check=True, timeout=10)
+    subprocess.run(["sh"], input=asks, text=True, env=env, check=True, timeout=60)
 
 
 def test_an_address_that_is_not_in_the_rules_is_not_called_shut_out(tmp_path: Path) -> None:
@@ -304,5 +304,5 @@ def test_the_probe_fails_if_nobody_would_be_shut_out(
     env = fake(tmp_path, **{**works, **broken})
     (probe,) = FAIL2BAN.probes(site(HERE), RELEASES[1])
     asks = probe.script.replace(fail2ban.PROGRAM, str(tmp_path / "program"))
-    done = subprocess.run(["sh"], input=asks, text=True, env=env, capture_output=True, timeout=20)
+    done = subprocess.run(["sh"], input=asks, text=True, env=env, capture_output=True, timeout=60)
     assert said in done.stderr and bool(done.returncode) == bool(said)

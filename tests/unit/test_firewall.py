@@ -191,7 +191,7 @@ def test_the_probe_asks_the_program(enabled: str, state: str, works: bool, tmp_p
         input=asks,
         text=True,
         env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
-        timeout=10,
+        timeout=60,
         capture_output=True,
     )
     assert (done.returncode == 0) == works

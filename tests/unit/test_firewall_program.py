@@ -68,7 +68,7 @@ def run(host: Path, *arguments: str, instead: str = "") -> subprocess.CompletedP
         input=program,
         text=True,
         capture_output=True,
-        timeout=30,
+        timeout=60,
         env=environment,
     )
 

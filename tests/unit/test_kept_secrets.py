@@ -26,7 +26,7 @@ def test_a_key_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (other,) = key.changes()
     scripts = [str(each.command.connector_arguments["_stdin"]) for each in (change, other)]
     assert scripts[0] != scripts[1]
-    subprocess.run(["sh"], input=scripts[0], text=True, check=True, timeout=10)
+    subprocess.run(["sh"], input=scripts[0], text=True, check=True, timeout=60)
     assert place.stat().st_mode & 0o777 == 0o640
     text = place.read_text()
     assert len(text) > 16 and text.strip() in scripts[0] and text.strip() not in change.lines[0]
@@ -45,7 +45,7 @@ def test_a_password_that_the_host_has_already_is_kept(
     monkeypatch.setattr(secrets, "DIRECTORY", str(tmp_path / "secrets"))
     (change,) = Password("one", found=str(tmp_path / "there")).changes()
     text = str(change.command.connector_arguments["_stdin"])
-    subprocess.run(["sh"], input=text, text=True, check=True, timeout=10)
+    subprocess.run(["sh"], input=text, text=True, check=True, timeout=60)
     file = tmp_path / "secrets/one"
     assert file.stat().st_mode & 0o777 == 0o600
     password = file.read_text().strip()

@@ -107,7 +107,7 @@ def test_a_change_that_fails_is_not_recorded(
     monkeypatch.setattr(last_deploy, "read", lambda _: {})
     monkeypatch.setattr(last_deploy, "PATH", str(record))
     command = last_deploy.noted(shell(change, "some data\n"))
-    done = subprocess.run(["sh"], input=script_of(command), capture_output=True, text=True, timeout=10)
+    done = subprocess.run(["sh"], input=script_of(command), capture_output=True, text=True, timeout=60)
     assert (done.returncode, record.exists()) == (status, status == 0)
     assert done.stdout == ("some data\n" if change == "cat" else "")
     assert said == []

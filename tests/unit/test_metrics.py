@@ -171,14 +171,14 @@ def test_users_of_the_host_do_not_shut_out_the_clients(
     threading.Thread(target=gate.main, args=(arguments,), daemon=True).start()
 
     def numbers(source: str) -> bytes:
-        with socket.create_connection(("127.0.0.1", port), 20, (source, 0)) as client:
+        with socket.create_connection(("127.0.0.1", port), 60, (source, 0)) as client:
             client.sendall(b"GET / HTTP/1.0\r\n\r\n")
             return b"".join(iter(lambda: client.recv(4096), b""))
 
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
-            idle = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(2)]
+            idle = [socket.create_connection(("127.0.0.1", port), 60) for _ in range(2)]
             break
         except ConnectionRefusedError:
             assert time.monotonic() < end
@@ -198,12 +198,12 @@ def test_a_client_that_ends_its_own_sending_gets_its_answer(exporter: int) -> No
     passing = threading.Thread(target=gate.passed_on, args=(there, exporter, free))
     passing.start()
     with here:
-        here.settimeout(20)
+        here.settimeout(60)
         here.sendall(b"GET / HTTP/1.0\r\n\r\n")
         here.shutdown(socket.SHUT_WR)
         assert b"mailstack_collection" in b"".join(iter(lambda: here.recv(4096), b""))
-    passing.join(20)
-    assert free.acquire(timeout=20)
+    passing.join(60)
+    assert free.acquire(timeout=60)
 
 
 @pytest.mark.parametrize("platform", RELEASES)

@@ -28,9 +28,9 @@ NO_PROCESS = 4194305
 def test_dovecots_processes_end_and_no_others(tmp_path: Path, version: str, name: str, signal: int) -> None:
     (tmp_path / "master.pid").write_text(f"{os.getpid()}\n")
     with (
-        subprocess.Popen(["sleep", "60"]) as ours,
+        subprocess.Popen(["sleep", "300"]) as ours,
         subprocess.Popen(
-            ["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True
+            ["sh", "-c", "sleep 300 & echo $!; wait"], stdout=subprocess.PIPE, text=True
         ) as other,
     ):
         assert other.stdout
@@ -44,7 +44,7 @@ def test_dovecots_processes_end_and_no_others(tmp_path: Path, version: str, name
         done = subprocess.run(["sh"], input=script, env=env, capture_output=True, text=True, timeout=60)
         try:
             assert (done.returncode, done.stderr) == (0, "")
-            assert ours.wait(10) == -signal
+            assert ours.wait(60) == -signal
             assert Path(f"/proc/{theirs}").exists()
         finally:
             ours.kill()

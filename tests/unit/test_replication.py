@@ -135,5 +135,5 @@ def test_a_standby_that_follows_none_is_found(tmp_path: Path, looks: int, status
         f"as_superuser() {{ n=$(cat n); echo $((n + 1)) > n; echo $((n >= {looks})); }}\nsleep() {{ :; }}\n"
     )
     text = f"echo 0 > n\n{server}{script('probe_standby', '5432', 'mail')}".replace("cd / ", ": ")
-    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=30, cwd=tmp_path)
+    done = subprocess.run(["sh"], input=text, text=True, capture_output=True, timeout=60, cwd=tmp_path)
     assert (done.returncode, "old data" in done.stderr) == (status, bool(status))

@@ -22,7 +22,7 @@ def given(script: str, data: str | None = None) -> str:
 
 def run(text: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a connector does."""
-    return subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=10)
+    return subprocess.run(["sh"], input=text, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("data", ["", "one", "two\nlines\n", "$HOME `id` 'quoted' \\ end\n", "x" * 300_000])

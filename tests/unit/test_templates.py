@@ -37,7 +37,7 @@ def test_scripts_are_valid_with_any_settings(platform: Platform, engine: str) ->
     assert len(scripts) >= 5
     for text in scripts:
         shell = text.splitlines()[0].removeprefix("#!")
-        done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True, timeout=20)
+        done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True, timeout=60)
         assert (done.returncode, done.stderr) == (0, ""), text
 
 

@@ -55,7 +55,7 @@ class Host:
         """Run one round, and return what it prints."""
         env = {"PATH": f"{self._bin}:{os.environ['PATH']}", "STATE": str(self.state), "TZ": "UTC"}
         done = subprocess.run(
-            ["sh", str(self._script)], env=env, capture_output=True, text=True, timeout=20, check=False
+            ["sh", str(self._script)], env=env, capture_output=True, text=True, timeout=60, check=False
         )
         return done.stdout + done.stderr
 

@@ -32,7 +32,7 @@ def make(host: Path, password: str) -> int:
     command = shell(script("web_password", *paths), password)
     env = {"PATH": f"{host / 'bin'}:{os.environ['PATH']}"}
     text = str(command.connector_arguments.get("_stdin"))
-    return subprocess.run(["sh"], input=text, text=True, env=env, cwd=host, timeout=10).returncode
+    return subprocess.run(["sh"], input=text, text=True, env=env, cwd=host, timeout=60).returncode
 
 
 def test_a_password_is_made_once_and_hashed(host: Path) -> None:
