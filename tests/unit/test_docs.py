@@ -18,6 +18,7 @@ import pytest
 
 import mailstack
 from mailstack.reference import reference
+from tests.support import journal
 from tests.support.snippets import PAGES, commands, name, python_blocks
 from tests.targets.shell import ROOT
 
@@ -116,3 +117,9 @@ def test_the_tests_that_prove_a_promise_exist() -> None:
     assert len(named) > 20
     missing = [each for each in named if f"\ndef {each[1]}(" not in (ROOT / "tests" / each[0]).read_text()]
     assert missing == []
+
+
+def test_a_busy_host_has_a_warning_that_is_explained() -> None:
+    """No test makes a host so busy on purpose. As Dovecot 2.3.19 wrote it beside other work."""
+    line = "dovecot[95]: master: Warning: Time moved forwards by 0.115932 seconds - adjusting timeouts."
+    assert any(known.search(line) for known in journal.explained())
