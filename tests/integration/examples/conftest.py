@@ -51,7 +51,7 @@ def others(network: Network, debian: int) -> Iterator[Target]:
 def names(network: Network, debian: int, others: Target) -> Iterator[Target]:
     """Yield the DNS, which knows the others, and this machine as the stranger that it is to the hosts."""
     here = str(next(ipaddress.ip_network(network.subnet).hosts()))
-    server = dns.server(f"{networks.WORKER_NAME}-names-{debian}", network)
+    server = dns.server(f"{networks.WORKER_NAME}-example-names-{debian}", network)
     dns.serve(
         server,
         [
