@@ -167,7 +167,7 @@ def test_a_backup_is_shown_and_one_that_fails_fires_an_alert(watched: Watched) -
     server.exec("systemctl start mailstack-backup", timeout=300)
     text = watched.numbers()
     now = value(text, "mailstack_collection_timestamp_seconds")
-    assert 0 <= now - value(text, "mailstack_backup_good_timestamp_seconds") < 600
+    assert 0 <= now - value(text, "mailstack_backup_good_timestamp_seconds") < 120
     assert value(text, "mailstack_backup_checked_timestamp_seconds") > 0
     assert value(text, "mailstack_backup_mail_bytes") > 0 and value(text, "mailstack_backup_failed") == 0
     assert prometheus.query(watched.prometheus, firing) == []
