@@ -79,7 +79,8 @@ def test_everything_is_back_on_another_host(clone: Factory, lost: Lost) -> None:
     target.exec(f"mkdir -m 700 {REPOSITORY} && tar -C {REPOSITORY} -xf /root/repository.tar")
     refused = target.pyinfra("-y", "mailstack.restore", data=DATA, timeout=300)
     assert refused.returncode and "wrong password" in " ".join(refused.stderr.split())
-    assert clients.imap(target, ALICE), "it goes on as it was"
+    with clients.imap(target, ALICE):  # it goes on as it was
+        pass
     command = ["-y", "mailstack.restore", "password_from=env:BACKUP"]
     run = target.pyinfra(*command, data=DATA, env={"BACKUP": lost.password}, timeout=300).check()
     # one that waits for another server, and those of the load that were on their way just then
