@@ -43,11 +43,18 @@ directories() {  # PATH: make those above it; `mkdir -p -m` gives its mode to th
   [ -d "${1%/*}/" ] || { directories "${1%/*}"; mkdir -m 755 "${1%/*}"; bring directory "${1%/*}"; }
 }
 
-make_directory() {  # PATH OPTION...: for install(1)
-  path=$1
-  shift
-  [ -d "$path/" ] || { directories "$path"; bring directory "$path"; }
-  install -d "$@" "$path"
+make_directory() {  # PATH: for root alone
+  [ -d "$1/" ] || { directories "$1"; bring directory "$1"; mkdir -m 700 "$1"; }
+}
+
+attributes_of_directory() {  # PATH OWNER GROUP MODE; a link of root's, such as to another disk, is followed
+  wanted=$(cd -P "${1%/*}/" && pwd) wanted=${wanted%/}/${1##*/}
+  if [ -L "$1" ] && [ "$(stat -c %u "$1")" = "$(id -u)" ]; then wanted=$(readlink -f "$1"); fi
+  (
+    cd -P "$1"  # from here on, it is this directory, whatever is at the path by now
+    [ "$(pwd)" = "$wanted" ] || { echo "$1: is a symbolic link that root has not made; remove it" >&2; exit 1; }
+    attributes . "$2" "$3" "$4"
+  )
 }
 
 install_file() {  # PATH: copy it beside its destination, and rename
@@ -75,8 +82,10 @@ do_line() {  # VERB PATH OWNER GROUP MODE INDEX
   case $1 in
     mark) mark "$2" ;;
     keep) keep "$2" ;;
-    place) make_directory "$root$2" -m 700 ;;
-    directory) make_directory "$root$2" -o "$3" -g "$4" -m "$5" ;;
+    place) make_directory "$root$2" ;;
+    directory)
+      make_directory "$root$2"
+      attributes_of_directory "$root$2" "$3" "$4" "$5" ;;
     attributes) attributes "$root$2" "$3" "$4" "$5" ;;
     remove) rm -rf "$root$2" ;;
     install) install_file "$2" ;;

@@ -176,6 +176,28 @@ def test_a_check_that_fails_leaves_the_old_files(host: Host, check: str) -> None
     assert host.everything() == before
 
 
+def test_a_directory_may_be_a_link_of_root_alone(host: Host, tmp_path: Path) -> None:
+    """Whoever owns the directory above it could make it one to /etc."""
+    shared = Directory("/srv/mail/.shared", *ME, 0o700)
+    disk = tmp_path / "disk"
+    disk.mkdir(mode=0o755)
+    host.path("/srv/mail").mkdir(parents=True)
+    host.path(shared.path).symlink_to(disk)
+    (host.programs / "stat").write_text(
+        '#!/bin/sh\ncase $2 in %u) echo 4242 ;; *) exec /usr/bin/stat "$@" ;; esac\n'
+    )
+    (host.programs / "stat").chmod(0o755)
+    run = host.apply([Change(shared, ("owner",))])
+    assert (run.returncode, run.stderr) == (
+        1,
+        f"{host.path(shared.path)}: is a symbolic link that root has not made; remove it\n",
+    )
+    assert disk.stat().st_mode & 0o777 == 0o755
+    (host.programs / "stat").unlink()
+    done(host.apply([Change(shared, ("owner",))]))
+    assert disk.stat().st_mode & 0o777 == 0o700 and host.path(shared.path).is_symlink()
+
+
 def test_a_check_may_mark(host: Host) -> None:
     done(host.apply(written(FILE), check='[ "$(cat "$stage/etc/x/main.cf")" = x ] || mark x.restart'))
     assert host.marks() == ["x.reload", "x.restart"]
