@@ -15,7 +15,7 @@ from pyinfra.api.exceptions import OperationValueError
 from mailstack import Settings
 from mailstack.components.backup import BACKUP
 from mailstack.components.component import Site
-from mailstack.on_host.backup import database, parts, progress, restic, restore, run
+from mailstack.on_host.backup import database, folders, parts, progress, restic, restore, run
 from mailstack.on_host.backup.progress import Progress
 from mailstack.on_host.backup.restic import FailureError, Repository
 from mailstack.on_host.backup.restore import Restore
@@ -255,7 +255,7 @@ def test_mail_that_is_there_is_not_replaced(places: Path, message: str) -> None:
         Restore(configured(root), found, Progress(), wishes()).run()  # type: ignore[arg-type]
     Restore(configured(root), found, Progress(), wishes())._aside(root)  # type: ignore[arg-type]
     (aside,) = (root / ".before-restore").iterdir()
-    assert (aside / message).exists() and not parts.has_mail(root)
+    assert (aside / message).exists() and not folders.has_mail(root)
 
 
 def test_steps_that_are_done_are_not_done_again(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,8 +85,7 @@ class Host:
         (places / "kept/mmmm" / MAILDIR / "new").mkdir()
         write(places / "kept/aaaa1111", "owners.json", '{"users": {}, "groups": {}}')
         keep(places / "kept/mmmm", places / "kept/aaaa1111/mail", set())
-        monkeypatch.setattr(restore, "give", lambda *_: None)
-        monkeypatch.setattr(shutil, "chown", lambda *_: None)
+        monkeypatch.setattr(parts, "give", lambda *_: None)
         monkeypatch.setattr(restore, "placed", lambda root, source, owner: Placer(root, source).place())
         monkeypatch.setattr(Restore, "_systemctl", lambda job, verb: self.called.append(verb))
 

@@ -169,6 +169,17 @@ def folders(root: Path, path: str = "", onerror: Callable[[OSError], None] | Non
         yield from folders(root, f"{path}/{name}" if path else name, onerror)
 
 
+def has_mail(root: Path) -> bool:
+    """Return whether there is a message, which costs no time if there are many."""
+    for directory, names, files in os.walk(root):
+        if directory == str(root):
+            names[:] = [each for each in names if each not in (ASIDE, WORK)]
+        here = Path(directory).name
+        if files and (here in ("cur", "new") or any(each.startswith("u.") for each in files)):
+            return True
+    return False
+
+
 def copy(source: Path, target: Path) -> None:
     """Copy a file or a symbolic link with its time and mode; follow no link.
 
@@ -184,11 +195,13 @@ def copy(source: Path, target: Path) -> None:
         if not stat.S_ISREG(state.st_mode):
             return
         new = target.with_name(".copied.new")  # a name of its own may be too long
-        with new.open("wb") as written:
+        new.unlink(missing_ok=True)  # or whoever owns the directory could have put a link there
+        with new.open("xb") as written:
             while block := read.read(1 << 20):
                 written.write(block)
-        new.chmod(stat.S_IMODE(state.st_mode) & 0o777)
-        os.utime(new, ns=(state.st_atime_ns, state.st_mtime_ns))
+            written.flush()
+            os.fchmod(written.fileno(), stat.S_IMODE(state.st_mode) & 0o777)
+            os.utime(written.fileno(), ns=(state.st_atime_ns, state.st_mtime_ns))
         new.replace(target)
 
 

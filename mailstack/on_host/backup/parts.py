@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
-import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from .folders import ASIDE, WORK
+from .folders import WORK
+from .reached import fresh, give
 from .restic import FailureError, Repository
 from .run import WHOLE, as_pattern, as_user, in_utc
 
@@ -57,29 +55,23 @@ def written(repository: Repository, snapshot: str, target: Path, *only: str) -> 
     return bad
 
 
-def give(root: Path, owner: str) -> None:
-    """Give all below a directory to the user of the mail, but for what is put aside."""
-    user = pwd.getpwnam(owner)
-    for directory, names, files in os.walk(root):
-        if directory == str(root) and ASIDE in names:
-            names.remove(ASIDE)
-        for name in (*names, *files):
-            os.lchown(Path(directory, name), user.pw_uid, user.pw_gid)
+def mail_read(repository: Repository, snapshot: str, work: Path, owner: str, *only: str) -> list[str]:
+    """Write mail of a snapshot to a new directory, which is then the user's of the mail; see ``written``.
+
+    + snapshot: may be empty; then the directory is
+    """
+    with fresh(work) as place:
+        inner = place / WORK  # no mail has this name; restic takes no link as its target, as ``place`` is one
+        inner.mkdir()
+        bad = written(repository, snapshot, inner, *only) if snapshot else []
+        for each in list(inner.iterdir()):
+            each.rename(place / each.name)
+        inner.rmdir()
+        give(place, owner)
+    return bad
 
 
 def placed(root: Path, place: Path, owner: str) -> dict[str, Any]:
     """Make a tree of mail equal to a backup; see ``placing``."""
     give(place, owner)
-    shutil.chown(place, owner, owner)
     return as_user(owner, "placing", place, iter([json.dumps({"root": str(root)})]))
-
-
-def has_mail(root: Path) -> bool:
-    """Return whether there is a message, which costs no time if there are many."""
-    for directory, names, files in os.walk(root):
-        if directory == str(root):
-            names[:] = [each for each in names if each not in (ASIDE, WORK)]
-        here = Path(directory).name
-        if files and (here in ("cur", "new") or any(each.startswith("u.") for each in files)):
-            return True
-    return False

@@ -14,9 +14,10 @@ from typing import Any
 from . import folders, room, state
 from .database import DUMP, Database, database, unnamed
 from .doveadm import resynced
-from .folders import ASIDE
-from .parts import backups, chosen, give, has_mail, placed, written
+from .folders import ASIDE, has_mail
+from .parts import backups, chosen, mail_read, placed, written
 from .progress import Progress
+from .reached import made, opened, removed
 from .restic import FailureError, Repository
 from .run import PLACE, in_utc, mail_of, tag_of
 
@@ -145,6 +146,9 @@ class Restore:
         half = self.changed.exists()
         if begun and half:
             return self._go_on()
+        if self.root and os.path.lexists(aside := self.root / ASIDE):
+            with opened(aside):  # or it fails here, before anything has changed
+                pass
         if self.root and not self.wishes.get("overwrite") and has_mail(self.root):
             raise FailureError(
                 f"{self.root} has mail already; the option overwrite puts it aside, in {ASIDE} there"
@@ -156,7 +160,7 @@ class Restore:
         if half:
             self.changed.touch()
         if self.root:
-            shutil.rmtree(self.root / folders.WORK, ignore_errors=True)
+            removed(self.root / folders.WORK)
             self._room(self.root, int(tag_of(chosen, "bytes") or 0))
         self.mark.write_text(identity, "utf-8")
         return None
@@ -215,24 +219,19 @@ class Restore:
                 raise
 
     def _aside(self, root: Path) -> None:
-        names = [each for each in sorted(root.iterdir()) if each.name not in (ASIDE, folders.WORK)]
+        names = [each.name for each in sorted(root.iterdir()) if each.name not in (ASIDE, folders.WORK)]
         had_mail = has_mail(root)
-        for each in names:
-            self._put_aside(root, each)
+        for name in names:
+            self._put_aside(root, name)
         if had_mail:
             self.counts["aside"] = str(root / ASIDE)
 
-    def _put_aside(self, root: Path, path: Path) -> None:
-        target = root / ASIDE / time.strftime("%Y%m%d-%H%M%S")
-        target.mkdir(parents=True, mode=0o700, exist_ok=True)
-        path.rename(target / path.name)
+    def _put_aside(self, root: Path, name: str) -> None:
+        with made(root / ASIDE) as aside, made(aside / time.strftime("%Y%m%d-%H%M%S")) as target:
+            (root / name).rename(target / name)
 
     def _mail(self, mail: str, root: Path) -> None:
-        work = root / folders.WORK
-        work.mkdir(mode=0o700, exist_ok=True)
-        self._damaged(written(self.repository, mail, work))
-        shutil.chown(work, self.wanted["owner"], self.wanted["owner"])
-        give(work, self.wanted["owner"])
+        self._damaged(mail_read(self.repository, mail, root / folders.WORK, self.wanted["owner"]))
 
     def _place(self, root: Path) -> None:
         found = placed(root / folders.WORK, self.rest / "mail", self.wanted["owner"])
@@ -241,13 +240,15 @@ class Restore:
         self.counts |= {**found, "missing": len(missing)}
 
     def _swap(self, root: Path) -> None:
-        work = root / folders.WORK
-        for each in sorted(work.iterdir()) if work.is_dir() else ():
-            if os.path.lexists(root / each.name):  # made after a run that was cut off
-                self._put_aside(root, root / each.name)
-                self.counts["aside"] = str(root / ASIDE)
-            each.rename(root / each.name)
-        shutil.rmtree(work, ignore_errors=True)
+        if not os.path.lexists(root / folders.WORK):
+            return
+        with opened(root / folders.WORK) as work:
+            for each in sorted(work.iterdir()):
+                if os.path.lexists(root / each.name):  # made after a run that was cut off
+                    self._put_aside(root, each.name)
+                    self.counts["aside"] = str(root / ASIDE)
+                each.rename(root / each.name)
+        removed(root / folders.WORK)
 
     def _paths(self, rest: Path, known: Mapping[str, Any]) -> None:
         # the one that has opened the repository stays

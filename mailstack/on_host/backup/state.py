@@ -97,7 +97,10 @@ def put(source: Path, target: Path, known: Mapping[str, Mapping[str, str]]) -> N
     if source.is_dir() and not source.is_symlink():
         target.mkdir(parents=True, exist_ok=True)
         for each in sorted(source.iterdir()):
-            put(each, target / each.name, known)
+            there = target / each.name
+            if there.is_symlink():  # it may lead anywhere: a service may own the directory
+                there.unlink()
+            put(each, there, known)
         target.chmod(source.stat().st_mode & 0o7777)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -15,16 +16,15 @@ from typing import Any
 
 from .database import Account, database
 from .doveadm import counted, imported, resynced
-from .folders import ASIDE, WORK
+from .folders import ASIDE, WORK, has_mail
 from .homes import account_of
-from .parts import chosen, give, has_mail, placed, written
+from .homing import FORMATS
+from .parts import chosen, mail_read, placed, written
 from .progress import Progress
+from .reached import made, removed
 from .restic import FailureError, Repository
 from .restore import WORK as WHOLE_RESTORE
-from .run import PLACE, in_utc, mail_of
-
-_FORMATS = {"Maildir": "maildir", "sdbox": "sdbox"}
-"""The directories in a home that have the mail, with the name of their format."""
+from .run import PLACE, as_user, in_utc, mail_of
 
 
 class UserRestore:
@@ -55,14 +55,13 @@ class UserRestore:
             raise FailureError("this host is half restored: mailstack.restore goes on with all of it first")
         self._end_whole()
         rest, live = PLACE / "user", root / WORK
-        for place in (rest, live):
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir()
+        removed(rest)
+        rest.mkdir()
         try:
             counts = self._bring(found, rest, live)
         finally:
-            shutil.rmtree(rest, ignore_errors=True)
-            shutil.rmtree(live, ignore_errors=True)
+            for place in (rest, live):
+                removed(place)
         result = {"at": int(begun), "snapshot": str(found["id"])[:8], "made": in_utc(str(found["time"]))}
         return {**result, **counts, "failed": self.failed, "seconds": round(time.time() - begun)}
 
@@ -92,20 +91,15 @@ class UserRestore:
         self.progress.step("read the mail")
         parts = (f"/mail/tree/{directory}", *lists_of(directory))
         bad = written(self.repository, str(found["id"]), rest, *parts)
-        if mail := mail_of(found):
-            bad += written(self.repository, mail, live, f"/{directory}")
+        bad += mail_read(self.repository, mail_of(found), live, self.wanted["owner"], f"/{directory}")
         if bad:
             self.failed.append(f"the repository is damaged: {len(bad)} files can't be read, such as {bad[0]}")
-        owner = self.wanted["owner"]
-        for place in (live, rest / "mail"):
-            place.mkdir(exist_ok=True)
-        shutil.chown(live, owner, owner)
-        give(live, owner)
+        (rest / "mail").mkdir(exist_ok=True)
         if not only(directory, rest / "mail/names") and has_mail(live):
             raise FailureError(
                 f"the backup has no list of messages of {self.user}; the option at ID takes another one"
             )
-        counts = placed(live, rest / "mail", owner)
+        counts = placed(live, rest / "mail", self.wanted["owner"])
         missing = counts.pop("missing")
         self.failed += [f"not in the backup any more: {each}" for each in missing[:50]]
         home, source = Path(account.home), live / directory
@@ -134,34 +128,22 @@ class UserRestore:
     def _whole(self, source: Path, home: Path) -> None:
         """Put a whole home there: the user has no mail, so messages keep their UIDs.
 
-        What is there is put aside first, and the mail comes last: a run that is killed loses nothing, and
-        the next one does all again.
+        What is there is put aside first, in a directory that only root and this one process can enter.
         """
         self.progress.step("put the mail there")
-        self._make(home)
+        owner = pwd.getpwnam(self.wanted["owner"])
         place = Path(self.wanted["mail"]) / ASIDE
-        place.mkdir(mode=0o700, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=place))
-        subprocess.run(["doveadm", "kick", self.user], capture_output=True, timeout=60)
-        for each in sorted(source.iterdir(), key=lambda each: each.name in _FORMATS):
-            there = home / each.name
-            if os.path.lexists(there):
-                there.rename(aside / each.name)
-            each.rename(there)
-        # the user may have got mail, or made a filter, in the meantime
-        if has_mail(aside) or _has_others(aside, home):
-            self.aside = str(aside)
-            return
-        shutil.rmtree(aside)
+        with made(place) as reached:
+            aside = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=reached))
+            os.chown(aside, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
+            subprocess.run(["doveadm", "kick", self.user], capture_output=True, timeout=60)
+            told = json.dumps({"source": str(source), "home": str(home)})
+            if as_user(self.wanted["owner"], "homing", aside, iter([told]))["aside"]:
+                self.aside = str(place / aside.name)
+                return
+            shutil.rmtree(aside)
         with contextlib.suppress(OSError):  # of another restore, too
             place.rmdir()
-
-    def _make(self, home: Path) -> None:
-        """Make a home, and the directory of its domain, which Dovecot enters as the user of the mail."""
-        for each in (*reversed(home.parents), home):
-            if not each.exists():
-                each.mkdir()
-                shutil.chown(each, self.wanted["owner"], self.wanted["owner"])
 
     def _beside(self, into: str) -> list[str]:
         """Return masks for the folders that come from the backup."""
@@ -169,7 +151,7 @@ class UserRestore:
 
     def _import(self, source: Path, into: str) -> None:
         self.progress.step(f"copy the mail into {into}")
-        found = [(name, kind) for name, kind in _FORMATS.items() if (source / name).is_dir()]
+        found = [(name, kind) for name, kind in FORMATS.items() if (source / name).is_dir()]
         if not found:
             raise FailureError(f"the backup has no mail of {self.user}")
         if counted(self.user, self._beside(into)):
@@ -186,24 +168,7 @@ class UserRestore:
 
 def _fits(source: Path, driver: str) -> bool:
     """Return whether Dovecot looks for mail in this format."""
-    return not driver or any((source / name).is_dir() and kind == driver for name, kind in _FORMATS.items())
-
-
-def _has_others(before: Path, home: Path) -> bool:
-    """Return whether a home of before has files that the new one does not have, beside mail."""
-    return any(
-        file.is_file()
-        and not file.is_symlink()
-        and file.suffix != ".svbin"  # made of a script, by Dovecot
-        and not _same(file, home / file.relative_to(before))
-        for each in before.iterdir()
-        if each.name not in _FORMATS
-        for file in (each, *each.rglob("*"))
-    )
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and one.read_bytes() == other.read_bytes()
+    return not driver or any((source / name).is_dir() and kind == driver for name, kind in FORMATS.items())
 
 
 def lists_of(directory: str) -> list[str]:

@@ -1,0 +1,60 @@
+"""Put a home from a backup in its place. It runs as the user of the mail, in a directory for what was there.
+
+On standard input comes ``{"source": …, "home": …}``: the home as it was read, and where it belongs. On
+standard output comes ``{"aside": …}``: whether what was there has something that the new home lacks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from .folders import has_mail
+
+FORMATS = {"Maildir": "maildir", "sdbox": "sdbox"}
+"""The directories in a home that have the mail, with the name of their format."""
+
+
+def put(source: Path, home: Path, aside: Path) -> dict[str, bool]:
+    """Put all in its place, and return what was there before.
+
+    The mail comes last: if it is cut off, nothing is lost, and the next run does all again.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    for each in sorted(source.iterdir(), key=lambda each: each.name in FORMATS):
+        there = home / each.name
+        if os.path.lexists(there):
+            there.rename(aside / each.name)
+        each.rename(there)
+    # the user may have got mail, or made a filter, in the meantime
+    return {"aside": has_mail(aside) or _has_others(aside, home)}
+
+
+def _has_others(before: Path, home: Path) -> bool:
+    """Return whether a home of before has files that the new one does not have, beside mail."""
+    return any(
+        file.is_file()
+        and not file.is_symlink()
+        and file.suffix != ".svbin"  # made of a script, by Dovecot
+        and not _same(file, home / file.relative_to(before))
+        for each in before.iterdir()
+        if each.name not in FORMATS
+        for file in (each, *each.rglob("*"))
+    )
+
+
+def _same(one: Path, other: Path) -> bool:
+    return other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def main() -> int:
+    """Read where, and put all there."""
+    told = json.loads(sys.stdin.readline())
+    print(json.dumps(put(Path(told["source"]), Path(told["home"]), Path())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
