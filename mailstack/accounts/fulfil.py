@@ -13,7 +13,7 @@ from pyinfra.context import host
 
 from mailstack import hosts, topology_rules
 from mailstack.accounts import sql
-from mailstack.accounts.mail import deletable_homes, former_key, with_mail_named
+from mailstack.accounts.mail import deletable_homes, deleting, former_key, with_mail_named
 from mailstack.accounts.plan import PlanError
 from mailstack.accounts.rights import former_addresses, mail_places, revoke
 from mailstack.accounts.rows import Change, Current, Key
@@ -156,7 +156,7 @@ def _apply(step: Step | None) -> Generator[PyinfraCommand]:
         # and the next run continues.
         disabled = sql.disable(engine.dialect, (email for email, _ in deleted), owner)
         yield database.script(name, disabled, "disable the users that are removed")
-        yield shell(script("delete_homes", *homes))
+        yield shell(deleting(homes))
     if changes and wish.first:
         yield local_command(wish.first)
     if changes:

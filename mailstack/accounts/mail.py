@@ -8,6 +8,7 @@ from typing import Any
 
 from mailstack.accounts.plan import PlanError
 from mailstack.accounts.rows import FORMER, Change, Key, Rows
+from mailstack.shell import script
 
 
 def home_of(row: Mapping[str, Any], root: str) -> str:
@@ -83,3 +84,8 @@ def deletable_homes(
             if f"{homes[other]}/".startswith(f"{homes[key]}/"):
                 raise PlanError(f"{argument}: {homes[key]} of {key[0]} has the mail of {other[0]} too")
     return sorted({homes[key] for key in removed})
+
+
+def deleting(homes: Iterable[str]) -> str:
+    """Return the shell script that deletes these directories on their host."""
+    return f"{script('enter')}\n{script('delete_homes', *homes)}"

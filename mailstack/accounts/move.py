@@ -15,7 +15,7 @@ from mailstack import hosts, topology_rules
 from mailstack.accounts.arguments import command, true_or_false
 from mailstack.accounts.convert import ALL, wanted_users
 from mailstack.accounts.look import ask
-from mailstack.accounts.mail import deletable_homes, home_of
+from mailstack.accounts.mail import deletable_homes, deleting, home_of
 from mailstack.accounts.plan import PlanError
 from mailstack.accounts.rows import Key
 from mailstack.backends import DOVEADM_PORT, Backends, backends
@@ -226,7 +226,7 @@ def _moved(settings: Settings, user: Moving, several: Backends, delete_old: bool
     if not delete_old or user.source == user.target:
         return True
     try:
-        _run(hosts.host_of(user.source), script("delete_homes", user.home), _LOCKED)
+        _run(hosts.host_of(user.source), deleting([user.home]), _LOCKED)
     except OperationError as error:
         said = f"{which}: {user.email}: moved, but {user.home} is not deleted: {reason(error)}"
         host.log_styled(said, fg="red", log_func=logger.error)

@@ -112,7 +112,8 @@ def _apply(
         "".join(f"(\n{check}\n)\n" for check in _checks([group for group, _, _ in planned])),
         file_plan.manifest([change for _, _, changes in planned for change in changes], list(marks)),
     )
-    return shell("\n".join([script("brought"), script("keep"), script("apply")]), archive)
+    parts = ("brought", "keep", "enter", "apply")
+    return shell("\n".join(map(script, parts)), archive)
 
 
 def _checks(groups: Sequence[Group]) -> Iterator[str]:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Put files in place: apply.sh < ARCHIVE; brought.sh and keep.sh come before it.
+# Put files in place: apply.sh < ARCHIVE; brought.sh, keep.sh and enter.sh come before it.
 # The archive is a tar in base64 of
 #   tree/     the files, with owners and modes
 #   check     shell that sees $stage, the root of the staged files, and fails if they are no good; it may `mark`
@@ -47,16 +47,6 @@ make_directory() {  # PATH: for root alone
   [ -d "$1/" ] || { directories "$1"; bring directory "$1"; mkdir -m 700 "$1"; }
 }
 
-attributes_of_directory() {  # PATH OWNER GROUP MODE; a link of root's, such as to another disk, is followed
-  wanted=$(cd -P "${1%/*}/" && pwd) wanted=${wanted%/}/${1##*/}
-  if [ -L "$1" ] && [ "$(stat -c %u "$1")" = "$(id -u)" ]; then wanted=$(readlink -f "$1"); fi
-  (
-    cd -P "$1"  # from here on, it is this directory, whatever is at the path by now
-    [ "$(pwd)" = "$wanted" ] || { echo "$1: is a symbolic link that root has not made; remove it" >&2; exit 1; }
-    attributes . "$2" "$3" "$4"
-  )
-}
-
 install_file() {  # PATH: copy it beside its destination, and rename
   directories "$root$1"
   cp -p "$stage$1" "$root$1.mailstack-new"
@@ -85,7 +75,7 @@ do_line() {  # VERB PATH OWNER GROUP MODE INDEX
     place) make_directory "$root$2" ;;
     directory)
       make_directory "$root$2"
-      attributes_of_directory "$root$2" "$3" "$4" "$5" ;;
+      (enter "$root$2"; attributes . "$3" "$4" "$5") ;;
     attributes) attributes "$root$2" "$3" "$4" "$5" ;;
     remove) rm -rf "$root$2" ;;
     install) install_file "$2" ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Delete the homes of removed users: delete_homes.sh HOME…
+# Delete the homes of removed users: delete_homes.sh HOME…; enter.sh comes before it
 # A command that still works on one of them, by the plan of mailbox_program.sh, would make it again: so wait for it.
 run=${MAILSTACK_ROOT:-}/run
 for home; do
@@ -14,5 +14,7 @@ for home; do
     fi
     sleep 1
   done
-  rm -rf -- "$home" || exit 1
+  [ -e "$home" ] || [ -L "$home" ] || continue
+  # rm(1) follows no link in a home, but one in the place of the directory of its domain
+  (enter "${home%/*}" && rm -rf -- "./${home##*/}") || exit 1
 done

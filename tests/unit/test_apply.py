@@ -57,7 +57,7 @@ class Host:
         """Run it; with `die_at`, the shell is killed before that rename."""
         entries = [change.entry for change in changes] if entries is None else entries
         packed = archive(entries, {}, check, manifest(changes, marks))
-        command = shell("\n".join([script("brought"), script("keep"), script("apply")]), packed)
+        command = shell("\n".join(map(script, ("brought", "keep", "enter", "apply"))), packed)
         count = self.programs / "count"
         count.unlink(missing_ok=True)
         env = {
@@ -190,7 +190,7 @@ def test_a_directory_may_be_a_link_of_root_alone(host: Host, tmp_path: Path) -> 
     run = host.apply([Change(shared, ("owner",))])
     assert (run.returncode, run.stderr) == (
         1,
-        f"{host.path(shared.path)}: is a symbolic link that root has not made; remove it\n",
+        f"{host.path(shared.path)} is a symbolic link that root has not made: remove it\n",
     )
     assert disk.stat().st_mode & 0o777 == 0o755
     (host.programs / "stat").unlink()

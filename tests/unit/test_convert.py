@@ -18,11 +18,11 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
 from mailstack.accounts.convert import User, is_unfinished, last_time
+from mailstack.accounts.mail import deleting
 from mailstack.on_host.convert import __main__ as program
 from mailstack.on_host.convert import checks, lock
 from mailstack.on_host.convert.move import LOCKED, Move, Problem
 from mailstack.run import Said
-from mailstack.shell import script
 
 # the command has the same name
 command: Any = import_module("mailstack.accounts.convert")
@@ -302,11 +302,11 @@ def test_copies_that_keep_backups_waiting_have_a_short_limit(
     assert limits == [(False, program.COPYING), (True, LOCKED)]
 
 
-def delete_home(root: Path, home: Path, plan: str) -> subprocess.CompletedProcess[str]:
+def delete_home(root: Path, home: Path, plan: str, before: str = "") -> subprocess.CompletedProcess[str]:
     """Run ``delete_homes.sh`` on a host where the command with this plan is at work; it waits for no time."""
     (root / "run/mailstack-convert").mkdir(parents=True, exist_ok=True)
     (root / "run/mailstack-convert/plan").write_text(plan)
-    text = f"sleep() {{ :; }}\n{script('delete_homes', str(home))}"
+    text = f"sleep() {{ :; }}\n{before}\n{deleting([str(home)])}"
     environment = {**os.environ, "MAILSTACK_ROOT": str(root)}
     return subprocess.run(["sh"], input=text, env=environment, text=True, capture_output=True, check=False)
 
@@ -321,6 +321,20 @@ def test_no_home_is_deleted_under_a_command_that_works_on_it(tmp_path: Path, nam
     )
     assert f"works on {home};" in delete_home(tmp_path, home, plan).stderr and home.exists()
     assert delete_home(tmp_path, home, other).returncode == 0 and not home.exists()
+
+
+def test_no_home_is_deleted_where_a_link_of_dovecot_s_user_leads(tmp_path: Path) -> None:
+    """The directory of a domain may be a link to /home, which has a directory of the same name."""
+    (tmp_path / "etc/alice").mkdir(parents=True)
+    (tmp_path / "vmail").mkdir()
+    domain = tmp_path / "vmail/example.org"
+    domain.symlink_to(tmp_path / "etc")
+    theirs = "stat() { echo 4242; }"
+    done = delete_home(tmp_path, domain / "alice", "", before=theirs)
+    assert done.stderr == f"{domain} is a symbolic link that root has not made: remove it\n"
+    assert done.returncode == 1 and (tmp_path / "etc/alice").is_dir()
+    assert delete_home(tmp_path, domain / "alice", "").returncode == 0  # to another disk
+    assert delete_home(tmp_path, domain / "alice", "").returncode == 0 and not [*(tmp_path / "etc").iterdir()]
 
 
 def test_a_client_of_the_database_that_waits_ends_with_the_shell(
