@@ -229,6 +229,53 @@ def test_a_last_step_that_fails_again_is_left_to_the_next_run(
     assert not move.mark.exists() and move.source.is_file() and move.old.is_dir()
 
 
+def test_a_note_that_can_not_be_written_leaves_the_mail_where_it_is(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the change in the database, it would open the old mailbox, and a delivery there is not seen."""
+    changed: list[Move] = []
+    monkeypatch.setattr(move, "copy", lambda _: True)
+    monkeypatch.setattr(move, "driver", lambda: "maildir")
+    monkeypatch.setattr(program, "change", changed.append)
+    for name in ("written", "unlock"):
+        monkeypatch.setattr(program, name, lambda *_: None)
+    move.new.mkdir()
+    move.old.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="symbolic links"):
+        program.switch(move)
+    program.undo(move)
+    assert not changed and move.source.is_dir() and move.new.is_dir() and not move.mark.exists()
+    move.old.unlink()
+    program.leave_note(move)  # and the run ends
+    move.mark.touch()
+    program.undo(move)
+    assert not move.old.exists() and move.source.is_dir()
+
+
+def test_no_link_leads_a_mount_anywhere(move: Move, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Here no command has mounts of its own, and mount(8) only says where it is."""
+    real = subprocess.run
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/mount").write_text("#!/bin/sh\npwd\n")
+    (tmp_path / "bin/mount").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    said: list[str] = []
+
+    def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
+        done: subprocess.CompletedProcess[str] = real(command[command.index("--") + 1 :], **how)
+        said.append(done.stdout)
+        return done
+
+    monkeypatch.setattr(subprocess, "run", run)
+    lock._among("1", move.source, "mount", ".")
+    assert said == [f"{move.source}\n"]
+    move.source.rename(tmp_path / "etc")
+    move.source.symlink_to("etc")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        lock._among("1", move.source, "mount", ".")
+    assert caught.value.stderr == f"{move.source} is a link\n"
+
+
 def test_root_writes_no_file_that_a_link_of_dovecot_s_user_leads_to(move: Move, tmp_path: Path) -> None:
     """Between the check and the last step, hours may have passed."""
     shadow = tmp_path / "shadow"
@@ -244,9 +291,10 @@ def test_root_writes_no_file_that_a_link_of_dovecot_s_user_leads_to(move: Move, 
         file.unlink()
     move.old.symlink_to(shadow)
     with pytest.raises(OSError, match="symbolic links"):
-        program.retire(move)
+        program.leave_note(move)
     assert shadow.read_text() == "root:*:1\n" and move.source.is_dir()
     move.old.unlink()
+    program.leave_note(move)
     program.retire(move)
     assert str(move.target) in move.source.read_text() and move.old.is_dir()
 

@@ -18,8 +18,9 @@ nothing: the user has the old mail or the new, and all of it. From Maildir to sd
 2. It is locked by an empty file system, mounted over ``Maildir``. New mail stays in Postfix's queue. A mount
    is gone after a reboot; this program does not see it, as it has mounts of its own.
 3. What has changed meanwhile is copied, and compared, also with the number of files of messages.
-4. ``sdbox.new`` becomes ``sdbox``, beside the mark ``.sdbox.new``: nobody reads it yet.
+4. ``sdbox.new`` becomes ``sdbox``, beside the mark ``.sdbox.new``: nobody reads it yet. ``Maildir.old`` is
+   a file with a note.
 5. The database gets the new driver.
-6. ``Maildir`` becomes ``Maildir.old``, and a file takes its place in the same moment. So no process that
-   still knows the old place can make it again.
+6. ``Maildir`` and ``Maildir.old`` change places in the same moment. So no process that still knows the old
+   place can make a mailbox there again.
 """

@@ -84,6 +84,7 @@ def switch(move: Move) -> int:
     move.target.unlink(missing_ok=True)  # the file in its place, if it was carried the other way before
     move.new.rename(move.target)
     written(move)  # before the database says that it is there
+    leave_note(move)  # while a full disk is no reason to open mail that nobody reads any more
     change(move)
     retire(move)
     return messages_of(after)
@@ -103,9 +104,13 @@ def change(move: Move) -> None:
         raise Problem(f"the database takes no change: {' '.join(done.stderr.split())[-500:]}")
 
 
-def retire(move: Move) -> None:
-    """Put a file in the place of the old mail, which nobody reads any more."""
+def leave_note(move: Move) -> None:
+    """Write the file for the place of the old mail, beside it."""
     write(move.old, NOTE.format(move.target))
+
+
+def retire(move: Move) -> None:
+    """Put that file in the place of the old mail, which nobody reads any more."""
     try:
         exchange(move.source, move.old)
     except OSError as error:
@@ -133,7 +138,10 @@ def tidy(move: Move, driver: str) -> None:
     if not move.mark.exists():
         return
     if driver == move.after and move.source.is_dir():
+        leave_note(move)
         retire(move)
+    if driver == move.before and move.old.is_file():
+        move.old.unlink()  # the note
     if driver == move.before and move.target.is_dir() and move.source.is_dir():
         move.target.rename(move.new)
     move.mark.unlink(missing_ok=True)

@@ -21,6 +21,8 @@ NAME = "mailstack-convert"
 """The device of the mount, by which it is found again."""
 _EMPTY = "ro,mode=0,size=4k,nr_inodes=2"
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
+_IN = 'cd -P -- "$1" && [ "$(pwd)" = "$1" ] || { echo "$1 is a link" >&2; exit 1; }; shift; exec "$@"'
+"""Run a command in a directory: Dovecot's user could have put a link in its place, or on the way to it."""
 _END = 30
 """The seconds in which sessions and deliveries must end."""
 _GAP = 10
@@ -40,7 +42,8 @@ def lock(move: Move) -> float:
     for process in processes:
         if not _locked(process):
             try:
-                _among(process, "mount", "-t", "tmpfs", "-o", _EMPTY, NAME, str(move.source))
+                command = ("mount", "--no-canonicalize", "-t", "tmpfs", "-o", _EMPTY, NAME, ".")
+                _among(process, move.source, *command)
             except subprocess.CalledProcessError as error:
                 said = " ".join(error.stderr.split())
                 raise Problem(f"the mailbox can't be locked: {said}") from None
@@ -59,8 +62,8 @@ def lock(move: Move) -> float:
 def unlock() -> None:
     """Let others open the mail again, whatever its directory is called by now."""
     for process in _processes():
-        for place in _locked(process):
-            _among(process, "umount", "--lazy", place)
+        for place in map(Path, _locked(process)):
+            _among(process, place.parent, "umount", "--no-canonicalize", "--lazy", f"./{place.name}")
 
 
 def exchange(one: Path, other: Path) -> None:
@@ -104,9 +107,9 @@ def _processes() -> list[str]:
     return ["1", *([dovecot] if dovecot != "0" else [])]
 
 
-def _among(process: str, *command: str) -> None:
-    """Run a command with the mounts of a process."""
-    whole = ["nsenter", "--target", process, "--mount", "--", *command]
+def _among(process: str, place: Path, *command: str) -> None:
+    """Run a command in a directory, with the mounts of a process."""
+    whole = ["nsenter", "--target", process, "--mount", "--", "sh", "-c", _IN, "sh", str(place), *command]
     subprocess.run(whole, capture_output=True, text=True, check=True, timeout=60)
 
 

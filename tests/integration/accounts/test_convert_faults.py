@@ -74,8 +74,8 @@ MOMENTS = {
     "locked": ("after1 lock", "maildir"),
     "renamed": ("before3 written", "maildir"),
     "placed": ("after3 written", "maildir"),
-    "switched": ("before1 retire", "sdbox"),
-    "noted": ("before1 exchange", "sdbox"),
+    "noted": ("before1 change", "maildir"),
+    "switched": ("before1 exchange", "sdbox"),
     "exchanged": ("after1 exchange", "sdbox"),
 }
 
