@@ -18,9 +18,8 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
 from mailstack.accounts.convert import User, is_unfinished, last_time
-from mailstack.accounts.mail import deleting
 from mailstack.on_host.convert import __main__ as program
-from mailstack.on_host.convert import checks, lock
+from mailstack.on_host.convert import checks
 from mailstack.on_host.convert.move import LOCKED, Move, Problem
 from mailstack.run import Said
 
@@ -93,48 +92,6 @@ def test_what_dovecot_has_not_seen_is_not_left_behind(move: Move, monkeypatch: p
     assert not changed and move.new.is_dir()
     (move.source / "new/3.host").unlink()
     assert program.switch(move) == 2 and changed
-
-
-def test_the_mailbox_is_locked_between_two_deliveries(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = [["lmtp (7)"], ["imap (8)", "lmtp (7)"], ["imap (8)"], []]
-    left_at_lock: list[int] = []
-    monkeypatch.setattr(lock, "_opened", lambda _: seen.pop(0))
-    monkeypatch.setattr(lock, "_processes", lambda: ["1"])
-    monkeypatch.setattr(lock, "_locked", lambda _: [])
-    monkeypatch.setattr(lock, "_among", lambda *_: left_at_lock.append(len(seen)))
-    monkeypatch.setattr(move, "sessions", list)
-    lock.lock(move)
-    assert left_at_lock == [1]
-
-
-def test_lock_files_of_who_was_locked_out_are_removed(move: Move, monkeypatch: pytest.MonkeyPatch) -> None:
-    folders = [move.source, move.source / ".Sent", move.source / ".dovecot lock"]
-    folders[-1].mkdir()
-    left = [folder / name for folder in folders for name in ("dovecot-uidlist.lock", "subscriptions.lock")]
-    left.append(move.source / "dovecot.index.log.newlock")
-    kept = [move.source / "dovecot-uidlist", move.source / "dovecot.index.log", folders[-1] / "cur"]
-    for file in (*left, *kept):
-        file.write_text("1:mail.example.org")
-    monkeypatch.setattr(lock, "_processes", list)
-    monkeypatch.setattr(move, "sessions", list)
-    lock.lock(move)
-    assert not any(file.exists() for file in left) and all(file.exists() for file in kept)
-
-
-def test_a_process_that_closes_files_still_has_the_others_open(
-    move: Move, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A delivery is busy as the mailbox is locked: some of its files are gone as they are looked at."""
-    real = Path.readlink
-
-    def readlink(file: Path) -> Path:
-        if file.name == "0":
-            raise FileNotFoundError(2, "No such file or directory")
-        return real(file)
-
-    monkeypatch.setattr(Path, "readlink", readlink)
-    with (move.source / "cur/1.host:2,S").open():
-        assert any(f"({os.getpid()})" in each for each in lock._opened(move.source))
 
 
 @pytest.mark.parametrize(
@@ -252,30 +209,6 @@ def test_a_note_that_can_not_be_written_leaves_the_mail_where_it_is(
     assert not move.old.exists() and move.source.is_dir()
 
 
-def test_no_link_leads_a_mount_anywhere(move: Move, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Here no command has mounts of its own, and mount(8) only says where it is."""
-    real = subprocess.run
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/mount").write_text("#!/bin/sh\npwd\n")
-    (tmp_path / "bin/mount").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    said: list[str] = []
-
-    def run(command: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
-        done: subprocess.CompletedProcess[str] = real(command[command.index("--") + 1 :], **how)
-        said.append(done.stdout)
-        return done
-
-    monkeypatch.setattr(subprocess, "run", run)
-    lock._among("1", move.source, "mount", ".")
-    assert said == [f"{move.source}\n"]
-    move.source.rename(tmp_path / "etc")
-    move.source.symlink_to("etc")
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        lock._among("1", move.source, "mount", ".")
-    assert caught.value.stderr == f"{move.source} is a link\n"
-
-
 def test_root_writes_no_file_that_a_link_of_dovecot_s_user_leads_to(move: Move, tmp_path: Path) -> None:
     """Between the check and the last step, hours may have passed."""
     shadow = tmp_path / "shadow"
@@ -348,41 +281,6 @@ def test_copies_that_keep_backups_waiting_have_a_short_limit(
     monkeypatch.setattr(program, "switch", lambda _: 2)
     program.carry(move)
     assert limits == [(False, program.COPYING), (True, LOCKED)]
-
-
-def delete_home(root: Path, home: Path, plan: str, before: str = "") -> subprocess.CompletedProcess[str]:
-    """Run ``delete_homes.sh`` on a host where the command with this plan is at work; it waits for no time."""
-    (root / "run/mailstack-convert").mkdir(parents=True, exist_ok=True)
-    (root / "run/mailstack-convert/plan").write_text(plan)
-    text = f"sleep() {{ :; }}\n{before}\n{deleting([str(home)])}"
-    environment = {**os.environ, "MAILSTACK_ROOT": str(root)}
-    return subprocess.run(["sh"], input=text, env=environment, text=True, capture_output=True, check=False)
-
-
-@pytest.mark.parametrize("name", ["alice", 'a"b', "a\\b", "a'b", "ä.b*c"])
-def test_no_home_is_deleted_under_a_command_that_works_on_it(tmp_path: Path, name: str) -> None:
-    home = tmp_path / name
-    home.mkdir()
-    plan, other = (
-        json.dumps({"email": "a@example.org", "home": str(path), "before": "sdbox"}, ensure_ascii=False)
-        for path in (home, tmp_path / "other")
-    )
-    assert f"works on {home};" in delete_home(tmp_path, home, plan).stderr and home.exists()
-    assert delete_home(tmp_path, home, other).returncode == 0 and not home.exists()
-
-
-def test_no_home_is_deleted_where_a_link_of_dovecot_s_user_leads(tmp_path: Path) -> None:
-    """The directory of a domain may be a link to /home, which has a directory of the same name."""
-    (tmp_path / "etc/alice").mkdir(parents=True)
-    (tmp_path / "vmail").mkdir()
-    domain = tmp_path / "vmail/example.org"
-    domain.symlink_to(tmp_path / "etc")
-    theirs = "stat() { echo 4242; }"
-    done = delete_home(tmp_path, domain / "alice", "", before=theirs)
-    assert done.stderr == f"{domain} is a symbolic link that root has not made: remove it\n"
-    assert done.returncode == 1 and (tmp_path / "etc/alice").is_dir()
-    assert delete_home(tmp_path, domain / "alice", "").returncode == 0  # to another disk
-    assert delete_home(tmp_path, domain / "alice", "").returncode == 0 and not [*(tmp_path / "etc").iterdir()]
 
 
 def test_a_client_of_the_database_that_waits_ends_with_the_shell(
