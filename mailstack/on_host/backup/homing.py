@@ -46,7 +46,10 @@ def _has_others(before: Path, home: Path) -> bool:
 
 
 def _same(one: Path, other: Path) -> bool:
-    return other.is_file() and one.read_bytes() == other.read_bytes()
+    try:
+        return one.read_bytes() == other.read_bytes()
+    except OSError:  # it is missing, or may be of root
+        return False
 
 
 def main() -> int:
