@@ -18,7 +18,7 @@ FORMATS = {"Maildir": "maildir", "sdbox": "sdbox"}
 
 
 def put(source: Path, home: Path, aside: Path) -> dict[str, bool]:
-    """Put all in its place, and return what was there before.
+    """Put all in its place, and return whether what was there before is still needed.
 
     The mail comes last: if it is cut off, nothing is lost, and the next run does all again.
     """
