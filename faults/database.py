@@ -39,7 +39,7 @@ ROWS = (
         do=f"{_PSQL} -c 'ALTER ROLE maillookup CONNECTION LIMIT 0' -c \"{_END}\" >/dev/null",
         seconds=15,
         undo=f"{_PSQL} -c 'ALTER ROLE maillookup CONNECTION LIMIT -1'",
-        begun_before=True,
+        stops="database",
     ),
     Row(
         "database-read-only",

@@ -112,7 +112,7 @@ ROWS = (
         do=changed,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        begun_before=True,
+        stops="dovecot",
     ),
     Row(
         "deploy-killed",
@@ -120,7 +120,7 @@ ROWS = (
         do=killed,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        begun_before=True,
+        stops="dovecot",
     ),
     Row(
         "two-deploys",
@@ -128,7 +128,7 @@ ROWS = (
         do=two_at_once,
         undo=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        begun_before=True,
+        stops="dovecot",
     ),
     Row(
         "packages-reinstalled",
@@ -137,7 +137,7 @@ ROWS = (
         # Debian's package restarts redis-server, and no instance of redis-server@
         after=again,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        begun_before=True,
+        stops="dovecot",
     ),
     Row(
         "certificate-expired",

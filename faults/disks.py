@@ -80,7 +80,7 @@ def _read_only(name: str, called: str, path: str, doubles: tuple[str, ...], unit
         seconds=_SECONDS,
         undo=f"mount -o remount,rw {path}",
         doubles=doubles,
-        begun_before=unit == "$database",
+        stops="database" if unit == "$database" else "",
     )
 
 

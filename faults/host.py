@@ -73,6 +73,6 @@ ROWS = (
         undo="hostname mail.example.org; systemctl restart $postfix dovecot",
         seconds=5,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        begun_before=True,
+        stops="dovecot",
     ),
 )

@@ -78,9 +78,9 @@ ROWS = (
         "The same of Dovecot",
         do=killed("dovecot"),
         doubles=(DELIVERED_AGAIN,),
-        begun_before=True,
+        stops="dovecot",
     ),
-    Row("database-killed", "The same of PostgreSQL", do=killed("database"), begun_before=True),
+    Row("database-killed", "The same of PostgreSQL", do=killed("database"), stops="database"),
     Row(
         "filter-killed",
         "The same of rspamd, Redis, unbound and postsrsd",
@@ -92,6 +92,6 @@ ROWS = (
         do=out_of_memory("smtpd", "cleanup", "qmgr", "lmtp", "auth", "postgres"),
         undo=enough_memory,
         doubles=(SENT_AGAIN, DELIVERED_AGAIN),
-        begun_before=True,
+        stops="dovecot",
     ),
 )

@@ -48,7 +48,7 @@ each text is compared byte for byte.
 A lost or changed message, a double without one of these reasons, a final refusal (5xx), and a login that
 calls a good password wrong are broken promises. So is a process that holds {MOST_FILES} files or
 {MOST_MEBIBYTES} MiB more. The suite fails then, and names them below the table. There is one exception: a
-login by SMTP whose session had begun before Dovecot or the database stopped
+login by SMTP whose session had begun before Dovecot stopped, or on Debian 12 the database
 ([troubleshooting.md](troubleshooting.md#senders-get-451-users-cant-log-in)).
 
 `docker kill` ends all processes of a host at once, but the machine below it goes on. So it can't show

@@ -22,7 +22,7 @@ _AWAY, _FROZEN = {"dovecot": 60, "database": 60}, {"postfix": 25, "dovecot": 60,
 
 def _rows(name: str, called: str, units: str, doubles: tuple[str, ...]) -> tuple[Row, ...]:
     sockets = "dovecot.socket " if name == "dovecot" else ""
-    needed = name in ("dovecot", "database")
+    stops = name if name in ("dovecot", "database") else ""
     away, frozen = _AWAY.get(name, 10), _FROZEN.get(name, 15)
     return (
         Row(
@@ -32,14 +32,14 @@ def _rows(name: str, called: str, units: str, doubles: tuple[str, ...]) -> tuple
             seconds=away,
             undo=f"systemctl start {units}",
             doubles=doubles,
-            begun_before=needed,
+            stops=stops,
         ),
         Row(
             f"{name}-restarted",
             f"{called} is restarted",
             do=f"systemctl restart {units}",
             doubles=doubles,
-            begun_before=needed,
+            stops=stops,
         ),
         Row(
             f"{name}-frozen",
@@ -48,7 +48,7 @@ def _rows(name: str, called: str, units: str, doubles: tuple[str, ...]) -> tuple
             seconds=frozen,
             undo=f"systemctl kill -s CONT {units}",
             doubles=(*doubles, SENT_AGAIN, DELIVERED_AGAIN),
-            begun_before=needed,
+            stops=stops,
         ),
     )
 

@@ -96,19 +96,25 @@ STOPPED = "535 5.7.8 Error: authentication failed: (reason unavailable)"
 
 
 @pytest.mark.parametrize(
-    ("imap", "stops", "fits"),
+    ("imap", "stops", "debian", "fits"),
     [
-        (["good"], True, True),
-        (["good"], False, False),
-        (["good", "no answer"], True, False),
-        ([], True, False),
+        (["good"], "dovecot", 13, True),
+        (["good"], "database", 12, True),
+        (["good"], "database", 13, False),
+        (["good"], "", 12, False),
+        (["good", "no answer"], "dovecot", 13, False),
+        ([], "dovecot", 13, False),
     ],
 )
-def test_a_login_that_began_before_dovecot_stopped(imap: list[str], stops: bool, fits: bool) -> None:
-    row = Row("a", "A fault", do="", begun_before=stops)
+def test_a_login_that_began_before_dovecot_stopped(
+    imap: list[str], stops: str, debian: int, fits: bool
+) -> None:
+    row = Row("a", "A fault", do="", stops=stops)
     answers = [Answer(at, at + 0.5, "993", text) for at, text in enumerate(imap)]
     login = Answer(len(imap), 9, "587", STOPPED)
-    found = Outcome(row, 13, Tally(frozenset(), {}), answers=[*answers, login, Answer(9, 9, "993", "good")])
+    found = Outcome(
+        row, debian, Tally(frozenset(), {}), answers=[*answers, login, Answer(9, 9, "993", "good")]
+    )
     found.judge()
     assert found.problems == ([] if fits else [STOPPED])
 
