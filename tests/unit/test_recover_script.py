@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mailstack.templates import render
@@ -34,11 +36,32 @@ def test_a_restart_does_not_reload_dovecot_again(tmp_path: Path) -> None:
     )
 
 
+def test_mail_that_is_deferred_after_the_clock_was_set_back_is_seen(tmp_path: Path) -> None:
+    looked, deferred = tmp_path / "looked", tmp_path / "deferred"
+    deferred.mkdir()
+    (deferred / "4X1").write_text("connect to mail[private/dovecot-lmtp]: Connection refused")
+    with started(tmp_path, []):
+        wait(looked.exists)
+        later = time.time() + 3600
+        os.utime(looked, (later, later))
+        wait(lambda: (tmp_path / "told").read_text() == "start --no-block mailstack-flush.service\n")
+    assert looked.stat().st_mtime < later
+
+
 def run(directory: Path, messages: list[str]) -> list[str]:
     """Run the script until it has read these messages of Dovecot; return what it told systemd."""
+    (directory / "told").write_text("")
+    with started(directory, messages):
+        wait(lambda: DATABASE[-1] in (directory / "told").read_text())
+    return (directory / "told").read_text().split("\n")[:-1]
+
+
+@contextmanager
+def started(directory: Path, messages: list[str]) -> Iterator[None]:
+    """Run the script, with these messages in the journal; what it tells systemd is in the file `told`."""
     lines = "".join(f"1764000000.123456 mail dovecot[42]: {message}\n" for message in messages)
     (directory / "lines").write_text(lines)
-    (directory / "told").write_text("")
+    (directory / "told").touch()
     programs = {
         "journalctl": f"cat {directory}/lines; exec sleep 600",
         "postmap": 'case "$*" in *"-q -"*) exec cat >/dev/null;; esac',
@@ -48,18 +71,25 @@ def run(directory: Path, messages: list[str]) -> list[str]:
         (directory / name).write_text(f"#!/bin/sh\n{text}\n")
         (directory / name).chmod(0o755)
     script = render("postfix/recover", driver="pgsql", service="postfix")
-    script = script.replace("/usr/local/lib/mailstack/new-auth", "systemctl new-auth")
-    for path in ("/run/mailstack-recover", "/var/spool/postfix/defer"):
-        script = script.replace(path, f"{directory}/none")
+    for path, own in (
+        ("/usr/local/lib/mailstack/new-auth", "systemctl new-auth"),
+        ("/run/mailstack-recover", f"{directory}/looked"),
+        ("/var/spool/postfix/defer", f"{directory}/deferred"),
+    ):
+        script = script.replace(path, own)
     env = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
     with subprocess.Popen(
         ["bash", "-c", script], env=env, start_new_session=True, stderr=subprocess.DEVNULL
-    ) as started:
+    ) as process:
         try:
-            deadline = time.monotonic() + 60
-            while DATABASE[-1] not in (told := (directory / "told").read_text().split("\n")[:-1]):
-                assert time.monotonic() < deadline, told
-                time.sleep(0.1)
+            yield
         finally:
-            os.killpg(started.pid, signal.SIGKILL)
-    return told
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
