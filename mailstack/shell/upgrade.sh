@@ -86,9 +86,9 @@ dovecots() {
   dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'dovecot-*' | sed -n 's/^installed //p'
 }
 
-fetch() {  # Dovecot 2.3 goes on until all else is there: 2.4 can't read its configuration
+fetch() {  # all of it; but Dovecot 2.3 goes on until all else is there: 2.4 can't read its configuration
   # shellcheck disable=SC2046
-  apt update && { [ -z "$(dovecots)" ] || apt-mark hold $(dovecots); } && apt --download-only dist-upgrade
+  apt update && apt --download-only dist-upgrade && { [ -z "$(dovecots)" ] || apt-mark hold $(dovecots); }
 }
 
 others() {
@@ -138,7 +138,7 @@ case $1 in
   packages)
     step always 'complete what is half installed' completed
     step current 'bring Debian 12 up to date' current
-    step sources 'name the sources of Debian 13' sources
+    step always 'name the sources of Debian 13' sources  # they may have been put back after a failure
     step fetch 'fetch Debian 13' fetch
     step others 'upgrade all but Dovecot' others
     step dovecot 'upgrade Dovecot' dovecot

@@ -226,8 +226,8 @@ def test_dovecot_comes_last_and_masked(host: Host) -> None:
         "apt-get update",
         "apt-get dist-upgrade",
         "apt-get update",
-        "apt-mark hold dovecot-core",
         "apt-get dist-upgrade",
+        "apt-mark hold dovecot-core",
         "apt-get dist-upgrade",
         "systemctl mask dovecot.service",
         "apt-mark unhold dovecot-core",
@@ -249,10 +249,19 @@ def test_a_step_that_failed_is_done_again_and_those_before_are_not(host: Host) -
     (failed,) = host.failed
     assert failed.startswith("bring Debian 12 up to date: E: no room; all of it is in")
     (host.state / "done/current").touch()
-    (host.state / "done/sources").touch()
     assert host.run()[:2] == ["apt-get install", "apt-get update"]
     assert host.failed == []
     assert host.run() == ["apt-get install"]
+
+
+def test_sources_that_were_put_back_are_those_of_debian_13_again(host: Host) -> None:
+    sources = host.root / "apt/sources.list"
+    before = sources.read_text()
+    host.run()
+    sources.write_text(before)
+    host.run()
+    assert "bookworm main" not in sources.read_text()
+    assert host.failed == []
 
 
 MOVES = ["pg_upgradecluster -v 17 15 main"]
