@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import smtplib
+import zipfile
 from collections.abc import Iterator
 from email.message import EmailMessage
 
@@ -39,11 +41,26 @@ def scanned(protected: Protected, module_factory: Factory, filtering: str) -> It
     yield server
 
 
-def infected(sender: str) -> EmailMessage:
-    """Return a message with that file as an attachment."""
+def infected(sender: str, data: bytes = EICAR, name: str = "invoice.bin") -> EmailMessage:
+    """Return a message with that file, or another one, as an attachment."""
     mail = letter(sender, BOB)
-    mail.add_attachment(EICAR, maintype="application", subtype="octet-stream", filename="invoice.bin")
+    mail.add_attachment(data, maintype="application", subtype="octet-stream", filename=name)
     return mail
+
+
+def zipped(data: bytes, levels: int = 1, copies: int = 1) -> bytes:
+    """Return an archive of copies of a file, or of such archives, and so on.
+
+    Each copy ends otherwise, as a scanner knows what it has seen.
+    """
+    for _ in range(levels):
+        made = io.BytesIO()
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+            kind = "zip" if data[:2] == b"PK" else "bin"
+            for number in range(copies):
+                archive.writestr(f"{number}.{kind}", data + b"%d" % number if number else data)
+        data = made.getvalue()
+    return data
 
 
 def send(server: Target, mail: EmailMessage) -> str:
@@ -53,12 +70,24 @@ def send(server: Target, mail: EmailMessage) -> str:
 
 def refused(server: Target, mail: EmailMessage, *, user: bool) -> str:
     """Return the answer by which a message is refused, from Alice or from a stranger."""
-    with pytest.raises(smtplib.SMTPDataError) as answer:
+    with pytest.raises(smtplib.SMTPDataError) as error:
         if user:
             send(server, mail)
         else:
             clients.send(server, mail, sender=str(mail["From"]))
-    return f"{answer.value.smtp_code} {answer.value.smtp_error!r}"
+    return f"{error.value.smtp_code} {error.value.smtp_error!r}"
+
+
+def answer(server: Target, mail: EmailMessage) -> str:
+    """Return the answer to a message of Alice, for which a scan may take long."""
+    with clients.smtp(server, 587, ALICE) as session:
+        assert session.sock
+        session.sock.settimeout(120)
+        try:
+            session.send_message(mail, ALICE, [BOB])
+        except smtplib.SMTPDataError as error:
+            return f"{error.smtp_code} {error.smtp_error!r}"
+    return "250"
 
 
 def answers(server: Target) -> bool:
@@ -82,19 +111,40 @@ def test_it_begins_once_there_are_some(scanned: Target) -> None:
 
 def test_a_virus_is_refused(scanned: Target) -> None:
     for user, sender in ((True, ALICE), (False, somebody(trust.REJECT))):
-        answer = refused(scanned, infected(sender), user=user)
-        assert answer.startswith("554 ") and "5.7.1" in answer and "Tests.Eicar" in answer
+        said = refused(scanned, infected(sender), user=user)
+        assert said.startswith("554 ") and "5.7.1" in said and "Tests.Eicar" in said
 
 
 def test_a_large_message_is_scanned(scanned: Target) -> None:
     mail = infected(ALICE)
     # encoded, it is more than the 25 MiB that clamd takes by default
     mail.add_attachment(b"\0" * 20 * 1024 * 1024, maintype="application", subtype="octet-stream")
-    with clients.smtp(scanned, 587, ALICE) as session, pytest.raises(smtplib.SMTPDataError) as answer:
-        assert session.sock
-        session.sock.settimeout(120)
-        session.send_message(mail, ALICE, [BOB])
-    assert answer.value.smtp_code == 554 and "Tests.Eicar" in repr(answer.value.smtp_error)
+    said = answer(scanned, mail)
+    assert said.startswith("554 ") and "Tests.Eicar" in said
+
+
+def bombs() -> dict[str, bytes]:
+    """Return archives with more than ClamAV looks at."""
+    return {
+        "a gigabyte of zeros": zipped(b"\0" * (50 << 20), copies=20),
+        "a hundred levels": zipped(b"x", levels=100),
+        "30,000 files": zipped(b"x", copies=30_000),
+        "65,536 files in 4,369 archives": zipped(b"x", levels=4, copies=16),
+    }
+
+
+def test_a_virus_in_archives_in_archives_is_refused(scanned: Target) -> None:
+    said = answer(scanned, infected(ALICE, zipped(EICAR, 5), "invoice.zip"))
+    assert said.startswith("554 ") and "Tests.Eicar" in said
+
+
+def test_an_archive_that_is_too_expensive_keeps_no_other_mail(scanned: Target) -> None:
+    """It is taken or refused for good, and the same process goes on to find what it found."""
+    process = scanned.exec("pidof clamd").stdout
+    for name, archive in bombs().items():
+        assert answer(scanned, infected(ALICE, archive, "invoice.zip"))[:3] in ("250", "554"), name
+    assert answer(scanned, infected(ALICE)).startswith("554 ")
+    assert scanned.exec("pidof clamd").stdout == process
 
 
 def test_a_killed_clamd_comes_back(scanned: Target) -> None:
@@ -108,11 +158,7 @@ def test_while_it_hangs_mail_waits(scanned: Target) -> None:
     mail = letter(ALICE, BOB)
     scanned.exec("systemctl kill -s STOP clamav-daemon")
     try:
-        with clients.smtp(scanned, 587, ALICE) as session, pytest.raises(smtplib.SMTPDataError) as answer:
-            assert session.sock
-            session.sock.settimeout(120)
-            session.send_message(mail, ALICE, [BOB])
-        assert answer.value.smtp_code == 451
+        assert answer(scanned, mail).startswith("451 ")
     finally:
         scanned.exec("systemctl kill -s CONT clamav-daemon")
     clients.eventually(lambda: answers(scanned), "clamd does not answer", 60)
@@ -122,8 +168,8 @@ def test_while_it_hangs_mail_waits(scanned: Target) -> None:
 def test_without_it_mail_waits_or_passes(scanned: Target) -> None:
     stop = "systemctl stop clamav-daemon.socket clamav-daemon"
     scanned.exec(stop)
-    answer = refused(scanned, letter(ALICE, BOB), user=True)
-    assert answer.startswith("451 ") and "virus scanner" in answer
+    said = refused(scanned, letter(ALICE, BOB), user=True)
+    assert said.startswith("451 ") and "virus scanner" in said
     run(scanned, trust.data(**SCANNING, mail_antivirus_unavailable="pass"))
     clients.eventually(lambda: answers(scanned), "no run starts clamd", 60)
     scanned.exec(stop)
