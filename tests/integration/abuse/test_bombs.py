@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import imaplib
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from tests.support import clients
+from tests.support.daemons import assert_served
 from tests.support.raw_smtp import dialogue
 from tests.support.sample_accounts import STRANGER
 from tests.support.temporary_users import PASSWORD, guests
@@ -85,3 +87,24 @@ def test_each_is_refused_or_arrives_and_is_read(
         assert session.thread("REFERENCES", "UTF-8", "ALL")[0] == "OK"
         assert session.search(None, "TEXT", "needle") == ("OK", [b""])
     clients.wait_for_empty_queue(unharmed, 180, to=(victim,))
+
+
+def test_a_thread_that_takes_too_much_memory_ends_one_session(abused: Target, peer: Target) -> None:
+    """A message names another one 5,000 times: for THREAD, Dovecot takes more than a process may have.
+
+    Another session of the same user goes on, which reads the message and deletes it. Others are served.
+    """
+    message = "References:" + " <a@b.example>\r\n" * 5_000 + "\r\nx\r\n"
+    with guests(abused, "threader") as (user,), clients.imap(abused, user, password=PASSWORD) as other:
+        assert sent(abused, user, message) == 250
+        clients.eventually(lambda: other.select()[1] == [b"1"], "it does not arrive", 180)
+        with (
+            suppress(imaplib.IMAP4.abort, OSError),
+            clients.imap(abused, user, password=PASSWORD) as session,
+        ):
+            session.sock.settimeout(180)
+            session.thread("REFERENCES", "UTF-8", "ALL")
+        assert other.fetch("1", "(ENVELOPE)")[0] == "OK"
+        other.store("1", "+FLAGS", r"(\Deleted)")
+        assert other.expunge() == ("OK", [b"1"])
+        assert_served(abused, peer)

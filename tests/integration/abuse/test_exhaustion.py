@@ -47,6 +47,16 @@ def test_half_open_connections(unharmed: Target, peer: Target, daemon: str) -> N
         assert_served(unharmed, peer)
 
 
+def test_a_thousand_idle_connections(unharmed: Target, peer: Target) -> None:
+    """They say nothing. Postfix closes all but fifty of an address, and Dovecot has a process for each."""
+    addresses = (unharmed.ip, unharmed.ip6)
+    with ExitStack() as stack:
+        for port in (25, 587, 143, 993):
+            for address in addresses * 125:
+                stack.enter_context(socket.create_connection((address, port), 180))
+        assert_served(unharmed, peer)
+
+
 def test_a_client_that_never_reads(unharmed: Target, peer: Target) -> None:
     """It asks for more than buffers take. Others are served, the same user too, and its processes end."""
     fetch = b"z SELECT INBOX\r\n" + b"z FETCH 1 BODY[]\r\n" * 100
