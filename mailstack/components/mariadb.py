@@ -48,14 +48,15 @@ class Mariadb(Database):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        dovecot = systemd.RELOAD_DOVECOT if site.here.has_mail else ()
+        with_dovecot = site.here.has_mail
         return [
             File(
                 "/etc/mysql/mariadb.conf.d/90-mailstack.cnf",
                 render("mariadb/90-mailstack.cnf", settings=site.settings),
                 activation="restart",
             ),
-            *systemd.drop_in("mariadb", after_start=dovecot, after_stop=dovecot),
+            *(systemd.new_auth() if with_dovecot else []),
+            *systemd.drop_in("mariadb", after_start=systemd.NEW_AUTH if with_dovecot else ()),
         ]
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:
