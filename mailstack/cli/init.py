@@ -21,6 +21,7 @@ hosts = [
         "{host}",
         {{
             {login}
+            # "ssh_hostname": "192.0.2.2",  # its address, until the DNS has its name
             "mail_hostname": "{host}",
             "mail_domains": ["{domain}"],
             "mail_postmaster": "{user}",  # gets mail to postmaster
@@ -43,6 +44,7 @@ mail_server.deploy(Settings.from_data(host.data))
 _NEXT = """\
 Written: {inventory}, {deploy}. Next:
 
+  ssh {ssh_user}@{host}    # must work, by a key
   mailstack deploy               # shows the changes, and asks before it makes them
   mailstack user add {user}    # asks for the password
   mailstack dns zone             # the records for the DNS
@@ -120,4 +122,5 @@ def init(ssh_user: str, host: str, domain: str, user: str) -> None:
     for name, text in texts.items():
         with Path(name).open("x", encoding="utf-8") as file:
             file.write(text)
-    click.echo(_NEXT.format(inventory=INVENTORY, deploy=DEPLOY, user=user), nl=False)
+    said = _NEXT.format(inventory=INVENTORY, deploy=DEPLOY, user=user, ssh_user=ssh_user, host=host)
+    click.echo(said, nl=False)

@@ -36,19 +36,24 @@ _INTRODUCTION = """\
 # Settings
 
 Set these as host or group data in the inventory, or with `--data name=value`. Only `mail_hostname` is
-required; with one of `mail_domains` it makes a correct server:
+required; with one of `mail_domains` it makes a correct server. As group data of all hosts, in
+`group_data/all.py` beside the inventory:
 
 ```python
 mail_hostname = "mail.example.org"
 mail_domains = ["example.org"]
 ```
 
+As data of a host, in the dictionary that `mailstack init` writes, these are `"mail_hostname": …` and
+`"mail_domains": …`. Outside of such a dictionary, pyinfra takes nothing in `inventory.py` for a setting.
+
 A misspelt name or an impossible value stops the run before any host is touched. Types are strict: `"25"` is
 not a number, and `"example.org"` is not a list. A secret is never printed, not even in an error message. It
 may be given as pyinfra's `HiddenValue`.
 
-Three group names of the inventory have a meaning: a host in `db` has the database, a host in `mx` and `imap`
-receives and keeps mail, and a host in none of the three does both ([architecture.md](architecture.md)).
+Four group names of the inventory have a meaning: a host in `db` has the database, a host in `mx` and `imap`
+receives and keeps mail, one in `proxy` passes mail and logins on, and a host in none of the four does
+everything ([several-hosts.md](several-hosts.md)).
 """
 
 

@@ -360,6 +360,7 @@ def test_init_asks_until_the_settings_take_the_answer(empty: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.output.count("Error:") == 3
     assert "mailstack user add alice@example.org" in result.output
+    assert "ssh root@mail.example.org    # must work" in result.output
     ((name, data),) = inventory(empty)["hosts"]
     assert (name, data["ssh_user"], data["mail_domains"]) == ("mail.example.org", "root", ["example.org"])
 
