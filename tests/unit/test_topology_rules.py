@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pyinfra.api.exceptions import OperationValueError
 from pyinfra.api.inventory import Inventory
+from pyinfra.api.state import State
+from pyinfra.context import ctx_state
+from pyinfra_cli.inventory import make_inventory_from_files  # type: ignore[import-untyped]
 
 from mailstack import Settings
 from mailstack.hosts import topology_of
@@ -230,6 +234,29 @@ def test_the_groups_of_the_documentation(number: int, addresses: tuple[str, ...]
     assert tuple(each.host for each in asked) == addresses and all(each.port == 5432 for each in asked)
     for database in databases:
         assert topology_of(database).database_clients(settings()) == ["192.0.2.2"]
+
+
+def test_the_way_from_one_host_to_two(tmp_path: Path) -> None:
+    """The files of the page, read as pyinfra reads them: which host has the primary at each step."""
+    page = python_blocks(ROOT / "docs/several-hosts.md")
+    (shared,) = (block for block in page if block.startswith("ssh_user = "))
+    both = next(block for block in page if '("mail.example.org", {"mail_address": "192.0.2.2"}),\n' in block)
+    (tmp_path / "group_data").mkdir()
+    (tmp_path / "group_data/all.py").write_text(shared)
+    mail, database = "mail.example.org", "db.example.org"
+    for text, primary, standbys in ((both, mail, [database]), (page[0], database, [])):
+        file = tmp_path / f"{primary}.py"  # pyinfra keeps what it has read of a name
+        file.write_text(text)
+        with ctx_state.use(State()):
+            made = make_inventory_from_files(str(file))
+        assert {host.name for host in made} == {mail, database}
+        for host in made:
+            given, topology = Settings.from_data(host.data), topology_of(host)
+            check(given, topology)
+            assert (host.data.ssh_user, topology.here.has_mail) == ("root", host.name == mail)
+            assert [node.name for node in topology.database_nodes(given)] == [primary, *standbys]
+        asked = topology_of(made.get_host(mail)).database_endpoints(given)
+        assert [each.host for each in asked] == ["/run/postgresql"] * len(standbys) + ["192.0.2.1"]
 
 
 def test_account_operations_run_on_one_host() -> None:
