@@ -86,6 +86,11 @@ def use(target: Target, dns: Target) -> None:
         "systemctl restart unbound postfix; systemctl try-restart rspamd || true",
         timeout=200,  # rspamd compiles patterns if it was never up
     )
+    # its unit waits a minute for it and goes on: on a busy machine, mail would get 451 4.7.1
+    answers = '[ "$(systemctl is-active rspamd)" = inactive ] || timeout 10 rspamadm control stat >/dev/null'
+    clients.eventually(
+        lambda: target.exec(answers, check=False).returncode == 0, "rspamd does not answer", 180
+    )
 
 
 def ask(target: Target, name: str, kind: int = 15) -> tuple[int, bool] | None:
