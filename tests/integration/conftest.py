@@ -253,6 +253,7 @@ def _factory(network: Network, debian: int) -> Iterator[Factory]:
         whole = f"{networks.WORKER_NAME}-{name}-{debian}"
         target = Target(whole, debian, network, hostname, ipv6=ipv6, nftables=nftables, ptrace=ptrace)
         made.append(target)
+        vars(make)[whole] = target  # where a failed test looks for hosts, to show their logs
         return target.create(image)
 
     yield make
