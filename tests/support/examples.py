@@ -1,4 +1,4 @@
-"""A folder of `examples/`, run as its README says: by the console command, over SSH, with its own names."""
+"""A folder of `examples/` or of `mailstack init`, used as its README or page says: over SSH, by its names."""
 
 from __future__ import annotations
 
@@ -39,6 +39,14 @@ class Example:
         """Add the user that the READMEs add."""
         self.run("user", "add", ALICE, "-y", "--password-from", "env:ALICE")
 
+    def write(self, name: str, text: str, replaced: Mapping[str, str]) -> None:
+        """Write a file of the folder, with some texts replaced."""
+        file = self.folder / name
+        file.parent.mkdir(exist_ok=True)
+        for old, new in replaced.items():
+            text = text.replace(old, new)
+        file.write_text(text)
+
     def run(self, *words: str) -> PyinfraRun:
         """Run `mailstack WORDS` in the folder; raise `TargetError` if it fails."""
         done = subprocess.run(
@@ -66,13 +74,28 @@ def prepared(
     + replaced: texts in the inventory and the settings, such as addresses, that are others here
     + environment: the variables that its settings read
     """
-    folder, ssh = place / name, place / ".ssh"
-    shutil.copytree(ROOT / "examples" / name, folder)
-    for file in folder.rglob("*.py"):
-        text = file.read_text()
-        for old, new in (replaced or {}).items():
-            text = text.replace(old, new)
-        file.write_text(text)
+    example = Example(place / name, {"HOME": str(place), **(environment or {})})
+    shutil.copytree(ROOT / "examples" / name, example.folder)
+    for file in example.folder.rglob("*.py"):
+        example.write(str(file.relative_to(example.folder)), file.read_text(), replaced or {})
+    _reach(hosts, place / ".ssh")
+    return example
+
+
+def begun(place: Path, hosts: Mapping[str, Target]) -> Example:
+    """Return a folder in `place`, an empty directory, in which `mailstack init` was answered with a host.
+
+    + hosts: the targets by their names: this host, and others to come
+    """
+    example = Example(place / "server", {"HOME": str(place)})
+    example.folder.mkdir()
+    _reach(hosts, place / ".ssh")
+    example.run("init", "--host", next(iter(hosts)), "--domain", ALICE.partition("@")[2], "--user", ALICE)
+    return example
+
+
+def _reach(hosts: Mapping[str, Target], ssh: Path) -> None:
+    """Make SSH find the hosts by their names, and log in there."""
     ssh.mkdir(mode=0o700)
     config = ""
     for host, target in hosts.items():
@@ -81,4 +104,3 @@ def prepared(
         key.write_text(target.ssh_key())
         config += _HOST.format(name=host, address=target.ip, key=key)
     (ssh / "config").write_text(config)
-    return Example(folder, {"HOME": str(place), **(environment or {})})

@@ -29,6 +29,14 @@ def python_blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S)
 
 
+def from_one_host_to_two() -> tuple[str, str, str]:
+    """Return the files of that section: `group_data/all.py`, and `inventory.py` before and after the move."""
+    page = python_blocks(ROOT / "docs/several-hosts.md")
+    (shared,) = (block for block in page if block.startswith("ssh_user = "))
+    (both,) = (block for block in page if block.startswith('db = [\n    ("mail.example.org"'))
+    return shared, both, page[0]
+
+
 def settings_in(block: str) -> Iterator[dict[str, Any]]:
     """Yield the settings of each host or group in a Python example, but for values that are not literal."""
     tree = ast.parse(block)

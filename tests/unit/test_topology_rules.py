@@ -18,7 +18,7 @@ from mailstack.hosts import topology_of
 from mailstack.settings import SettingsError
 from mailstack.topology import Node, Role, Topology
 from mailstack.topology_rules import check, does_accounts
-from tests.support.snippets import python_blocks
+from tests.support.snippets import from_one_host_to_two, python_blocks
 from tests.targets.shell import ROOT
 from tests.unit.test_hosts import inventory, settings
 
@@ -238,13 +238,11 @@ def test_the_groups_of_the_documentation(number: int, addresses: tuple[str, ...]
 
 def test_the_way_from_one_host_to_two(tmp_path: Path) -> None:
     """The files of the page, read as pyinfra reads them: which host has the primary at each step."""
-    page = python_blocks(ROOT / "docs/several-hosts.md")
-    (shared,) = (block for block in page if block.startswith("ssh_user = "))
-    both = next(block for block in page if '("mail.example.org", {"mail_address": "192.0.2.2"}),\n' in block)
+    shared, both, apart = from_one_host_to_two()
     (tmp_path / "group_data").mkdir()
     (tmp_path / "group_data/all.py").write_text(shared)
     mail, database = "mail.example.org", "db.example.org"
-    for text, primary, standbys in ((both, mail, [database]), (page[0], database, [])):
+    for text, primary, standbys in ((both, mail, [database]), (apart, database, [])):
         file = tmp_path / f"{primary}.py"  # pyinfra keeps what it has read of a name
         file.write_text(text)
         with ctx_state.use(State()):
