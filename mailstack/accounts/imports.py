@@ -32,8 +32,9 @@ def postfixadmin(
     + cleartext: whether PostfixAdmin had ``$CONF['encrypt'] = 'cleartext'``; required if a password looks
       like a hash
 
-    Existing rows stay unchanged, so a second run changes nothing. Raises ``OperationValueError`` if the file
-    is not such a dump, or has an address that is not allowed here.
+    Existing rows stay unchanged, so a second run changes nothing.
+
+    Raises ``OperationValueError`` if the file is not such a dump, or has an address that is not allowed here.
 
     **Example:**
 
