@@ -38,7 +38,8 @@ class Line(NamedTuple):
       after a tab), ``made`` (a key or certificate), ``tree`` (a directory of mailstack), ``package``,
       ``user``, ``state`` (its kind, its path, and the user whose files it has, or nothing, after tabs),
       ``database``, ``engine``, ``port``, ``role``, ``spared`` (a path that stays), ``stays`` (a directory
-      that other components need, also empty), ``needed`` (a package of these), ``state_of`` (a package, and a
+      that other components need, also empty), ``needed`` (a package of these), ``left`` (a file in a
+      ``tree``, of a component that is off and not removed, but may be here), ``state_of`` (a package, and a
       ``state`` after a tab: it counts only if a deploy has brought the package)
     """
 
@@ -52,12 +53,14 @@ class Removal:
 
     + site: the host, as its settings have it
     + full: the same host, with all components switched on: so they declare what they had
+    + left: components that are off; a deploy has left them on the host, if it had them
     """
 
     site: Site
     full: Site
     components: Sequence[Component]
     staying: Sequence[Component] = ()
+    left: Sequence[Component] = ()
 
     def lines(self, platform: Platform) -> list[Line]:
         """Return the plan, without what other components have too."""
@@ -67,7 +70,8 @@ class Removal:
         words = {"directory": "stays", "package": "needed"}
         stay = (Line(words[kind], value) for kind, value in sorted(others) if kind in words)
         unused = {} if self.staying else self._unused(platform)
-        return [*dict.fromkeys(unused.get(line, line) for line in gone), *self._database(), *stay]
+        ended = dict.fromkeys(unused.get(line, line) for line in gone)
+        return [*ended, *self._database(), *stay, *self._left(ended, platform)]
 
     def ends(self, platform: Platform) -> list[str]:
         """Return the scripts by which a deploy ends what its settings no longer ask for."""
@@ -82,6 +86,13 @@ class Removal:
         yield from _declared(component, self.full, platform, absent=True)
         if component.is_wanted(self.site):
             yield from _declared(component, self.site, platform, absent=True)
+
+    def _left(self, gone: Iterable[Line], platform: Platform) -> Iterator[Line]:
+        trees = tuple(f"{line.value}/" for line in gone if line.kind == "tree")
+        for each in self.left:
+            for line in _declared(each, self.full, platform):
+                if line.kind == "file" and line.value.startswith(trees):
+                    yield Line("left", line.value)
 
     def _unused(self, platform: Platform) -> dict[Line, Line]:
         """Return the state of components that are off: the host may have had their packages before."""
@@ -148,7 +159,9 @@ def removal(name: str, site: Site, platform: Platform) -> Removal:
     if problem := _wanted(component, running, site, platform):
         raise OperationValueError(f"component = {name!r}: {problem}")
     along = [each for each in present if each.switch[:1] == component.switch[:1]]
-    return Removal(site, full, along, [each for each in running if each not in along])
+    staying = [each for each in running if each not in along]
+    left = [each for each in present if each not in along and each not in staying]
+    return Removal(site, full, along, staying, left)
 
 
 def is_on(component: Component, site: Site, platform: Platform) -> bool:

@@ -42,10 +42,12 @@ resume() {  # what `stop` has stopped, as the run ends before anything is remove
   for name in $stopped; do systemctl start --no-block "$name" || :; done
 }
 
-unmask() {
-  [ "$scope" = all ] || return 0
+unmask() {  # of one component, the units of its packages
+  units=${MAILSTACK_ROOT:-}/etc/systemd/system
   for name in $(things | sed -n 's/^mask //p'); do
-    [ ! -L "/etc/systemd/system/$name" ] || act "unmask $name" rm -f "/etc/systemd/system/$name"
+    # shellcheck disable=SC2046
+    [ "$scope" = all ] || dpkg-query -L $(of package) 2>/dev/null | grep -q "/systemd/system/$name\$" || continue
+    [ ! -L "$units/$name" ] || act "unmask $name" rm -f "$units/$name"
   done
 }
 

@@ -73,8 +73,16 @@ files() {
   done
 }
 
+used() {  # DIRECTORY: whether a component that is off, but not removed, has files in it, such as a web server that runs on
+  for each in $(of left); do
+    case $each in "$1"/*) [ ! -e "$each" ] || return 0 ;; esac
+  done
+  return 1
+}
+
 made_by_services() {  # by name: a directory of somebody else may begin in the same way, such as one with backups
   for name in backup certbot export import_mail metrics reports tls-reports web webmail; do
+    [ "$scope" = all ] || [ "$scope" = "$(echo "$name" | tr - _)" ] || continue
     printf "/var/%s/mailstack-$name\n" lib lib/private cache log
   done
 }
@@ -82,14 +90,14 @@ made_by_services() {  # by name: a directory of somebody else may begin in the s
 sweep() {  # directories of mailstack, and what services have made
   {
     of tree
+    made_by_services
     if [ "$scope" = all ]; then
       find /etc/systemd -name 'mailstack-*' -xtype l  # enabled, but gone
-      made_by_services
       find /var/lib/systemd -name 'stamp-mailstack-*'
       find "$own/" -mindepth 1 -maxdepth 1 ! -name brought ! -name lock ! -name removing ! -name found 2>/dev/null || :
     fi
   } | sort -u | while read -r path; do
-    if { [ -e "$path" ] || [ -L "$path" ]; } && ! kept "$path"; then
+    if { [ -e "$path" ] || [ -L "$path" ]; } && ! kept "$path" && ! used "$path"; then
       act "remove $path" rm -rf --one-file-system "$path"
     fi
   done

@@ -149,7 +149,8 @@ makers() {  # what the packages of deploys that stay make accounts by
 }
 
 accounts() {  # system users and groups; of Debian's packages too, as these leave them
-  [ "$choice" != keep ] || return 0
+  # with `all`, the files that are kept are theirs; one component has state of no user of its own
+  [ "$scope,$choice" != all,keep ] || return 0
   makers=$(makers)
   for kind in user group; do
     named=$(things | sed -n "s/^$kind //p")

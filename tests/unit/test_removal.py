@@ -75,6 +75,17 @@ def test_a_component_alone_leaves_what_others_have(platform: Platform) -> None:
 
 
 @both
+def test_a_web_server_that_is_left_keeps_what_it_shares_with_webmail(platform: Platform) -> None:
+    planned = lines("webmail", platform, mail_webmail=False)  # which had switched it on
+    assert Line("tree", "/etc/nginx/mailstack") in planned
+    left = {line.value for line in planned if line.kind == "left"}
+    assert {"/etc/nginx/mailstack/http.conf", "/etc/nginx/mailstack/https.conf"} <= left
+    served = lines("webmail", platform, mail_web=True)
+    assert Line("tree", "/etc/nginx/mailstack") not in served
+    assert not [line for line in lines("all", platform) if line.kind == "left"]
+
+
+@both
 def test_what_the_settings_ask_for_is_refused(platform: Platform) -> None:
     with pytest.raises(OperationValueError, match=r"bring it back; allowed: with mail_webmail = False"):
         lines("webmail", platform, mail_webmail=True)

@@ -279,6 +279,28 @@ def test_accounts_of_packages_that_stay_stay(host: Host) -> None:
     assert len(host.run(f"gone={every}\n{asked}").stdout.splitlines()) == 3
 
 
+def test_the_user_of_one_component_goes_whatever_stays(host: Host) -> None:
+    host.brought("user mailwebmail", "user vmail")
+    host.plan = [("user", "mailwebmail")]
+    asked = "gone=\nhas_account() { [ $1 = user ]; }\naccounts"
+    assert host.run(asked, scope="webmail", choice="keep").stdout == "remove user mailwebmail\n"
+    assert host.run(asked, choice="keep").stdout == ""
+
+
+def test_one_component_unmasks_the_units_of_its_packages(host: Host) -> None:
+    units = host.root / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for name in ("php8.4-fpm.service", "theirs.service"):
+        (units / name).symlink_to("/dev/null")
+    host.brought("mask php8.4-fpm.service", "mask theirs.service")
+    host.plan = [("package", "php8.4-fpm")]
+    remove = script("remove").partition("case $mode in")[0]
+    listed = f"printf '#!/bin/sh\\necho /usr/lib/systemd/system/$2.service\\n' > {host.bin}/dpkg-query"
+    assert host.run(f"{remove}\n{listed}\nunmask", "go", "webmail").stdout == "unmask php8.4-fpm.service\n"
+    assert [each.name for each in units.iterdir()] == ["theirs.service"]
+    assert host.run(f"{remove}\nunmask", "go").stdout == "unmask theirs.service\n"
+
+
 # The database
 
 
@@ -628,6 +650,22 @@ def test_what_is_kept_stays(host: Host) -> None:
     assert host.run("files; sweep", choice="delete", scope="tls").stdout == going
     host.plan = [("spared", str(path.parent)), ("made", str(path))]
     assert host.run("files", choice="delete", scope="tls").stdout == ""
+
+
+def test_one_component_leaves_a_directory_in_which_another_one_is_left(host: Host) -> None:
+    tree = host.root / "nginx/mailstack"
+    (tree / "host").mkdir(parents=True)
+    host.plan = [("tree", str(tree)), ("left", f"{tree}/http.conf")]
+    (tree / "http.conf").touch()
+    assert host.run("sweep", scope="webmail").stdout == ""
+    (tree / "http.conf").unlink()
+    assert host.run("sweep", scope="webmail").stdout == f"remove {tree}\n"
+
+
+def test_what_the_services_of_one_component_made_goes_with_it(host: Host) -> None:
+    made = host.run("made_by_services", scope="webmail").stdout.split()
+    assert made == [f"/var/{place}/mailstack-webmail" for place in ("lib", "lib/private", "cache", "log")]
+    assert "/var/lib/mailstack-tls-reports" in host.run("made_by_services", scope="tls_reports").stdout
 
 
 def test_what_services_make_is_known_by_name(host: Host) -> None:
