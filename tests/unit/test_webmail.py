@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from mailstack import Settings
@@ -89,6 +91,15 @@ def test_filters_and_spam_follow_the_settings() -> None:
     config = str(texts(plain)["config.inc.php"])
     assert "managesieve" not in config and "markasjunk" not in config
     assert "'managesieve'" in str(texts(HERE)["config.inc.php"])
+
+
+def test_files_may_be_as_large_as_a_message_takes_them() -> None:
+    """Roundcube counts 33 % and 10 KiB (actions/mail/attachment_upload.php); base64 makes 78 bytes of 57."""
+    found = re.search(r"max_message_size'[]] = ([0-9]+);", str(texts(HERE)["config.inc.php"]))
+    assert found is not None
+    largest = (int(found[1]) - 10_240) / 1.33
+    limit = HERE.mail_message_size_limit
+    assert 0.98 * limit < largest * 78 / 57 < 0.99 * limit
 
 
 def test_an_ipv6_address_is_in_brackets() -> None:

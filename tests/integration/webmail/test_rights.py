@@ -66,6 +66,15 @@ def test_it_learns_the_salt_and_no_digest(webmail_server: Target) -> None:
     assert stored.startswith(salt) and len(salt) < len(stored) - 40
     for user in (DAVE, "nobody@example.org"):  # disabled, and missing
         assert as_webmail(webmail_server, f"SELECT mailstack_password_salt('{user}') IS NULL") == ("t", "")
+    clear = {
+        "a@example.org": "{PLAIN}se$cret",
+        "b@example.org": "{CLEAR}$2y$05$" + "x" * 60,
+        "c@example.org": "se$cret",
+    }
+    with users(webmail_server, clear):
+        for user in clear:
+            salt = f"SELECT mailstack_password_salt('{user}') IS NULL"
+            assert as_webmail(webmail_server, salt) == ("t", ""), user
 
 
 def test_a_password_needs_the_old_one(webmail_server: Target) -> None:

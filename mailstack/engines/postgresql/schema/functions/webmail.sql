@@ -7,8 +7,9 @@ CREATE FUNCTION mailstack_password_salt(login text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $salt$
     SELECT CASE
         -- bcrypt: its salt has 22 characters, and its digest 31
-        WHEN u.password ~ '[$]2[aby][$][0-9]+[$]' THEN left(u.password, -31)
-        WHEN u.password ~ '[$]' THEN regexp_replace(u.password, '[^$]*$', '')
+        WHEN u.password ~ '^([{][A-Z0-9-]*CRYPT[}])?[$]2[aby][$][0-9]+[$]' THEN left(u.password, -31)
+        -- of these schemes alone: clear text may have a $, too
+        WHEN u.password ~ '^([{]([A-Z0-9-]*CRYPT|ARGON2ID?|PBKDF2)[}])?[$]' THEN regexp_replace(u.password, '[^$]*$', '')
         -- base64 of the digest and the salt after it
         ELSE (
             SELECT d.scheme || encode(substr(decode(substr(u.password, length(d.scheme) + 1), 'base64'), d.bytes + 1), 'base64')

@@ -10,9 +10,12 @@ class mailstack extends rcube_plugin
     private const NOBODY = '~'; // no row of users has this name
     private $made = null;
     private $directory = '';
+    private $own = [];
 
     public function init()
     {
+        $this->own = rcmail::get_instance()->config->all(); // the first plugin: no other has read its file yet
+        $this->add_hook('config_get', [$this, 'config_get']);
         $this->add_hook('startup', [$this, 'startup']);
         $this->add_hook('email2user', [$this, 'email2user']);
         $this->add_hook('storage_connect', [$this, 'storage_connect']);
@@ -23,6 +26,15 @@ class mailstack extends rcube_plugin
             $this->register_action('plugin.mailstack', [$this, 'show']);
             $this->register_action('plugin.mailstack-change', [$this, 'change']);
         }
+    }
+
+    /** Plugins read files in /etc/roundcube, which are for a Roundcube of the administrator's: they change nothing here. */
+    public function config_get($about)
+    {
+        if (preg_match('/^(password|managesieve|markasjunk)_/', $about['name'])) {
+            $about['result'] = $this->own[$about['name']] ?? $about['default'];
+        }
+        return $about;
     }
 
     /** End a session whose user could not log in any more, at most 60 seconds after that. */
