@@ -188,4 +188,12 @@ erase() {  # what is left of the state
     esac
     [ -z "$(its "$owner" "$path" -print -quit)" ] || act "delete $path" wipe "$owner" "$path"
   done
+  erase_server
+}
+
+erase_server() {  # the data of a MariaDB that goes: a purge leaves them, with the redo log of all accounts
+  path=$(data_directory)
+  [ "$engine" = mysql ] && [ -d "$path" ] && things | grep -qx 'package mariadb-server' || return 0
+  [ "$(both mariadb-server "$gone")" ] || ! has_server || return 0
+  act "delete $path" wipe '' "$path"
 }

@@ -380,6 +380,25 @@ def test_databases_of_a_killed_restore_go_too(host: Host) -> None:
     assert done.stderr == "DROP DATABASE `mail`\nDROP DATABASE `mail_restored`\n"
 
 
+def test_data_of_a_mariadb_that_goes_are_deleted(host: Host) -> None:
+    data = host.root / "mysql"
+    host.brought("package mariadb-server")
+    host.plan = [("database", "mail"), ("engine", "mysql"), ("port", "3306")]
+
+    def erased(mode: str, gone: str, is_there: str) -> str:
+        data.mkdir(exist_ok=True)
+        (data / "ib_logfile0").touch()
+        fakes = f"data_directory() {{ echo {data}; }}\nhas_server() {{ {is_there}; }}\n"
+        return host.run(f"{fakes}gone={gone}\nerase", mode, choice="delete").stdout
+
+    assert erased("go", "rspamd", "true") == "" and data.exists()  # it has databases of others
+    assert erased("look", "mariadb-server", "true") == f"delete {data}\n" and data.exists()
+    assert erased("go", "mariadb-server", "false") == f"delete {data}\n" and not data.exists()
+    assert erased("go", "", "false") == f"delete {data}\n" and not data.exists()  # after a kill
+    host.brought()
+    assert erased("go", "", "false") == "" and data.exists()  # the host had one
+
+
 @pytest.mark.parametrize("unit", ["restore", "upgrade"])
 def test_what_is_at_work_is_not_stopped(host: Host, unit: str) -> None:
     done = host.run(f'runs() {{ [ "$1" = mailstack-{unit} ]; }}\ncheck', choice="keep")
