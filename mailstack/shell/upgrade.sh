@@ -1,12 +1,12 @@
 #!/bin/sh
-# Upgrade Debian 12 to 13, by the unit mailstack-upgrade: upgrade.sh packages|cluster
+# Upgrade Debian 12 to 13, by the unit mailstack-upgrade: upgrade.sh packages|cluster; brought.sh comes before it.
 # A step that is done is noted, and not done again. One that was killed at any point is begun again by the next run. All
 # output is in the log, and upgrade.json has the result.
 set -u
 umask 022
 cd /
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_SUSPEND=1
-state=/var/lib/mailstack/upgrade run=/run/mailstack-upgrade old=bookworm new=trixie
+state=/var/lib/mailstack/upgrade run=/run/mailstack-upgrade units=/etc/systemd/system old=bookworm new=trixie
 log=$state/log
 cluster_before=$(cat $state/begun) cluster=17 text=''
 [ -e $log ] || (umask 077; : > $log)
@@ -66,8 +66,22 @@ completed() {  # what a killed run left: a package that was half unpacked, which
     rm -rf $state/unpacked
     configured
   fi
-  apt --fix-broken install
+  # shellcheck disable=SC2046
+  apt --fix-broken install $(php)
 }
+
+php() { cat $state/php 2>/dev/null; }  # to install, if anything
+
+successors() {  # before the first package goes; what a deploy has brought stays its own, for mailstack.remove
+  things | sed -nE 's/^(package|mask) php8[.]2/\1 php8.4/p; s/^package (postgresql-|postgresql-client-)15$/package \117/p' |
+    while read -r kind name; do bring "$kind" "$name" || exit 1; done || return 1
+  is_installed php8.2-fpm || return 0
+  [ ! -L $units/php8.2-fpm.service ] || systemctl mask php8.4-fpm.service || return 1
+  # PHP asks for a server: of three apt would choose Apache, which takes the ports of nginx
+  echo php8.4-fpm > $state/php
+}
+
+is_installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 current() {
   apt update && apt dist-upgrade
@@ -88,11 +102,13 @@ dovecots() {
 
 fetch() {  # all of it; but Dovecot 2.3 goes on until all else is there: 2.4 can't read its configuration
   # shellcheck disable=SC2046
-  apt update && apt --download-only dist-upgrade && { [ -z "$(dovecots)" ] || apt-mark hold $(dovecots); }
+  apt update && successors && apt --download-only dist-upgrade $(php) &&
+    { [ -z "$(dovecots)" ] || apt-mark hold $(dovecots); }
 }
 
 others() {
-  apt dist-upgrade
+  # shellcheck disable=SC2046
+  apt dist-upgrade $(php)
 }
 
 dovecot() {  # masked, as a deploy does it with new packages: the deploy starts it with the configuration of 2.4

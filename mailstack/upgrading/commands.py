@@ -105,7 +105,7 @@ def _state_problems(site: Site, without_backup: bool, with_troubles: bool) -> li
 @operation
 def _part(part: str, cluster: str) -> Generator[PyinfraCommand]:
     def go_on() -> None:
-        begin = with_input(script("upgrade_begin", part, cluster), _program())
+        begin = with_input(script("upgrade_begin", part, cluster), program())
         if not (said := run_script(current_host(), begin)).succeeded:
             raise OperationError(f"the upgrade can't begin: {' '.join(said.errors.split())}")
         result = followed(UNIT, "upgrade", f"/run/{UNIT}")
@@ -116,8 +116,9 @@ def _part(part: str, cluster: str) -> Generator[PyinfraCommand]:
     yield local_command(go_on)
 
 
-def _program() -> str:
-    return script("upgrade").partition("\n")[2]  # without arguments: it gets them from the unit
+def program() -> str:
+    """Return the program of the unit, which gives it its arguments."""
+    return "\n".join(script(name).partition("\n")[2] for name in ("brought", "upgrade"))
 
 
 @operation

@@ -12,7 +12,6 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack import Settings
 from mailstack.components.component import site_of
-from mailstack.shell import script
 from mailstack.topology import Node, Role, Topology
 from mailstack.upgrading.checks import (
     DAY,
@@ -23,6 +22,7 @@ from mailstack.upgrading.checks import (
     needs,
     problems,
 )
+from mailstack.upgrading.commands import program
 from tests.support.sites import site
 
 SAID = """\
@@ -151,7 +151,10 @@ def test_a_host_with_a_part_of_the_server_is_refused(
 
 TOOLS = {
     "dpkg": "exit 0",
-    "dpkg-query": "echo 'installed dovecot-core'",
+    "dpkg-query": """case "$*" in
+    *php8.2-fpm) [ ! -e "$ETC/php" ] || printf installed ;;
+    *) echo 'installed dovecot-core' ;;
+esac""",
     "apt-mark": 'echo "apt-mark $*" >> "$CALLS"',
     "systemctl": 'echo "systemctl $*" >> "$CALLS"',
     "pg_ctlcluster": "exit 2",  # it is stopped
@@ -192,20 +195,21 @@ class Host:
 
     def run(self, part: str = "packages", fails: str = "") -> list[str]:
         """Run a part, and return the calls."""
-        program = script("upgrade").partition("\n")[2]
+        text = program()
         for place, own in (
             ("/var/lib/mailstack/upgrade", self.state),
             ("/run/mailstack-upgrade", self.root / "run"),
             ("/etc/apt/", f"{self.root / 'apt'}/"),
             ("/etc/postgresql", self.root / "postgresql"),
             ("/var/lib/postgresql", self.root / "data"),
+            ("/etc/systemd/system", self.root / "units"),
         ):
-            program = program.replace(place, str(own))
+            text = text.replace(place, str(own))
         calls = self.root / "calls"
         calls.write_text("")
         env = {"PATH": f"{self.root / 'bin'}:/usr/bin:/bin", "CALLS": str(calls), "FAILS": fails}
-        env["ETC"] = str(self.root / "postgresql")
-        subprocess.run(["sh", "-c", program, "sh", part], env=env, timeout=60, check=False)
+        env |= {"ETC": str(self.root / "postgresql"), "MAILSTACK_ROOT": str(self.root)}
+        subprocess.run(["sh", "-c", text, "sh", part], env=env, timeout=60, check=False)
         return calls.read_text().splitlines()
 
     @property
@@ -262,6 +266,27 @@ def test_sources_that_were_put_back_are_those_of_debian_13_again(host: Host) -> 
     host.run()
     assert "bookworm main" not in sources.read_text()
     assert host.failed == []
+
+
+def test_php_stays_without_apache_and_what_deploys_brought_stays_theirs(host: Host) -> None:
+    """PHP asks for one of three servers, and apt would take the first, at the ports of nginx."""
+    (host.root / "postgresql").mkdir()
+    (host.root / "postgresql/php").touch()
+    (host.root / "units").mkdir()
+    (host.root / "units/php8.2-fpm.service").symlink_to("/dev/null")
+    things = host.root / "var/lib/mailstack/brought/things"
+    things.parent.mkdir(parents=True)
+    old = ["mask php8.2-fpm.service", "package php", "package php8.2", "package php8.2-fpm"]
+    old += ["package postgresql", "package postgresql-15", "package postgresql-client-15"]
+    things.write_text("".join(f"{each}\n" for each in old))
+    host.run(fails="php8.4-fpm")
+    (host.root / "postgresql/php").unlink()  # gone, as the upgrade was killed
+    calls = host.run()
+    assert calls[0] == "apt-get php8.4-fpm"  # also what mends a killed run
+    assert calls.count("apt-get php8.4-fpm") == 3 and host.failed == []
+    new = ["mask php8.4-fpm.service", "package php8.4", "package php8.4-fpm"]
+    new += ["package postgresql-17", "package postgresql-client-17"]
+    assert things.read_text().splitlines() == sorted([*old, *new])
 
 
 MOVES = ["pg_upgradecluster -v 17 15 main"]
