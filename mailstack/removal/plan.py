@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pyinfra.api.exceptions import OperationValueError
 
+from mailstack import secrets
 from mailstack.components.component import (
     Component,
     Site,
@@ -47,6 +48,10 @@ class Line(NamedTuple):
     value: str
 
 
+_SECRETS = Line("state", f"secrets\t{secrets.DIRECTORY}\t")
+"""The secrets of all components."""
+
+
 @dataclass(frozen=True)
 class Removal:
     """The components that are removed from a host, and those that stay.
@@ -71,6 +76,9 @@ class Removal:
         stay = (Line(words[kind], value) for kind, value in sorted(others) if kind in words)
         unused = {} if self.staying else self._unused(platform)
         ended = dict.fromkeys(unused.get(line, line) for line in gone)
+        if self.staying:
+            ended.pop(_SECRETS, None)
+            ended |= dict.fromkeys(_secrets(ended))
         return [*ended, *self._database(), *stay, *self._left(ended, platform)]
 
     def ends(self, platform: Platform) -> list[str]:
@@ -132,6 +140,13 @@ class Removal:
             )
         ):
             yield Line("role", role)
+
+
+def _secrets(made: Iterable[Line]) -> Iterator[Line]:
+    """Yield the secrets of one component as its state, such as the password of backups that stay."""
+    for line in made:
+        if line.kind == "made" and line.value.startswith(f"{secrets.DIRECTORY}/"):
+            yield Line("state", f"secrets\t{line.value}\t")
 
 
 def removal(name: str, site: Site, platform: Platform) -> Removal:

@@ -86,6 +86,18 @@ def test_a_web_server_that_is_left_keeps_what_it_shares_with_webmail(platform: P
 
 
 @both
+def test_the_password_of_backups_is_state_of_their_component_alone(platform: Platform) -> None:
+    password = "secrets\t/var/lib/mailstack/secrets/backup-password\t"
+    assert [line.value for line in lines("backup", platform) if line.kind == "state"] == [password]
+    db, mail = Node("db", ("db",), "192.0.2.1"), Node(HOSTNAME, ("mx", "imap"), "192.0.2.2")
+    elsewhere = site_of(Settings(mail_hostname=HOSTNAME), Topology(mail, (db, mail)))
+    planned = removal("backup", elsewhere, platform).lines(platform)
+    assert [line.value for line in planned if line.kind == "state"] == [password]
+    whole = {line.value for line in lines("all", platform) if line.kind == "state"}
+    assert "secrets\t/var/lib/mailstack/secrets\t" in whole
+
+
+@both
 def test_what_the_settings_ask_for_is_refused(platform: Platform) -> None:
     with pytest.raises(OperationValueError, match=r"bring it back; allowed: with mail_webmail = False"):
         lines("webmail", platform, mail_webmail=True)

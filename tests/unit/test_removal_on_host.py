@@ -667,6 +667,8 @@ def test_what_is_kept_stays(host: Host) -> None:
     assert host.run("files; sweep", choice="keep", scope="tls").stdout == ""
     going = f"remove {path}\nremove {path.parent}\n"
     assert host.run("files; sweep", choice="delete", scope="tls").stdout == going
+    host.plan = [("state", f"secrets\t{path}\t"), ("made", str(path))]  # one of several in there
+    assert host.run("files", choice="keep", scope="backup").stdout == ""
     host.plan = [("spared", str(path.parent)), ("made", str(path))]
     assert host.run("files", choice="delete", scope="tls").stdout == ""
 
