@@ -39,7 +39,7 @@ server_of_others() {  # the package of the database server, if it has databases 
   case $engine in mysql) echo mariadb-server ;; *) echo postgresql; servers ;; esac
 }
 
-has_files_of_others() {  # PACKAGE DIRECTORY...: print the package if it would go and there are; a purge deletes them
+has_files_of_others() {  # PACKAGE DIRECTORY... [TEST...]: print the package if it would go and there are; a purge deletes them
   name=$1
   shift
   [ "$(both "$name" "$named")" ] || return 0
@@ -49,10 +49,13 @@ has_files_of_others() {  # PACKAGE DIRECTORY...: print the package if it would g
   echo "$name"
 }
 
-used_by_others() {  # sites, and certificates: those of mailstack are in /var/lib/mailstack
+used_by_others() {  # sites, certificates, programs in PHP: those of mailstack are in its own directories
   etc=${MAILSTACK_ROOT:-}/etc
   has_files_of_others nginx "$etc/nginx/conf.d" "$etc/nginx/sites-enabled"
   has_files_of_others certbot "$etc/letsencrypt/renewal"
+  for name in $(each "$named" | grep -x 'php[0-9.]*-fpm'); do
+    has_files_of_others "$name" "$etc/php/$(echo "$name" | tr -cd 0-9.)/fpm/pool.d" ! -name www.conf
+  done
 }
 
 purged() {  # print the packages that go

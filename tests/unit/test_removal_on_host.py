@@ -228,6 +228,18 @@ def test_a_certbot_with_certificates_of_others_stays(host: Host) -> None:
     assert "certbot stays: it has files of others" in purged(host)[1] and not purged(host)[0]
 
 
+def test_php_of_other_sites_stays(host: Host) -> None:
+    host.packages = {"php8.4-fpm": ["php8.4-common"], "php8.4-common": [], "roundcube-core": []}
+    host.brought(*(f"package {name}" for name in host.packages))
+    pools = host.root / "etc/php/8.4/fpm/pool.d"
+    pools.mkdir(parents=True)
+    (pools / "www.conf").touch()  # Debian's
+    assert set(purged(host)[0]) == set(host.packages)
+    (pools / "shop.conf").touch()
+    going, said = purged(host)
+    assert going == ["roundcube-core"] and f"php8.4-fpm stays: it has files of others: {pools}/shop" in said
+
+
 def test_clusters_of_other_versions_stay(host: Host) -> None:
     host.packages = {"postgresql": ["postgresql-17"], "postgresql-17": [], "postgresql-15": [], "rspamd": []}
     host.brought(*(f"package {name}" for name in host.packages))
