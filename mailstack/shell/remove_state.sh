@@ -121,6 +121,7 @@ archive() (  # the state, and all configuration; any failure ends the run, with 
   made=$directory/$(hostname)-$scope-$(date +%Y%m%d-%H%M%S).tar.gz
   trap 'rm -f "$made.new" "$own/database.sql"' EXIT
   mkdir -p "$directory"
+  rm -f "$directory/$(hostname)-$scope"-*.tar.gz.new  # of a run that was killed
   ! has_database || dump > "$own/database.sql"
   # shellcheck disable=SC2046
   set -- $(members)

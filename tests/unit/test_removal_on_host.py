@@ -497,6 +497,19 @@ def test_an_archive_that_is_gone_serves_not(archived: Host) -> None:
     assert not is_archived(archived)
 
 
+def test_a_half_archive_of_a_killed_run_takes_no_room(host: Host) -> None:
+    place, mail = host.root / "archives", host.root / "mail"
+    mail.mkdir()
+    place.mkdir()
+    (place / f"{os.uname().nodename}-all-20200101-000000.tar.gz.new").touch()
+    (place / "of-somebody.tar.gz.new").touch()
+    fakes = f"has_database() {{ false; }}\nmembers() {{ echo {str(mail)[1:]}; }}\narchive"
+    done = host.run(fakes, "go", to=str(place))
+    assert done.returncode == 0, done.stderr
+    theirs, made = sorted(place.iterdir(), key=lambda path: path.name != "of-somebody.tar.gz.new")
+    assert theirs.name == "of-somebody.tar.gz.new" and made.name.endswith(".tar.gz")
+
+
 def test_the_archive_has_what_links_lead_to(host: Host) -> None:
     disk, mail, secret = host.root / "disk", host.root / "mail", host.root / "secret"
     (disk / "bob").mkdir(parents=True)
