@@ -53,12 +53,14 @@ class Difference:
             engine_of(self.site.settings).announce(self.site.settings)
             self.database.announce(self.site.settings.mail_db_name, self.step.query)
 
-    def problems(self) -> Iterator[str]:
-        """Yield the reasons for which a deploy would be refused."""
-        for component in self.components:
-            for question, problem in component.requirements(self.site):
-                if found := problem(read(question)):
-                    yield found
+    def problems(self) -> list[str]:
+        """Return the reasons for which a deploy would be refused, each once."""
+        found = (
+            problem(read(question))
+            for component in self.components
+            for question, problem in component.requirements(self.site)
+        )
+        return [*dict.fromkeys(filter(None, found))]
 
     def lines(self, platform: Platform) -> Iterator[str]:
         """Yield a line for each change, as a deploy shows it; paths with the reasons.

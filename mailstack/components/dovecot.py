@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mailstack.components import additions, dovecot_config, dovecot_sieve, listening
+from mailstack.components import additions, dovecot_config, dovecot_sieve, former_database, listening
 from mailstack.components.backends import BACKENDS
 from mailstack.components.component import Component, Requirement, Site
 from mailstack.components.converge import deployed
@@ -73,6 +73,7 @@ class Dovecot(Component):
         user = vmail(site)
         return [
             Requirement(PLATFORM, lambda platform: listening.problem(site.settings, platform)),
+            *former_database.of_mail_host(site),
             Requirement(user.question, user.problem),
         ]
 

@@ -9,6 +9,7 @@ from pyinfra.api.exceptions import OperationValueError
 
 from mailstack.components import (
     additions,
+    former_database,
     listening,
     postfix_config,
     postfix_recovery,
@@ -73,6 +74,7 @@ class Postfix(Component):
         """See ``Component``."""
         return [
             Requirement(PLATFORM, lambda platform: listening.problem(site.settings, platform)),
+            *former_database.of_mail_host(site),
             Requirement(EXIM_QUEUE, name_exim_queue),
         ]
 

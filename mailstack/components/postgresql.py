@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pyinfra.api.exceptions import OperationValueError
 
-from mailstack.components import fence, systemd
+from mailstack.components import fence, former_database, systemd
 from mailstack.components.backends import BACKENDS
 from mailstack.components.component import Requirement, Site
 from mailstack.components.converge import Database, deployed
@@ -72,6 +72,7 @@ class Postgresql(Database):
             ),
             Requirement(CLUSTERS, lambda found: clusters.problem(found.clusters, found.for_mail, port)),
             Requirement(CLUSTERS, lambda found: _other_role(site, found)),
+            *former_database.of_clients(site),
         ]
 
     def packages(self, site: Site, platform: Platform) -> Sequence[str]:

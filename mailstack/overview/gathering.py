@@ -198,8 +198,7 @@ class _Gathering:
     def _deploy(self) -> Section:
         if self.difference is None:
             return services.deploy([], [], self.unreached)
-        refusals = [*self.difference.problems()]
-        return services.deploy(refusals, [*self.difference.lines(read(PLATFORM))])
+        return services.deploy(self.difference.problems(), [*self.difference.lines(read(PLATFORM))])
 
 
 def _section(name: str, make: Callable[[], Section]) -> Section:

@@ -158,6 +158,30 @@ def test_mail_received_on_one_host_and_read_on_another(server: Target, tmp_path:
         assert "Traceback" not in said and "Starting operation" not in said
 
 
+# it compares what is in files, the same on either release
+@on_debian_13
+def test_a_server_with_users_is_not_led_to_an_empty_database(
+    factory: Factory, server: Target, installed: str, tmp_path: Path
+) -> None:
+    """Neither host is changed: the second could not become a standby once it has data of its own."""
+    empty = factory("empty", image=installed, hostname="db.example.org")
+    inventory = tmp_path / "inventory.py"
+    inventory.touch(mode=0o600)
+    inventory.write_text(
+        f"db = [('@docker/{empty.name}', {sample_accounts.data(mail_address=empty.ip)!r})]\n"
+        f"mx = imap = [('@docker/{server.name}', {sample_accounts.data(mail_address=server.ip)!r})]\n"
+    )
+    before = server.read(SQL_FILE)
+    run = pyinfra(inventory, "-y", "deploy.py")
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    said = f"main of @docker/{server.name} has a mail database in use; @docker/{server.name} would ask"
+    assert said in run.stderr and f"mailstack.db.promote @docker/{empty.name} has moved it" in run.stderr
+    # the record of the installation is older
+    look = "find /var/lib/mailstack -type f ! -path '*/brought/*'"
+    assert empty.exec(look, check=False).stdout == ""
+    assert server.read(SQL_FILE) == before and clients.replies(server, ALICE) == 250
+
+
 # it has the other release, as the one above, which has both
 @on_debian_13
 def test_a_database_outside_the_inventory(factory: Factory, installed: str, database: Target) -> None:
