@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import pwd
@@ -150,6 +151,41 @@ def test_filters_are_put_aside_if_they_are_others(host: Host, places: Path) -> N
         write(host.home, "sieve/mine.sieve", text)
         assert bool(host.run()["aside"]) is aside and keep_aside.exists() is aside
     assert (host.home / "sieve/mine.sieve").read_text() == "keep;"
+
+
+def test_what_the_user_of_the_mail_can_t_read_is_kept_aside(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root's directory in a home, which root would delete otherwise."""
+    write(host.home, "sieve/of-root/kept", "precious")
+    (host.root.parent / "kept/mmmm" / HOME / "sieve").mkdir()
+    (host.root.parent / "kept/aaaa1111bbbb/mail/tree" / HOME / "sieve").mkdir(parents=True)
+    scandir = os.scandir
+
+    def forbidden(path: Any) -> Any:
+        if homing.__name__ in caller() and Path(path).name == "of-root":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    def caller() -> list[str]:
+        return [each.frame.f_globals["__name__"] for each in inspect.stack()]
+
+    monkeypatch.setattr(os, "scandir", forbidden)
+    aside = Path(host.run()["aside"])
+    assert (aside / "sieve/of-root/kept").read_text() == "precious"
+
+
+def test_a_directory_that_can_t_be_moved_is_named_before_anything_is_changed(
+    host: Host, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("mine", "sieve"):
+        write(places / "kept/mmmm", f"{HOME}/{name}/new", "x")
+        write(places / "kept/aaaa1111bbbb", f"mail/tree/{HOME}/{name}/new", "x")
+        write(host.home, f"{name}/old", "y")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "sieve")
+    with pytest.raises(PermissionError, match=r"sieve must belong to .*, who must be able to write there"):
+        host.run()
+    assert [each.read_text() for each in host.home.rglob("*") if each.is_file()] == ["y", "y"]
 
 
 def test_what_is_printed_is_what_came(host: Host) -> None:

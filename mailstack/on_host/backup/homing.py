@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import sys
 from pathlib import Path
 
@@ -21,8 +22,14 @@ def put(source: Path, home: Path, aside: Path) -> dict[str, bool]:
     """Put all in its place, and return whether what was there before is still needed.
 
     The mail comes last: if it is cut off, nothing is lost, and the next run does all again.
+
+    Raises ``PermissionError``, before anything is changed, for a directory that this user can't move.
     """
     home.mkdir(parents=True, exist_ok=True)
+    for there in (home, *(home / each.name for each in source.iterdir())):
+        if there.is_dir() and not there.is_symlink() and not os.access(there, os.W_OK):
+            me = pwd.getpwuid(os.getuid()).pw_name
+            raise PermissionError(f"{there} must belong to {me}, who must be able to write there")
     for each in sorted(source.iterdir(), key=lambda each: each.name in FORMATS):
         there = home / each.name
         if os.path.lexists(there):
@@ -33,16 +40,22 @@ def put(source: Path, home: Path, aside: Path) -> dict[str, bool]:
 
 
 def _has_others(before: Path, home: Path) -> bool:
-    """Return whether a home of before has files that the new one does not have, beside mail."""
-    return any(
-        file.is_file()
-        and not file.is_symlink()
-        and file.suffix != ".svbin"  # made of a script, by Dovecot
-        and not _same(file, home / file.relative_to(before))
-        for each in before.iterdir()
-        if each.name not in FORMATS
-        for file in (each, *each.rglob("*"))
-    )
+    """Return whether a home of before has files that the new one does not have, beside mail.
+
+    They may be in a directory of root's that this user can't read, and that root would delete then.
+    """
+    unread: list[OSError] = []
+    for directory, names, files in os.walk(before, onerror=unread.append):
+        here = Path(directory)
+        if here == before:
+            names[:] = [each for each in names if each not in FORMATS]
+            files[:] = [each for each in files if each not in FORMATS]
+        for file in (here / each for each in files):
+            if file.is_symlink() or not file.is_file() or file.suffix == ".svbin":  # made by Dovecot
+                continue
+            if not _same(file, home / file.relative_to(before)):
+                return True
+    return bool(unread)
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -55,7 +68,11 @@ def _same(one: Path, other: Path) -> bool:
 def main() -> int:
     """Read where, and put all there."""
     told = json.loads(sys.stdin.readline())
-    print(json.dumps(put(Path(told["source"]), Path(told["home"]), Path())))
+    try:
+        found = put(Path(told["source"]), Path(told["home"]), Path())
+    except PermissionError as error:
+        sys.exit(str(error))
+    print(json.dumps(found))
     return 0
 
 
