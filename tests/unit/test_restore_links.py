@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,26 @@ def test_what_is_in_a_home_is_changed_by_the_user_of_the_mail_alone(
     monkeypatch.setattr(users, "as_user", as_user)
     host.run()
     assert called == ["vmail", "homing", str(host.home)] and untouched(elsewhere)
+
+
+def test_a_link_in_the_place_of_the_directory_for_what_was_there(
+    places: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
+) -> None:
+    """The user of the mail may own the directory above it."""
+    host = USER(places, monkeypatch)
+    write(host.home, "sieve/mine.sieve", "keep;")
+    made = tempfile.mkdtemp
+
+    def raced(**how: Any) -> str:
+        path = Path(made(**how))
+        path.rmdir()
+        path.symlink_to(elsewhere)
+        return str(path)
+
+    monkeypatch.setattr(tempfile, "mkdtemp", raced)
+    with pytest.raises(FailureError, match="is a link or a file: remove it"):
+        host.run()
+    assert untouched(elsewhere) and (host.home / "sieve/mine.sieve").exists()
 
 
 def test_links_get_no_owner_of_what_they_lead_to(

@@ -21,7 +21,7 @@ from .homes import account_of
 from .homing import FORMATS
 from .parts import chosen, mail_read, placed, written
 from .progress import Progress
-from .reached import made, removed
+from .reached import made, opened, removed
 from .restic import FailureError, Repository
 from .restore import WORK as WHOLE_RESTORE
 from .run import PLACE, as_user, in_utc, mail_of
@@ -135,10 +135,12 @@ class UserRestore:
         place = Path(self.wanted["mail"]) / ASIDE
         with made(place) as reached:
             aside = Path(tempfile.mkdtemp(prefix=time.strftime("%Y%m%d-%H%M%S-"), dir=reached))
-            os.chown(aside, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
-            subprocess.run(["doveadm", "kick", self.user], capture_output=True, timeout=60)
-            told = json.dumps({"source": str(source), "home": str(home)})
-            if as_user(self.wanted["owner"], "homing", aside, iter([told]))["aside"]:
+            with opened(aside) as entered:
+                os.chown(entered, owner.pw_uid, owner.pw_gid)
+                subprocess.run(["doveadm", "kick", self.user], capture_output=True, timeout=60)
+                told = json.dumps({"source": str(source), "home": str(home)})
+                found = as_user(self.wanted["owner"], "homing", entered, iter([told]))
+            if found["aside"]:
                 self.aside = str(place / aside.name)
                 return
             shutil.rmtree(aside)
