@@ -4,15 +4,21 @@
 
 enter() {  # PATH: a link is followed only if root has made it, such as one to another disk
   cd / || return
-  rest=${1#/}/
+  rest=$1/
   while [ "$rest" ]; do
     part=${rest%%/*} rest=${rest#*/} above=$(pwd)
-    if [ -L "$part" ]; then
+    [ "$part" ] || continue
+    if [ -L "./$part" ]; then
       case $(stat -c %u "./$part") in
-        0 | "$(id -u)") cd -P "./$part" || return; continue ;;
+        0 | "$(id -u)")
+          part=$(readlink "./$part") || return
+          case $part in /*) cd / || return ;; esac
+          rest=$part/$rest  # on the way to where it leads, there may be links of others
+          continue ;;
       esac
     fi
     cd -P "./$part" || return
+    case $part in . | ..) continue ;; esac
     [ "$(pwd)" = "${above%/}/$part" ] && continue
     printf '%s/%s is a symbolic link that root has not made: remove it\n' "${above%/}" "$part" >&2
     return 1

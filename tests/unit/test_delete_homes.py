@@ -45,3 +45,16 @@ def test_no_home_is_deleted_where_a_link_of_dovecot_s_user_leads(tmp_path: Path)
     assert done.returncode == 1 and (tmp_path / "etc/alice").is_dir()
     assert delete_home(tmp_path, domain / "alice", "").returncode == 0  # to another disk
     assert delete_home(tmp_path, domain / "alice", "").returncode == 0 and not [*(tmp_path / "etc").iterdir()]
+
+
+def test_no_link_of_root_leads_over_one_of_dovecot_s_user(tmp_path: Path) -> None:
+    """A domain may be a link of root's to another domain, whose directory is a link to /home."""
+    (tmp_path / "etc/alice").mkdir(parents=True)
+    (tmp_path / "example.org").symlink_to("etc")
+    (tmp_path / "example.net").symlink_to("./example.org/")
+    theirs = 'stat() { case $3 in ./example.org) echo 4242 ;; *) command stat "$@" ;; esac; }'
+    done = delete_home(tmp_path, tmp_path / "example.net/alice", "", before=theirs)
+    assert done.stderr == f"{tmp_path}/example.org is a symbolic link that root has not made: remove it\n"
+    assert done.returncode == 1 and (tmp_path / "etc/alice").is_dir()
+    assert delete_home(tmp_path, tmp_path / "example.net/alice", "").returncode == 0
+    assert not (tmp_path / "etc/alice").exists()
