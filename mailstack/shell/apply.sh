@@ -36,7 +36,7 @@ mark() {  # NAME, such as postfix.reload
 
 attributes() {  # PATH OWNER GROUP MODE; chown(1) takes away what chmod(1) may have given
   chown "$2:$3" "$1"
-  chmod "$4" "$1"
+  chmod "00$4" "$1"  # with five digits or more, it also takes away the set-group-ID bit that a directory inherits
 }
 
 directories() {  # PATH: make those above it; `mkdir -p -m` gives its mode to the last one only

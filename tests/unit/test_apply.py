@@ -198,6 +198,15 @@ def test_a_directory_may_be_a_link_of_root_alone(host: Host, tmp_path: Path) -> 
     assert disk.stat().st_mode & 0o777 == 0o700 and host.path(shared.path).is_symlink()
 
 
+def test_a_directory_has_its_mode_below_one_that_gives_its_group(host: Host) -> None:
+    """Debian's /var/mail does, as people have mail in /var/mail/vhosts."""
+    host.path("/var/mail").mkdir(parents=True)
+    host.path("/var/mail").chmod(0o2775)
+    homes = Directory("/var/mail/vhosts", *ME, 0o750)
+    done(host.apply([Change(homes, ("missing",))]))
+    assert host.path(homes.path).stat().st_mode & 0o7777 == 0o750
+
+
 def test_a_check_may_mark(host: Host) -> None:
     done(host.apply(written(FILE), check='[ "$(cat "$stage/etc/x/main.cf")" = x ] || mark x.restart'))
     assert host.marks() == ["x.reload", "x.restart"]
