@@ -91,6 +91,7 @@ sources() {  # Debian's own, as the checks have seen; `bookworm` is `trixie` the
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
     grep -qs "^[^#]*\b$old\b" "$file" || continue
     mkdir -p "$state/sources${file%/*}" && cp -p "$file" "$state/sources$file" || return 1
+    [ -e $state/done/others ] || rm -f $state/done/fetch  # the lists of packages may be of these
     sed -i "/^[[:space:]]*#/!s/\b$old\b/$new/g" "$file" || return 1
   done
   grep -qs "^[^#]*\b$new\b" /etc/apt/sources.list /etc/apt/sources.list.d/*
