@@ -67,6 +67,15 @@ def test_a_link_that_comes_as_restic_begins(
     assert untouched(elsewhere) and (host.root / "kept" / MAILDIR / "cur/1.M1.host:2,S").exists()
 
 
+def test_work_that_can_t_be_removed_is_named(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as an immutable file, or a mount."""
+    host = WHOLE(places, monkeypatch)
+    write(host.root, f"{WORK}/left")
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(FailureError, match=r"\.restoring can't be emptied: what keeps it"):
+        host.job().run()
+
+
 def test_a_link_in_the_place_of_the_mail_that_was_read(
     places: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: Path
 ) -> None:

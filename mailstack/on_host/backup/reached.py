@@ -52,7 +52,7 @@ def fresh(path: Path) -> Iterator[Path]:
     with made(path) as place:
         state = place.stat()
         if state.st_uid != os.getuid() or state.st_mode & 0o077 or any(place.iterdir()):
-            raise FailureError(f"{path} was replaced by another process: which one writes there?")
+            raise FailureError(f"{path} can't be emptied: what keeps it from being removed, or writes there?")
         yield place
 
 
