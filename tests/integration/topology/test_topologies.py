@@ -118,15 +118,18 @@ def test_the_database_on_a_host_of_its_own(
     assert "mailstack-verify" not in clients.sql(database, f"{left};")
 
 
-def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: Path) -> None:
+def test_the_host_with_the_database_is_not_in_the_run(
+    factory: Factory, installed: str, tmp_path: Path
+) -> None:
     """With ``--limit``, or while it is away, the run does nothing that needs it, and says so."""
+    mail = factory("mail", image=installed)
     away = sample_accounts.data(mail_address="192.0.2.1", ssh_hostname="127.0.0.1", ssh_port=9)
     inventory = tmp_path / "inventory.py"
     inventory.touch(mode=0o600)
     inventory.write_text(
         f"db = [('db.example.org', {away!r})]\n"
-        f"mx = [('@docker/{server.name}', {sample_accounts.data(mail_address=server.ip)!r})]\n"
-        f"imap = ['@docker/{server.name}']\n"
+        f"mx = [('@docker/{mail.name}', {sample_accounts.data(mail_address=mail.ip)!r})]\n"
+        f"imap = ['@docker/{mail.name}']\n"
     )
     account = ("mailstack.accounts.domain", "new.example")
     for how in (("--limit", "mx", "-y"), ("--limit", "imap", "--dry"), ("-y",)):
@@ -135,7 +138,7 @@ def test_the_host_with_the_database_is_not_in_the_run(server: Target, tmp_path: 
             said = run.stdout + run.stderr
             assert run.returncode != 0, said
             assert "db.example.org was not reached" in said
-            assert f"because @docker/{server.name} is in the groups mx and imap" in said
+            assert f"because @docker/{mail.name} is in the groups mx and imap" in said
             assert "Traceback" not in said and "bug report" not in said
             assert "Starting operation" not in said
 
