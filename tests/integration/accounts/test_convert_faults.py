@@ -193,15 +193,28 @@ def test_what_can_not_be_carried_is_said_and_recorded(server: Target, user: str)
     assert server.exec("stat -c %a /var/lib/mailstack/convert.json").stdout.strip() == "600"
 
 
-def test_what_fails_after_the_switch_is_said_and_completed(server: Target, user: str) -> None:
+def test_a_full_disk_leaves_the_mail_where_it_is(server: Target, user: str) -> None:
     before, old = seen(server, user), f"{clients.home(server, user)}/Maildir.old"
     server.exec(["mknod", old, "c", "1", "7"])  # as /dev/full
     run = convert(server, user)
     assert run.returncode != 0
+    assert "No space left on device; the mail stays as it was" in " ".join(run.stderr.split())
+    assert seen(server, user) == before and driver(server, user) == "Maildir"
+
+
+def test_what_fails_after_the_switch_is_said_and_completed(server: Target, user: str) -> None:
+    before, old = seen(server, user), f"{clients.home(server, user)}/Maildir.old"
+    # it takes the note, and can't be moved
+    server.exec(f"touch {old} /root/note && mount --bind /root/note {old}")
+    try:
+        run = convert(server, user)
+    finally:
+        server.exec(["umount", old])
+    assert run.returncode != 0
     said = " ".join(run.stderr.split())
-    assert "No space left on device; the mail in sdbox is in use; the same command completes it" in said
+    assert f"Device or resource busy: '{old.removesuffix('.old')}'; the mail in sdbox is in use" in said
+    assert "the same command completes it" in said
     assert seen(server, user) == before and driver(server, user) == "sdbox"
-    server.exec(["rm", old])
     convert(server, user).check()
     assert seen(server, user) == before
     server.exec(f"test -d {old} && test -f {clients.home(server, user)}/Maildir")
