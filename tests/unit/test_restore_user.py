@@ -188,6 +188,18 @@ def test_a_directory_that_can_t_be_moved_is_named_before_anything_is_changed(
     assert [each.read_text() for each in host.home.rglob("*") if each.is_file()] == ["y", "y"]
 
 
+def test_a_home_that_is_a_link_to_where_nothing_can_be_written_is_named(
+    host: Host, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.home.rmdir()
+    (places / "of-root").mkdir()
+    host.home.symlink_to(places / "of-root")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).resolve() != places / "of-root")
+    with pytest.raises(PermissionError, match=r"\S+ must belong to .*, who must be able to write there"):
+        host.run()
+    assert not any((places / "of-root").iterdir())
+
+
 def test_what_is_printed_is_what_came(host: Host) -> None:
     write(host.home, "Maildir/cur/5.M5.host:2,", "here")
     host.mails = 3

@@ -26,8 +26,10 @@ def put(source: Path, home: Path, aside: Path) -> dict[str, bool]:
     Raises ``PermissionError``, before anything is changed, for a directory that this user can't move.
     """
     home.mkdir(parents=True, exist_ok=True)
-    for there in (home, *(home / each.name for each in source.iterdir())):
-        if there.is_dir() and not there.is_symlink() and not os.access(there, os.W_OK):
+    moved = [home / each.name for each in source.iterdir()]
+    # a link in a home is moved itself, and a home may be one
+    for there in (home, *(each for each in moved if not each.is_symlink())):
+        if there.is_dir() and not os.access(there, os.W_OK):
             me = pwd.getpwuid(os.getuid()).pw_name
             raise PermissionError(f"{there} must belong to {me}, who must be able to write there")
     for each in sorted(source.iterdir(), key=lambda each: each.name in FORMATS):
