@@ -67,10 +67,14 @@ completed() {  # what a killed run left: a package that was half unpacked, which
     configured
   fi
   # shellcheck disable=SC2046
-  apt --fix-broken install $(php)
+  apt --fix-broken install $(fetched)
 }
 
 php() { cat $state/php 2>/dev/null; }  # to install, if anything
+
+fetched() {  # the same, once it is here: nothing of Debian 13 is installed before, and sources may have been put back
+  [ ! -e $state/done/fetch ] || php | xargs -r apt-cache pkgnames
+}
 
 successors() {  # before the first package goes; what a deploy has brought stays its own, for mailstack.remove
   things | sed -nE 's/^(package|mask) php8[.]2/\1 php8.4/p; s/^package (postgresql-|postgresql-client-)15$/package \117/p' |

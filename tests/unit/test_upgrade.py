@@ -155,6 +155,7 @@ TOOLS = {
     *php8.2-fpm) [ ! -e "$ETC/php" ] || printf installed ;;
     *) echo 'installed dovecot-core' ;;
 esac""",
+    "apt-cache": 'grep -q "^deb.*bookworm" "$ETC/../apt/sources.list" || echo php8.4-fpm',
     "apt-mark": 'echo "apt-mark $*" >> "$CALLS"',
     "systemctl": 'echo "systemctl $*" >> "$CALLS"',
     "pg_ctlcluster": "exit 2",  # it is stopped
@@ -285,13 +286,30 @@ def test_php_stays_without_apache_and_what_deploys_brought_stays_theirs(host: Ho
     old += ["package postgresql", "package postgresql-15", "package postgresql-client-15"]
     things.write_text("".join(f"{each}\n" for each in old))
     host.run(fails="php8.4-fpm")
+    (host.state / "done/fetch").touch()
+    host.run(fails="php8.4-fpm")
     (host.root / "postgresql/php").unlink()  # gone, as the upgrade was killed
     calls = host.run()
     assert calls[0] == "apt-get php8.4-fpm"  # also what mends a killed run
-    assert calls.count("apt-get php8.4-fpm") == 3 and host.failed == []
+    assert calls.count("apt-get php8.4-fpm") == 2 and host.failed == []
     new = ["mask php8.4-fpm.service", "package php8.4", "package php8.4-fpm"]
     new += ["package postgresql-17", "package postgresql-client-17"]
     assert things.read_text().splitlines() == sorted([*old, *new])
+
+
+def test_nothing_is_mended_by_php_of_debian_13_before_that_is_fetched(host: Host) -> None:
+    sources = host.root / "apt/sources.list"
+    before = sources.read_text()
+    (host.root / "postgresql").mkdir()
+    (host.root / "postgresql/php").touch()
+    for _ in range(2):
+        calls = host.run(fails="php8.4-fpm")
+        assert calls[0] == "apt-get install" and calls[-1] == "apt-get php8.4-fpm"
+        assert host.failed[0].startswith("fetch Debian 13: ")
+    (host.state / "done/fetch").touch()
+    sources.write_text(before)
+    assert host.run()[0] == "apt-get install"  # lists of Debian 12 have none
+    assert host.failed == []
 
 
 MOVES = ["pg_upgradecluster -v 17 15 main"]
