@@ -48,15 +48,15 @@ class Mariadb(Database):
 
     def files(self, site: Site, platform: Platform) -> Sequence[Entry]:
         """See ``Component``."""
-        with_dovecot = site.here.has_mail
+        new_auth = systemd.NEW_AUTH if site.here.has_mail else ()
         return [
             File(
                 "/etc/mysql/mariadb.conf.d/90-mailstack.cnf",
                 render("mariadb/90-mailstack.cnf", settings=site.settings),
                 activation="restart",
             ),
-            *(systemd.new_auth() if with_dovecot else []),
-            *systemd.drop_in("mariadb", after_start=systemd.NEW_AUTH if with_dovecot else ()),
+            *(systemd.new_auth() if new_auth else []),
+            *systemd.drop_in("mariadb", after_start=new_auth, after_stop=new_auth),
         ]
 
     def units(self, site: Site, platform: Platform) -> Sequence[Unit]:

@@ -53,7 +53,8 @@ _FLUSH = "/usr/local/lib/mailstack/flush"
 _NEW_AUTH = "/usr/local/lib/mailstack/new-auth"
 NEW_AUTH = (_NEW_AUTH,)
 """For a database that has started, with ``new_auth``: otherwise Dovecot's next lookup on a broken connection
-would fail. With MariaDB, 2.4.1 never reuses one that broke once, and 2.3 waits longer after each attempt."""
+would fail. With MariaDB, 2.4.1 never reuses one that broke once, and 2.3 waits longer after each attempt. For
+MariaDB also when it has stopped: otherwise the next login waits for the broken connection for a minute."""
 
 
 def drop_in(
@@ -66,6 +67,7 @@ def drop_in(
     lock: str | None = None,
     before_start: str | None = None,
     after_start: Sequence[str] = (),
+    after_stop: Sequence[str] = (),
     groups: Sequence[str] = (),
     start_timeout: int | None = None,
 ) -> list[Entry]:
@@ -78,7 +80,7 @@ def drop_in(
     + stop: the command that stops it. It is not a failure if the service is stopped already
     + lock: a file that its master locks, by flock(2); the service does not start while another process has it
     + before_start: a command, run as the service's user, whose failure is ignored
-    + after_start: the same, run as root
+    + after_start, after_stop: the same, run as root
     + groups: groups whose files it may use, beside those of its user
     + start_timeout: the seconds for all that belongs to its start, if systemd's default is too short
 
@@ -94,6 +96,7 @@ def drop_in(
         lock=lock,
         before_start=before_start,
         after_start=after_start,
+        after_stop=after_stop,
         groups=groups,
         start_timeout=start_timeout,
     )
