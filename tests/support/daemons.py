@@ -19,9 +19,9 @@ for process in filter(str.isdecimal, os.listdir("/proc")):
     try:
         read = lambda name: open(f"/proc/{process}/{name}").read()
         if re.search(r"/(postfix|dovecot)[^/]*\.service$", read("cgroup"), re.M):
-            memory = re.search(r"RssAnon:\s*(\d+)", read("status"))[1]
-            print(process, len(os.listdir(f"/proc/{process}/fd")), memory, read("comm"), end="")
-    except (OSError, TypeError):
+            parent, memory = re.search(r"PPid:\s*(\d+).*RssAnon:\s*(\d+)", read("status"), re.S).groups()
+            print(process, parent, len(os.listdir(f"/proc/{process}/fd")), memory, read("comm"), end="")
+    except (OSError, AttributeError):
         pass  # it has ended
 """
 
@@ -35,12 +35,14 @@ class Daemon(NamedTuple):
 
 
 def held(target: Target) -> dict[int, Daemon]:
-    """Return the processes of Postfix and Dovecot, by their ids."""
-    found = {}
-    for line in target.exec(["python3", "-c", _LOOK]).stdout.splitlines():
-        process, files, memory, name = line.split(maxsplit=3)
-        found[int(process)] = Daemon(name, int(files), int(memory) / 1000)
-    return found
+    """Return the processes of Postfix and Dovecot, by their ids; none that is still a copy of its master."""
+    rows = [line.split(maxsplit=4) for line in target.exec(["python3", "-c", _LOOK]).stdout.splitlines()]
+    names = {process: name for process, *_, name in rows}
+    return {
+        int(process): Daemon(name, int(files), int(memory) / 1000)
+        for process, parent, files, memory, name in rows
+        if name != names.get(parent)
+    }
 
 
 def crashes(target: Target) -> list[str]:
