@@ -2,7 +2,7 @@
 # The packages of a removal, and the users that came with them; remove_begin.sh, remove_database.sh, remove_files.sh, keep.sh and
 # brought.sh come before it.
 # Only what a deploy has installed goes, and only what nothing else needs.
-# shellcheck disable=SC2013,SC2086,SC2154  # words end at newlines; remove_begin.sh sets the variables
+# shellcheck disable=SC2013,SC2046,SC2086,SC2154  # words end at newlines; remove_begin.sh sets the variables
 
 simulated() {  # ARGUMENT...: the packages that apt would remove
   apt-get -s -q -o APT::AutoRemove::RecommendsImportant=false -o APT::AutoRemove::SuggestsImportant=false "$@" 2>/dev/null |
@@ -20,6 +20,10 @@ needed_by() {  # NAME...: they, and all that they need
   printf '%s\n' "$@"
   apt-cache depends --recurse --installed --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
     --no-enhances "$@" | grep '^[a-z0-9]' || :
+}
+
+vital() {  # what no host is without, and all that this needs: apt refuses even to simulate that one of it goes
+  needed_by $(dpkg-query -W -f '${db:Status-Status} ${Essential}${Protected} ${Package}\n' | sed -n 's/^installed .*yes.* //p')
 }
 
 present_of() {  # LINES: the packages of these that can go, also half removed ones; of removed ones, their configuration
@@ -66,9 +70,10 @@ purged() {  # print the packages that go
   [ "$named" ] || return 0
   server=$(server_of_others)
   used=$(used_by_others)
-  theirs=$(without "$(simulated purge $named)" "$record")
+  stay=$(vital)
+  theirs=$(without "$(simulated purge $(without "$named" "$stay"))" "$record")
   needed=$(of needed)
-  stay=$(needed_by $theirs $needed $server $used)
+  stay=$(printf '%s\n' "$stay" && needed_by $theirs $needed $server $used)
   theirs=$(both "$named" "$stay")
   [ -z "$theirs" ] || tell "packages stay that others need: $(each "$theirs" | inline)"
   named=$(without "$named" "$stay")

@@ -19,7 +19,10 @@ import json, os, sys, re
 packages = json.loads(os.environ["PACKAGES"])
 program, args = os.path.basename(sys.argv[0]), sys.argv[1:]
 names = [each for each in args if each in packages]
-if program == "dpkg-query":
+if program == "dpkg-query" and "Essential" in str(args):
+    for name in packages:
+        print("installed", "yesno" if name == "util-linux" else "nono", name)
+elif program == "dpkg-query":
     if args[0] == "-S" or not names:
         sys.exit(1)
     if "Conffiles" in args[2]:
@@ -35,6 +38,8 @@ elif "-s" in args:
     gone = set(names)
     while more := {name for name, needs in packages.items() if gone & set(needs)} - gone:
         gone |= more
+    if "util-linux" in gone:
+        sys.exit("E: Error, pkgProblemResolver::Resolve generated breaks")
     if "--auto-remove" in args:
         auto = set(os.environ.get("AUTO", "").split())
         while more := {
@@ -151,6 +156,15 @@ def test_what_an_older_package_needs_stays(host: Host) -> None:
     going, said = purged(host)
     assert going == ["rspamd"]
     assert "packages stay that others need: redis redis-tools" in said
+
+
+def test_what_an_essential_package_needs_stays(host: Host) -> None:
+    """On Debian 13, util-linux needs libsqlite3-0, which came with Dovecot on 12."""
+    host.packages = {"util-linux": ["liblastlog2-2"], "liblastlog2-2": ["libsqlite3-0"], "libsqlite3-0": []}
+    host.packages = {**host.packages, "dovecot-sqlite": ["libsqlite3-0"]}
+    host.brought("package libsqlite3-0", "package dovecot-sqlite")
+    host.auto = "libsqlite3-0"
+    assert purged(host) == (["dovecot-sqlite"], "# packages stay that others need: libsqlite3-0\n")
 
 
 def test_a_component_leaves_what_the_other_components_need(host: Host) -> None:
